@@ -1,0 +1,184 @@
+//! Who the AI providers are: the data of `kb8-providers` as a value that answers "whose name is this?".
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::HostName;
+
+/// All vendors with their names; immutable once built.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    vendors: Vec<Vendor>,
+    /// Pattern without its `*.` to where it stands; wildcard and exact names apart because both may exist.
+    exact: HashMap<String, Entry>,
+    below: HashMap<String, Entry>,
+}
+
+/// One vendor's group: it is steered whole or not at all, because browsers guard pages of public addresses that call
+/// local ones (HOUSE.md, "Facts that bite in dns mode").
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vendor {
+    /// Such as `openai`; unique.
+    pub id: String,
+    /// The name people know.
+    pub name: String,
+    /// Whether the group is steered; false: it is only watched in DNS.
+    pub steer: bool,
+    #[serde(default, rename = "host")]
+    pub hosts: Vec<HostPattern>,
+}
+
+/// One name of a vendor.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostPattern {
+    /// `api.openai.com`, or `*.openai.azure.com` for everything below.
+    pub name: String,
+    pub kind: GroupKind,
+    /// Serves others than AI too: never steered.
+    #[serde(default)]
+    pub shared: bool,
+    /// How sure we are of it: `official`, `code` or `community`.
+    pub confidence: String,
+}
+
+/// What a name serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    Api,
+    Web,
+    Tool,
+    Telemetry,
+    Other,
+}
+
+/// The answer to "whose name is this?".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub vendor: String,
+    pub kind: GroupKind,
+    /// Whether DNS answers this name with the puck's own address.
+    pub steered: bool,
+}
+
+/// Why a pack of providers cannot be used.
+#[derive(Debug, Error)]
+pub enum CatalogueError {
+    #[error("{file}: {source}")]
+    Toml { file: String, source: Box<toml::de::Error> },
+    #[error("{file}: `{name}` is not a host name")]
+    Host { file: String, name: String },
+    #[error("{file}: `{name}` already belongs to `{vendor}`")]
+    Duplicate { file: String, name: String, vendor: String },
+}
+
+impl Catalogue {
+    /// Builds the catalogue from `(file name, TOML text)` pairs, one vendor each.
+    pub fn from_toml<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, CatalogueError> {
+        let mut catalogue = Self::default();
+        for (file, text) in files {
+            let vendor: Vendor = toml::from_str(text)
+                .map_err(|source| CatalogueError::Toml { file: file.to_owned(), source: Box::new(source) })?;
+            catalogue.add(file, vendor)?;
+        }
+        Ok(catalogue)
+    }
+
+    fn add(&mut self, file: &str, vendor: Vendor) -> Result<(), CatalogueError> {
+        for host in &vendor.hosts {
+            let (table, name) = match host.name.strip_prefix("*.") {
+                Some(rest) => (&mut self.below, rest),
+                None => (&mut self.exact, host.name.as_str()),
+            };
+            let canonical = HostName::parse(name.as_bytes()).ok().filter(|parsed| parsed.as_str() == name);
+            if canonical.is_none() {
+                return Err(CatalogueError::Host { file: file.to_owned(), name: host.name.clone() });
+            }
+            let entry = Entry { vendor: vendor.id.clone(), kind: host.kind, steered: vendor.steer && !host.shared };
+            if let Some(earlier) = table.insert(name.to_owned(), entry) {
+                return Err(CatalogueError::Duplicate {
+                    file: file.to_owned(),
+                    name: host.name.clone(),
+                    vendor: earlier.vendor,
+                });
+            }
+        }
+        self.vendors.push(vendor);
+        Ok(())
+    }
+
+    /// The entry of a name: an exact one wins, then the wildcard with the most labels.
+    pub fn lookup(&self, host: &HostName) -> Option<&Entry> {
+        if let Some(entry) = self.exact.get(host.as_str()) {
+            return Some(entry);
+        }
+        let mut rest = host.as_str();
+        while let Some((_, parent)) = rest.split_once('.') {
+            if let Some(entry) = self.below.get(parent) {
+                return Some(entry);
+            }
+            rest = parent;
+        }
+        None
+    }
+
+    /// Every vendor, in file order.
+    pub fn vendors(&self) -> &[Vendor] {
+        &self.vendors
+    }
+
+    /// Every exact name that is steered, for the map of addresses that gateway mode redirects.
+    pub fn steered_names(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.exact.iter().filter(|(_, entry)| entry.steered).map(|(name, entry)| (name.as_str(), entry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Catalogue, CatalogueError};
+    use crate::HostName;
+
+    const ACME: &str = r#"
+        id = "acme"
+        name = "Acme AI"
+        steer = true
+        host = [
+            { name = "api.acme.example", kind = "api", confidence = "official" },
+            { name = "*.acme.example", kind = "web", confidence = "community" },
+            { name = "cdn.acme.example", kind = "other", confidence = "community", shared = true },
+        ]
+    "#;
+
+    fn steered(catalogue: &Catalogue, name: &str) -> Option<bool> {
+        catalogue.lookup(&HostName::parse(name.as_bytes()).unwrap()).map(|entry| entry.steered)
+    }
+
+    #[test]
+    fn exact_names_win_over_wildcards_and_shared_ones_never_steer() {
+        let catalogue = Catalogue::from_toml([("acme.toml", ACME)]).unwrap();
+        assert_eq!(steered(&catalogue, "api.acme.example"), Some(true));
+        assert_eq!(steered(&catalogue, "deep.chat.acme.example"), Some(true));
+        assert_eq!(steered(&catalogue, "cdn.acme.example"), Some(false));
+        assert_eq!(steered(&catalogue, "acme.example"), None);
+        assert_eq!(steered(&catalogue, "notacme.example"), None);
+    }
+
+    #[test]
+    fn a_name_has_one_owner() {
+        let other = ACME.replace("\"acme\"", "\"other\"");
+        let error = Catalogue::from_toml([("a.toml", ACME), ("b.toml", &other)]).unwrap_err();
+        assert!(matches!(error, CatalogueError::Duplicate { file, .. } if file == "b.toml"));
+    }
+
+    #[test]
+    fn a_bad_name_or_key_is_named() {
+        let error = Catalogue::from_toml([("a.toml", &*ACME.replace("api.acme", "API.acme"))]).unwrap_err();
+        assert_eq!(error.to_string(), "a.toml: `API.acme.example` is not a host name");
+        let error = Catalogue::from_toml([("a.toml", &*ACME.replace("steer =", "stear ="))]).unwrap_err();
+        assert!(error.to_string().contains("stear"), "{error}");
+    }
+}

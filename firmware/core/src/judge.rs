@@ -1,0 +1,57 @@
+use std::net::IpAddr;
+
+use crate::{Action, Entry, Finding, HostName, Mode, Reason, UnixMicros};
+
+/// What to do with a connection to a host in the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Close it with a TLS alert; the reason goes to the journal.
+    Refuse(Reason),
+    /// Relay the bytes untouched.
+    Splice,
+    /// Terminate TLS with the local CA and inspect.
+    Terminate,
+}
+
+/// What is known about a connection when it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionFacts<'a> {
+    pub client: IpAddr,
+    pub host: &'a HostName,
+    /// `None`: the name is not in the catalogue (only possible in gateway and explicit mode).
+    pub entry: Option<&'a Entry>,
+    pub now: UnixMicros,
+}
+
+/// What is known about an inspected request when it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct PromptFacts<'a> {
+    pub client: IpAddr,
+    pub host: &'a HostName,
+    /// Identifier of the vendor, such as `openai`.
+    pub vendor: &'a str,
+    pub model: Option<&'a str>,
+    pub findings: &'a [Finding],
+    pub now: UnixMicros,
+}
+
+/// The decision over a whole prompt and over each finding in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromptVerdict {
+    /// The most restrictive of the findings' actions, or of a rule for the request as a whole.
+    pub action: Action,
+    /// One action for each finding, in the order of [`PromptFacts::findings`].
+    pub per_finding: Vec<Action>,
+    /// Plain reasons for people, such as `API key pattern detected`; never the value.
+    pub reasons: Vec<String>,
+}
+
+/// Policy as everyone else sees it: an immutable snapshot that answers questions.
+pub trait Judge: Send + Sync + 'static {
+    /// Splice, inspect or refuse a connection.
+    fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict;
+    /// Allow, redact or deny a request.
+    fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict;
+    /// How this client's AI traffic is treated, for the admin page.
+    fn mode_of(&self, client: IpAddr) -> Mode;
+}

@@ -1,0 +1,33 @@
+//! The words of Nano-Gate: every other room speaks them, and none of them does anything by itself.
+//!
+//! ```text
+//!            core
+//!   ┌──────────┼───────────┬─────────┬────────┬───────┐
+//!  dns       proxy       policy    scrub    audit   admin …      (siblings never meet here,
+//!   └──────────┴─────┬─────┴─────────┴────────┴───────┘           only in `daemon`)
+//!                 daemon
+//! ```
+//!
+//! **Invariant:** nothing in this crate opens a socket or a file, reads a clock or starts a task. Bytes and time come
+//! in as arguments, so all of it is tested in milliseconds.
+//!
+//! **Invariant:** no type here can hold a prompt. [`Finding`] carries offsets and kinds, [`Event`] carries counts.
+
+mod addr;
+mod catalogue;
+mod finding;
+mod host;
+mod journal;
+mod judge;
+mod record;
+
+pub use addr::{ClientAddr, OrigDst};
+pub use catalogue::{Catalogue, CatalogueError, Entry, GroupKind, HostPattern, Vendor};
+pub use finding::{Action, Finding, KnowledgeBase};
+pub use host::{HostError, HostName};
+pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicros};
+pub use judge::{ConnectionFacts, Judge, PromptFacts, PromptVerdict, Verdict};
+pub use record::{
+    AdminEvent, ConnectionEvent, DnsEvent, DnsOutcome, Event, FindingCount, Mode, ProcessEvent, ProcessState, Reason,
+    Record, RequestEvent, SteerEvent, Usage,
+};

@@ -1,0 +1,307 @@
+//! What the journal keeps. postcard writes variants and fields by position: add new ones at the end only, and only
+//! together with a new frame version in `gate-audit`.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, KnowledgeBase, UnixMicros};
+
+/// One line of the journal: when, and what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub at: UnixMicros,
+    pub event: Event,
+}
+
+/// Everything that can end in a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    Dns(DnsEvent),
+    Connection(ConnectionEvent),
+    Request(RequestEvent),
+    Steer(SteerEvent),
+    Admin(AdminEvent),
+    Process(ProcessEvent),
+}
+
+/// One DNS question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DnsEvent {
+    pub client: IpAddr,
+    /// The question in lower case without the trailing dot; `.` for the root.
+    pub name: String,
+    /// The type as its number (RFC 1035 section 3.2.2).
+    pub qtype: u16,
+    pub outcome: DnsOutcome,
+    /// The response code as its number; absent when nothing was sent.
+    pub rcode: Option<u8>,
+    /// From the question's arrival to the answer's departure, in microseconds.
+    pub micros: u32,
+}
+
+/// How a question was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DnsOutcome {
+    /// Answered with the puck's own address, or NODATA for a type that would lead around it.
+    Steered {
+        vendor: String,
+    },
+    /// A canary or special-use name, answered here.
+    Special,
+    /// The puck's own name.
+    Own,
+    Cached,
+    Forwarded,
+    /// No upstream answered in time.
+    Failed,
+    /// The client or the question is not one we answer.
+    Refused(Reason),
+}
+
+/// How a connection was treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Metadata only: spliced untouched.
+    Watched,
+    /// Terminated with the local CA.
+    Inspected,
+    /// Not let through.
+    Refused,
+    /// Handed to the admin page.
+    Admin,
+    /// Not AI, relayed untouched in gateway or explicit mode.
+    Passed,
+}
+
+/// One connection to the proxy, from accept to close.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionEvent {
+    /// Unique within the life of one proxy process; requests name it.
+    pub id: u64,
+    pub client: SocketAddr,
+    /// Where the client meant to go.
+    pub dst: Option<SocketAddr>,
+    /// The name asked for, once it was understood.
+    pub host: Option<String>,
+    pub vendor: Option<String>,
+    pub mode: Mode,
+    /// Why it was refused or ended early.
+    pub reason: Option<Reason>,
+    /// The application protocol in use with the server (`h2`, `http/1.1`) or, when watched, those the client offered.
+    pub alpn: Option<String>,
+    /// Bytes from the client to the server as seen on the wire.
+    pub bytes_up: u64,
+    /// Bytes from the server to the client as seen on the wire.
+    pub bytes_down: u64,
+    /// From accept to the server's TCP connection, in microseconds.
+    pub connect_micros: Option<u64>,
+    /// From accept to close, in microseconds.
+    pub duration_micros: u64,
+}
+
+/// How often a rule fired in one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingCount {
+    pub rule: String,
+    pub kind: String,
+    pub kb: KnowledgeBase,
+    pub action: Action,
+    pub count: u32,
+    /// Byte offset of the first one in the decoded request body.
+    pub first_offset: u64,
+    /// First 8 bytes of the keyed hash of the first value, in hexadecimal: equal values can be told, none recovered.
+    pub keyed_hash: String,
+}
+
+/// Tokens as the provider counted them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    pub input: u64,
+    pub output: u64,
+}
+
+/// One inspected request with its answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestEvent {
+    /// The connection it came on; `None` from the inspection API.
+    pub connection: Option<u64>,
+    pub client: IpAddr,
+    pub host: String,
+    pub vendor: String,
+    /// `POST /v1/chat/completions`: method and path without the query, which may hold keys.
+    pub target: String,
+    pub model: Option<String>,
+    pub decision: Action,
+    pub reason: Option<Reason>,
+    pub findings: Vec<FindingCount>,
+    /// Decoded body bytes the client sent.
+    pub request_bytes: u64,
+    /// Body bytes of the answer as relayed.
+    pub response_bytes: u64,
+    /// Status that the client received; `None` when the exchange broke before one.
+    pub status: Option<u16>,
+    pub stream: bool,
+    pub usage: Option<Usage>,
+    /// Time spent decoding, scanning, judging and editing, in microseconds.
+    pub added_micros: u64,
+    /// From the request's head to the answer's head, in microseconds.
+    pub first_byte_micros: Option<u64>,
+    pub duration_micros: u64,
+}
+
+/// One change of the kernel's rule set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SteerEvent {
+    pub table: String,
+    /// Rules in the table after the change.
+    pub rules: u32,
+    /// Addresses in the set of steered destinations.
+    pub destinations: u32,
+    /// Whether the read-back equalled what was sent.
+    pub verified: bool,
+    pub error: Option<String>,
+}
+
+/// One command from a person or a program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdminEvent {
+    pub client: Option<IpAddr>,
+    /// Account or token name; `None` before sign-in.
+    pub actor: Option<String>,
+    /// Such as `sign_in`, `claim`, `ca_download`, `inspect`.
+    pub command: String,
+    pub ok: bool,
+    /// Why not, in words without secrets.
+    pub detail: Option<String>,
+}
+
+/// A process of the daemon started or ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProcessEvent {
+    /// `dns`, `proxy`, `admin`, `steer` or `supervisor`.
+    pub process: String,
+    pub pid: u32,
+    pub state: ProcessState,
+    pub version: String,
+}
+
+/// What happened to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessState {
+    Started,
+    Stopped,
+    Crashed,
+}
+
+/// Why something was refused or ended early. The words are stable: reports and alerts are keyed by them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The ClientHello carries no server name.
+    NoSni,
+    /// The server name is an IP address or no host name at all.
+    BadSni,
+    /// The name is not in the catalogue and this is not a place to pass it on.
+    NotInCatalogue,
+    /// The first bytes are not TLS.
+    NotTls,
+    /// The ClientHello cannot be parsed.
+    BadHello,
+    /// The ClientHello passed its cap in bytes or records.
+    HelloTooLarge,
+    /// The ClientHello did not arrive in time.
+    HelloTimeout,
+    /// The client went away before saying anything.
+    ClientGone,
+    /// A rule of the policy says no; its name.
+    Policy(String),
+    /// The name resolves to an address that the SSRF guard does not dial.
+    SsrfGuard,
+    /// The name does not resolve.
+    Unresolvable,
+    /// No address of the server accepted the connection.
+    UpstreamUnreachable,
+    /// The server's certificate does not verify.
+    UpstreamCertificate,
+    /// The TLS handshake with the server failed otherwise.
+    UpstreamHandshake,
+    /// The client refused our certificate or broke the handshake.
+    ClientHandshake,
+    /// The server reset or broke the exchange.
+    UpstreamReset,
+    /// The client reset or broke the exchange.
+    ClientReset,
+    /// Host, authority and SNI do not agree.
+    HostMismatch,
+    /// The request is not valid HTTP or asks for something never passed on.
+    BadRequest,
+    /// The body is encoded in a way we do not read, or does not decode.
+    BadEncoding,
+    /// The body passed its cap, or its decoded form did.
+    BodyTooLarge,
+    /// The global budget for buffered bodies is used up.
+    OutOfBudget,
+    /// The scanner passed its budget.
+    ScanBudget,
+    /// A finding lies where nothing may be edited (signed or encrypted content).
+    FrozenContent,
+    /// Findings that policy denies; the first one's kind.
+    Finding(String),
+    /// The client's address is not in a local subnet.
+    NotLocal,
+    /// The client passed its rate or its number of connections.
+    RateLimited,
+    /// The question is malformed or of a class or opcode we do not serve.
+    BadQuestion,
+    /// Idle for too long.
+    IdleTimeout,
+    /// The daemon is stopping.
+    Shutdown,
+    /// A fault of our own.
+    Internal,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            Self::NoSni => "the client named no server",
+            Self::BadSni => "the server name is not a host name",
+            Self::NotInCatalogue => "the name is not one that is steered here",
+            Self::NotTls => "the first bytes are not TLS",
+            Self::BadHello => "the ClientHello cannot be parsed",
+            Self::HelloTooLarge => "the ClientHello is too large",
+            Self::HelloTimeout => "the ClientHello took too long",
+            Self::ClientGone => "the client went away",
+            Self::Policy(rule) => return write!(f, "the policy's rule \"{rule}\" refuses it"),
+            Self::SsrfGuard => "the name leads to an address that is never dialled",
+            Self::Unresolvable => "the name does not resolve",
+            Self::UpstreamUnreachable => "the provider cannot be reached",
+            Self::UpstreamCertificate => "the provider's certificate does not verify",
+            Self::UpstreamHandshake => "the TLS handshake with the provider failed",
+            Self::ClientHandshake => "the client broke the TLS handshake",
+            Self::UpstreamReset => "the provider broke the exchange",
+            Self::ClientReset => "the client broke the exchange",
+            Self::HostMismatch => "the request names another host than the connection",
+            Self::BadRequest => "the request is not valid",
+            Self::BadEncoding => "the body's encoding cannot be read",
+            Self::BodyTooLarge => "the body is too large to inspect",
+            Self::OutOfBudget => "too many bodies are being inspected at once",
+            Self::ScanBudget => "the body is too costly to inspect",
+            Self::FrozenContent => "something sensitive stands in content that may not be edited",
+            Self::Finding(kind) => return write!(f, "{} detected", kind.replace('_', " ")),
+            Self::NotLocal => "the client is not in a local network",
+            Self::RateLimited => "the client passed its limit",
+            Self::BadQuestion => "the question is not one that is served",
+            Self::IdleTimeout => "it was idle for too long",
+            Self::Shutdown => "the daemon is stopping",
+            Self::Internal => "an internal fault",
+        };
+        f.write_str(words)
+    }
+}
