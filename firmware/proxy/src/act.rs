@@ -1,0 +1,3 @@
+//! Act: what was decided is done to the connection.
+
+pub(crate) mod inspect;

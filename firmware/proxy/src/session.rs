@@ -1,0 +1,61 @@
+//! The shapes one connection takes along the corridor: [`Accepted`], then [`Session`], then [`Closed`].
+
+use std::sync::Arc;
+
+use gate_core::{ClientAddr, Entry, HostName, Mode, OrigDst, Reason};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::meter::Meter;
+use crate::ports::Snapshot;
+
+/// A connection that came in by one of our doors; nothing of it has been read.
+pub(crate) struct Accepted {
+    pub(crate) id: u64,
+    pub(crate) client: ClientAddr,
+    /// Where it was meant to go; the CONNECT proxy learns that only from the request.
+    pub(crate) dst: Option<OrigDst>,
+    pub(crate) stream: TcpStream,
+    pub(crate) at: Instant,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+/// A connection that was understood: who asks for whom.
+pub(crate) struct Session {
+    /// Names the connection in the journal.
+    pub(crate) id: u64,
+    pub(crate) client: ClientAddr,
+    pub(crate) host: HostName,
+    /// `None`: not AI; then it is only ever passed on untouched.
+    pub(crate) entry: Option<Entry>,
+    /// The application protocols the client offered, in its order.
+    pub(crate) alpn: Vec<Vec<u8>>,
+    /// Counts bytes on the client's wire; live, so that the record is exact even when the task is cut.
+    pub(crate) meter: Arc<Meter>,
+    /// The snapshot this connection was judged under. Requests inside take a fresh one.
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+/// How a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Closed {
+    pub(crate) mode: Mode,
+    /// `None`: both sides said good-bye.
+    pub(crate) reason: Option<Reason>,
+    /// The protocol agreed with the server, or those the client offered.
+    pub(crate) alpn: Option<String>,
+}
+
+impl Session {
+    /// The vendor's identifier, such as `openai`; empty for a name outside the catalogue.
+    pub(crate) fn vendor(&self) -> &str {
+        self.entry.as_ref().map_or("", |entry| &entry.vendor)
+    }
+}
+
+impl Closed {
+    pub(crate) fn refused(reason: Reason) -> Self {
+        Self { mode: Mode::Refused, reason: Some(reason), alpn: None }
+    }
+}

@@ -1,0 +1,83 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gate_core::{Event, JournalError, Position, UnixMicros};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, ConfigError};
+use crate::counters::Counters;
+use crate::ports::{Ports, Snapshot};
+use crate::trust::{self, TrustError};
+
+/// What every connection task holds: one per proxy, behind an `Arc`.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) ports: Ports,
+    pub(crate) counters: Counters,
+    /// The global budget for buffered bodies; one permit is one byte.
+    pub(crate) bodies: Arc<Semaphore>,
+    /// Verifies providers. The inspect path clones it to set ALPN; clones share the resumption store.
+    pub(crate) upstream_tls: Arc<rustls::ClientConfig>,
+    /// Cancelled first: finish what is open, start nothing new.
+    pub(crate) stopping: CancellationToken,
+    /// Cancelled when the grace period is over: every task ends at its next await.
+    pub(crate) closing: CancellationToken,
+    /// The last append failed: AI traffic fails closed until one succeeds.
+    journal_broken: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config, ports: Ports) -> Result<Self, ProxyError> {
+        config.validate()?;
+        let upstream_tls = trust::upstream(config.extra_roots.as_deref())?;
+        Ok(Self {
+            bodies: Arc::new(Semaphore::new(config.body_budget_bytes)),
+            upstream_tls,
+            counters: Counters::default(),
+            stopping: CancellationToken::new(),
+            closing: CancellationToken::new(),
+            journal_broken: AtomicBool::new(false),
+            config,
+            ports,
+        })
+    }
+
+    /// The snapshot to judge by now.
+    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
+        self.ports.snapshot.load_full()
+    }
+
+    /// The time for policy and the journal.
+    pub(crate) fn now(&self) -> UnixMicros {
+        self.ports.clock.now()
+    }
+
+    /// Appends a record, and remembers whether the journal takes records.
+    pub(crate) fn append(&self, event: &Event) -> Result<Position, JournalError> {
+        let result = self.ports.journal.append(event);
+        match &result {
+            Ok(_) => self.journal_broken.store(false, Ordering::Relaxed),
+            Err(error) => {
+                self.journal_broken.store(true, Ordering::Relaxed);
+                self.counters.journal_failures.add(1);
+                tracing::error!(%error, "a record was not taken; AI traffic is refused until one is");
+            }
+        }
+        result
+    }
+
+    /// Whether the last append failed. Nothing may be let through that could not be recorded.
+    pub(crate) fn journal_broken(&self) -> bool {
+        self.journal_broken.load(Ordering::Relaxed)
+    }
+}
+
+/// Why the proxy cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+}

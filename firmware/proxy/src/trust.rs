@@ -1,0 +1,44 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::{self, PemObject};
+use thiserror::Error;
+
+/// Why the trust anchors for upstream TLS cannot be used.
+#[derive(Debug, Error)]
+pub enum TrustError {
+    #[error("proxy.extra_roots: {path}: {source}")]
+    Pem { path: PathBuf, source: pem::Error },
+    #[error("proxy.extra_roots: {path}: {source}")]
+    Anchor { path: PathBuf, source: rustls::Error },
+    #[error("proxy.extra_roots: {path}: holds no certificate")]
+    Empty { path: PathBuf },
+    #[error("the TLS library refuses its own defaults: {0}")]
+    Provider(rustls::Error),
+}
+
+/// The client side of upstream TLS: Mozilla's roots and those of `extra_roots`.
+pub(crate) fn upstream(extra_roots: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = extra_roots {
+        add_file(&mut roots, path)?;
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TrustError::Provider)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
+    let pem = |source| TrustError::Pem { path: path.to_owned(), source };
+    let before = roots.len();
+    for anchor in CertificateDer::pem_file_iter(path).map_err(pem)? {
+        roots.add(anchor.map_err(pem)?).map_err(|source| TrustError::Anchor { path: path.to_owned(), source })?;
+    }
+    if roots.len() == before { Err(TrustError::Empty { path: path.to_owned() }) } else { Ok(()) }
+}
