@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What to do with a finding or a whole prompt, in rising order of severity, so that `max` is "most restrictive wins".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     Allow,
@@ -32,6 +33,7 @@ impl fmt::Display for Action {
 
 /// The eight knowledge bases; each is one pack of rules or data under `firmware/packs/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum KnowledgeBase {
     #[serde(rename = "kb1-secrets")]
     Secrets,
@@ -69,6 +71,7 @@ impl KnowledgeBase {
 
 /// Something the scanner found. **Invariant:** it says where and what kind, never the value itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// Identifier of the rule, such as `openai-project-key`.
     pub rule: String,

@@ -7,6 +7,7 @@ use crate::Event;
 
 /// Microseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UnixMicros(pub u64);
 
 /// Where the time comes from; tests pass their own.
@@ -28,6 +29,7 @@ impl Clock for SystemClock {
 
 /// Where a record stands in its chain: the sequence number, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Position(pub u64);
 
 /// Why a record was not taken.

@@ -10,6 +10,7 @@ use crate::{Action, KnowledgeBase, UnixMicros};
 
 /// One line of the journal: when, and what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Record {
     pub at: UnixMicros,
     pub event: Event,
@@ -17,6 +18,7 @@ pub struct Record {
 
 /// Everything that can end in a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
     Dns(DnsEvent),
@@ -29,7 +31,9 @@ pub enum Event {
 
 /// One DNS question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DnsEvent {
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub client: IpAddr,
     /// The question in lower case without the trailing dot; `.` for the root.
     pub name: String,
@@ -44,6 +48,7 @@ pub struct DnsEvent {
 
 /// How a question was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DnsOutcome {
     /// Answered with the puck's own address, or NODATA for a type that would lead around it.
@@ -64,6 +69,7 @@ pub enum DnsOutcome {
 
 /// How a connection was treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Metadata only: spliced untouched.
@@ -80,11 +86,14 @@ pub enum Mode {
 
 /// One connection to the proxy, from accept to close.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConnectionEvent {
     /// Unique within the life of one proxy process; requests name it.
     pub id: u64,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub client: SocketAddr,
     /// Where the client meant to go.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub dst: Option<SocketAddr>,
     /// The name asked for, once it was understood.
     pub host: Option<String>,
@@ -106,6 +115,7 @@ pub struct ConnectionEvent {
 
 /// How often a rule fired in one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FindingCount {
     pub rule: String,
     pub kind: String,
@@ -120,6 +130,7 @@ pub struct FindingCount {
 
 /// Tokens as the provider counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Usage {
     pub input: u64,
     pub output: u64,
@@ -127,9 +138,11 @@ pub struct Usage {
 
 /// One inspected request with its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RequestEvent {
     /// The connection it came on; `None` from the inspection API.
     pub connection: Option<u64>,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub client: IpAddr,
     pub host: String,
     pub vendor: String,
@@ -156,6 +169,7 @@ pub struct RequestEvent {
 
 /// One change of the kernel's rule set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SteerEvent {
     pub table: String,
     /// Rules in the table after the change.
@@ -169,7 +183,9 @@ pub struct SteerEvent {
 
 /// One command from a person or a program.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AdminEvent {
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub client: Option<IpAddr>,
     /// Account or token name; `None` before sign-in.
     pub actor: Option<String>,
@@ -182,6 +198,7 @@ pub struct AdminEvent {
 
 /// A process of the daemon started or ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProcessEvent {
     /// `dns`, `proxy`, `admin`, `steer` or `supervisor`.
     pub process: String,
@@ -192,6 +209,7 @@ pub struct ProcessEvent {
 
 /// What happened to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessState {
     Started,
@@ -201,6 +219,7 @@ pub enum ProcessState {
 
 /// Why something was refused or ended early. The words are stable: reports and alerts are keyed by them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The ClientHello carries no server name.
