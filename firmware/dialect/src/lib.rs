@@ -1,1 +1,41 @@
-//! Placeholder until its owner writes it.
+//! The providers' wire formats: which model is asked, what must not be edited, how a refusal looks, what it cost.
+//!
+//! ```text
+//!                      request ──► read_request ──► RequestFacts   model, stream, frozen bytes, current turn
+//!   table of formats   verdict ──► denial       ──► Denial         403 in the provider's own error shape
+//!   openai anthropic   answer  ──► UsageReader  ──► Usage          tokens, read on the side of the stream
+//!   gemini generic
+//! ```
+//!
+//! A format is one file with one constant of type [`format::Format`] in it, listed in [`format::FORMATS`]: adding a
+//! provider's format is adding a file and a line.
+//!
+//! **Invariant:** nothing here fails. What cannot be understood is [`Dialect::Generic`], without a model and without
+//! usage; what is too deep or broken off is frozen rather than guessed at.
+//!
+//! **Invariant:** one pass over the bytes, without recursion, and memory that does not grow with them: nesting, frozen
+//! ranges and the captured usage object are capped, each by a named constant that a test reaches.
+//!
+//! **Invariant:** no answer is ever held back or changed: [`UsageReader`] is shown bytes that are already on their way.
+
+#![forbid(unsafe_code)]
+
+mod format;
+
+mod json;
+
+mod request;
+
+mod denial;
+
+mod usage;
+
+mod anthropic;
+mod gemini;
+mod generic;
+mod openai;
+
+pub use denial::{Denial, denial, refusal};
+pub use format::Dialect;
+pub use request::{RequestFacts, read_request};
+pub use usage::UsageReader;

@@ -1,0 +1,49 @@
+//! Anthropic: the messages API, also as Bedrock and Vertex carry it.
+
+use serde_json::{Value, json};
+
+use crate::Dialect;
+use crate::denial::CODE;
+use crate::format::{Extent, Format, FrozenRule, PathFacts, UsageFields, ends_in};
+
+pub(crate) static FORMAT: Format = Format {
+    dialect: Dialect::Anthropic,
+    vendors: &["anthropic"],
+    claims,
+    from_path: |_| PathFacts::default(),
+    conversation: &["messages"],
+    frozen: &[
+        // The signature covers the block's text: an edited block is refused by the API.
+        FrozenRule { tag: Some("thinking"), key: "signature", extent: Extent::Object },
+        FrozenRule { tag: Some("redacted_thinking"), key: "data", extent: Extent::Object },
+        // Results and citations of server-side tools; `encrypted_content` is frozen everywhere (see `openai`).
+        FrozenRule { tag: None, key: "encrypted_index", extent: Extent::Member },
+        FrozenRule { tag: None, key: "encrypted_stdout", extent: Extent::Member },
+    ],
+    error,
+    usage: UsageFields {
+        containers: &["usage"],
+        // `input_tokens` leaves out what was read from or written to the cache.
+        input: &[&["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]],
+        output: &[&["output_tokens"]],
+    },
+};
+
+fn claims(path: &str) -> bool {
+    ["v1/messages", "messages/count_tokens", "messages/batches"].iter().any(|end| ends_in(path, end))
+}
+
+fn error(status: u16, reason: &str) -> Value {
+    let kind = match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        529 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    };
+    // No request of this answer exists at Anthropic, so it has no number there.
+    json!({ "type": "error", "error": { "type": kind, "message": reason, "code": CODE }, "request_id": null })
+}

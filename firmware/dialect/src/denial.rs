@@ -1,0 +1,43 @@
+//! How a refusal looks to the client: as if the provider had said it, so that SDKs raise their normal exception.
+
+use crate::Dialect;
+use crate::format::{self, Format};
+
+/// The code that every refusal carries, whatever its shape.
+pub(crate) const CODE: &str = "nanogate_blocked";
+
+/// Reasons are one sentence; a longer one is a mistake of the caller, and is cut rather than sent.
+const REASON_CAP: usize = 512;
+
+/// An answer given instead of the provider's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Vec<u8>,
+}
+
+/// The refusal of a prompt: 403 in the provider's own error shape.
+///
+/// The reason is for people ("API key pattern detected") and must not hold what was found.
+pub fn denial(dialect: Dialect, vendor: &str, reason: &str) -> Denial {
+    refusal(dialect, vendor, 403, reason)
+}
+
+/// Any other refusal in the provider's own error shape, such as 413 for a body over its cap or 503 without budget.
+pub fn refusal(dialect: Dialect, vendor: &str, status: u16, reason: &str) -> Denial {
+    let cut = reason.floor_char_boundary(REASON_CAP);
+    let value = (shape(dialect, vendor).error)(status, &reason[..cut]);
+    Denial { status, content_type: "application/json", body: value.to_string().into_bytes() }
+}
+
+/// A request that no format claimed is still answered in the shape of the vendor it was meant for.
+fn shape(dialect: Dialect, vendor: &str) -> &'static Format {
+    match dialect {
+        Dialect::Generic => format::by_vendor(vendor, None),
+        known => format::of(known),
+    }
+}
+
+#[cfg(test)]
+mod tests;

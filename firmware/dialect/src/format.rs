@@ -1,0 +1,116 @@
+//! The table of formats, and how one is chosen.
+
+use gate_core::HostName;
+use serde_json::Value;
+
+use crate::{anthropic, gemini, generic, openai};
+
+/// A provider's way of writing requests, answers and errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Chat completions, responses, completions and embeddings; most vendors speak it.
+    OpenAi,
+    /// Messages.
+    Anthropic,
+    /// `generateContent` and its siblings.
+    Gemini,
+    /// Everything else: read as JSON without knowing what it means.
+    #[default]
+    Generic,
+}
+
+/// Every format, asked in this order; the generic one claims nothing and stands last.
+pub(crate) static FORMATS: [&Format; 4] = [&anthropic::FORMAT, &gemini::FORMAT, &openai::FORMAT, &generic::FORMAT];
+
+/// All that the rest of this crate needs to know about one dialect.
+#[derive(Debug)]
+pub(crate) struct Format {
+    pub(crate) dialect: Dialect,
+    /// Vendors that speak it where the path does not say otherwise.
+    pub(crate) vendors: &'static [&'static str],
+    /// Whether a path without its query can only be this dialect's.
+    pub(crate) claims: fn(path: &str) -> bool,
+    /// What the path tells about the request.
+    pub(crate) from_path: fn(path: &str) -> PathFacts,
+    /// Top-level members that hold the conversation.
+    pub(crate) conversation: &'static [&'static str],
+    /// What may never be edited, wherever in the body it stands.
+    pub(crate) frozen: &'static [FrozenRule],
+    /// The error object for a status and a reason.
+    pub(crate) error: fn(status: u16, reason: &str) -> Value,
+    pub(crate) usage: UsageFields,
+}
+
+/// What a path tells about the request.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct PathFacts {
+    pub(crate) model: Option<String>,
+    pub(crate) stream: bool,
+}
+
+/// Content that a provider signed or encrypted: it comes back as it was or not at all.
+#[derive(Debug)]
+pub(crate) struct FrozenRule {
+    /// The value of the object's `type` without which the rule does not apply.
+    pub(crate) tag: Option<&'static str>,
+    /// The member that carries the signature or the ciphertext.
+    pub(crate) key: &'static str,
+    pub(crate) extent: Extent,
+}
+
+/// How much a [`FrozenRule`] freezes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The object: its other members are covered by the signature.
+    Object,
+    /// The member's value alone.
+    Member,
+}
+
+/// Where an answer says how many tokens were used.
+#[derive(Debug)]
+pub(crate) struct UsageFields {
+    /// The member whose object holds the counts.
+    pub(crate) containers: &'static [&'static str],
+    /// Alternatives, the largest wins; the fields of one alternative are added up.
+    pub(crate) input: &'static [&'static [&'static str]],
+    pub(crate) output: &'static [&'static [&'static str]],
+}
+
+/// The format of a request: its path speaks first, because several vendors offer several formats on one host.
+pub(crate) fn choose(vendor: &str, host: &HostName, path: &str) -> &'static Format {
+    let by_path = FORMATS.into_iter().find(|format| (format.claims)(path));
+    by_path.unwrap_or_else(|| by_vendor(vendor, Some(host)))
+}
+
+/// The format that a vendor speaks where no path tells.
+pub(crate) fn by_vendor(vendor: &str, host: Option<&HostName>) -> &'static Format {
+    let known = |format: &&Format| {
+        let native = |name: &&str| *name == vendor || host.is_some_and(|host| host.is_within(&format!("{name}.com")));
+        format.vendors.iter().any(native)
+    };
+    FORMATS.into_iter().find(known).unwrap_or(&generic::FORMAT)
+}
+
+/// The format of a dialect.
+pub(crate) fn of(dialect: Dialect) -> &'static Format {
+    FORMATS.into_iter().find(|format| format.dialect == dialect).unwrap_or(&generic::FORMAT)
+}
+
+/// The path without query and fragment.
+pub(crate) fn without_query(target: &str) -> &str {
+    target.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Whether a path ends in these segments, a trailing slash forgiven.
+pub(crate) fn ends_in(path: &str, segments: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    path.strip_suffix(segments).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+}
+
+/// The segment that follows `before`, such as the model after `models` in `/v1/models/x`.
+pub(crate) fn segment_after<'a>(path: &'a str, before: &str) -> Option<&'a str> {
+    let mut segments = path.split('/');
+    segments.find(|segment| *segment == before)?;
+    segments.next().filter(|segment| !segment.is_empty())
+}

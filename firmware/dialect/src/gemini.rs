@@ -1,0 +1,66 @@
+//! Google: `generateContent` and its siblings, on the Gemini API and on Vertex.
+
+use serde_json::{Value, json};
+
+use crate::Dialect;
+use crate::denial::CODE;
+use crate::format::{Extent, Format, FrozenRule, PathFacts, UsageFields};
+
+pub(crate) static FORMAT: Format = Format {
+    dialect: Dialect::Gemini,
+    vendors: &["google"],
+    claims: |path| method(path).is_some_and(|(_, name)| METHODS.contains(&name)),
+    from_path,
+    conversation: &["contents"],
+    frozen: &[
+        // The signature belongs to the part it stands in: text, function call or image. Both spellings are accepted.
+        FrozenRule { tag: None, key: "thoughtSignature", extent: Extent::Object },
+        FrozenRule { tag: None, key: "thought_signature", extent: Extent::Object },
+    ],
+    error,
+    usage: UsageFields {
+        containers: &["usageMetadata"],
+        input: &[&["promptTokenCount", "toolUsePromptTokenCount"]],
+        // Reasoning is paid for as output but counted apart.
+        output: &[&["candidatesTokenCount", "thoughtsTokenCount"]],
+    },
+};
+
+const METHODS: [&str; 7] = [
+    "generateContent",
+    "streamGenerateContent",
+    "countTokens",
+    "embedContent",
+    "batchEmbedContents",
+    "batchGenerateContent",
+    "predict",
+];
+
+/// `/v1beta/models/NAME:METHOD` as name and method.
+fn method(path: &str) -> Option<(&str, &str)> {
+    path.rsplit('/').next()?.split_once(':')
+}
+
+fn from_path(path: &str) -> PathFacts {
+    let Some((model, name)) = method(path) else { return PathFacts::default() };
+    PathFacts { model: Some(model.to_owned()), stream: name == "streamGenerateContent" }
+}
+
+fn error(status: u16, reason: &str) -> Value {
+    let name = match status {
+        400 => "INVALID_ARGUMENT",
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        429 => "RESOURCE_EXHAUSTED",
+        503 => "UNAVAILABLE",
+        500.. => "INTERNAL",
+        _ => "FAILED_PRECONDITION",
+    };
+    let info = json!({
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": CODE,
+        "domain": "nanogate",
+    });
+    json!({ "error": { "code": status, "message": reason, "status": name, "details": [info] } })
+}

@@ -1,0 +1,251 @@
+//! The walk over a body: a stack of small frames, one for each container that is open.
+
+use std::ops::Range;
+
+use super::RequestFacts;
+use super::frozen::{Hits, Marks, Ranges};
+use super::turns::{Speaker, Turns};
+use crate::format::Format;
+use crate::json::{Token, Tokens, word};
+
+/// Deeper than any real request; a container past it is frozen whole instead of understood.
+pub(super) const DEPTH_CAP: usize = 256;
+
+/// Longer than any model's name: what is longer is not one, and would only fill records.
+const MODEL_CAP: usize = 256;
+
+/// One open container.
+#[derive(Debug)]
+struct Frame {
+    start: usize,
+    object: bool,
+    marks: Marks,
+    /// The member whose value comes next.
+    member: Member,
+}
+
+/// What a key means to us.
+#[derive(Clone, Copy, Debug, Default)]
+struct Member {
+    hits: Hits,
+    word: Word,
+}
+
+/// The keys that say something about the request or a turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Word {
+    #[default]
+    None,
+    Type,
+    Role,
+    Model,
+    Stream,
+    Conversation,
+}
+
+/// The turn that is being read.
+#[derive(Debug, Default)]
+struct Turn {
+    role: Option<String>,
+    kind: Option<String>,
+}
+
+struct Walk<'a> {
+    format: &'static Format,
+    body: &'a [u8],
+    stack: Vec<Frame>,
+    /// Containers open past [`DEPTH_CAP`], and where the first of them began.
+    too_deep: usize,
+    deep_start: usize,
+    frozen: Ranges,
+    turn: Turn,
+    turns: Turns,
+    conversation: Option<Range<usize>>,
+    in_conversation: bool,
+    models: u32,
+    streams: u32,
+    facts: RequestFacts,
+}
+
+/// Walks a body and tells what it found.
+pub(super) fn walk(format: &'static Format, body: &[u8]) -> RequestFacts {
+    let mut walk = Walk {
+        format,
+        body,
+        stack: Vec::new(),
+        too_deep: 0,
+        deep_start: 0,
+        frozen: Ranges::default(),
+        turn: Turn::default(),
+        turns: Turns::default(),
+        conversation: None,
+        in_conversation: false,
+        models: 0,
+        streams: 0,
+        facts: RequestFacts::default(),
+    };
+    Tokens::new(body).for_each(|token| walk.token(token));
+    walk.finish()
+}
+
+impl Walk<'_> {
+    fn token(&mut self, token: Token) {
+        match token {
+            Token::Open { object, at } => self.open(object, at),
+            Token::Close { end } => self.close(end),
+            Token::Key(span) => self.key(span),
+            Token::Text(span) | Token::Bare(span) => self.scalar(span),
+        }
+    }
+
+    fn open(&mut self, object: bool, at: usize) {
+        if self.stack.len() == DEPTH_CAP {
+            if self.too_deep == 0 {
+                self.deep_start = at;
+            }
+            self.too_deep += 1;
+            return;
+        }
+        let member = self.stack.last().map(|frame| frame.member).unwrap_or_default();
+        self.note(member);
+        if self.stack.len() == 2 && self.in_conversation {
+            self.turn = Turn::default();
+        }
+        self.stack.push(Frame { start: at, object, marks: Marks::default(), member: Member::default() });
+    }
+
+    fn close(&mut self, end: usize) {
+        if self.too_deep > 0 {
+            self.too_deep -= 1;
+            if self.too_deep == 0 {
+                self.frozen.add(self.deep_start..end);
+            }
+            return;
+        }
+        let Some(frame) = self.stack.pop() else { return };
+        let span = frame.start..end;
+        if frame.marks.freeze_object() {
+            self.frozen.add(span.clone());
+        }
+        if self.stack.len() == 2 && self.in_conversation && !self.stack[1].object {
+            let speaker = Speaker::of(self.turn.role.as_deref(), self.turn.kind.as_deref());
+            self.turns.next(speaker, span.start);
+        }
+        self.value_ends(span);
+    }
+
+    fn key(&mut self, span: Range<usize>) {
+        let Some(key) = word(&self.body[span]) else { return self.set_member(Member::default()) };
+        let (depth, format) = (self.stack.len(), self.format);
+        let meaning = match &*key {
+            "type" => Word::Type,
+            "role" if depth == 3 => Word::Role,
+            "model" if depth == 1 => Word::Model,
+            "stream" if depth == 1 => Word::Stream,
+            key if depth == 1 && format.conversation.contains(&key) => Word::Conversation,
+            _ => Word::None,
+        };
+        self.set_member(Member { hits: Hits::of(&key), word: meaning });
+    }
+
+    fn set_member(&mut self, member: Member) {
+        if let (0, Some(frame)) = (self.too_deep, self.stack.last_mut()) {
+            frame.member = member;
+        }
+    }
+
+    fn scalar(&mut self, span: Range<usize>) {
+        if self.too_deep > 0 {
+            return;
+        }
+        let Some(frame) = self.stack.last() else { return };
+        let member = frame.member;
+        let value = &self.body[span.clone()];
+        if !matches!(value, b"null" | b"\"\"") {
+            self.note(member);
+        }
+        if member.word != Word::None {
+            self.understand(member.word, span.clone());
+        }
+        self.value_ends(span);
+    }
+
+    /// A value other than nothing begins: its key tells whether the object around it is frozen, or a conversation opens.
+    fn note(&mut self, member: Member) {
+        let depth = self.stack.len();
+        if let Some(frame) = self.stack.last_mut() {
+            frame.marks.members(member.hits);
+        }
+        if member.word == Word::Conversation && depth == 1 {
+            self.in_conversation = true;
+        }
+    }
+
+    /// A value ended; it belongs to the key that was last seen in the container around it.
+    fn value_ends(&mut self, span: Range<usize>) {
+        let depth = self.stack.len();
+        let Some(frame) = self.stack.last_mut() else { return };
+        let member = std::mem::take(&mut frame.member);
+        if member.hits.freeze_member() {
+            self.frozen.add(span.clone());
+        }
+        if member.word == Word::Conversation && depth == 1 {
+            self.in_conversation = false;
+            self.facts.ambiguous |= self.conversation.replace(span).is_some();
+        }
+    }
+
+    fn understand(&mut self, meaning: Word, span: Range<usize>) {
+        let value = &self.body[span];
+        match meaning {
+            Word::Stream => {
+                self.streams += 1;
+                self.facts.stream |= value == b"true";
+            }
+            Word::Model => {
+                self.models += 1;
+                let name = word(value).filter(|name| name.len() <= MODEL_CAP);
+                self.facts.model = name.map(std::borrow::Cow::into_owned);
+            }
+            Word::Type => self.kind(span_word(value)),
+            Word::Role => self.role(span_word(value)),
+            Word::None | Word::Conversation => {}
+        }
+    }
+
+    fn kind(&mut self, value: Option<String>) {
+        let Some(value) = value else { return };
+        if let Some(frame) = self.stack.last_mut() {
+            frame.marks.tag(&value);
+        }
+        if self.in_conversation && self.stack.len() == 3 {
+            self.facts.ambiguous |= self.turn.kind.replace(value).is_some();
+        }
+    }
+
+    fn role(&mut self, value: Option<String>) {
+        if self.in_conversation && self.stack.len() == 3 && self.stack[2].object {
+            self.facts.ambiguous |= self.turn.role.replace(value.unwrap_or_default()).is_some();
+        }
+    }
+
+    /// What was cut off is closed where the bytes end, so that nothing signed escapes by being broken.
+    fn finish(mut self) -> RequestFacts {
+        if self.too_deep > 0 {
+            self.too_deep = 1;
+        }
+        while !self.stack.is_empty() {
+            self.close(self.body.len());
+        }
+        self.facts.ambiguous |= self.models > 1 || self.streams > 1;
+        self.facts.frozen = self.frozen.finish();
+        if !self.facts.ambiguous {
+            self.facts.last_user = self.conversation.map(|span| self.turns.current(span));
+        }
+        self.facts
+    }
+}
+
+fn span_word(value: &[u8]) -> Option<String> {
+    word(value).map(std::borrow::Cow::into_owned)
+}
