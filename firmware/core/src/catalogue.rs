@@ -1,10 +1,13 @@
 //! Who the AI providers are: the data of `kb8-providers` as a value that answers "whose name is this?".
 
+mod glob;
+
 use std::collections::HashMap;
 
 use serde::Deserialize;
 use thiserror::Error;
 
+use self::glob::Glob;
 use crate::HostName;
 
 /// All vendors with their names; immutable once built.
@@ -14,6 +17,8 @@ pub struct Catalogue {
     /// Pattern without its `*.` to where it stands; wildcard and exact names apart because both may exist.
     exact: HashMap<String, Entry>,
     below: HashMap<String, Entry>,
+    /// By the plain labels after the last `*`.
+    globs: HashMap<String, Vec<(Glob, Entry)>>,
 }
 
 /// One vendor's group: it is steered whole or not at all, because browsers guard pages of public addresses that call
@@ -35,7 +40,8 @@ pub struct Vendor {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostPattern {
-    /// `api.openai.com`, or `*.openai.azure.com` for everything below.
+    /// `api.openai.com`, `*.openai.azure.com` for everything below, or `bedrock-runtime.*.amazonaws.com` with a `*` for
+    /// one or more bytes of one label.
     pub name: String,
     pub kind: GroupKind,
     /// Serves others than AI too: never steered.
@@ -90,16 +96,11 @@ impl Catalogue {
 
     fn add(&mut self, file: &str, vendor: Vendor) -> Result<(), CatalogueError> {
         for host in &vendor.hosts {
-            let (table, name) = match host.name.strip_prefix("*.") {
-                Some(rest) => (&mut self.below, rest),
-                None => (&mut self.exact, host.name.as_str()),
-            };
-            let canonical = HostName::parse(name.as_bytes()).ok().filter(|parsed| parsed.as_str() == name);
-            if canonical.is_none() {
-                return Err(CatalogueError::Host { file: file.to_owned(), name: host.name.clone() });
-            }
             let entry = Entry { vendor: vendor.id.clone(), kind: host.kind, steered: vendor.steer && !host.shared };
-            if let Some(earlier) = table.insert(name.to_owned(), entry) {
+            let earlier = self
+                .insert(&host.name, entry)
+                .ok_or_else(|| CatalogueError::Host { file: file.to_owned(), name: host.name.clone() })?;
+            if let Some(earlier) = earlier {
                 return Err(CatalogueError::Duplicate {
                     file: file.to_owned(),
                     name: host.name.clone(),
@@ -111,19 +112,39 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The entry of a name: an exact one wins, then the wildcard with the most labels.
+    /// Files one pattern: `None` when it is none, else the entry that already owned it.
+    fn insert(&mut self, pattern: &str, entry: Entry) -> Option<Option<Entry>> {
+        let (table, name) = match pattern.strip_prefix("*.") {
+            Some(rest) if !rest.contains('*') => (&mut self.below, rest),
+            _ if pattern.contains('*') => return self.insert_glob(pattern, entry),
+            _ => (&mut self.exact, pattern),
+        };
+        is_canonical(name).then(|| table.insert(name.to_owned(), entry))
+    }
+
+    fn insert_glob(&mut self, pattern: &str, entry: Entry) -> Option<Option<Entry>> {
+        let glob = Glob::parse(pattern).filter(|_| is_canonical(&pattern.replace('*', "x")))?;
+        let filed = self.globs.entry(glob.parent().to_owned()).or_default();
+        if let Some((_, earlier)) = filed.iter().find(|(other, _)| *other == glob) {
+            return Some(Some(earlier.clone()));
+        }
+        filed.push((glob, entry));
+        Some(None)
+    }
+
+    /// The entry of a name: an exact one wins, then one with a `*` inside a label, then the wildcard with the most
+    /// labels.
     pub fn lookup(&self, host: &HostName) -> Option<&Entry> {
-        if let Some(entry) = self.exact.get(host.as_str()) {
-            return Some(entry);
-        }
-        let mut rest = host.as_str();
-        while let Some((_, parent)) = rest.split_once('.') {
-            if let Some(entry) = self.below.get(parent) {
-                return Some(entry);
-            }
-            rest = parent;
-        }
-        None
+        let name = host.as_str();
+        self.exact
+            .get(name)
+            .or_else(|| self.lookup_glob(name))
+            .or_else(|| parents(name).find_map(|p| self.below.get(p)))
+    }
+
+    fn lookup_glob(&self, name: &str) -> Option<&Entry> {
+        let filed = parents(name).filter_map(|parent| self.globs.get(parent)).flatten();
+        filed.filter(|(glob, _)| glob.matches(name)).map(|(_, entry)| entry).next()
     }
 
     /// Every vendor, in file order.
@@ -135,6 +156,15 @@ impl Catalogue {
     pub fn steered_names(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.exact.iter().filter(|(_, entry)| entry.steered).map(|(name, entry)| (name.as_str(), entry))
     }
+}
+
+/// `b.c` and `c` for `a.b.c`.
+fn parents(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(name.split_once('.'), |(_, rest)| rest.split_once('.')).map(|(_, parent)| parent)
+}
+
+fn is_canonical(name: &str) -> bool {
+    HostName::parse(name.as_bytes()).is_ok_and(|parsed| parsed.as_str() == name)
 }
 
 #[cfg(test)]
@@ -165,6 +195,26 @@ mod tests {
         assert_eq!(steered(&catalogue, "cdn.acme.example"), Some(false));
         assert_eq!(steered(&catalogue, "acme.example"), None);
         assert_eq!(steered(&catalogue, "notacme.example"), None);
+    }
+
+    #[test]
+    fn a_region_inside_a_name_is_a_star() {
+        let text = ACME.replace(
+            "host = [",
+            r#"host = [ { name = "run.*.acme.example", kind = "api", confidence = "code", shared = true },"#,
+        );
+        let catalogue = Catalogue::from_toml([("acme.toml", &*text)]).unwrap();
+        assert_eq!(steered(&catalogue, "run.eu-1.acme.example"), Some(false), "the glob wins over the wildcard");
+        assert_eq!(steered(&catalogue, "run.a.b.acme.example"), Some(true), "which takes everything else");
+        let twice = text
+            .replace("\"acme\"", "\"other\"")
+            .replace("api.acme", "x.acme")
+            .replace("*.acme.example\", kind = \"web\"", "*.b.acme.example\", kind = \"web\"");
+        let error = Catalogue::from_toml([("a.toml", &*text), ("b.toml", &*twice)]).unwrap_err();
+        assert_eq!(error.to_string(), "b.toml: `run.*.acme.example` already belongs to `acme`");
+        let error =
+            Catalogue::from_toml([("a.toml", &*text.replace("run.*.acme.example", "run.*.example"))]).unwrap_err();
+        assert_eq!(error.to_string(), "a.toml: `run.*.example` is not a host name");
     }
 
     #[test]
