@@ -1,0 +1,375 @@
+#!/usr/bin/env bash
+# Nano-Gate's front door.
+#
+#   ./build.sh demo [--once]      the virtual office: real prompts through the puck, what was typed beside what left
+#   ./build.sh test [area]        every test, as CI runs it; areas: check web unit system browser fuzz firmware
+#   ./build.sh check              formatting, clippy, shellcheck, web lint, cargo deny
+#   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
+#   ./build.sh bench [area]       measurements beside their peers; areas: proxy
+#   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600); areas: fuzz
+#   ./build.sh help               this text
+#
+# Each verb installs what it needs on a bare Debian 12/13 or Ubuntu 24.04 machine (root or sudo only for apt), says so
+# in one line a step, and does nothing the second time. Logs of the long steps lie in out/log/.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly RUST_VERSION=1.95.0 NODE_MAJOR=22
+readonly LOGS=$PWD/out/log VENV=$PWD/tests/.venv
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto} PIP_DISABLE_PIP_VERSION_CHECK=1
+export PATH="$HOME/.cargo/bin:$PATH"
+
+say() { printf '\033[1m>>\033[0m %s\n' "$*" >&2; }
+die() {
+    printf 'build.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# logged NAME COMMAND…: runs it quietly; on failure shows the end of its log.
+logged() {
+    local name=$1
+    shift
+    mkdir -p "$LOGS"
+    if ! "$@" >"$LOGS/$name.log" 2>&1; then
+        tail -n 60 "$LOGS/$name.log" >&2
+        die "$name failed; the whole log is $LOGS/$name.log"
+    fi
+}
+
+# shown NAME COMMAND…: runs it in the open and keeps the log for the summary.
+shown() {
+    local name=$1
+    shift
+    mkdir -p "$LOGS"
+    say "$name: $*"
+    "$@" 2>&1 | tee "$LOGS/$name.log"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+# --- what must be there ---------------------------------------------------------------------------------------------
+
+need_apt() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    say "installing with apt: ${missing[*]}"
+    logged apt-update as_root apt-get update
+    logged apt-install as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+version_at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+need_rust() {
+    need_apt build-essential cmake pkg-config libnftnl-dev libmnl-dev
+    if ! command -v cargo >/dev/null; then
+        say "installing Rust $RUST_VERSION"
+        if apt-cache show rustup >/dev/null 2>&1; then
+            need_apt rustup
+            logged rustup rustup toolchain install "$RUST_VERSION" --profile minimal -c clippy -c rustfmt
+            rustup default "$RUST_VERSION"
+        else
+            need_apt curl ca-certificates
+            mkdir -p out
+            curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs -o out/rustup-init.sh
+            logged rustup sh out/rustup-init.sh -y --profile minimal -c clippy,rustfmt --default-toolchain "$RUST_VERSION"
+        fi
+    fi
+    version_at_least "$RUST_VERSION" "$(rustc --version | cut -d' ' -f2)" ||
+        die "Rust $RUST_VERSION or newer is needed: rustup toolchain install $RUST_VERSION && rustup default $RUST_VERSION"
+}
+
+need_python() {
+    need_apt python3 python3-venv
+    local stamp=$VENV/.requirements
+    if ! cmp -s tests/support/requirements.txt "$stamp"; then
+        say "installing the Python packages of tests/support/requirements.txt into tests/.venv"
+        rm -rf "$VENV"
+        logged venv python3 -m venv "$VENV"
+        logged pip "$VENV/bin/pip" install --quiet -r tests/support/requirements.txt
+        cp tests/support/requirements.txt "$stamp"
+    fi
+}
+
+# Node from the system when it is new enough, else from PyPI's wheel, which requirements.txt pins beside the rest.
+need_node() {
+    local have
+    have=$(node --version 2>/dev/null | tr -d v || true)
+    if ! version_at_least "$NODE_MAJOR" "${have:-0}" || ! command -v npm >/dev/null; then
+        need_python
+        export PATH="$VENV/bin:$PATH"
+    fi
+}
+
+# npm_folder DIR: installs what its lock file says, once for each lock file.
+npm_folder() {
+    local stamp=$1/node_modules/.lock-stamp
+    cmp -s "$1/package-lock.json" "$stamp" && return
+    say "installing the npm packages of $1"
+    logged "npm-${1//\//-}" npm --prefix "$1" ci --no-audit --no-fund
+    cp "$1/package-lock.json" "$stamp"
+}
+
+need_web() {
+    need_node
+    npm_folder webui
+    if [ ! -e webui/dist/index.html ] || [ -n "$(find webui -newer webui/dist/index.html -not -path '*/node_modules*' \
+        -not -path '*/dist*' -type f -print -quit)" ]; then
+        say "building the web page"
+        logged webui npm --prefix webui run build
+    fi
+}
+
+need_office() {
+    need_apt iproute2 nftables unbound dnsutils curl openssl util-linux procps
+    need_python
+    need_node
+    npm_folder tests/support/clients
+}
+
+need_chromium() {
+    if ! command -v chromium >/dev/null; then
+        need_apt chromium
+    fi
+    npm_folder tests/browser
+}
+
+# The arm64 libraries that the daemon links, unpacked into a folder of their own: a pkg-config path that also held arm64's
+# libc would break the build scripts of the host. apt works in out/apt, so nothing on the machine changes.
+need_aarch64() {
+    need_rust
+    need_apt gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+    rustup target list --installed | grep -q '^aarch64-unknown-linux-gnu$' || {
+        say "adding the aarch64 target to Rust"
+        logged rustup-target rustup target add aarch64-unknown-linux-gnu
+    }
+    local root=$PWD/out/aarch64 apt=$PWD/out/apt file
+    if [ ! -e "$root/.complete" ]; then
+        say "unpacking libnftnl and libmnl for arm64 into out/aarch64"
+        rm -rf "$root" "$apt"
+        mkdir -p "$root" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/sources" "$apt/debs"
+        # Ubuntu keeps arm64 on the "ports" host of the same domain.
+        for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+            [ -s "$file" ] || continue
+            sed -E 's,//([^/ ]*\.)?(ubuntu\.[a-z]+)/ubuntu/?,//ports.\2/ubuntu-ports/,; /^Architectures:/d' "$file" >"$apt/sources/$(basename "$file")"
+        done
+        local options=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$apt/sources" -o "Dir::State::lists=$apt/lists"
+            -o "Dir::Cache=$apt/cache" -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o APT::Sandbox::User=root)
+        logged apt-arm64-update apt-get "${options[@]}" update
+        (cd "$apt/debs" && logged apt-arm64 apt-get "${options[@]}" download libnftnl-dev libnftnl11 libmnl-dev libmnl0)
+        for file in "$apt"/debs/*.deb; do dpkg-deb -x "$file" "$root"; done
+        touch "$root/.complete"
+    fi
+    export LIBNFTNL_LIB_DIR=$root/usr/lib/aarch64-linux-gnu LIBMNL_LIB_DIR=$root/usr/lib/aarch64-linux-gnu
+}
+
+# --- verbs ----------------------------------------------------------------------------------------------------------
+
+cmd_help() { sed -n '2,/^set -euo/p' "$0" | sed '$d; s/^# \{0,1\}//'; }
+
+cmd_check() {
+    need_rust
+    need_web
+    need_apt shellcheck
+    check_sources
+    say "cargo deny"
+    if ! command -v cargo-deny >/dev/null; then
+        say "installing cargo-deny (compiles for some minutes)"
+        logged cargo-deny-install cargo install --locked cargo-deny@0.20.2
+    fi
+    # The advisory database is fetched from its repository; where that cannot be reached the other checks still run.
+    if ! cargo deny --log-level error check advisories bans licenses sources 2>"$LOGS/deny.log"; then
+        if grep -q 'failed to fetch advisory database' "$LOGS/deny.log"; then
+            say "the advisory database cannot be reached from here; checking bans, licences and sources"
+            cargo deny --log-level error check bans licenses sources
+        else
+            cat "$LOGS/deny.log" >&2
+            die "cargo deny found something"
+        fi
+    fi
+}
+
+check_sources() {
+    say "formatting"
+    cargo fmt --check
+    say "clippy"
+    cargo clippy --quiet --workspace --all-targets -- -D warnings
+    say "shellcheck"
+    git ls-files -z '*.sh' .ci/run tests/support/enter | xargs -0 shellcheck
+    say "web lint"
+    logged web-lint npm --prefix webui run lint
+}
+
+build_daemon() {
+    need_rust
+    need_web
+    say "building the daemon and the fake provider"
+    cargo build --quiet -p gate-daemon -p gate-test-provider
+}
+
+cmd_demo() {
+    need_office
+    build_daemon
+    exec tests/support/enter "$VENV/bin/python" tests/support/demo.py "$@"
+}
+
+test_check() {
+    need_rust
+    need_web
+    need_apt shellcheck
+    check_sources
+}
+
+test_web() {
+    need_web
+    shown web npm --prefix webui test
+}
+
+test_unit() {
+    need_rust
+    need_web
+    need_apt nftables unbound openssl iproute2 util-linux
+    shown unit cargo test --workspace --quiet
+}
+
+test_system() {
+    need_office
+    build_daemon
+    shown system tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/system tests/redteam
+}
+
+test_browser() {
+    need_office
+    need_chromium
+    build_daemon
+    shown browser tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/browser
+}
+
+fuzz_targets() { sed -n 's/^name = "\(fuzz_.*\)"/\1/p' tests/fuzz/Cargo.toml; }
+
+# libFuzzer's own coverage flags, as cargo-fuzz passes them without a sanitizer; they work on the stable compiler.
+fuzz_build() {
+    need_rust
+    say "building the fuzz targets"
+    RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions" \
+        logged fuzz-build cargo build --release --manifest-path tests/fuzz/Cargo.toml --target "$(rustc -vV | sed -n 's/^host: //p')"
+}
+
+# fuzz SECONDS: every target for that long, two at a time; a crash keeps its input in tests/fuzz/artifacts/.
+fuzz() {
+    local seconds=$1 target host failed=0 pids=()
+    fuzz_build
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    mkdir -p tests/fuzz/artifacts "$LOGS"
+    for target in $(fuzz_targets); do
+        mkdir -p "tests/fuzz/corpus/$target"
+        say "fuzzing $target for $seconds s"
+        "tests/fuzz/target/$host/release/$target" "tests/fuzz/corpus/$target" "tests/fuzz/seeds/$target" -max_total_time="$seconds" \
+            -artifact_prefix="tests/fuzz/artifacts/$target-" -timeout=5 -rss_limit_mb=1024 -max_len=65536 >"$LOGS/$target.log" 2>&1 &
+        pids+=("$!:$target")
+    done
+    for target in "${pids[@]}"; do
+        if wait "${target%%:*}"; then
+            grep '^Done ' "$LOGS/${target#*:}.log" | sed "s/^/${target#*:}: /"
+        else
+            failed=$((failed + 1))
+            tail -n 30 "$LOGS/${target#*:}.log" >&2
+        fi
+    done
+    printf 'fuzz: %d passed, %d failed\n' "$((${#pids[@]} - failed))" "$failed" | tee "$LOGS/fuzz.log"
+    [ "$failed" = 0 ]
+}
+
+test_fuzz() { fuzz 10; }
+
+test_firmware() {
+    cmd_firmware aarch64
+    need_python
+    shown firmware "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image
+}
+
+cmd_test() {
+    local area areas=(check web unit system browser fuzz firmware)
+    [ $# -gt 0 ] && areas=("$@")
+    for area in "${areas[@]}"; do
+        declare -F "test_$area" >/dev/null || die "no test area \`$area\`; there are: check web unit system browser fuzz firmware"
+    done
+    for area in "${areas[@]}"; do "test_$area"; done
+    say "all passed; the runners' own words:"
+    summary "${areas[@]}"
+}
+
+# The closing lines of each runner, as it printed them.
+summary() {
+    local area
+    for area in "$@"; do
+        case $area in
+            web) sed 's/\x1b\[[0-9;]*m//g' "$LOGS/web.log" | grep -E '^ *(Test Files|Tests) ' || true ;;
+            unit) grep -E '^test result:' "$LOGS/unit.log" ;;
+            fuzz) cat "$LOGS/fuzz.log" ;;
+            system | browser | firmware) grep -E '^[0-9]+ passed' "$LOGS/$area.log" ;;
+        esac
+    done
+}
+
+cmd_firmware() {
+    local target=${1:-$(uname -m)}
+    mkdir -p out
+    case $target in
+        "$(uname -m)")
+            need_rust
+            need_web
+            say "building the release binary for $target"
+            logged "firmware-$target" cargo build --release -p gate-daemon
+            install -m 755 target/release/nanogate "out/nanogate-$target"
+            ;;
+        aarch64)
+            need_aarch64
+            need_web
+            say "building the release binary for aarch64"
+            logged firmware-aarch64 cargo --config cross.toml build --release -p gate-daemon --target aarch64-unknown-linux-gnu
+            install -m 755 target/aarch64-unknown-linux-gnu/release/nanogate out/nanogate-aarch64
+            ;;
+        *) die "no target \`$target\`; there are: x86_64 aarch64" ;;
+    esac
+    say "out/nanogate-$target: $(du -h "out/nanogate-$target" | cut -f1)"
+}
+
+cmd_bench() {
+    local area=${1:-proxy}
+    case $area in
+        proxy)
+            need_office
+            need_rust
+            need_web
+            say "building the release binaries"
+            logged bench-build cargo build --release -p gate-daemon -p gate-test-provider -p gate-test-bench
+            shift || true
+            exec tests/support/enter "$VENV/bin/python" tests/bench/proxy.py "$@"
+            ;;
+        *) die "no bench area \`$area\`; there is: proxy" ;;
+    esac
+}
+
+cmd_soak() {
+    local area=${1:-fuzz}
+    case $area in
+        fuzz) fuzz "${SOAK_SECONDS:-600}" ;;
+        *) die "no soak area \`$area\`; there is: fuzz" ;;
+    esac
+}
+
+main() {
+    local verb=${1:-help}
+    shift || true
+    declare -F "cmd_$verb" >/dev/null || die "no verb \`$verb\`; ./build.sh help lists them"
+    "cmd_$verb" "$@"
+}
+
+main "$@"
