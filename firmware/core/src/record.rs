@@ -284,6 +284,8 @@ pub enum Reason {
     Shutdown,
     /// A fault of our own.
     Internal,
+    /// Plain HTTP, answered with a redirect to https.
+    Redirected,
 }
 
 impl fmt::Display for Reason {
@@ -320,6 +322,7 @@ impl fmt::Display for Reason {
             Self::IdleTimeout => "it was idle for too long",
             Self::Shutdown => "the daemon is stopping",
             Self::Internal => "an internal fault",
+            Self::Redirected => "it was told to use https",
         };
         f.write_str(words)
     }

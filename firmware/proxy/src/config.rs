@@ -2,6 +2,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gate_core::HostName;
 use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
@@ -125,7 +126,12 @@ impl Config {
         if self.body_budget_bytes < self.body_cap_bytes {
             return Err(ConfigError::BudgetBelowCap { budget: self.body_budget_bytes, cap: self.body_cap_bytes });
         }
-        Ok(())
+        self.ech_names().map(drop)
+    }
+
+    pub(crate) fn ech_names(&self) -> Result<Vec<HostName>, ConfigError> {
+        let parse = |name: &String| HostName::parse(name.as_bytes()).map_err(|_| ConfigError::EchName(name.clone()));
+        self.ech_public_names.iter().map(parse).collect()
     }
 
     pub(crate) fn hello_timeout(&self) -> Duration {

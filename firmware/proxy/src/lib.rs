@@ -22,18 +22,34 @@
 //!
 //! **Invariant:** with a journal that takes no records no AI connection starts.
 
+mod accept;
+
+mod parse;
+
+mod decide;
+
+mod act;
+
+mod record;
+
 mod config;
+mod corridor;
 mod counters;
 mod meter;
 mod ports;
+mod proxy;
 mod session;
 mod shared;
 mod trust;
 
-mod act;
+#[cfg(test)]
+mod tests;
 
+pub use accept::Listeners;
 pub use config::{Config, ConfigError};
 pub use counters::CountersSnapshot;
+pub use parse::hello;
 pub use ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
+pub use proxy::Proxy;
 pub use shared::ProxyError;
 pub use trust::TrustError;

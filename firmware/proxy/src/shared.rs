@@ -1,10 +1,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gate_core::{Event, JournalError, Position, UnixMicros};
+use gate_core::{Event, HostName, JournalError, Position, UnixMicros};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::act::splice::Pipes;
 use crate::config::{Config, ConfigError};
 use crate::counters::Counters;
 use crate::ports::{Ports, Snapshot};
@@ -19,6 +20,10 @@ pub(crate) struct Shared {
     pub(crate) bodies: Arc<Semaphore>,
     /// Verifies providers. The inspect path clones it to set ALPN; clones share the resumption store.
     pub(crate) upstream_tls: Arc<rustls::ClientConfig>,
+    /// `ech_public_names` of the configuration, parsed.
+    pub(crate) ech_public_names: Vec<HostName>,
+    /// Kernel pipes between two uses.
+    pub(crate) pipes: Pipes,
     /// Cancelled first: finish what is open, start nothing new.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the grace period is over: every task ends at its next await.
@@ -34,6 +39,8 @@ impl Shared {
         Ok(Self {
             bodies: Arc::new(Semaphore::new(config.body_budget_bytes)),
             upstream_tls,
+            ech_public_names: config.ech_names()?,
+            pipes: Pipes::default(),
             counters: Counters::default(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),

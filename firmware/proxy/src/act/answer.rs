@@ -1,0 +1,69 @@
+//! The few plain HTTP answers that the proxy gives by itself. Each one closes the connection.
+
+use gate_core::HostName;
+use tokio::net::TcpStream;
+
+use super::refuse;
+use crate::meter::Meter;
+
+/// An answer with a sentence for people.
+pub(crate) struct Answer {
+    status: &'static str,
+    /// A whole header line with its line break, or nothing.
+    header: String,
+    text: String,
+}
+
+/// What a client behind a CONNECT proxy waits for before it speaks TLS.
+pub(crate) const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
+
+impl Answer {
+    pub(crate) fn bad_request(text: impl Into<String>) -> Self {
+        Self { status: "400 Bad Request", header: String::new(), text: text.into() }
+    }
+
+    pub(crate) fn forbidden(text: impl Into<String>) -> Self {
+        Self { status: "403 Forbidden", header: String::new(), text: text.into() }
+    }
+
+    pub(crate) fn only_connect() -> Self {
+        let text = "This proxy only understands CONNECT, for ports 443 and 80.";
+        Self { status: "405 Method Not Allowed", header: "Allow: CONNECT\r\n".to_owned(), text: text.to_owned() }
+    }
+
+    pub(crate) fn misdirected(text: impl Into<String>) -> Self {
+        Self { status: "421 Misdirected Request", header: String::new(), text: text.into() }
+    }
+
+    pub(crate) fn head_too_large() -> Self {
+        let text = "The request head is too large.";
+        Self { status: "431 Request Header Fields Too Large", header: String::new(), text: text.to_owned() }
+    }
+
+    /// To the same place behind https. `host` is a parsed name or address and `path` came through the head parser, so
+    /// neither can break out of its line.
+    pub(crate) fn to_https(host: &str, path: &str) -> Self {
+        let header = format!("Location: https://{host}{path}\r\n");
+        Self { status: "308 Permanent Redirect", header, text: "This is only served over https.".to_owned() }
+    }
+
+    pub(crate) fn bad_gateway(host: &HostName, why: impl std::fmt::Display) -> Self {
+        Self { status: "502 Bad Gateway", header: String::new(), text: format!("{host}: {why}.") }
+    }
+
+    /// Writes the answer and closes.
+    pub(crate) async fn send(self, mut stream: TcpStream, meter: &Meter) {
+        refuse::say(&mut stream, meter, &self.render()).await;
+        refuse::close(stream).await;
+    }
+
+    fn render(&self) -> Vec<u8> {
+        let Self { status, header, text } = self;
+        let len = text.len() + 1;
+        format!(
+            "HTTP/1.1 {status}\r\n{header}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len}\r\n\
+             Cache-Control: no-store\r\nConnection: close\r\n\r\n{text}\n"
+        )
+        .into_bytes()
+    }
+}

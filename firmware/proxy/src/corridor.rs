@@ -1,0 +1,152 @@
+//! The corridor itself: what happens to one connection, from its first byte to its record.
+
+mod explicit;
+mod plain;
+mod steered;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gate_core::{ClientAddr, Entry, HostName, Mode, OrigDst, Reason};
+use tokio::net::TcpStream;
+
+use crate::act::{admin, dial, inspect, refuse, splice};
+use crate::decide::{Circumstances, Course};
+use crate::meter::Meter;
+use crate::parse::hello::{Hello, Limits};
+use crate::ports::Snapshot;
+use crate::record::Pending;
+use crate::session::{Accepted, Closed, Session};
+use crate::shared::Shared;
+
+/// By which way a connection came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// Redirected TLS, or TLS to our own address.
+    Steered,
+    /// The CONNECT proxy.
+    Explicit,
+    /// Redirected plain HTTP.
+    Plain,
+}
+
+/// A connection on its way: everything but the stream, which is handed from station to station.
+struct Visitor {
+    shared: Arc<Shared>,
+    id: u64,
+    client: ClientAddr,
+    dst: Option<OrigDst>,
+    meter: Arc<Meter>,
+    snapshot: Arc<Snapshot>,
+    pending: Pending,
+}
+
+/// Serves one connection to its end.
+pub(crate) async fn walk(shared: Arc<Shared>, door: Door, accepted: Accepted, pending: Pending) {
+    let closing = shared.closing.clone();
+    let Accepted { id, client, dst, stream, at: _, meter, snapshot } = accepted;
+    let mut visitor = Visitor { shared, id, client, dst, meter, snapshot, pending };
+    let visit = async {
+        match door {
+            Door::Steered => steered::visit(&mut visitor, stream).await,
+            Door::Explicit => explicit::visit(&mut visitor, stream).await,
+            Door::Plain => plain::visit(&mut visitor, stream).await,
+        }
+    };
+    tokio::select! {
+        closed = visit => visitor.pending.close(closed),
+        // The pending record is dropped, which writes it as cut by the shutdown.
+        () = closing.cancelled() => {}
+    }
+}
+
+impl Visitor {
+    fn circumstances(&self) -> Circumstances<'_> {
+        Circumstances {
+            snapshot: &self.snapshot,
+            ech_public_names: &self.shared.ech_public_names,
+            journal_broken: self.shared.journal_broken(),
+            client: self.client.ip(),
+            now: self.shared.now(),
+        }
+    }
+
+    fn hello_limits(&self) -> Limits {
+        Limits { max_bytes: self.shared.config.hello_max_bytes, max_records: self.shared.config.hello_max_records }
+    }
+
+    /// Does what was decided over a TLS client. `raw` is everything read from it since its ClientHello began.
+    async fn follow(&mut self, course: Course, client: TcpStream, hello: Hello, raw: Bytes) -> Closed {
+        if let Some(Ok(host)) = &hello.sni {
+            self.pending.named(host, &self.snapshot.catalogue);
+        }
+        match course {
+            Course::Refuse(reason) => self.refuse(client, reason).await,
+            Course::Admin(admin) => self.hand_over(admin, client, &raw).await,
+            Course::Connect { host, entry, mode } => match self.dial(&host, self.shared.config.upstream_port).await {
+                Err(reason) => self.refuse(client, reason).await,
+                Ok(server) => {
+                    self.pending.connected(mode);
+                    self.connect((host, entry, mode), hello, (client, raw), server).await
+                }
+            },
+        }
+    }
+
+    async fn connect(
+        &mut self,
+        (host, entry, mode): (HostName, Option<Entry>, Mode),
+        hello: Hello,
+        (client, raw): (TcpStream, Bytes),
+        server: TcpStream,
+    ) -> Closed {
+        if mode == Mode::Inspected {
+            let session = self.session(host, entry, hello);
+            return inspect::run(Arc::clone(&self.shared), session, client, raw, server).await;
+        }
+        if mode == Mode::Passed && hello.ech {
+            self.shared.counters.passed_with_ech.add(1);
+        }
+        let reason = splice::relay(&self.shared, client, server, &raw, &self.meter).await;
+        Closed { mode, reason, alpn: hello.offered() }
+    }
+
+    fn session(&self, host: HostName, entry: Option<Entry>, hello: Hello) -> Session {
+        Session {
+            id: self.id,
+            client: self.client,
+            host,
+            entry,
+            alpn: hello.alpn,
+            meter: Arc::clone(&self.meter),
+            snapshot: Arc::clone(&self.snapshot),
+        }
+    }
+
+    async fn hand_over(&mut self, admin: SocketAddr, client: TcpStream, raw: &[u8]) -> Closed {
+        let patience = self.shared.config.connect_timeout();
+        let server = match admin::connect(admin, self.client, self.dst, patience).await {
+            Ok(server) => server,
+            Err(error) => {
+                tracing::warn!(%error, %admin, "the admin listener does not answer");
+                return self.refuse(client, Reason::Internal).await;
+            }
+        };
+        self.pending.connected(Mode::Admin);
+        let reason = splice::relay(&self.shared, client, server, raw, &self.meter).await;
+        Closed { mode: Mode::Admin, reason, alpn: None }
+    }
+
+    async fn dial(&self, host: &HostName, port: u16) -> Result<TcpStream, Reason> {
+        dial::dial(&self.shared, host, port).await.map_err(|error| {
+            tracing::info!(%error, "not connected");
+            error.reason()
+        })
+    }
+
+    async fn refuse(&self, client: TcpStream, reason: Reason) -> Closed {
+        refuse::tls(client, &self.meter, &reason).await;
+        Closed::refused(reason)
+    }
+}

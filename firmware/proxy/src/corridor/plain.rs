@@ -1,0 +1,67 @@
+use std::net::IpAddr;
+
+use bytes::BytesMut;
+use gate_core::{Mode, Reason};
+use tokio::net::TcpStream;
+
+use super::{Visitor, steered::is_own};
+use crate::act::{answer::Answer, refuse};
+use crate::parse::head::{self, Head, HeadError, Host};
+use crate::parse::peek::{self, PeekError};
+use crate::session::Closed;
+
+/// A plain HTTP client that was led here. It is told to come back over https and never forwarded: what it would send
+/// is as secret as over TLS.
+pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Closed {
+    let patience = visitor.shared.config.hello_timeout();
+    let (answer, closed) = match peek::until(&mut stream, BytesMut::new(), patience, &visitor.meter, head::parse).await
+    {
+        Ok(peeked) => reply(visitor, &stream, &peeked.value),
+        Err(PeekError::Parse(error)) => (Some(complaint(error)), Closed::refused(Reason::BadRequest)),
+        Err(PeekError::Timeout) => (None, Closed::refused(Reason::HelloTimeout)),
+        Err(PeekError::Gone) => (None, Closed::refused(Reason::ClientGone)),
+    };
+    match answer {
+        Some(answer) => answer.send(stream, &visitor.meter).await,
+        None => refuse::close(stream).await,
+    }
+    closed
+}
+
+fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answer>, Closed) {
+    let (snapshot, place) = (&visitor.snapshot, &visitor.snapshot.place);
+    let (known, own) = match &head.authority.host {
+        Host::Name(name) => {
+            visitor.pending.named(name, &snapshot.catalogue);
+            let own = place.own_names.contains(name);
+            (own || snapshot.catalogue.lookup(name).is_some(), own)
+        }
+        Host::Address(address) => {
+            let own = place.own_addresses.contains(address) && is_own(visitor, stream);
+            (own, own)
+        }
+    };
+    if !known {
+        let text = "This name is not served here.";
+        return (Some(Answer::misdirected(text)), Closed::refused(Reason::NotInCatalogue));
+    }
+    let mode = if own { Mode::Admin } else { Mode::Refused };
+    let answer = Answer::to_https(&location_host(&head.authority.host), &head.path);
+    (Some(answer), Closed { mode, reason: Some(Reason::Redirected), alpn: None })
+}
+
+/// The host as a URL writes it.
+fn location_host(host: &Host) -> String {
+    match host {
+        Host::Name(name) => name.to_string(),
+        Host::Address(IpAddr::V4(address)) => address.to_string(),
+        Host::Address(IpAddr::V6(address)) => format!("[{address}]"),
+    }
+}
+
+pub(super) fn complaint(error: HeadError) -> Answer {
+    match error {
+        HeadError::TooLarge => Answer::head_too_large(),
+        other => Answer::bad_request(format!("Not understood: {other}.")),
+    }
+}

@@ -1,0 +1,98 @@
+//! Decide: one pure function from what was understood to what is done.
+
+pub(crate) mod guard;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, SocketAddr};
+
+use gate_core::{ConnectionFacts, Entry, HostName, Mode, Reason, UnixMicros, Verdict};
+
+use crate::parse::hello::Hello;
+use crate::ports::Snapshot;
+
+/// Where a connection was heading when it came to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Towards<'a> {
+    /// One of the puck's own addresses: steered by DNS, or somebody looks for the admin page.
+    Own,
+    /// A provider's address: redirected by the kernel in gateway mode.
+    Elsewhere,
+    /// The name in a CONNECT request.
+    Named(&'a HostName),
+}
+
+/// What is done with a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Course {
+    Refuse(Reason),
+    /// Handed to the admin listener at this address.
+    Admin(SocketAddr),
+    /// Connected to the host: inspected, watched, or passed on because it is not AI.
+    Connect {
+        host: HostName,
+        entry: Option<Entry>,
+        mode: Mode,
+    },
+}
+
+/// Everything a decision depends on besides the connection itself.
+pub(crate) struct Circumstances<'a> {
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) ech_public_names: &'a [HostName],
+    /// AI connections must end in a record; while none can be written none starts.
+    pub(crate) journal_broken: bool,
+    pub(crate) client: IpAddr,
+    pub(crate) now: UnixMicros,
+}
+
+impl Circumstances<'_> {
+    /// Decides over a connection whose ClientHello was read.
+    pub(crate) fn course(&self, towards: Towards<'_>, hello: &Hello) -> Course {
+        let host = match &hello.sni {
+            Some(Ok(host)) => host,
+            Some(Err(_)) => return Course::Refuse(Reason::BadSni),
+            // A browser that was given the puck's address as a literal names nobody.
+            None if towards == Towards::Own => return self.admin(Reason::NoSni),
+            None => return Course::Refuse(Reason::NoSni),
+        };
+        if let Towards::Named(asked) = towards
+            && asked != host
+        {
+            return Course::Refuse(Reason::HostMismatch);
+        }
+        // The name in the clear is only the cover of another one, which we cannot know.
+        if hello.ech && self.ech_public_names.contains(host) {
+            return Course::Refuse(Reason::NotInCatalogue);
+        }
+        self.named(towards, host)
+    }
+
+    /// Decides over a connection by its name alone.
+    pub(crate) fn named(&self, towards: Towards<'_>, host: &HostName) -> Course {
+        if self.snapshot.place.own_names.contains(host) && towards != Towards::Elsewhere {
+            return self.admin(Reason::NotInCatalogue);
+        }
+        let entry = self.snapshot.catalogue.lookup(host);
+        if entry.is_none() && towards == Towards::Own {
+            return Course::Refuse(Reason::NotInCatalogue);
+        }
+        if entry.is_some() && self.journal_broken {
+            return Course::Refuse(Reason::Internal);
+        }
+        let facts = ConnectionFacts { client: self.client, host, entry, now: self.now };
+        let mode = match (self.snapshot.judge.connection(&facts), entry) {
+            (Verdict::Refuse(reason), _) => return Course::Refuse(reason),
+            // What is not AI is never opened, whatever the policy says.
+            (Verdict::Splice | Verdict::Terminate, None) => Mode::Passed,
+            (Verdict::Splice, Some(_)) => Mode::Watched,
+            (Verdict::Terminate, Some(_)) => Mode::Inspected,
+        };
+        Course::Connect { host: host.clone(), entry: entry.cloned(), mode }
+    }
+
+    fn admin(&self, otherwise: Reason) -> Course {
+        self.snapshot.place.admin.map_or(Course::Refuse(otherwise), Course::Admin)
+    }
+}

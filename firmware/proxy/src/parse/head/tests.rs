@@ -1,0 +1,80 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn name(text: &str, port: Option<u16>) -> Authority {
+    Authority { host: Host::Name(HostName::parse(text.as_bytes()).unwrap()), port }
+}
+
+fn address(text: &str, port: Option<u16>) -> Authority {
+    Authority { host: Host::Address(text.parse().unwrap()), port }
+}
+
+#[test]
+fn reads_every_form_of_target() {
+    let rows: &[(&str, Authority, &str)] = &[
+        (
+            "CONNECT api.openai.com:443 HTTP/1.1\r\nHost: api.openai.com:443\r\n\r\n",
+            name("api.openai.com", Some(443)),
+            "/",
+        ),
+        ("CONNECT API.openai.com.:443 HTTP/1.0\r\n\r\n", name("api.openai.com", Some(443)), "/"),
+        ("CONNECT [2001:db8::1]:443 HTTP/1.1\r\n\r\n", address("2001:db8::1", Some(443)), "/"),
+        ("CONNECT 192.0.2.1:443 HTTP/1.1\r\n\r\n", address("192.0.2.1", Some(443)), "/"),
+        ("GET /a?b=c HTTP/1.1\r\nhOST: a.example\r\nX: y\r\n\r\n", name("a.example", None), "/a?b=c"),
+        ("GET HTTP://a.example/x HTTP/1.1\r\nHost: a.example:80\r\n\r\n", name("a.example", None), "/x"),
+        ("GET http://a.example:80 HTTP/1.1\r\nHost: a.example\r\n\r\n", name("a.example", Some(80)), "/"),
+        ("OPTIONS * HTTP/1.1\r\nHost: [::1]\r\n\r\n", address("::1", None), "/"),
+    ];
+    for (raw, authority, path) in rows {
+        let head = parse(raw.as_bytes()).unwrap().unwrap();
+        assert_eq!((&head.authority, &*head.path, head.len), (authority, *path, raw.len()), "{raw}");
+        for len in 0..raw.len() {
+            assert_eq!(parse(&raw.as_bytes()[..len]), Ok(None), "{raw} at {len}");
+        }
+    }
+}
+
+#[test]
+fn refuses_what_names_no_host_or_two() {
+    let rows: &[(&str, HeadError)] = &[
+        ("\x16\x03\x01", HeadError::NotHttp),
+        ("GET / HTTP/2.0\r\n\r\n", HeadError::NotHttp),
+        ("GET / HTTP/1.1\r\n\r\n", HeadError::Host),
+        ("GET / HTTP/1.1\r\nHost: a.example\r\nHost: a.example\r\n\r\n", HeadError::Host),
+        ("GET / HTTP/1.1\r\nHost: \r\n\r\n", HeadError::Authority),
+        ("GET / HTTP/1.1\r\nHost: user@a.example\r\n\r\n", HeadError::Authority),
+        ("GET / HTTP/1.1\r\nHost: a.example:https\r\n\r\n", HeadError::Authority),
+        ("GET / HTTP/1.1\r\nHost: a.example:99999\r\n\r\n", HeadError::Authority),
+        ("GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", HeadError::Authority),
+        ("GET / HTTP/1.1\r\nHost: 127.1\r\n\r\n", HeadError::Authority),
+        ("GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n", HeadError::Mismatch),
+        ("CONNECT a.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n", HeadError::Mismatch),
+        ("GET https://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n", HeadError::NotHttp),
+        ("GET ftp HTTP/1.1\r\nHost: a.example\r\n\r\n", HeadError::NotHttp),
+    ];
+    for (raw, error) in rows {
+        assert_eq!(parse(raw.as_bytes()), Err(*error), "{raw}");
+    }
+}
+
+#[test]
+fn heads_are_capped_in_bytes_and_headers() {
+    let padded = |bytes: usize| format!("GET / HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(bytes));
+    let room = MAX_HEAD - padded(0).len();
+    assert!(parse(padded(room).as_bytes()).unwrap().is_some());
+    assert_eq!(parse(padded(room + 1).as_bytes()), Err(HeadError::TooLarge));
+    assert_eq!(parse(&padded(room + 100).as_bytes()[..MAX_HEAD]), Err(HeadError::TooLarge), "before its end arrives");
+    let many = |count: usize| format!("GET / HTTP/1.1\r\nHost: a.example\r\n{}\r\n", "X: y\r\n".repeat(count - 1));
+    assert!(parse(many(MAX_HEADERS).as_bytes()).unwrap().is_some());
+    assert_eq!(parse(many(MAX_HEADERS + 1).as_bytes()), Err(HeadError::TooLarge));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(raw in proptest::collection::vec(any::<u8>(), 0..300), text in "\\PC{0,60}") {
+        let _ = parse(&raw);
+        let _ = parse(format!("CONNECT {text} HTTP/1.1\r\nHost: {text}\r\n\r\n").as_bytes());
+        let _ = Authority::parse(text.as_bytes());
+    }
+}

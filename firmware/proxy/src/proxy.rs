@@ -1,0 +1,68 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accept::{Listeners, Reception};
+use crate::config::Config;
+use crate::corridor::Door;
+use crate::counters::CountersSnapshot;
+use crate::ports::Ports;
+use crate::shared::{ProxyError, Shared};
+
+/// What a task gets, after the grace period, to reach its next await and write its record.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// The proxy: made once, served once, asked for its counters by anyone.
+#[derive(Clone)]
+pub struct Proxy {
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// Checks the configuration and loads the trust anchors; opens nothing.
+    pub fn new(config: Config, ports: Ports) -> Result<Self, ProxyError> {
+        Shared::new(config, ports).map(|shared| Self { shared: Arc::new(shared) })
+    }
+
+    /// What was counted so far.
+    pub fn counters(&self) -> CountersSnapshot {
+        self.shared.counters.snapshot()
+    }
+
+    /// Serves until `stop` is cancelled. Then nothing new is let in, open connections get `drain_seconds` to finish,
+    /// and what is still open is cut. When this returns, every connection has its record.
+    pub async fn serve(&self, listeners: Listeners, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let reception = Arc::new(Reception::new(Arc::clone(&self.shared), tasks.clone()));
+        let Listeners { steered, explicit, plain } = listeners;
+        let with = |door: Door| move |listener: TcpListener| (door, listener);
+        let doors = steered
+            .into_iter()
+            .map(with(Door::Steered))
+            .chain(explicit.into_iter().map(with(Door::Explicit)))
+            .chain(plain.into_iter().map(with(Door::Plain)));
+        for (door, listener) in doors {
+            tasks.spawn(Arc::clone(&reception).serve(door, listener));
+        }
+        stop.cancelled().await;
+        self.drain(&tasks).await;
+    }
+
+    async fn drain(&self, tasks: &TaskTracker) {
+        self.shared.stopping.cancel();
+        tasks.close();
+        let grace = Duration::from_secs(self.shared.config.drain_seconds);
+        if timeout(grace, tasks.wait()).await.is_ok() {
+            return;
+        }
+        tracing::info!(open = self.shared.counters.snapshot().open, "the grace period is over");
+        self.shared.closing.cancel();
+        if timeout(LAST_WORDS, tasks.wait()).await.is_err() {
+            tracing::error!(tasks = tasks.len(), "tasks did not end");
+        }
+    }
+}

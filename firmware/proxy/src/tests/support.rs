@@ -1,0 +1,248 @@
+//! A pretend office: fake ports around a real proxy on the loopback.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use gate_core::{
+    Action, Catalogue, ConnectionEvent, ConnectionFacts, Event, HostName, Journal, JournalError, Judge, Mode, OrigDst,
+    Position, PromptFacts, PromptVerdict, SystemClock, Verdict,
+};
+use parking_lot::Mutex;
+use rustls::sign::CertifiedKey;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::accept::Listeners;
+use crate::config::Config;
+use crate::ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
+use crate::proxy::Proxy;
+use crate::shared::Shared;
+
+pub(crate) const CATALOGUE: &str = r#"
+    id = "openai"
+    name = "OpenAI"
+    steer = true
+    host = [{ name = "api.openai.com", kind = "api", confidence = "official" }]
+"#;
+
+/// The puck's own address, when a test says that the client meant it.
+pub(crate) const OWN: &str = "192.0.2.53:443";
+/// Some provider's address, as gateway mode sees it.
+pub(crate) const ELSEWHERE: &str = "203.0.113.1:443";
+
+pub(crate) fn host(name: &str) -> HostName {
+    HostName::parse(name.as_bytes()).unwrap()
+}
+
+/// What the fakes answer; tests change it before or while the proxy runs.
+pub(crate) struct Office {
+    config: Config,
+    names: HashMap<HostName, Vec<IpAddr>>,
+    pub(crate) dst: Arc<Mutex<Option<SocketAddr>>>,
+    verdict: Arc<dyn Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync>,
+    admin: Option<SocketAddr>,
+    local: bool,
+    pub(crate) journal: Arc<MemoryJournal>,
+}
+
+pub(crate) fn office() -> Office {
+    let loopback = "127.0.0.0/8".parse().unwrap();
+    Office {
+        config: Config { allow_ranges: vec![loopback], hello_timeout_ms: 400, ..Config::default() },
+        names: HashMap::new(),
+        dst: Arc::new(Mutex::new(OWN.parse().ok())),
+        verdict: Arc::new(|_| Verdict::Splice),
+        admin: None,
+        local: true,
+        journal: Arc::default(),
+    }
+}
+
+impl Office {
+    pub(crate) fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// The real resolvers know this name.
+    pub(crate) fn name(mut self, name: &str, addresses: &[&str]) -> Self {
+        self.names.insert(host(name), addresses.iter().map(|address| address.parse().unwrap()).collect());
+        self
+    }
+
+    pub(crate) fn dst(self, dst: &str) -> Self {
+        *self.dst.lock() = Some(dst.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn judge(mut self, verdict: impl Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync + 'static) -> Self {
+        self.verdict = Arc::new(verdict);
+        self
+    }
+
+    pub(crate) fn admin(mut self, admin: SocketAddr) -> Self {
+        self.admin = Some(admin);
+        self
+    }
+
+    pub(crate) fn serves_nobody(mut self) -> Self {
+        self.local = false;
+        self
+    }
+
+    pub(crate) fn shared(self) -> Arc<Shared> {
+        let ports = self.ports();
+        Arc::new(Shared::new(self.config, ports).unwrap())
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let local = if self.local { vec!["127.0.0.0/8".parse().unwrap()] } else { vec![] };
+        Snapshot {
+            judge: Arc::new(FakeJudge(Arc::clone(&self.verdict))),
+            catalogue: Arc::new(Catalogue::from_toml([("openai.toml", CATALOGUE)]).unwrap()),
+            place: Place {
+                own_names: vec![host("nanogate.lan")],
+                own_addresses: vec!["192.0.2.53".parse().unwrap()],
+                local,
+                admin: self.admin,
+            },
+        }
+    }
+
+    fn ports(&self) -> Ports {
+        Ports {
+            resolve: Arc::new(FakeResolver(self.names.clone())),
+            original: Arc::new(FakeDestination(Arc::clone(&self.dst))),
+            mint: Arc::new(NoMint),
+            journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
+            clock: Arc::new(SystemClock),
+            snapshot: Arc::new(ArcSwap::from_pointee(self.snapshot())),
+        }
+    }
+
+    /// Starts the proxy with one listener behind each door.
+    pub(crate) async fn open(self) -> Open {
+        let bind = async || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let (steered, explicit, plain) = (bind().await, bind().await, bind().await);
+        let at = |listener: &TcpListener| listener.local_addr().unwrap();
+        let doors = (at(&steered), at(&explicit), at(&plain));
+        let (journal, dst, ports) = (Arc::clone(&self.journal), Arc::clone(&self.dst), self.ports());
+        let proxy = Proxy::new(self.config, ports).unwrap();
+        let (serving, stop) = (proxy.clone(), CancellationToken::new());
+        let token = stop.clone();
+        let listeners = Listeners { steered: vec![steered], explicit: vec![explicit], plain: vec![plain] };
+        let task = tokio::spawn(async move { serving.serve(listeners, token).await });
+        Open { proxy, steered: doors.0, explicit: doors.1, plain: doors.2, journal, dst, stop, task }
+    }
+}
+
+/// A proxy that serves.
+pub(crate) struct Open {
+    pub(crate) proxy: Proxy,
+    pub(crate) steered: SocketAddr,
+    pub(crate) explicit: SocketAddr,
+    pub(crate) plain: SocketAddr,
+    pub(crate) journal: Arc<MemoryJournal>,
+    pub(crate) dst: Arc<Mutex<Option<SocketAddr>>>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) task: JoinHandle<()>,
+}
+
+impl Open {
+    pub(crate) async fn knock(&self) -> TcpStream {
+        TcpStream::connect(self.steered).await.unwrap()
+    }
+
+    /// The connection records, once there are `count` of them.
+    pub(crate) async fn records(&self, count: usize) -> Vec<ConnectionEvent> {
+        let waiting = async {
+            while self.journal.connections().len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+        let records = self.journal.connections();
+        assert!(waited.is_ok() && records.len() == count, "{} records instead of {count}", records.len());
+        records
+    }
+
+    /// The one connection record there is.
+    pub(crate) async fn record(&self) -> ConnectionEvent {
+        self.records(1).await.remove(0)
+    }
+}
+
+/// Keeps records in memory, or refuses them.
+#[derive(Default)]
+pub(crate) struct MemoryJournal {
+    events: Mutex<Vec<Event>>,
+    pub(crate) broken: std::sync::atomic::AtomicBool,
+}
+
+impl MemoryJournal {
+    fn connections(&self) -> Vec<ConnectionEvent> {
+        let only = |event: &Event| match event {
+            Event::Connection(event) => Some(event.clone()),
+            _ => None,
+        };
+        self.events.lock().iter().filter_map(only).collect()
+    }
+}
+
+impl Journal for MemoryJournal {
+    fn append(&self, event: &Event) -> Result<Position, JournalError> {
+        if self.broken.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(JournalError::Closed);
+        }
+        let mut events = self.events.lock();
+        events.push(event.clone());
+        Ok(Position(events.len() as u64 - 1))
+    }
+}
+
+struct FakeJudge(Arc<dyn Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync>);
+
+impl Judge for FakeJudge {
+    fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict {
+        (self.0)(facts)
+    }
+
+    fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
+        let per_finding = vec![Action::Allow; facts.findings.len()];
+        PromptVerdict { action: Action::Allow, per_finding, reasons: vec![] }
+    }
+
+    fn mode_of(&self, _client: IpAddr) -> Mode {
+        Mode::Watched
+    }
+}
+
+struct FakeResolver(HashMap<HostName, Vec<IpAddr>>);
+
+impl Resolve for FakeResolver {
+    fn resolve<'a>(&'a self, host: &'a HostName) -> Answer<'a, Result<Vec<IpAddr>, ResolveError>> {
+        let found = self.0.get(host).cloned().ok_or_else(|| ResolveError::NoAddress(host.clone()));
+        Box::pin(std::future::ready(found))
+    }
+}
+
+struct FakeDestination(Arc<Mutex<Option<SocketAddr>>>);
+
+impl OriginalDestination for FakeDestination {
+    fn of(&self, _stream: &TcpStream) -> io::Result<OrigDst> {
+        self.0.lock().map(OrigDst).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+struct NoMint;
+
+impl Mint for NoMint {
+    fn leaf(&self, host: &HostName) -> Result<Arc<CertifiedKey>, MintError> {
+        Err(MintError::NotPermitted(host.clone()))
+    }
+}
