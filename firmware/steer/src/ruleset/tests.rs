@@ -1,0 +1,33 @@
+use super::{Base, Chain, Elements, Hook, Kind, Rule, RuleSet, Set};
+
+#[test]
+fn what_is_not_ours_is_printed_as_such() {
+    let base = Base { kind: Kind::Route, hook: Hook::Output, priority: -150, accept: false };
+    let set = RuleSet {
+        table: "t".to_owned(),
+        dormant: true,
+        sets: vec![Set { name: "s".to_owned(), elements: Elements::Foreign { key_type: 13, count: 2 } }],
+        chains: vec![
+            Chain { name: "a".to_owned(), base: Some(base), rules: vec![Rule::Foreign("meta, counter".to_owned())] },
+            Chain { name: "b".to_owned(), base: None, rules: vec![] },
+        ],
+    };
+    let expected = "table inet t {
+\tflags dormant
+
+\tset s {
+\t\t# not ours: 2 elements of type 13
+\t}
+
+\tchain a {
+\t\ttype route hook output priority -150; policy drop;
+\t\t# not ours: meta, counter
+\t}
+
+\tchain b {
+\t}
+}
+";
+    assert_eq!(set.to_nft(), expected);
+    assert_eq!((set.rules(), set.size_of("s"), set.size_of("none")), (1, 2, 0));
+}
