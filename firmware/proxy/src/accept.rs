@@ -28,11 +28,11 @@ const BACKOFF: Duration = Duration::from_millis(50);
 #[derive(Debug, Default)]
 pub struct Listeners {
     /// Steered TLS connections.
-    pub steered: Vec<TcpListener>,
+    pub tls: Vec<TcpListener>,
+    /// Steered plain HTTP.
+    pub http: Vec<TcpListener>,
     /// Clients that use us as their CONNECT proxy.
     pub explicit: Vec<TcpListener>,
-    /// Steered plain HTTP.
-    pub plain: Vec<TcpListener>,
 }
 
 /// Numbers connections and counts the open ones, over all doors.
@@ -106,7 +106,7 @@ impl Reception {
         let at = Instant::now();
         // A destination that cannot be told counts as our own: there only what is known by name goes further.
         let dst = match door {
-            Door::Steered | Door::Plain => self.shared.ports.original.of(&stream).ok(),
+            Door::Tls | Door::Http => self.shared.ports.original.of(&stream).ok(),
             Door::Explicit => None,
         };
         Accepted {

@@ -24,11 +24,11 @@ use crate::shared::Shared;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
     /// Redirected TLS, or TLS to our own address.
-    Steered,
+    Tls,
     /// The CONNECT proxy.
     Explicit,
     /// Redirected plain HTTP.
-    Plain,
+    Http,
 }
 
 /// A connection on its way: everything but the stream, which is handed from station to station.
@@ -49,9 +49,9 @@ pub(crate) async fn walk(shared: Arc<Shared>, door: Door, accepted: Accepted, pe
     let mut visitor = Visitor { shared, id, client, dst, meter, snapshot, pending };
     let visit = async {
         match door {
-            Door::Steered => steered::visit(&mut visitor, stream).await,
+            Door::Tls => steered::visit(&mut visitor, stream).await,
             Door::Explicit => explicit::visit(&mut visitor, stream).await,
-            Door::Plain => plain::visit(&mut visitor, stream).await,
+            Door::Http => plain::visit(&mut visitor, stream).await,
         }
     };
     tokio::select! {

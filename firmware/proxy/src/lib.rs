@@ -42,13 +42,15 @@ mod session;
 mod shared;
 mod trust;
 
+#[doc(hidden)]
+pub mod fuzz;
+
 #[cfg(test)]
 mod tests;
 
 pub use accept::Listeners;
 pub use config::{Config, ConfigError};
 pub use counters::CountersSnapshot;
-pub use parse::hello;
 pub use ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
 pub use proxy::Proxy;
 pub use shared::ProxyError;

@@ -1,5 +1,5 @@
 //! Parse: bytes become values once, here and nowhere else.
 
 pub(crate) mod head;
-pub mod hello;
+pub(crate) mod hello;
 pub(crate) mod peek;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate_core::{Catalogue, Clock, HostName, Journal, Judge, OrigDst};
+use gate_scrub::Scanner;
 use ipnet::IpNet;
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
@@ -28,6 +29,7 @@ pub struct Ports {
 pub struct Snapshot {
     pub judge: Arc<dyn Judge>,
     pub catalogue: Arc<Catalogue>,
+    pub scanner: Scanner,
     pub place: Place,
 }
 

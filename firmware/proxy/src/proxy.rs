@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -38,15 +37,12 @@ impl Proxy {
     pub async fn serve(&self, listeners: Listeners, stop: CancellationToken) {
         let tasks = TaskTracker::new();
         let reception = Arc::new(Reception::new(Arc::clone(&self.shared), tasks.clone()));
-        let Listeners { steered, explicit, plain } = listeners;
-        let with = |door: Door| move |listener: TcpListener| (door, listener);
-        let doors = steered
-            .into_iter()
-            .map(with(Door::Steered))
-            .chain(explicit.into_iter().map(with(Door::Explicit)))
-            .chain(plain.into_iter().map(with(Door::Plain)));
-        for (door, listener) in doors {
-            tasks.spawn(Arc::clone(&reception).serve(door, listener));
+        let Listeners { tls, http, explicit } = listeners;
+        let doors = [(Door::Tls, tls), (Door::Http, http), (Door::Explicit, explicit)];
+        for (door, listeners) in doors {
+            for listener in listeners {
+                tasks.spawn(Arc::clone(&reception).serve(door, listener));
+            }
         }
         stop.cancelled().await;
         self.drain(&tasks).await;

@@ -98,7 +98,7 @@ impl Broken {
 /// pipe and how many left it.
 async fn pump(from: &TcpStream, to: &TcpStream, pipes: &Pipes, count: impl Fn(usize, usize)) -> Result<(), Broken> {
     loop {
-        from.readable().await.map_err(Broken::Source)?;
+        wait(from, to).await?;
         let pipe = pipes.take().map_err(Broken::Pipe)?;
         loop {
             match fill(from, &pipe) {
@@ -118,6 +118,19 @@ async fn pump(from: &TcpStream, to: &TcpStream, pipes: &Pipes, count: impl Fn(us
             consume_budget().await;
         }
         pipes.give_back(pipe);
+    }
+}
+
+/// Waits for bytes or the end of the source. A sink that was reset meanwhile says so only here: nothing is being
+/// written to it, and it may have closed its own direction long ago.
+async fn wait(from: &TcpStream, to: &TcpStream) -> Result<(), Broken> {
+    tokio::select! {
+        biased;
+        readable = from.readable() => readable.map_err(Broken::Source),
+        _ = to.ready(Interest::ERROR) => {
+            let error = to.take_error().ok().flatten();
+            Err(Broken::Sink(error.unwrap_or_else(|| io::ErrorKind::ConnectionReset.into())))
+        }
     }
 }
 

@@ -1,1 +1,99 @@
+use gate_core::{Clock as _, Reason, SystemClock, Verdict};
 
+use super::*;
+use crate::tests::support::{host, office};
+
+/// A hello for this name, which may be one that no host has.
+fn hello(sni: Option<&str>, ech: bool) -> Hello {
+    let sni = sni.map(|name| HostName::parse(name.as_bytes()));
+    Hello { sni, alpn: vec![b"h2".to_vec()], versions: vec![0x0304], ech }
+}
+
+fn short(course: &Course) -> Result<(Mode, Option<&str>), Reason> {
+    match course {
+        Course::Refuse(reason) => Err(reason.clone()),
+        Course::Admin(_) => Ok((Mode::Admin, None)),
+        Course::Connect { mode, entry, .. } => Ok((*mode, entry.as_ref().map(|entry| &*entry.vendor))),
+    }
+}
+
+#[test]
+fn every_meeting_of_a_name_and_a_place_has_its_course() {
+    use Towards::{Elsewhere, Named, Own};
+    let (api, own, other) = (host("api.openai.com"), host("nanogate.lan"), host("www.example.org"));
+    let cover = host("cloudflare-ech.com");
+    let watched = Ok((Mode::Watched, Some("openai")));
+    let (passed, admin) = (Ok((Mode::Passed, None)), Ok((Mode::Admin, None)));
+    let rows = [
+        (Own, Some("api.openai.com"), false, watched.clone()),
+        (Elsewhere, Some("api.openai.com"), false, watched.clone()),
+        (Named(&api), Some("api.openai.com"), false, watched.clone()),
+        (Own, Some("API.OPENAI.COM."), true, watched),
+        (Own, Some("nanogate.lan"), false, admin.clone()),
+        (Own, None, false, admin.clone()),
+        (Named(&own), Some("nanogate.lan"), false, admin),
+        (Elsewhere, Some("nanogate.lan"), false, passed.clone()),
+        (Elsewhere, None, false, Err(Reason::NoSni)),
+        (Named(&api), None, false, Err(Reason::NoSni)),
+        (Own, Some("127.0.0.1"), false, Err(Reason::BadSni)),
+        (Elsewhere, Some("a\0b"), false, Err(Reason::BadSni)),
+        (Own, Some("www.example.org"), false, Err(Reason::NotInCatalogue)),
+        (Own, Some("api.openai.com.example.org"), false, Err(Reason::NotInCatalogue)),
+        (Elsewhere, Some("www.example.org"), false, passed.clone()),
+        (Elsewhere, Some("www.example.org"), true, passed.clone()),
+        (Elsewhere, Some("cloudflare-ech.com"), true, Err(Reason::NotInCatalogue)),
+        (Elsewhere, Some("cloudflare-ech.com"), false, passed.clone()),
+        (Named(&cover), Some("cloudflare-ech.com"), true, Err(Reason::NotInCatalogue)),
+        (Named(&other), Some("www.example.org"), false, passed),
+        (Named(&other), Some("api.openai.com"), false, Err(Reason::HostMismatch)),
+        (Named(&api), Some("www.example.org"), false, Err(Reason::HostMismatch)),
+    ];
+    let snapshot = office().admin("127.0.0.1:1".parse().unwrap()).snapshot();
+    for (towards, sni, ech, expected) in rows {
+        let course = circumstances(&snapshot, false).course(towards, &hello(sni, ech));
+        assert_eq!(short(&course), expected, "{towards:?} {sni:?} ech={ech}");
+    }
+}
+
+fn circumstances(snapshot: &Snapshot, journal_broken: bool) -> Circumstances<'_> {
+    static COVERS: std::sync::LazyLock<Vec<HostName>> = std::sync::LazyLock::new(|| vec![host("cloudflare-ech.com")]);
+    let client = "192.0.2.10".parse().unwrap();
+    Circumstances { snapshot, ech_public_names: &COVERS, journal_broken, client, now: SystemClock.now() }
+}
+
+#[test]
+fn without_an_admin_listener_there_is_nothing_to_hand_over_to() {
+    let snapshot = office().snapshot();
+    let course = |sni| circumstances(&snapshot, false).course(Towards::Own, &hello(sni, false));
+    assert_eq!(course(None), Course::Refuse(Reason::NoSni));
+    assert_eq!(course(Some("nanogate.lan")), Course::Refuse(Reason::NotInCatalogue));
+}
+
+#[test]
+fn the_judge_decides_over_ai_and_never_opens_anything_else() {
+    let rows = [
+        (Verdict::Splice, Ok(Mode::Watched), Ok(Mode::Passed)),
+        (Verdict::Terminate, Ok(Mode::Inspected), Ok(Mode::Passed)),
+        (
+            Verdict::Refuse(Reason::Policy("night".into())),
+            Err(Reason::Policy("night".into())),
+            Err(Reason::Policy("night".into())),
+        ),
+    ];
+    for (verdict, ai, other) in rows {
+        let answer = verdict.clone();
+        let snapshot = office().judge(move |_| answer.clone()).snapshot();
+        let course = |sni| circumstances(&snapshot, false).course(Towards::Elsewhere, &hello(Some(sni), false));
+        assert_eq!(short(&course("api.openai.com")).map(|(mode, _)| mode), ai, "{verdict:?}");
+        assert_eq!(short(&course("www.example.org")).map(|(mode, _)| mode), other, "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_journal_that_takes_nothing_stops_ai_and_only_ai() {
+    let snapshot = office().admin("127.0.0.1:1".parse().unwrap()).snapshot();
+    let course = |sni, towards| circumstances(&snapshot, true).course(towards, &hello(Some(sni), false));
+    assert_eq!(course("api.openai.com", Towards::Own), Course::Refuse(Reason::Internal));
+    assert_eq!(short(&course("www.example.org", Towards::Elsewhere)), Ok((Mode::Passed, None)));
+    assert_eq!(short(&course("nanogate.lan", Towards::Own)), Ok((Mode::Admin, None)));
+}

@@ -21,33 +21,33 @@ mod tests;
 use gate_core::{HostError, HostName};
 use thiserror::Error;
 
-pub use body::ClientHello;
-pub use frame::frame;
+use body::ClientHello;
+use frame::frame;
 
 /// How much of a ClientHello is taken before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Record headers included.
-    pub max_bytes: usize,
-    pub max_records: usize,
+    pub(crate) max_bytes: usize,
+    pub(crate) max_records: usize,
 }
 
 /// What the corridor wants to know of a ClientHello, copied out of the buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hello {
+pub(crate) struct Hello {
     /// `None`: the client named no server. An `Err` is a name that no host has, such as an IP address.
-    pub sni: Option<Result<HostName, HostError>>,
+    pub(crate) sni: Option<Result<HostName, HostError>>,
     /// The application protocols offered, in the client's order, GREASE removed.
-    pub alpn: Vec<Vec<u8>>,
+    pub(crate) alpn: Vec<Vec<u8>>,
     /// The versions offered (`0x0304` is TLS 1.3), GREASE removed; the legacy version where the extension is absent.
-    pub versions: Vec<u16>,
+    pub(crate) versions: Vec<u16>,
     /// Encrypted Client Hello is offered, real or GREASE: the name may be an outer one.
-    pub ech: bool,
+    pub(crate) ech: bool,
 }
 
 /// Why some bytes are not a ClientHello that can be judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum HelloError {
+pub(crate) enum HelloError {
     #[error("the first bytes are not a TLS handshake record")]
     NotTls,
     #[error("the ClientHello passes its cap in bytes or records")]
@@ -71,7 +71,7 @@ impl Hello {
 }
 
 /// Reads everything that arrived so far: `None` asks for more bytes.
-pub fn parse(raw: &[u8], limits: Limits) -> Result<Option<Hello>, HelloError> {
+pub(crate) fn parse(raw: &[u8], limits: Limits) -> Result<Option<Hello>, HelloError> {
     let Some(message) = frame(raw, limits)? else { return Ok(None) };
     let hello = ClientHello::read(&message)?;
     Ok(Some(Hello {

@@ -11,8 +11,10 @@ use gate_core::{
     Action, Catalogue, ConnectionEvent, ConnectionFacts, Event, HostName, Journal, JournalError, Judge, Mode, OrigDst,
     Position, PromptFacts, PromptVerdict, SystemClock, Verdict,
 };
+use gate_scrub::{Pack, Scanner};
 use parking_lot::Mutex;
 use rustls::sign::CertifiedKey;
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +107,7 @@ impl Office {
         Snapshot {
             judge: Arc::new(FakeJudge(Arc::clone(&self.verdict))),
             catalogue: Arc::new(Catalogue::from_toml([("openai.toml", CATALOGUE)]).unwrap()),
+            scanner: Scanner::new(Arc::new(Pack::compile([]).unwrap())),
             place: Place {
                 own_names: vec![host("nanogate.lan")],
                 own_addresses: vec!["192.0.2.53".parse().unwrap()],
@@ -132,12 +135,13 @@ impl Office {
         let at = |listener: &TcpListener| listener.local_addr().unwrap();
         let doors = (at(&steered), at(&explicit), at(&plain));
         let (journal, dst, ports) = (Arc::clone(&self.journal), Arc::clone(&self.dst), self.ports());
+        let snapshot = Arc::clone(&ports.snapshot);
         let proxy = Proxy::new(self.config, ports).unwrap();
         let (serving, stop) = (proxy.clone(), CancellationToken::new());
         let token = stop.clone();
-        let listeners = Listeners { steered: vec![steered], explicit: vec![explicit], plain: vec![plain] };
+        let listeners = Listeners { tls: vec![steered], http: vec![plain], explicit: vec![explicit] };
         let task = tokio::spawn(async move { serving.serve(listeners, token).await });
-        Open { proxy, steered: doors.0, explicit: doors.1, plain: doors.2, journal, dst, stop, task }
+        Open { proxy, steered: doors.0, explicit: doors.1, plain: doors.2, journal, dst, snapshot, stop, task }
     }
 }
 
@@ -149,6 +153,7 @@ pub(crate) struct Open {
     pub(crate) plain: SocketAddr,
     pub(crate) journal: Arc<MemoryJournal>,
     pub(crate) dst: Arc<Mutex<Option<SocketAddr>>>,
+    pub(crate) snapshot: Arc<ArcSwap<Snapshot>>,
     pub(crate) stop: CancellationToken,
     pub(crate) task: JoinHandle<()>,
 }
@@ -185,7 +190,7 @@ pub(crate) struct MemoryJournal {
 }
 
 impl MemoryJournal {
-    fn connections(&self) -> Vec<ConnectionEvent> {
+    pub(crate) fn connections(&self) -> Vec<ConnectionEvent> {
         let only = |event: &Event| match event {
             Event::Connection(event) => Some(event.clone()),
             _ => None,
@@ -245,4 +250,44 @@ impl Mint for NoMint {
     fn leaf(&self, host: &HostName) -> Result<Arc<CertifiedKey>, MintError> {
         Err(MintError::NotPermitted(host.clone()))
     }
+}
+
+/// A ClientHello as a real client would send it for this name.
+pub(crate) fn hello_for(name: &str) -> Vec<u8> {
+    let config = crate::trust::upstream(None).unwrap();
+    let mut client = rustls::ClientConnection::new(config, name.to_owned().try_into().unwrap()).unwrap();
+    let mut raw = Vec::new();
+    client.write_tls(&mut raw).unwrap();
+    raw
+}
+
+/// A fatal TLS alert with this description.
+pub(crate) fn alert(description: u8) -> Vec<u8> {
+    vec![21, 3, 3, 0, 2, 2, description]
+}
+
+/// Reads until the other side closes.
+pub(crate) async fn read_all(stream: &mut TcpStream) -> Vec<u8> {
+    let mut all = Vec::new();
+    tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut all)).await.unwrap().unwrap();
+    all
+}
+
+/// Reads exactly this many bytes.
+pub(crate) async fn read_some(stream: &mut TcpStream, len: usize) -> Vec<u8> {
+    let mut some = vec![0; len];
+    tokio::time::timeout(Duration::from_secs(10), stream.read_exact(&mut some)).await.unwrap().unwrap();
+    some
+}
+
+/// A server that the tests play themselves.
+pub(crate) async fn server() -> (TcpListener, u16) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// The next connection to that server.
+pub(crate) async fn next(listener: &TcpListener) -> TcpStream {
+    tokio::time::timeout(Duration::from_secs(10), listener.accept()).await.unwrap().unwrap().0
 }

@@ -105,6 +105,16 @@ async fn a_reset_is_passed_on_and_blamed_on_its_sender() {
 }
 
 #[tokio::test]
+async fn a_reset_after_the_good_bye_is_noticed_while_the_other_side_is_silent() {
+    let Line { mut client, mut server, relay, .. } = line(60, b"").await;
+    server.shutdown().await.unwrap();
+    assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
+    reset(&server);
+    drop(server);
+    assert_eq!(relay.await.unwrap(), Some(Reason::UpstreamReset));
+}
+
+#[tokio::test]
 async fn a_slow_reader_holds_the_writer_back() {
     let Line { client: _stalled, server, relay, meter } = line(60, b"").await;
     let chunk = [7; 64 * 1024];

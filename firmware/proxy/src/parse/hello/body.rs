@@ -16,19 +16,19 @@ const MAX_PROTOCOLS: usize = 64;
 
 /// A ClientHello as it stands in the buffer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClientHello<'a> {
+pub(crate) struct ClientHello<'a> {
     /// The one name of type `host_name`, not yet judged.
-    pub server_name: Option<&'a [u8]>,
+    pub(crate) server_name: Option<&'a [u8]>,
     /// GREASE included.
-    pub alpn: Vec<&'a [u8]>,
+    pub(crate) alpn: Vec<&'a [u8]>,
     /// GREASE included; the legacy version where the extension is absent.
-    pub versions: Vec<u16>,
-    pub ech: bool,
+    pub(crate) versions: Vec<u16>,
+    pub(crate) ech: bool,
 }
 
 impl<'a> ClientHello<'a> {
     /// Reads the message without its handshake header. Every length must add up to the last byte.
-    pub fn read(message: &'a [u8]) -> Result<Self, HelloError> {
+    pub(crate) fn read(message: &'a [u8]) -> Result<Self, HelloError> {
         let mut cursor = Cursor::new(message);
         let legacy_version = cursor.u16("version")?;
         cursor.take(32, "random")?;

@@ -16,7 +16,7 @@ const MAX_FRAGMENT: usize = 1 << 14;
 ///
 /// Walking the records again for every segment costs at most [`Limits::max_records`] steps, so a client that sends
 /// single bytes cannot make it expensive.
-pub fn frame(raw: &[u8], limits: Limits) -> Result<Option<Cow<'_, [u8]>>, HelloError> {
+pub(crate) fn frame(raw: &[u8], limits: Limits) -> Result<Option<Cow<'_, [u8]>>, HelloError> {
     let mut fragments: Vec<&[u8]> = Vec::new();
     // What the records so far announce, whether it has arrived or not.
     let mut announced = 0;

@@ -58,7 +58,8 @@ fn sni_of(name: &[u8]) -> Option<Result<String, HostError>> {
 
 #[test]
 fn reads_what_real_clients_send() {
-    let rows: &[(&[u8], Option<&str>, &[&str], u16, bool)] = &[
+    type Row<'a> = (&'a [u8], Option<&'a str>, &'a [&'a str], u16, bool);
+    let rows: &[Row<'_>] = &[
         (fixture!("chromium"), Some("api.openai.com"), &["h2", "http/1.1"], 0x0304, true),
         (fixture!("curl"), Some("api.openai.com"), &["h2", "http/1.1"], 0x0304, false),
         (fixture!("curl_ip"), None, &["h2", "http/1.1"], 0x0304, false),
