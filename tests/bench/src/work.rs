@@ -1,0 +1,121 @@
+//! What the connections do, and how long each step of it took.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use crate::Work;
+use crate::connect::{Failure, Sender, Target};
+
+/// Time before the first sample counts: caches fill, the leaf certificate is minted, the CPU wakes up.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// Ordinary prose without anything to find: what nearly all prompts are.
+const PROSE: &str = "Please compare the three offers for the new warehouse and write a short recommendation. The first \
+    one is cheaper in the beginning, the second has the better location near the ring road, and the third can be \
+    extended in two years. Consider rent, transport, staff and the date on which each of them would be ready. ";
+
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) target: Target,
+    pub(crate) work: Work,
+    pub(crate) body: Bytes,
+    pub(crate) fake: HeaderValue,
+}
+
+/// A chat completion with about so many bytes of prose in its prompt.
+pub(crate) fn body(prompt_bytes: usize, stream: bool) -> String {
+    let prompt: String = PROSE.chars().cycle().take(prompt_bytes).collect();
+    serde_json::json!({
+        "model": "gpt-5-mini", "stream": stream,
+        "messages": [{ "role": "system", "content": "You are a careful assistant." }, { "role": "user", "content": prompt }],
+    })
+    .to_string()
+}
+
+/// Runs `concurrency` workers for the given time; the samples of all of them.
+pub(crate) async fn run(job: Job, concurrency: usize, time: Duration) -> Result<Vec<Duration>, Failure> {
+    let (begin, stop) = (Instant::now() + WARM_UP, Arc::new(AtomicBool::new(false)));
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..concurrency {
+        workers.spawn(worker(job.clone(), begin, Arc::clone(&stop)));
+    }
+    tokio::time::sleep_until(begin + time).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut samples = Vec::new();
+    while let Some(done) = workers.join_next().await {
+        samples.extend(done??);
+    }
+    Ok(samples)
+}
+
+async fn worker(job: Job, begin: Instant, stop: Arc<AtomicBool>) -> Result<Vec<Duration>, Failure> {
+    let mut samples = Vec::new();
+    let mut kept = None;
+    while !stop.load(Ordering::Relaxed) {
+        let started = Instant::now();
+        let mut sender = match kept.take() {
+            Some(sender) => sender,
+            None => job.target.connect().await?,
+        };
+        let response = ask(&job, &mut sender).await?;
+        let taken = listen(response, job.work, started).await?;
+        if started >= begin {
+            samples.push(taken);
+        }
+        if job.work != Work::Connections {
+            kept = Some(sender);
+        }
+    }
+    Ok(samples)
+}
+
+async fn ask(job: &Job, sender: &mut Sender) -> Result<Response<Incoming>, Failure> {
+    let mut request = Request::post("/v1/chat/completions")
+        .header(HOST, &job.target.host)
+        .header(AUTHORIZATION, "Bearer sk-test")
+        .header(CONTENT_TYPE, "application/json");
+    if !job.fake.is_empty() {
+        request = request.header("x-fake", &job.fake);
+    }
+    sender.ready().await?;
+    let response = sender.send_request(request.body(Full::new(job.body.clone()))?).await?;
+    if response.status() != StatusCode::OK {
+        return Err(format!("the answer is {}", response.status()).into());
+    }
+    Ok(response)
+}
+
+/// Reads the answer to its end; the time to its end, or to its first event for a stream.
+async fn listen(response: Response<Incoming>, work: Work, started: Instant) -> Result<Duration, Failure> {
+    let mut body = response.into_body();
+    let mut first = None;
+    while let Some(frame) = body.frame().await {
+        if frame?.is_data() && first.is_none() {
+            first = Some(started.elapsed());
+        }
+    }
+    match work {
+        Work::Streams => first.ok_or_else(|| "an answer without an event".into()),
+        Work::Requests | Work::Connections => Ok(started.elapsed()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::body;
+
+    #[test]
+    fn the_prompt_has_the_size_it_was_asked_for() {
+        let value: serde_json::Value = serde_json::from_str(&body(8192, true)).unwrap();
+        assert_eq!(value["messages"][1]["content"].as_str().unwrap().len(), 8192);
+        assert_eq!(value["stream"], true);
+    }
+}
