@@ -32,6 +32,12 @@ PROGRAMS = {
     "curl": [VENV / "python", CLIENTS / "curl_chat.py"],
 }
 
+CLIENT_ENVIRONMENT = {
+    "PATH": f"{VENV}:/usr/local/bin:/usr/bin:/bin",
+    # Node alone does not read the system's store.
+    "NODE_EXTRA_CA_CERTS": f"{trust.SYSTEM}/{trust.BUNDLE}",
+}
+
 
 class Office:
     """All hosts, from `with Office(...) as office:` to the end of the block.
@@ -158,11 +164,18 @@ class Office:
 
     def chat(self, client, program, scenario, timeout=60):
         """Lets a client's program live through a scenario; what happened to it."""
-        env = {
-            "PATH": f"{VENV}:/usr/local/bin:/usr/bin:/bin",
-            "NODE_EXTRA_CA_CERTS": f"{trust.SYSTEM}/{trust.BUNDLE}",
-        }
-        done = self.hosts[client].run(PROGRAMS[program], input=json.dumps(scenario), timeout=timeout, env=env, check=False)
+        return json.loads(self._program(client, PROGRAMS[program], json.dumps(scenario), timeout))
+
+    def python(self, client, script, *arguments, input="", timeout=60):
+        """Runs a Python script on a client; what it printed."""
+        return self._program(client, [VENV / "python", "-c", script, *arguments], input, timeout)
+
+    def node(self, client, script, *, input="", timeout=60):
+        """Runs a Node script on a client; what it printed."""
+        return self._program(client, ["node", "--eval", script], input, timeout)
+
+    def _program(self, client, command, input, timeout):
+        done = self.hosts[client].run(command, input=input, timeout=timeout, env=CLIENT_ENVIRONMENT, check=False)
         if done.returncode != 0:
-            raise RuntimeError(f"{program} on {client} broke:\n{done.stderr}")
-        return json.loads(done.stdout)
+            raise RuntimeError(f"{command[0]} on {client} broke:\n{done.stderr}")
+        return done.stdout

@@ -1,0 +1,87 @@
+"""The resolver as clients see it, through dig."""
+
+import plan
+import pytest
+
+CLIENT = "client-watched"
+
+
+def dig(office, *words, client=CLIENT):
+    """Answer lines and flags of one question to the puck."""
+    command = ["dig", f"@{plan.PUCK}", "+time=2", "+tries=1", "+noall", "+comments", "+answer", "+authority", *words]
+    text = office.hosts[client].run(command).stdout
+    status = text.split("status: ")[1].split(",")[0]
+    flags = text.split("flags: ")[1].split(";")[0].split()
+    answers, authority, section = [], [], None
+    for line in text.splitlines():
+        if line.startswith(";;"):
+            section = answers if "ANSWER SECTION" in line else authority if "AUTHORITY SECTION" in line else section
+        elif line and not line.startswith(";"):
+            section.append(line.split())
+    return status, flags, answers, authority
+
+
+@pytest.mark.parametrize("name", ["api.openai.com", "API.OpenAI.com", "chatgpt.com", "cdn.oaistatic.com", "claude.ai"])
+@pytest.mark.parametrize("transport", ["+notcp", "+tcp"])
+def test_a_vendors_names_are_steered_whole(office, name, transport):
+    status, flags, answers, _ = dig(office, name, "A", transport)
+    assert status == "NOERROR" and "ad" not in flags
+    [(_, ttl, _, kind, address)] = answers
+    assert (kind, address) == ("A", plan.PUCK) and 0 < int(ttl) <= 60
+
+
+@pytest.mark.parametrize("kind", ["AAAA", "TYPE65", "TYPE64", "TXT", "RRSIG"])
+def test_no_other_type_leads_around_the_puck(office, kind):
+    status, flags, answers, authority = dig(office, "+dnssec", "api.openai.com", kind)
+    assert status == "NOERROR" and answers == [] and "ad" not in flags
+    if kind in ("AAAA", "TYPE65"):
+        assert authority and authority[0][3] == "SOA", "a client may remember that there is nothing"
+
+
+@pytest.mark.parametrize("name", ["use-application-dns.net", "mask.icloud.com", "mask-h2.icloud.com"])
+def test_canaries_say_no(office, name):
+    assert dig(office, name, "A")[0] == "NXDOMAIN"
+
+
+def test_designated_resolvers_are_not_discovered(office):
+    for kind in ("TYPE64", "A"):
+        status, _, answers, _ = dig(office, "_dns.resolver.arpa", kind)
+        assert status == "NOERROR" and answers == []
+
+
+def test_everything_else_is_the_upstreams_answer(office):
+    assert dig(office, "www.example.com", "A")[2][0][4] == plan.v4(80)
+    assert dig(office, "www.example.com", "AAAA")[2][0][4] == plan.v6(80)
+    assert dig(office, "www.example.com", "TYPE65")[2], "hints of names that are not steered stay"
+    assert [row[3] for row in dig(office, "alias.example.com", "A")[2]] == ["CNAME", "A"]
+    assert dig(office, "nobody.example.com", "A")[0] == "NXDOMAIN"
+    assert dig(office, "api.unknown-ai.example", "A")[2][0][4] == plan.v4(81)
+
+
+def test_the_pucks_own_name(office):
+    name = f"nanogate.{plan.DOMAIN}"
+    assert dig(office, name, "A")[2][0][4] == plan.PUCK
+    assert dig(office, "-x", plan.PUCK)[2][0][4] == f"{name}."
+
+
+def test_other_classes_and_opcodes_are_refused(office):
+    assert dig(office, "api.openai.com", "TXT", "-c", "CH")[0] in ("REFUSED", "NOTIMP")
+    assert dig(office, "+opcode=UPDATE", "api.openai.com")[0] == "NOTIMP"
+
+
+def test_a_question_from_elsewhere_is_not_answered(office):
+    """The pretend internet asks the puck over the router: silence, and a record."""
+    ask = ["dig", f"@{plan.PUCK}", "+time=1", "+tries=1", "+notcp", "api.openai.com"]
+    done = office.hosts["provider"].run(ask, check=False)
+    assert done.returncode != 0 and "timed out" in done.stdout + done.stderr
+    records = office.puck.await_records(
+        lambda record: (record["event"].get("dns") or {}).get("client", "").startswith(plan.NET)
+    )
+    assert records and records[-1]["event"]["dns"]["outcome"] == {"refused": "not_local"}
+
+
+def test_every_question_is_one_record(office):
+    name = "one-record.example.com"
+    dig(office, name, "A")
+    matching = lambda record: (record["event"].get("dns") or {}).get("name") == name
+    assert len(office.puck.await_records(matching)) == 1

@@ -1,0 +1,186 @@
+"""The daemon's own life: killed, starved of a part, reloaded, drained."""
+
+import json
+import subprocess
+import time
+
+import plan
+import planted
+import pytest
+from office import CLIENTS, VENV
+from puck import POLICY
+
+BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": planted.CHAT}]})
+WORKERS = ["dns", "proxy", "admin", "steer"]
+
+
+@pytest.fixture
+def own(new_office):
+    """An office that may be broken."""
+    office = new_office()
+    office.install_puck()
+    return office
+
+
+class Asker:
+    """A client that asks all the time, and what became of each question."""
+
+    def __init__(self, office, client="client-inspected"):
+        command = [VENV / "python", CLIENTS / "keeps_asking.py", "api.openai.com", "/v1/chat/completions", BODY]
+        self.process = office.hosts[client].popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        time.sleep(1)
+
+    def end(self):
+        out, _ = self.process.communicate(input="\n", timeout=10)
+        return [json.loads(line) for line in out.splitlines()]
+
+
+class Digger:
+    """A client that asks the puck's DNS all the time."""
+
+    SCRIPT = """
+import select, socket, sys, time
+question = bytes.fromhex("abcd01000001000000000000") + b"\\x03api\\x06openai\\x03com\\0\\0\\x01\\0\\x01"
+while not select.select([sys.stdin], [], [], 0.01)[0]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(1)
+        s.connect((sys.argv[1], 53))
+        try:
+            s.send(question)
+            print(len(s.recv(512)) > 40)
+        except OSError:
+            print(False)
+"""
+
+    def __init__(self, office):
+        command = [VENV / "python", "-c", self.SCRIPT, plan.PUCK]
+        host = office.hosts["client-watched"]
+        self.process = host.popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+
+    def end(self):
+        return self.process.communicate(input="\n", timeout=10)[0].split()
+
+
+def test_killed_it_fails_closed_and_is_back_within_a_second(own):
+    asker = Asker(own)
+    victims = own.puck.kill()
+    killed_at = time.monotonic()
+    assert set(victims) == set(WORKERS)
+    time.sleep(2.5)
+    asked = asker.end()
+    before = [row for row in asked if row["ended"] < killed_at]
+    assert before and all(row["status"] == 200 for row in before)
+    assert [row for row in asked if row["error"]], "nothing failed: was it killed at all?"
+    recovered = [row["ended"] - killed_at for row in asked if row["begun"] > killed_at and row["status"] == 200]
+    assert recovered and recovered[0] < 1.0, recovered[:1]
+    assert planted.leaks(own.internet.wire()) == []
+    code, text = own.puck.verify()
+    assert code == 0, text
+
+
+def test_with_the_daemon_gone_for_good_ai_stays_closed(own):
+    """The supervisor dies too: the rules stay, the names lead to a closed door or nowhere, never around it."""
+    address = own.hosts["client-inspected"].run(["getent", "ahostsv4", "api.openai.com"]).stdout.split()[0]
+    workers = own.puck.processes()
+    own.puck.process.kill()
+    own.puck.process.wait()
+    own.puck.host.run(["sh", "-c", f"kill -9 {' '.join(map(str, workers.values()))} 2>/dev/null; true"])
+    for to in (f"api.openai.com:443:{address}", "unrelated.example:1:127.0.0.1"):
+        curl = ["curl", "-sS", "--max-time", "3", "--resolve", to, "-d", planted.CHAT, "https://api.openai.com/v1/chat/completions"]
+        assert own.hosts["client-inspected"].run(curl, check=False).returncode in (6, 7, 28, 35)
+    assert own.internet.requests() == []
+
+
+@pytest.mark.parametrize("victim", ["proxy", "admin", "steer"])
+def test_killing_another_process_loses_no_dns_answer(own, victim):
+    digger = Digger(own)
+    for _ in range(3):
+        assert own.puck.kill(victim)
+        time.sleep(0.6)
+    answers = digger.end()
+    assert len(answers) > 50 and set(answers) == {"True"}
+
+
+def test_starving_another_process_loses_no_dns_answer(own):
+    """SIGSTOP is starvation at its worst: the process is there and does nothing."""
+    digger = Digger(own)
+    frozen = [pid for name, pid in own.puck.processes().items() if name != "dns"]
+    own.puck.host.run(["kill", "-STOP", *frozen])
+    time.sleep(2)
+    own.puck.host.run(["kill", "-CONT", *frozen])
+    answers = digger.end()
+    assert len(answers) > 50 and set(answers) == {"True"}
+
+
+def test_an_acknowledged_request_is_in_the_journal_after_a_kill(own):
+    for _ in range(5):
+        assert own.chat("client-inspected", "curl", {"prompt": planted.CHAT})["error"] is None
+    own.puck.kill("proxy")
+    own.puck.await_ready()
+    requests = [record for record in own.puck.journal(500) if "request" in record["event"]]
+    assert len(requests) == 5
+    assert own.puck.verify()[0] == 0
+
+
+def test_it_drains_within_five_seconds(own):
+    """A stream that would go on for a minute is running, and an idle connection is open."""
+    endless = {"stream": True, "timeout": 60, "headers": {"x-fake": "pace=50,words=2000"}}
+    host = own.hosts["client-inspected"]
+    client = host.popen([VENV / "python", CLIENTS / "curl_chat.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client.stdin.write(json.dumps(endless))
+    client.stdin.close()
+    idle = host.popen(["sh", "-c", f"exec 3<>/dev/tcp/{plan.PUCK}/443; sleep 60"], stdin=subprocess.DEVNULL)
+    time.sleep(1.5)
+    seconds, code = own.puck.stop()
+    assert code == 0 and seconds < 5.5
+    idle.kill()
+    assert own.puck.verify()[0] == 0
+
+
+def test_sigterm_lets_a_short_answer_finish(own):
+    host = own.hosts["client-inspected"]
+    client = host.popen([VENV / "python", CLIENTS / "curl_chat.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client.stdin.write(json.dumps({"stream": True, "headers": {"x-fake": "pace=50,words=40"}}))
+    client.stdin.close()
+    time.sleep(1)
+    own.puck.stop()
+    result = json.loads(client.stdout.read())
+    assert result["error"] is None and len(result["events_ms"]) > 38
+
+
+def test_policy_is_reloaded_without_a_restart(own):
+    pids = own.puck.processes()
+    assert own.chat("client-watched", "curl", {"prompt": "hello"})["error"] is None
+    own.puck.write_policy(POLICY.replace("mode: watch\n", "mode: deny\n", 1))
+    await_outcome(own, lambda result: result["error"] is not None)
+    own.puck.write_policy(POLICY)
+    await_outcome(own, lambda result: result["error"] is None)
+    assert own.puck.processes() == pids
+
+
+def test_a_broken_policy_changes_nothing(own):
+    own.puck.write_policy(POLICY.replace("mode: deny", "mode: whatever"))
+    time.sleep(2)
+    assert own.chat("client-denied", "curl", {"prompt": "hello"})["error"], "the last good policy must stay"
+    assert own.chat("client-watched", "curl", {"prompt": "hello"})["error"] is None
+    assert "policy.yaml" in own.puck.tail_log(200)
+
+
+def test_two_starts_keep_identity_and_journal(own):
+    own.chat("client-inspected", "curl", {"prompt": "hello"})
+    authority = own.puck.ca_file.read_text()
+    before = len(own.puck.journal(1000))
+    own.puck.stop()
+    own.puck.start()
+    assert own.puck.ca_file.read_text() == authority
+    assert len(own.puck.journal(1000)) > before
+    assert own.chat("client-inspected", "curl", {"prompt": planted.CHAT})["error"] is None
+    assert own.puck.verify()[0] == 0
+
+
+def await_outcome(office, wanted, timeout=5):
+    deadline = time.monotonic() + timeout
+    while not wanted(office.chat("client-watched", "curl", {"prompt": "hello"})):
+        assert time.monotonic() < deadline, "the policy was not reloaded"
+        time.sleep(0.2)
