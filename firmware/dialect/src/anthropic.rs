@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 
 use crate::Dialect;
 use crate::denial::CODE;
-use crate::format::{Extent, Format, FrozenRule, PathFacts, UsageFields, ends_in};
+use crate::format::{Extent, Format, FrozenRule, PathFacts, UsageFields, decoded, ends_in, segment_after};
 
 pub(crate) static FORMAT: Format = Format {
     dialect: Dialect::Anthropic,
+    hosts: &["anthropic.com"],
     vendors: &["anthropic"],
     claims,
-    from_path: |_| PathFacts::default(),
+    from_path,
     conversation: &["messages"],
     frozen: &[
         // The signature covers the block's text: an edited block is refused by the API.
@@ -30,7 +31,24 @@ pub(crate) static FORMAT: Format = Format {
 };
 
 fn claims(path: &str) -> bool {
-    ["v1/messages", "messages/count_tokens", "messages/batches"].iter().any(|end| ends_in(path, end))
+    let native = ["v1/messages", "messages/count_tokens", "messages/batches"];
+    native.iter().any(|end| ends_in(path, end)) || carried(path).is_some()
+}
+
+fn from_path(path: &str) -> PathFacts {
+    let Some((model, method)) = carried(path) else { return PathFacts::default() };
+    let stream = matches!(method, "streamRawPredict" | "invoke-with-response-stream");
+    PathFacts { model: Some(decoded(model)), stream }
+}
+
+/// Model and method where another cloud carries the messages: Vertex (`/publishers/anthropic/models/NAME:rawPredict`) or
+/// Bedrock (`/model/anthropic.NAME/invoke`, with a region in front of cross-region names).
+fn carried(path: &str) -> Option<(&str, &str)> {
+    if path.contains("/publishers/anthropic/models/") {
+        return segment_after(path, "models")?.rsplit_once(':');
+    }
+    let model = segment_after(path, "model").filter(|model| model.contains("anthropic."))?;
+    Some((model, segment_after(path, model)?)).filter(|(_, method)| method.starts_with("invoke"))
 }
 
 fn error(status: u16, reason: &str) -> Value {

@@ -34,7 +34,7 @@ pub fn refusal(dialect: Dialect, vendor: &str, status: u16, reason: &str) -> Den
 /// A request that no format claimed is still answered in the shape of the vendor it was meant for.
 fn shape(dialect: Dialect, vendor: &str) -> &'static Format {
     match dialect {
-        Dialect::Generic => format::by_vendor(vendor, None),
+        Dialect::Generic => format::by_vendor(vendor),
         known => format::of(known),
     }
 }

@@ -26,7 +26,9 @@ pub(crate) static FORMATS: [&Format; 4] = [&anthropic::FORMAT, &gemini::FORMAT, 
 #[derive(Debug)]
 pub(crate) struct Format {
     pub(crate) dialect: Dialect,
-    /// Vendors that speak it where the path does not say otherwise.
+    /// Hosts, with all names below them, that speak it where the path does not say otherwise.
+    pub(crate) hosts: &'static [&'static str],
+    /// Vendors that do, by their identifiers in `kb8-providers`.
     pub(crate) vendors: &'static [&'static str],
     /// Whether a path without its query can only be this dialect's.
     pub(crate) claims: fn(path: &str) -> bool,
@@ -80,16 +82,13 @@ pub(crate) struct UsageFields {
 /// The format of a request: its path speaks first, because several vendors offer several formats on one host.
 pub(crate) fn choose(vendor: &str, host: &HostName, path: &str) -> &'static Format {
     let by_path = FORMATS.into_iter().find(|format| (format.claims)(path));
-    by_path.unwrap_or_else(|| by_vendor(vendor, Some(host)))
+    let by_host = || FORMATS.into_iter().find(|format| format.hosts.iter().any(|known| host.is_within(known)));
+    by_path.or_else(by_host).unwrap_or_else(|| by_vendor(vendor))
 }
 
-/// The format that a vendor speaks where no path tells.
-pub(crate) fn by_vendor(vendor: &str, host: Option<&HostName>) -> &'static Format {
-    let known = |format: &&Format| {
-        let native = |name: &&str| *name == vendor || host.is_some_and(|host| host.is_within(&format!("{name}.com")));
-        format.vendors.iter().any(native)
-    };
-    FORMATS.into_iter().find(known).unwrap_or(&generic::FORMAT)
+/// The format that a vendor speaks where neither path nor host tell.
+pub(crate) fn by_vendor(vendor: &str) -> &'static Format {
+    FORMATS.into_iter().find(|format| format.vendors.contains(&vendor)).unwrap_or(&generic::FORMAT)
 }
 
 /// The format of a dialect.
@@ -114,3 +113,23 @@ pub(crate) fn segment_after<'a>(path: &'a str, before: &str) -> Option<&'a str> 
     segments.find(|segment| *segment == before)?;
     segments.next().filter(|segment| !segment.is_empty())
 }
+
+/// A piece of a path without its percent encoding, which a provider undoes once as well.
+pub(crate) fn decoded(segment: &str) -> String {
+    let hex = |digit: Option<&u8>| digit.and_then(|digit| char::from(*digit).to_digit(16));
+    let mut bytes = segment.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    while let Some((byte, rest)) = bytes.split_first() {
+        let pair = (*byte == b'%').then(|| Some(hex(rest.first())? << 4 | hex(rest.get(1))?)).flatten();
+        let (decoded, rest) = match pair {
+            Some(value) => (value as u8, &rest[2..]),
+            None => (*byte, rest),
+        };
+        out.push(decoded);
+        bytes = rest;
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

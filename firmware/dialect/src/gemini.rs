@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use crate::Dialect;
 use crate::denial::CODE;
-use crate::format::{Extent, Format, FrozenRule, PathFacts, UsageFields};
+use crate::format::{Extent, Format, FrozenRule, PathFacts, UsageFields, decoded};
 
 pub(crate) static FORMAT: Format = Format {
     dialect: Dialect::Gemini,
+    hosts: &["googleapis.com"],
     vendors: &["google"],
-    claims: |path| method(path).is_some_and(|(_, name)| METHODS.contains(&name)),
+    claims: |path| method(path).is_some_and(|(_, name)| METHODS.contains(&&*name)),
     from_path,
     conversation: &["contents"],
     frozen: &[
@@ -37,13 +38,18 @@ const METHODS: [&str; 7] = [
 ];
 
 /// `/v1beta/models/NAME:METHOD` as name and method.
-fn method(path: &str) -> Option<(&str, &str)> {
-    path.rsplit('/').next()?.split_once(':')
+fn method(path: &str) -> Option<(String, String)> {
+    let last = decoded(path.rsplit('/').next()?);
+    last.rsplit_once(':').map(|(name, method)| (name.to_owned(), method.to_owned()))
 }
 
 fn from_path(path: &str) -> PathFacts {
-    let Some((model, name)) = method(path) else { return PathFacts::default() };
-    PathFacts { model: Some(model.to_owned()), stream: name == "streamGenerateContent" }
+    match method(path) {
+        Some((model, method)) if !model.is_empty() => {
+            PathFacts { model: Some(model), stream: method == "streamGenerateContent" }
+        }
+        _ => PathFacts::default(),
+    }
 }
 
 fn error(status: u16, reason: &str) -> Value {

@@ -1,10 +1,11 @@
 //! What no other format claims: read for its model and usage by every name in use, answered in the shape most readers know.
 
-use crate::format::{Format, PathFacts, UsageFields, segment_after};
+use crate::format::{Format, PathFacts, UsageFields, decoded, segment_after};
 use crate::{Dialect, openai};
 
 pub(crate) static FORMAT: Format = Format {
     dialect: Dialect::Generic,
+    hosts: &[],
     vendors: &[],
     claims: |_| false,
     from_path,
@@ -30,5 +31,5 @@ pub(crate) static FORMAT: Format = Format {
 
 /// Bedrock: `/model/NAME/converse-stream`.
 fn from_path(path: &str) -> PathFacts {
-    PathFacts { model: segment_after(path, "model").map(str::to_owned), stream: path.ends_with("-stream") }
+    PathFacts { model: segment_after(path, "model").map(decoded), stream: path.ends_with("-stream") }
 }

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use crate::Dialect;
 use crate::denial::CODE;
-use crate::format::{Extent, Format, FrozenRule, PathFacts, UsageFields, ends_in, segment_after};
+use crate::format::{Extent, Format, FrozenRule, PathFacts, UsageFields, decoded, ends_in, segment_after};
 
 pub(crate) static FORMAT: Format = Format {
     dialect: Dialect::OpenAi,
-    vendors: &["openai"],
+    hosts: &["openai.com", "openai.azure.com"],
+    vendors: &["openai", "deepseek", "groq", "mistral", "openrouter", "xai"],
     claims,
     from_path,
     conversation: &["messages", "input", "prompt"],
@@ -34,7 +35,7 @@ fn claims(path: &str) -> bool {
 
 /// Azure puts the model's deployment into the path: `/openai/deployments/NAME/chat/completions`.
 fn from_path(path: &str) -> PathFacts {
-    PathFacts { model: segment_after(path, "deployments").map(str::to_owned), stream: false }
+    PathFacts { model: segment_after(path, "deployments").map(decoded), stream: false }
 }
 
 pub(crate) fn error(status: u16, reason: &str) -> Value {

@@ -1,11 +1,277 @@
 use gate_core::HostName;
+use proptest::prelude::{Just, Strategy, any, prop, prop_oneof, proptest};
+use proptest::sample::Index;
+use serde_json::{Value, json};
 
-use super::read_request;
-use crate::Dialect;
+use super::frozen::RANGES_CAP;
+use super::walk::DEPTH_CAP;
+use super::{RequestFacts, read_request};
+use crate::Dialect::{self, Anthropic, Gemini, OpenAi};
+
+const CHAT: &str = include_str!("../../testdata/chat.json");
+const RESPONSES: &str = include_str!("../../testdata/responses.json");
+const MESSAGES: &str = include_str!("../../testdata/messages.json");
+const GENERATE: &str = include_str!("../../testdata/generate.json");
+
+fn read(path: &str, body: impl AsRef<[u8]>) -> RequestFacts {
+    read_request("", &HostName::parse(b"llm.example").unwrap(), path, body.as_ref())
+}
+
+fn path(dialect: Dialect) -> &'static str {
+    match dialect {
+        OpenAi => "/v1/chat/completions?api-version=1",
+        Anthropic => "/v1/messages",
+        Gemini => "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse",
+        Dialect::Generic => "/chat",
+    }
+}
+
+/// The frozen pieces of a body as text.
+fn frozen(body: &str) -> Vec<&str> {
+    read("/v1/messages", body).frozen.into_iter().map(|range| &body[range]).collect()
+}
+
+/// The current turn of a body as text.
+fn turn(dialect: Dialect, body: &str) -> Option<&str> {
+    read(path(dialect), body).last_user.map(|range| &body[range])
+}
 
 #[test]
-fn reads_model_and_stream() {
-    let host = HostName::parse(b"api.openai.com").unwrap();
-    let facts = read_request("openai", &host, "/v1/chat/completions", br#"{"model":"gpt-4o","stream":true}"#);
-    assert_eq!((facts.dialect, facts.model.as_deref(), facts.stream), (Dialect::OpenAi, Some("gpt-4o"), true));
+fn reads_the_documented_requests() {
+    let rows = [
+        (OpenAi, CHAT, Some("gpt-4o"), true),
+        (OpenAi, RESPONSES, Some("gpt-5"), false),
+        (Anthropic, MESSAGES, Some("claude-sonnet-4-5"), false),
+        (Gemini, GENERATE, Some("gemini-2.5-pro"), true),
+        (Dialect::Generic, MESSAGES, Some("claude-sonnet-4-5"), false),
+    ];
+    for (dialect, body, model, stream) in rows {
+        let facts = read(path(dialect), body);
+        assert_eq!((facts.dialect, facts.model.as_deref(), facts.stream), (dialect, model, stream));
+        assert!(!facts.ambiguous);
+    }
+}
+
+#[test]
+fn what_providers_signed_is_frozen() {
+    let piece = |body: &'static str, from: &str, to: &str| {
+        let start = body.find(from).unwrap();
+        let end = start + body[start..].find(to).unwrap() + to.len();
+        &body[start..end]
+    };
+    let thinking = piece(MESSAGES, r#"{"type": "thinking", "#, "}");
+    let redacted = piece(MESSAGES, r#"{"type": "redacted_thinking""#, "}");
+    assert_eq!(frozen(MESSAGES), [thinking, redacted]);
+    assert_eq!(frozen(RESPONSES), [r#""gAAAAABoISQ24OyVRYbkYfukdJoqdzWT""#]);
+    assert_eq!(frozen(GENERATE), [piece(GENERATE, r#"{"functionCall""#, r#"=="}"#)]);
+    assert_eq!(frozen(CHAT), [""; 0]);
+}
+
+#[test]
+fn freezing_errs_on_the_side_of_more() {
+    let rows: &[(&str, &[&str])] = &[
+        // Any order, any depth, escaped names, duplicates, other vendors' blocks.
+        (r#"[{"signature":"s","type":"thinking"}]"#, &[r#"{"signature":"s","type":"thinking"}"#]),
+        (r#"{"a":{"b":[{"type":"thinking","sign\u0061ture":"s"}]}}"#, &[r#"{"type":"thinking","sign\u0061ture":"s"}"#]),
+        (
+            r#"{"type":"thinking","type":"text","signature":"s"}"#,
+            &[r#"{"type":"thinking","type":"text","signature":"s"}"#],
+        ),
+        (
+            r#"{"type":"thinking","signature":"s","signature":""}"#,
+            &[r#"{"type":"thinking","signature":"s","signature":""}"#],
+        ),
+        (r#"{"encrypted_content":"a","x":1,"encrypted_content":"b"}"#, &[r#""a""#, r#""b""#]),
+        (r#"{"encrypted_content":["a",{"b":1}]}"#, &[r#"["a",{"b":1}]"#]),
+        (r#"{"type":"reasoning.encrypted","data":"x"}"#, &[r#"{"type":"reasoning.encrypted","data":"x"}"#]),
+        (r#"{"thought_signature":"x"}"#, &[r#"{"thought_signature":"x"}"#]),
+        // Broken off: everything from there on.
+        (
+            r#"{"a":[{"type":"thinking","signature":"s","thinking":"I th"#,
+            &[r#"{"type":"thinking","signature":"s","thinking":"I th"#],
+        ),
+        (r#"{"encrypted_content":"gAAAA"#, &[r#""gAAAA"#]),
+        // Nested frozen pieces make one.
+        (
+            r#"{"type":"thinking","signature":"s","encrypted_index":"i"}"#,
+            &[r#"{"type":"thinking","signature":"s","encrypted_index":"i"}"#],
+        ),
+        // Not signed.
+        (r#"{"type":"thinking","thinking":"hm"}"#, &[]),
+        (r#"{"type":"thinking","signature":""}"#, &[]),
+        (r#"{"type":"thinking","signature":null}"#, &[]),
+        (r#"{"type":"text","signature":"Kind regards"}"#, &[]),
+        (r#"{"encrypted_content":null}"#, &[]),
+        (r#"{"text":"\"encrypted_content\":\"x\""}"#, &[]),
+        (r#"["encrypted_content","x"]"#, &[]),
+    ];
+    for (body, expected) in rows {
+        assert_eq!(frozen(body), *expected, "{body}");
+    }
+}
+
+#[test]
+fn touching_a_frozen_byte_is_told() {
+    let facts = RequestFacts { frozen: vec![10..20, 30..40], ..RequestFacts::default() };
+    for (range, expected) in
+        [(0..10, false), (0..11, true), (19..25, true), (20..30, false), (25..50, true), (40..41, false)]
+    {
+        assert_eq!(facts.is_frozen(&range), expected, "{range:?}");
+    }
+}
+
+#[test]
+fn the_current_turn_is_what_the_client_adds() {
+    let rows = [
+        (OpenAi, CHAT, Some((r#"{"role": "tool", "tool_call_id": "call_1""#, "]"))),
+        (OpenAi, RESPONSES, Some((r#"{"type": "function_call_output""#, "]"))),
+        (Anthropic, MESSAGES, Some((r#"{"role": "user", "content": [{"type": "text""#, "]"))),
+        (Gemini, GENERATE, Some((r#"{"role": "user", "parts": [{"functionResponse""#, "]"))),
+        (OpenAi, r#"{"input":"Hello"}"#, Some(("\"Hello\"", "\""))),
+        (OpenAi, r#"{"prompt":["a","b"]}"#, Some((r#"["a""#, "]"))),
+        (OpenAi, r#"{"input":[[1,2],[3]]}"#, Some(("[[1", "]"))),
+        (Gemini, r#"{"contents":{"parts":[{"text":"a"}]}}"#, Some((r#"{"parts""#, "}"))),
+        (Gemini, r#"{"contents":[{"parts":[]},{"parts":[{"text":"a"}]}]}"#, Some((r#"{"parts":[{"#, "]"))),
+        // A prefilled answer belongs to the turn; instructions in between begin none.
+        (
+            Anthropic,
+            r#"{"messages":[{"role":"user"},{"role":"user","n":2},{"role":"assistant"}]}"#,
+            Some((r#"{"role":"user","n""#, "]")),
+        ),
+        (
+            OpenAi,
+            r#"{"messages":[{"role":"tool","n":1},{"role":"developer"},{"role":"tool","n":2}]}"#,
+            Some((r#"{"role":"tool","n":1"#, "]")),
+        ),
+        (
+            OpenAi,
+            r#"{"messages":[{"role":"tool","n":1},{"role":"assistant"},{"role":"tool","n":2}]}"#,
+            Some((r#"{"role":"tool","n":2"#, "]")),
+        ),
+        // Nobody we know speaks: everything is current.
+        (OpenAi, r#"{"messages":[{"role":"assistant"}]}"#, Some((r#"[{"role""#, "]"))),
+        (OpenAi, r#"{"messages":[]}"#, Some(("[", "]"))),
+        // No conversation, or one that could be read in two ways.
+        (OpenAi, r#"{"model":"x"}"#, None),
+        (OpenAi, r#"{"messages":[],"messages":[]}"#, None),
+        (OpenAi, r#"{"messages":[],"input":[]}"#, None),
+        (OpenAi, r#"{"messages":[{"role":"user","role":"assistant"}]}"#, None),
+        (OpenAi, r#"[{"messages":[]}]"#, None),
+    ];
+    for (dialect, body, expected) in rows {
+        let found = turn(dialect, body);
+        assert_eq!(found.is_some(), expected.is_some(), "{body}");
+        if let (Some(found), Some((start, end))) = (found, expected) {
+            assert!(found.starts_with(start) && found.ends_with(end), "{found} in {body}");
+        }
+    }
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_ambiguous() {
+    let rows = [
+        (r#"{"model":"a","model":"b"}"#, true),
+        (r#"{"model":"a","mod\u0065l":"b"}"#, true),
+        (r#"{"model":"a"}{"model":"b"}"#, true),
+        (r#"{"stream":false,"stream":true}"#, true),
+        (r#"{"messages":[{"role":"user"}],"messages":[]}"#, true),
+        (r#"{"messages":[{"role":"user","role":"user"}]}"#, true),
+        (r#"{"messages":[{"type":"message","type":"message"}]}"#, true),
+        (r#"{"model":"a","tools":[{"model":"b","role":"c","role":"d"}]}"#, false),
+        (r#"{"messages":[{"role":"user","content":[{"role":"x","type":"text"},{"role":"y","type":"text"}]}]}"#, false),
+    ];
+    for (body, expected) in rows {
+        assert_eq!(read(path(OpenAi), body).ambiguous, expected, "{body}");
+    }
+    assert!(read(path(OpenAi), r#"{"stream":false,"stream":true}"#).stream);
+}
+
+#[test]
+fn what_is_no_model_is_none() {
+    let long = format!(r#"{{"model":"{}"}}"#, "m".repeat(300));
+    for body in ["", "null", "[]", r#"{"model":7}"#, r#"{"model":{"model":"a"}}"#, r#"{"a":{"model":"a"}}"#, &long] {
+        assert_eq!(read("/chat", body).model, None, "{body}");
+    }
+    // What the path says stands where the body says nothing.
+    assert_eq!(read(path(Gemini), "{}").model.as_deref(), Some("gemini-2.5-pro"));
+}
+
+#[test]
+fn nesting_past_the_cap_is_frozen() {
+    let nested = |depth: usize| format!("{{\"a\":{}1{}}}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(read("/chat", nested(DEPTH_CAP - 1)).frozen, []);
+    let body = nested(DEPTH_CAP + 3);
+    assert_eq!(frozen(&body), ["[[[[1]]]]"]);
+    // A bomb, open and closed, with a signature inside.
+    let bomb = format!("{}{{\"type\":\"thinking\",\"signature\":\"s\"}}", "[".repeat(1_000_000));
+    assert_eq!(read("/chat", &bomb).frozen, std::slice::from_ref(&(DEPTH_CAP..bomb.len())));
+    assert_eq!(read("/chat", "]".repeat(1_000_000)).frozen, []);
+}
+
+#[test]
+fn ranges_past_the_cap_melt_together() {
+    let blocks = r#"{"encrypted_content":"x"},"#.repeat(RANGES_CAP + 1000);
+    let body = format!("[{blocks}1]");
+    let facts = read("/chat", &body);
+    assert_eq!(facts.frozen.len(), RANGES_CAP);
+    let last = body.rfind("\"x\"").unwrap();
+    assert!(facts.is_frozen(&(last..last + 3)));
+    assert!(!facts.is_frozen(&(0..5)));
+}
+
+/// JSON with signed blocks planted in it.
+fn planted() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "[ -~é\"\\\\]{0,12}".prop_map(Value::from),
+        "[ -~]{1,12}".prop_map(|text| json!({ "thinking": text, "signature": "c2ln", "type": "thinking" })),
+    ];
+    leaf.prop_recursive(6, 64, 6, |inner| {
+        let members = prop::collection::vec(("[a-z\"\\\\é]{1,6}", inner.clone()), 0..6);
+        prop_oneof![prop::collection::vec(inner, 0..6).prop_map(Value::from), members.prop_map(Value::from_iter),]
+    })
+}
+
+fn signed_blocks(value: &Value) -> Vec<&Value> {
+    match value {
+        Value::Object(members) if members.contains_key("signature") => vec![value],
+        Value::Object(members) => members.values().flat_map(signed_blocks).collect(),
+        Value::Array(items) => items.iter().flat_map(signed_blocks).collect(),
+        _ => Vec::new(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn exactly_the_planted_blocks_are_frozen(value in planted(), pretty in any::<bool>()) {
+        let body = if pretty { serde_json::to_string_pretty(&value).unwrap() } else { value.to_string() };
+        let found: Vec<Value> = frozen(&body).into_iter().map(|piece| serde_json::from_str(piece).unwrap()).collect();
+        assert_eq!(found.iter().collect::<Vec<_>>(), signed_blocks(&value));
+    }
+
+    #[test]
+    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        well_formed(&bytes);
+    }
+
+    #[test]
+    fn broken_requests_are_read(row in 0_usize..4, cut in any::<Index>(), flip in any::<Index>(), byte in any::<u8>()) {
+        let mut body = [CHAT, RESPONSES, MESSAGES, GENERATE][row].as_bytes().to_vec();
+        let at = flip.index(body.len());
+        body[at] = byte;
+        body.truncate(cut.index(body.len() + 1));
+        well_formed(&body);
+    }
+}
+
+/// Ranges lie within the body, in order, apart from each other.
+fn well_formed(body: &[u8]) {
+    for dialect in [OpenAi, Anthropic, Gemini, Dialect::Generic] {
+        let facts = read(path(dialect), body);
+        assert!(facts.frozen.iter().all(|range| range.start < range.end && range.end <= body.len()));
+        assert!(facts.frozen.windows(2).all(|pair| pair[0].end < pair[1].start));
+        assert!(facts.last_user.is_none_or(|turn| turn.start <= turn.end && turn.end <= body.len()));
+    }
 }

@@ -127,7 +127,7 @@ impl Walk<'_> {
         if frame.marks.freeze_object() {
             self.frozen.add(span.clone());
         }
-        if self.stack.len() == 2 && self.in_conversation && !self.stack[1].object {
+        if frame.object && self.stack.len() == 2 && self.in_conversation && !self.stack[1].object {
             let speaker = Speaker::of(self.turn.role.as_deref(), self.turn.kind.as_deref());
             self.turns.next(speaker, span.start);
         }
@@ -158,19 +158,21 @@ impl Walk<'_> {
         if self.too_deep > 0 {
             return;
         }
-        let Some(frame) = self.stack.last() else { return };
-        let member = frame.member;
+        let Some(frame) = self.stack.last_mut() else { return };
         let value = &self.body[span.clone()];
-        if !matches!(value, b"null" | b"\"\"") {
-            self.note(member);
+        // A signature that is not there covers nothing.
+        if matches!(value, b"null" | b"\"\"") {
+            frame.member.hits = Hits::default();
         }
+        let member = frame.member;
+        self.note(member);
         if member.word != Word::None {
             self.understand(member.word, span.clone());
         }
         self.value_ends(span);
     }
 
-    /// A value other than nothing begins: its key tells whether the object around it is frozen, or a conversation opens.
+    /// A value begins: its key tells whether the object around it is frozen, or a conversation opens.
     fn note(&mut self, member: Member) {
         let depth = self.stack.len();
         if let Some(frame) = self.stack.last_mut() {
@@ -204,11 +206,10 @@ impl Walk<'_> {
             }
             Word::Model => {
                 self.models += 1;
-                let name = word(value).filter(|name| name.len() <= MODEL_CAP);
-                self.facts.model = name.map(std::borrow::Cow::into_owned);
+                self.facts.model = owned_word(value).filter(|name| name.len() <= MODEL_CAP);
             }
-            Word::Type => self.kind(span_word(value)),
-            Word::Role => self.role(span_word(value)),
+            Word::Type => self.kind(owned_word(value)),
+            Word::Role => self.role(owned_word(value)),
             Word::None | Word::Conversation => {}
         }
     }
@@ -246,6 +247,6 @@ impl Walk<'_> {
     }
 }
 
-fn span_word(value: &[u8]) -> Option<String> {
+fn owned_word(value: &[u8]) -> Option<String> {
     word(value).map(std::borrow::Cow::into_owned)
 }

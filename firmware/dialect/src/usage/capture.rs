@@ -164,6 +164,12 @@ impl Capture {
         ControlFlow::Continue(())
     }
 
+    /// Bytes held right now.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.text.capacity() + self.taken.capacity()
+    }
+
     fn in_shallow_object(&self) -> bool {
         let inner = self.depth.checked_sub(1);
         inner.and_then(|place| self.objects.get(place)).is_some_and(|object| *object)

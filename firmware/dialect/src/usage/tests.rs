@@ -1,11 +1,148 @@
 use gate_core::Usage;
+use proptest::prelude::{any, prop, proptest};
+use proptest::sample::Index;
 
 use super::UsageReader;
-use crate::Dialect;
+use super::capture::OBJECT_CAP;
+use crate::Dialect::{self, Anthropic, Gemini, Generic, OpenAi};
+
+const JSON: Option<&str> = Some("application/json; charset=UTF-8");
+const SSE: Option<&str> = Some("text/event-stream; charset=utf-8");
+
+/// Answer, content type, dialect, input and output tokens.
+type Row = (&'static [u8], Option<&'static str>, Dialect, u64, u64);
+
+fn rows() -> Vec<Row> {
+    macro_rules! data {
+        ($name:literal) => {
+            include_bytes!(concat!("../../testdata/", $name))
+        };
+    }
+    vec![
+        (data!("chat-answer.json"), JSON, OpenAi, 19, 10),
+        (data!("chat-answer.json"), None, OpenAi, 19, 10),
+        (data!("chat-answer.json"), JSON, Generic, 19, 10),
+        (data!("chat-answer.sse"), SSE, OpenAi, 21, 9),
+        (data!("chat-answer.sse"), None, OpenAi, 21, 9),
+        (data!("chat-answer-crlf.sse"), SSE, OpenAi, 21, 9),
+        (data!("responses-answer.sse"), SSE, OpenAi, 37, 11),
+        (data!("messages-answer.json"), JSON, Anthropic, 2200, 503),
+        (data!("messages-answer.json"), JSON, Generic, 2200, 503),
+        (data!("messages-answer.sse"), SSE, Anthropic, 32, 15),
+        (data!("generate-answer.sse"), SSE, Gemini, 7, 27),
+        // Without `alt=sse` Gemini streams one JSON array.
+        (data!("generate-answer.json"), JSON, Gemini, 7, 27),
+        (data!("generate-answer.json"), JSON, Generic, 7, 27),
+    ]
+}
+
+fn read(dialect: Dialect, content_type: Option<&str>, pieces: &[&[u8]]) -> Option<Usage> {
+    let mut reader = UsageReader::new(dialect, content_type);
+    pieces.iter().for_each(|piece| reader.push(piece));
+    reader.finish()
+}
 
 #[test]
-fn reads_a_plain_answer() {
-    let mut reader = UsageReader::new(Dialect::OpenAi, Some("application/json; charset=utf-8"));
-    reader.push(br#"{"choices":[],"usage":{"prompt_tokens":11,"completion_tokens":7}}"#);
-    assert_eq!(reader.finish(), Some(Usage { input: 11, output: 7 }));
+fn reads_every_answer_whole_and_in_pieces_of_any_size() {
+    for (answer, content_type, dialect, input, output) in rows() {
+        let expected = Some(Usage { input, output });
+        for size in (1..64).chain([answer.len()]) {
+            let pieces: Vec<_> = answer.chunks(size).collect();
+            assert_eq!(read(dialect, content_type, &pieces), expected, "{dialect:?} {content_type:?} by {size}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_broken_off_tells_what_it_told() {
+    let (answer, ..) = rows()[9];
+    let head = &answer[..answer.windows(8).position(|window| window == b"\"delta\":").unwrap()];
+    assert_eq!(read(Anthropic, SSE, &[head]), Some(Usage { input: 32, output: 1 }));
+}
+
+#[test]
+fn what_tells_nothing_is_none() {
+    let rows: &[(Option<&str>, &[u8])] = &[
+        (JSON, b""),
+        (JSON, br#"{"choices":[]}"#),
+        (JSON, br#"{"usage":{}}"#),
+        (JSON, br#"{"usage":{"prompt_tokens":-1,"completion_tokens":"many"}}"#),
+        (JSON, br#"{"usage":{"prompt_tokens":1"#),
+        (JSON, b"<html>{\"usage\":{\"prompt_tokens\":1}}"),
+        (SSE, b"data: [DONE]\n\n"),
+        // Not data: comments, other fields, a name that only begins like it.
+        (SSE, b": {\"usage\":{\"prompt_tokens\":1}}\n\n"),
+        (SSE, b"event: {\"usage\":{\"prompt_tokens\":1}}\n\n"),
+        (SSE, b"dat: {\"usage\":{\"prompt_tokens\":1}}\n\n"),
+        (SSE, b"data-x: {\"usage\":{\"prompt_tokens\":1}}\n\n"),
+        // Not read at all.
+        (Some("application/octet-stream"), br#"{"usage":{"prompt_tokens":1}}"#),
+        (Some("application/vnd.amazon.eventstream"), br#"{"usage":{"prompt_tokens":1}}"#),
+        (None, b"   "),
+    ];
+    for (content_type, answer) in rows {
+        let text = String::from_utf8_lossy(answer);
+        assert_eq!(read(OpenAi, *content_type, &[answer]), None, "{content_type:?} {text}");
+    }
+}
+
+#[test]
+fn events_are_told_apart() {
+    let rows: &[(&[u8], u64)] = &[
+        // An event broken off or not JSON does not hide the next one.
+        (b"data: {\"a\":[\"x\n\ndata: {\"usage\":{\"prompt_tokens\":1}}\n\n", 1),
+        (b"data: ~~~{\"usage\":{\"prompt_tokens\":9}}\n\ndata: {\"usage\":{\"prompt_tokens\":1}}\n\n", 1),
+        // An event of several lines; without a space; closed by a bare return; with a last line that no newline ends.
+        (b"data: {\"usage\":\ndata: {\"prompt_tokens\":\ndata: 1}}\n\n", 1),
+        (b"data:{\"usage\":{\"prompt_tokens\":1}}\n\n", 1),
+        (b"data: [\r\rdata: {\"usage\":{\"prompt_tokens\":1}}\r\r", 1),
+        (b"data: {\"usage\":{\"prompt_tokens\":1}}", 1),
+        // The largest count wins, not the last.
+        (b"data: {\"usage\":{\"prompt_tokens\":5}}\n\ndata: {\"usage\":{\"prompt_tokens\":3}}\n\n", 5),
+    ];
+    for (answer, input) in rows {
+        for size in 1..=answer.len() {
+            let pieces: Vec<_> = answer.chunks(size).collect();
+            let expected = Some(Usage { input: *input, output: 0 });
+            assert_eq!(read(OpenAi, SSE, &pieces), expected, "{} by {size}", String::from_utf8_lossy(answer));
+        }
+    }
+}
+
+#[test]
+fn a_long_event_costs_no_memory_and_hides_nothing() {
+    let mut reader = UsageReader::new(OpenAi, SSE);
+    reader.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"");
+    for _ in 0..1000 {
+        reader.push(&[b'x'; 1000]);
+    }
+    assert!(reader.capture.held() <= 2 * OBJECT_CAP);
+    reader.push(b"\"}}],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":4}}\n\n");
+    assert_eq!(reader.finish(), Some(Usage { input: 3, output: 4 }));
+}
+
+#[test]
+fn counts_never_overflow() {
+    let answer = br#"{"usage":{"input_tokens":18446744073709551615,"cache_read_input_tokens":1,"output_tokens":2}}"#;
+    assert_eq!(read(Anthropic, JSON, &[answer]), Some(Usage { input: u64::MAX, output: 2 }));
+}
+
+proptest! {
+    #[test]
+    fn any_split_gives_the_same(row in any::<Index>(), cuts in prop::collection::vec(any::<Index>(), 0..12)) {
+        let rows = rows();
+        let (answer, content_type, dialect, input, output) = *row.get(&rows);
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(answer.len() + 1)).collect();
+        cuts.extend([0, answer.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<_> = cuts.windows(2).map(|ends| &answer[ends[0]..ends[1]]).collect();
+        assert_eq!(read(dialect, content_type, &pieces), Some(Usage { input, output }));
+    }
+
+    #[test]
+    fn any_bytes_are_read_alike_whole_and_in_two(bytes in "[\\[\\]{}:, \r\n\"\\\\adtsuge01]{0,80}", cut in any::<Index>(), sse in any::<bool>()) {
+        let content_type = if sse { SSE } else { JSON };
+        let (head, tail) = bytes.as_bytes().split_at(cut.index(bytes.len() + 1));
+        assert_eq!(read(Generic, content_type, &[bytes.as_bytes()]), read(Generic, content_type, &[head, tail]));
+    }
 }
