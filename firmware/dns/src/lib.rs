@@ -1,1 +1,111 @@
-//! Placeholder until its owner writes it.
+//! The resolver of the office: it answers, steers, forwards and caches, and every question leaves one record.
+//!
+//! ```text
+//!              LAN clients                                  upstream resolvers
+//!                  │ UDP, TCP                                       ▲
+//!                  ▼                                                │
+//!   accept ──► parse ──► decide ──┬─ special, own, steered ──► act ─┤ (only what is none of these
+//!   sockets    question  who, what│                                 │  and not in the cache)
+//!   and caps                      └─ everything else ──► cache ─────┘
+//!                                                          │
+//!                                            record ◄──────┴── the answer has left
+//! ```
+//!
+//! In `dns` mode names of AI providers that the catalogue steers are answered with the puck's own address; in `gateway`
+//! mode they resolve truly and their addresses are published for nftables. [`Upstreams`] is the way around our own
+//! view: the proxy resolves through it what it dials.
+//!
+//! **Invariant:** every datagram and every TCP message ends in exactly one record. A journal that fails or stalls costs
+//! records, which are counted, and never an answer.
+//!
+//! **Invariant:** special, own, steered and cached answers wait for nothing: they are made between receiving and sending
+//! on the socket's own task. Only questions for an upstream become tasks, and those are capped, per client too.
+//!
+//! **Invariant:** a steered name never reaches an upstream in `dns` mode, whatever the type or the spelling, and nothing
+//! in its answer leads elsewhere: no CNAME, no HTTPS or SVCB record, no signature, no AD bit.
+//!
+//! **Invariant:** nothing is answered to clients outside the local subnets, and no answer over UDP exceeds 1232 bytes.
+
+mod accept;
+
+mod parse;
+
+mod decide;
+
+mod act;
+
+mod record;
+
+mod config;
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gate_core::{Catalogue, Clock, Journal};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use accept::{BindError, Sockets, bind};
+pub use act::{LookupError, Timeouts, Upstreams};
+pub use config::{Config, ConfigError, NetworkMode, Upstream, UpstreamError};
+pub use decide::Identity;
+pub use record::Counters;
+
+use act::Act;
+use decide::View;
+use record::{Counting, Recorder};
+
+/// The resolver.
+pub struct Dns {
+    act: Arc<Act>,
+    journal: Arc<dyn Journal>,
+    counting: Arc<Counting>,
+}
+
+impl Dns {
+    /// Checks the configuration and prepares everything; nothing runs before [`Dns::serve`].
+    pub fn new(
+        config: Config,
+        catalogue: Arc<Catalogue>,
+        identity: Identity,
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConfigError> {
+        config.check(&identity.addresses)?;
+        let upstreams = Upstreams::new(&config.upstreams, Timeouts::from(&config));
+        let act = Act::new(config, View { catalogue, identity }, upstreams.asker(), clock);
+        Ok(Self { act: Arc::new(act), journal, counting: Arc::default() })
+    }
+
+    /// Answers on sockets that the caller has bound (see [`bind`]) until `stop`; then drains. All tasks have ended when it
+    /// returns, which is within 5 seconds of `stop`.
+    pub async fn serve(&self, udp: Vec<UdpSocket>, tcp: Vec<TcpListener>, stop: CancellationToken) {
+        let recorder =
+            Recorder::start(Arc::clone(&self.journal), self.act.config.journal_queue, Arc::clone(&self.counting));
+        accept::serve(Arc::clone(&self.act), Arc::clone(&self.counting), recorder, (udp, tcp), stop).await;
+    }
+
+    /// Puts a new catalogue or new addresses of the puck in place, at once and for every question that follows.
+    pub fn replace(&self, catalogue: Arc<Catalogue>, identity: Identity) {
+        self.act.view.store(Arc::new(View { catalogue, identity }));
+    }
+
+    /// Gateway mode: the addresses that steered names lead to, published before the client gets them.
+    pub fn destinations(&self) -> watch::Receiver<Arc<BTreeSet<IpAddr>>> {
+        self.act.learnt.subscribe()
+    }
+
+    /// What was done since the start and what is held now.
+    pub fn counters(&self) -> Counters {
+        let (entries, bytes) = self.act.cache.lock().size();
+        Counters {
+            cache_entries: entries as u64,
+            cache_bytes: bytes as u64,
+            in_flight: self.act.flights.len() as u64,
+            learnt: self.act.learnt.len() as u64,
+            ..self.counting.snapshot()
+        }
+    }
+}

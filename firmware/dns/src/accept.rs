@@ -1,0 +1,158 @@
+//! The door: sockets, who may come in, and the walk of each message down the corridor.
+
+mod bind;
+mod tcp;
+mod udp;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_core::Reason;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::NetworkMode;
+use crate::act::{Act, Done, Seats, Step, Transport, Waiting};
+use crate::decide::{Decision, decide, is_local};
+use crate::parse::{Query, Rcode, Rejection, Unserved};
+use crate::record::{Counting, Line, Recorder, Written};
+
+pub use bind::{BindError, Sockets, bind};
+
+/// How long questions in flight may still be answered after the signal to stop…
+const DRAIN: Duration = Duration::from_millis(2000);
+/// … how long tasks may take to end after they are cut off …
+const CUT: Duration = Duration::from_millis(1000);
+/// … and how long the journal may take for what is left: 4.5 s together, of the 5 s that the house allows.
+const WRITE: Duration = Duration::from_millis(1500);
+/// How often expired addresses are forgotten.
+const EXPIRE: Duration = Duration::from_secs(10);
+/// TCP connections from outside that are told "refused" at once.
+const STRANGERS: usize = 8;
+
+/// What every task of one run shares.
+pub(crate) struct Door {
+    act: Arc<Act>,
+    recorder: Recorder,
+    counting: Arc<Counting>,
+    tasks: TaskTracker,
+    /// Take nothing new.
+    stop: CancellationToken,
+    /// Give up what is still waiting.
+    cut: CancellationToken,
+    connections: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
+    clients: Seats,
+}
+
+/// Runs until `stop`, then drains; every task has ended when it returns.
+pub(crate) async fn serve(
+    act: Arc<Act>,
+    counting: Arc<Counting>,
+    (recorder, written): (Recorder, Written),
+    sockets: (Vec<UdpSocket>, Vec<TcpListener>),
+    stop: CancellationToken,
+) {
+    let door = Arc::new(Door {
+        connections: Arc::new(Semaphore::new(act.config.tcp_connections.min(Semaphore::MAX_PERMITS))),
+        strangers: Arc::new(Semaphore::new(STRANGERS)),
+        clients: Seats::new(act.config.tcp_connections_per_client),
+        act,
+        recorder,
+        counting,
+        tasks: TaskTracker::new(),
+        stop,
+        cut: CancellationToken::new(),
+    });
+    for socket in sockets.0 {
+        door.tasks.spawn(udp::run(Arc::clone(&door), Arc::new(socket)));
+    }
+    for listener in sockets.1 {
+        door.tasks.spawn(tcp::run(Arc::clone(&door), listener));
+    }
+    if door.act.config.mode == NetworkMode::Gateway {
+        door.tasks.spawn(forget_expired(Arc::clone(&door)));
+    }
+    door.stop.cancelled().await;
+    door.tasks.close();
+    if timeout(DRAIN, door.tasks.wait()).await.is_err() {
+        door.cut.cancel();
+        let _ = timeout(CUT, door.tasks.wait()).await;
+    }
+    // The last recorder goes with the door, and the thread that writes ends.
+    drop(door);
+    written.wait(WRITE).await;
+}
+
+async fn forget_expired(door: Arc<Door>) {
+    let mut ticks = interval(EXPIRE);
+    while door.stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        door.act.learnt.expire(Instant::now());
+    }
+}
+
+impl Door {
+    fn is_local(&self, client: IpAddr) -> bool {
+        is_local(client, &self.act.config, &self.act.view.load())
+    }
+
+    /// Parses and decides, and acts where no upstream is needed: none of it waits for anything, so a dead upstream
+    /// delays nothing here.
+    fn take(&self, client: IpAddr, message: &[u8], transport: Transport) -> (Line, Step) {
+        let arrived = Instant::now();
+        let line = |question: Option<(String, u16)>| {
+            let (name, kind) = question.unwrap_or_else(|| (".".to_owned(), 0));
+            Line { client, name, kind, arrived }
+        };
+        let view = self.act.view.load();
+        let read = Query::read(message);
+        if !is_local(client, &self.act.config, &view) {
+            let (question, rejection) = stranger(read, transport);
+            return (line(question), Step::Done(Done::refused(rejection, Reason::NotLocal)));
+        }
+        let query = match read {
+            Ok(query) => query,
+            Err(Unserved { reply, question }) => {
+                let question = question.map(|(name, kind)| (name.text(), kind));
+                return (line(question), Step::Done(Done::refused(reply, Reason::BadQuestion)));
+            }
+        };
+        let line = line(Some((query.name.text(), query.kind)));
+        if let Decision::Local(local) = decide(&query, &self.act.config, &view) {
+            return (line, Step::Done(Done::local(query, local)));
+        }
+        if let Some(done) = self.act.cached(&query, transport, &view) {
+            return (line, Step::Done(done));
+        }
+        (line, self.act.admit(query, transport, client))
+    }
+
+    /// The rest of the corridor for a question that must wait.
+    async fn resolve(&self, waiting: Waiting) -> Done {
+        Arc::clone(&self.act).resolve(waiting, &self.tasks, &self.cut).await
+    }
+}
+
+/// Clients from elsewhere hear nothing over UDP, where their address may be forged to hit somebody else.
+fn stranger(read: Result<Query, Unserved>, transport: Transport) -> (Option<(String, u16)>, Option<Rejection>) {
+    let (question, rejection) = match read {
+        Ok(query) => {
+            let rejection = Rejection {
+                id: query.id,
+                opcode: 0,
+                recursion_desired: query.recursion_desired,
+                rcode: Rcode::Refused,
+            };
+            (Some((query.name.text(), query.kind)), Some(rejection))
+        }
+        Err(Unserved { reply, question }) => (
+            question.map(|(name, kind)| (name.text(), kind)),
+            reply.map(|rejection| Rejection { rcode: Rcode::Refused, ..rejection }),
+        ),
+    };
+    (question, rejection.filter(|_| transport == Transport::Tcp))
+}

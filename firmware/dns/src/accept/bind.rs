@@ -1,0 +1,65 @@
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+use tokio::net::{TcpListener, UdpSocket};
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 256;
+/// Room for a burst of questions while the one thread is busy.
+const RECEIVE_BUFFER: usize = 1 << 20;
+
+/// What [`bind`] opens, in the order of the addresses.
+#[derive(Debug)]
+pub struct Sockets {
+    pub udp: Vec<UdpSocket>,
+    pub tcp: Vec<TcpListener>,
+}
+
+/// Why an address cannot be listened on.
+#[derive(Debug, Error)]
+#[error("dns.listen: {protocol} {address}: {source}")]
+pub struct BindError {
+    pub address: SocketAddr,
+    pub protocol: &'static str,
+    pub source: io::Error,
+}
+
+/// Opens UDP and TCP sockets on every address; call it before giving up privileges, inside the runtime.
+pub fn bind(listen: &[SocketAddr]) -> Result<Sockets, BindError> {
+    let mut sockets = Sockets { udp: Vec::new(), tcp: Vec::new() };
+    for address in listen {
+        let failed = |protocol| move |source| BindError { address: *address, protocol, source };
+        sockets.udp.push(udp(*address).map_err(failed("UDP"))?);
+        sockets.tcp.push(tcp(*address).map_err(failed("TCP"))?);
+    }
+    Ok(sockets)
+}
+
+fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = open(address, Type::DGRAM, Protocol::UDP)?;
+    // The kernel grants what it allows; less is not an error.
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = open(address, Type::STREAM, Protocol::TCP)?;
+    // A restart must not wait for the connections of the process before it.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        // `[::]` next to `0.0.0.0` on the same port.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}

@@ -1,0 +1,208 @@
+//! Answering: from what is known here, from the cache, or through an upstream.
+
+mod cache;
+mod exchange;
+mod flight;
+mod learn;
+mod lookup;
+mod reply;
+mod seats;
+mod upstream;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use gate_core::{Clock, DnsOutcome, Reason};
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::debug;
+
+use crate::decide::{Local, View, steered_entry};
+use crate::parse::{Answer, Query, Question, Rcode, Rejection, kind};
+use crate::{Config, NetworkMode};
+
+pub(crate) use cache::Cache;
+pub(crate) use flight::Flights;
+pub(crate) use learn::Learnt;
+#[cfg(test)]
+pub(crate) use lookup::addresses;
+pub(crate) use reply::Transport;
+pub(crate) use seats::{Seat, Seats};
+pub(crate) use upstream::Asker;
+pub use upstream::{LookupError, Timeouts, Upstreams};
+
+/// Memory of large answers that wait for slow TCP clients, all together.
+const LARGE_BYTES: usize = 4 << 20;
+/// Answers up to here are not counted against it: the caps on waiting questions bound them.
+const LARGE_FROM: usize = 4096;
+
+/// Everything that answers; shared by all tasks.
+pub(crate) struct Act {
+    pub(crate) config: Config,
+    pub(crate) view: ArcSwap<View>,
+    pub(crate) cache: Mutex<Cache>,
+    pub(crate) flights: Flights<Question, Option<Arc<Answer>>>,
+    pub(crate) learnt: Learnt,
+    asker: Arc<Asker>,
+    clock: Arc<dyn Clock>,
+    pending: Arc<Semaphore>,
+    clients: Seats,
+    large: Arc<Semaphore>,
+}
+
+/// What is sent back, written out only when it is this client's turn, so that waiting costs little memory.
+pub(crate) enum Reply {
+    Rejection(Rejection),
+    Code(Query, Rcode),
+    Local(Query, Local),
+    Relayed { query: Query, answer: Arc<Answer>, age: u32, _memory: Option<OwnedSemaphorePermit> },
+}
+
+/// A reply, and what the record says of it.
+pub(crate) struct Done {
+    pub(crate) reply: Option<Reply>,
+    pub(crate) outcome: DnsOutcome,
+}
+
+/// How far a question came without waiting.
+pub(crate) enum Step {
+    Done(Done),
+    Waiting(Waiting),
+}
+
+/// A question that waits for an upstream, with its places in the limits.
+pub(crate) struct Waiting {
+    query: Query,
+    transport: Transport,
+    _slot: OwnedSemaphorePermit,
+    _seat: Seat,
+}
+
+impl Act {
+    pub(crate) fn new(config: Config, view: View, asker: Arc<Asker>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            view: ArcSwap::from_pointee(view),
+            cache: Mutex::new(Cache::new(&config)),
+            flights: Flights::new(),
+            learnt: Learnt::new(Duration::from_secs(config.learn_seconds.into()), config.learn_addresses),
+            asker,
+            clock,
+            pending: Arc::new(Semaphore::new(config.pending.min(Semaphore::MAX_PERMITS))),
+            clients: Seats::new(config.pending_per_client),
+            large: Arc::new(Semaphore::new(LARGE_BYTES)),
+            config,
+        }
+    }
+
+    /// The kept answer, if there is one.
+    pub(crate) fn cached(&self, query: &Query, transport: Transport, view: &View) -> Option<Done> {
+        let (answer, age) = self.cache.lock().get(&query.question(), self.clock.now())?;
+        self.learn(query, &answer, view);
+        Some(self.relay(query.clone(), answer, age, transport, DnsOutcome::Cached))
+    }
+
+    /// Gives a question its place among those that wait, or says why there is none.
+    pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr) -> Step {
+        let Some(seat) = self.clients.take(client) else {
+            let outcome = DnsOutcome::Refused(Reason::RateLimited);
+            return Step::Done(Done { reply: Some(Reply::Code(query, Rcode::Refused)), outcome });
+        };
+        match Arc::clone(&self.pending).try_acquire_owned() {
+            Ok(slot) => Step::Waiting(Waiting { query, transport, _slot: slot, _seat: seat }),
+            Err(_) => Step::Done(failed(query)),
+        }
+    }
+
+    /// Asks the upstreams, once for all who ask the same. `cut` ends the wait when the daemon must go.
+    pub(crate) async fn resolve(
+        self: Arc<Self>,
+        waiting: Waiting,
+        tasks: &TaskTracker,
+        cut: &CancellationToken,
+    ) -> Done {
+        let Waiting { query, transport, .. } = &waiting;
+        let question = query.question();
+        let work = || Arc::clone(&self).fetch(question.clone(), cut.clone());
+        let answer = self.flights.join(question.clone(), tasks, work).await.flatten();
+        let Some(answer) = answer else { return failed(query.clone()) };
+        self.learn(query, &answer, &self.view.load());
+        self.relay(query.clone(), answer, 0, *transport, DnsOutcome::Forwarded)
+    }
+
+    async fn fetch(self: Arc<Self>, question: Question, cut: CancellationToken) -> Option<Arc<Answer>> {
+        match cut.run_until_cancelled(self.asker.ask(&question)).await? {
+            Ok(answer) => {
+                let answer = Arc::new(answer);
+                self.cache.lock().put(question, Arc::clone(&answer), self.clock.now());
+                Some(answer)
+            }
+            Err(error) => {
+                debug!(%error, "no upstream answered");
+                None
+            }
+        }
+    }
+
+    fn relay(&self, query: Query, answer: Arc<Answer>, age: u32, transport: Transport, outcome: DnsOutcome) -> Done {
+        let size = answer.message().len();
+        let mut memory = None;
+        if transport == Transport::Tcp && size > LARGE_FROM {
+            let permits = u32::try_from(size).expect("a message is at most 64 KiB");
+            match Arc::clone(&self.large).try_acquire_many_owned(permits) {
+                Ok(permit) => memory = Some(permit),
+                Err(_) => return failed(query),
+            }
+        }
+        Done { reply: Some(Reply::Relayed { query, answer, age, _memory: memory }), outcome }
+    }
+
+    /// Gateway mode: remembers where a steered name leads, before the client knows.
+    fn learn(&self, query: &Query, answer: &Answer, view: &View) {
+        let addresses = matches!(query.kind, kind::A | kind::AAAA) && self.config.mode == NetworkMode::Gateway;
+        if addresses && steered_entry(query, &view.catalogue).is_some() {
+            let lifetime = Duration::from_secs(answer.lifetime().unwrap_or_default().into());
+            self.learnt.add(&lookup::addresses(answer), lifetime, Instant::now());
+        }
+    }
+
+    /// Writes a reply out.
+    pub(crate) fn render(&self, reply: &Reply, transport: Transport) -> Vec<u8> {
+        match reply {
+            Reply::Rejection(rejection) => reply::rejection(rejection),
+            Reply::Code(query, rcode) => reply::code(query, *rcode),
+            Reply::Local(query, local) => reply::local(query, local, self.config.steer_ttl_seconds, transport),
+            Reply::Relayed { query, answer, age, .. } => {
+                reply::relayed(query, answer, *age, self.config.cache_seconds, transport)
+            }
+        }
+    }
+}
+
+impl Done {
+    pub(crate) fn local(query: Query, local: Local) -> Self {
+        Self { outcome: local.outcome.clone(), reply: Some(Reply::Local(query, local)) }
+    }
+
+    pub(crate) fn refused(reply: Option<Rejection>, reason: Reason) -> Self {
+        Self { reply: reply.map(Reply::Rejection), outcome: DnsOutcome::Refused(reason) }
+    }
+
+    /// The response code, unless nothing is sent.
+    pub(crate) fn rcode(&self) -> Option<u8> {
+        Some(match self.reply.as_ref()? {
+            Reply::Rejection(rejection) => rejection.rcode as u8,
+            Reply::Code(_, rcode) => *rcode as u8,
+            Reply::Local(_, local) => local.rcode as u8,
+            Reply::Relayed { answer, .. } => answer.rcode(),
+        })
+    }
+}
+
+fn failed(query: Query) -> Done {
+    Done { reply: Some(Reply::Code(query, Rcode::ServFail)), outcome: DnsOutcome::Failed }
+}

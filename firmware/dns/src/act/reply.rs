@@ -1,0 +1,177 @@
+//! Writing what a client receives.
+
+use std::net::IpAddr;
+
+use crate::decide::{Data, Local};
+use crate::parse::{Answer, HEADER, Query, Rcode, Rejection, class, flag, kind};
+
+/// Largest answer over UDP, in both directions: never fragmented on any link of today (DNS flag day 2020).
+pub(crate) const PAYLOAD: u16 = 1232;
+/// What a client without EDNS takes over UDP (RFC 1035 section 4.2.1).
+const PLAIN_PAYLOAD: u16 = 512;
+/// A pointer to the question's name.
+const QUESTION_NAME: u16 = 0xc000 | HEADER as u16;
+/// Who answers for names that exist only here. RFC 6761 keeps `invalid` from ever being delegated.
+const SOA_NAMES: &[u8] = b"\x08nanogate\x07invalid\x00\x0ahostmaster\x08nanogate\x07invalid\x00";
+
+/// How a client is connected, which limits what it can take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Udp,
+    Tcp,
+}
+
+impl Transport {
+    fn limit(self, query: &Query) -> usize {
+        match (self, query.edns) {
+            (Self::Tcp, _) => usize::from(u16::MAX),
+            (Self::Udp, None) => usize::from(PLAIN_PAYLOAD),
+            (Self::Udp, Some(edns)) => usize::from(edns.payload.clamp(PLAIN_PAYLOAD, PAYLOAD)),
+        }
+    }
+}
+
+/// A header that says no to something that is not a question.
+pub(crate) fn rejection(rejection: &Rejection) -> Vec<u8> {
+    let mut message = vec![0; HEADER];
+    let rd = if rejection.recursion_desired { flag::RD } else { 0 };
+    let code = rejection.rcode as u16;
+    let flags = flag::QR | flag::RA | rd | u16::from(rejection.opcode) << 11 | code & 0xf;
+    put(&mut message, 0, rejection.id);
+    put(&mut message, 2, flags);
+    if code > 0xf {
+        // Only OPT has room for the high bits (RFC 6891 section 6.1.3).
+        put(&mut message, 10, 1);
+        push_opt(&mut message, u8::try_from(code >> 4).expect("response codes have 12 bits"), false, &[]);
+    }
+    message
+}
+
+/// The question and a code.
+pub(crate) fn code(query: &Query, rcode: Rcode) -> Vec<u8> {
+    let mut message = head(query, rcode as u16);
+    finish(&mut message, query, None);
+    message
+}
+
+/// An answer made here.
+pub(crate) fn local(query: &Query, local: &Local, ttl: u32, transport: Transport) -> Vec<u8> {
+    let mut message = head(query, local.rcode as u16);
+    for data in &local.data {
+        push_data(&mut message, data, ttl);
+    }
+    put(&mut message, 6, u16::try_from(local.data.len()).expect("the puck has few addresses"));
+    if local.data.is_empty() {
+        push_soa(&mut message, local.apex, ttl);
+        put(&mut message, 8, 1);
+    }
+    fit(message, query, transport, None)
+}
+
+/// An upstream's answer, `age` seconds old.
+pub(crate) fn relayed(query: &Query, answer: &Answer, age: u32, longest: u32, transport: Transport) -> Vec<u8> {
+    let mut message = Vec::with_capacity(answer.message().len() + 64);
+    message.extend_from_slice(answer.message());
+    for at in answer.ttls() {
+        let ttl = u32::from_be_bytes(message[at..at + 4].try_into().expect("four bytes"));
+        let left = if ttl > i32::MAX as u32 { 0 } else { ttl.min(longest).saturating_sub(age) };
+        message[at..at + 4].copy_from_slice(&left.to_be_bytes());
+    }
+    message[HEADER..HEADER + query.name.sent().len()].copy_from_slice(query.name.sent());
+    let upstream = u16::from_be_bytes([message[2], message[3]]);
+    let aware = query.authentic_data || query.dnssec_ok();
+    let authentic = if aware { upstream & flag::AD } else { 0 };
+    put(&mut message, 0, query.id);
+    put(&mut message, 2, flags(query) | authentic | u16::from(answer.rcode()));
+    debug_assert_eq!(answer.head(), HEADER + query.name.sent().len() + 4, "an answer serves its own question");
+    fit(message, query, transport, answer.extended_error())
+}
+
+fn flags(query: &Query) -> u16 {
+    let mut flags = flag::QR | flag::RA;
+    if query.recursion_desired {
+        flags |= flag::RD;
+    }
+    if query.checking_disabled {
+        flags |= flag::CD;
+    }
+    flags
+}
+
+fn head(query: &Query, rcode: u16) -> Vec<u8> {
+    let mut message = Vec::with_capacity(128 + query.name.sent().len());
+    for word in [query.id, flags(query) | rcode, 1, 0, 0, 0] {
+        message.extend_from_slice(&word.to_be_bytes());
+    }
+    message.extend_from_slice(query.name.sent());
+    for word in [query.kind, class::IN] {
+        message.extend_from_slice(&word.to_be_bytes());
+    }
+    message
+}
+
+fn push_data(message: &mut Vec<u8>, data: &Data, ttl: u32) {
+    let mut push = |kind, rdata: &[u8]| push_record(message, QUESTION_NAME, kind, ttl, rdata);
+    match data {
+        Data::Address(IpAddr::V4(ip)) => push(kind::A, &ip.octets()),
+        Data::Address(IpAddr::V6(ip)) => push(kind::AAAA, &ip.octets()),
+        Data::Pointer(name) => push(kind::PTR, name.folded()),
+        Data::Minimal => push(kind::HINFO, b"\x07RFC8482\x00"),
+    }
+}
+
+/// The record that says how long a "no" holds (RFC 2308 section 3).
+fn push_soa(message: &mut Vec<u8>, apex: usize, ttl: u32) {
+    let mut rdata = SOA_NAMES.to_vec();
+    // Serial, refresh, retry and expire matter to nobody: the zone is never transferred.
+    for field in [1, 1800, 900, 604_800, ttl] {
+        rdata.extend_from_slice(&u32::to_be_bytes(field));
+    }
+    let apex = u16::try_from(apex).expect("a name is at most 255 bytes");
+    push_record(message, QUESTION_NAME + apex, kind::SOA, ttl, &rdata);
+}
+
+fn push_record(message: &mut Vec<u8>, owner: u16, kind: u16, ttl: u32, rdata: &[u8]) {
+    for word in [owner, kind, class::IN] {
+        message.extend_from_slice(&word.to_be_bytes());
+    }
+    message.extend_from_slice(&ttl.to_be_bytes());
+    message.extend_from_slice(&u16::try_from(rdata.len()).expect("our own data is short").to_be_bytes());
+    message.extend_from_slice(rdata);
+}
+
+/// Adds OPT where the client sent one; an answer that is then too long becomes an empty one with the truncation bit.
+fn fit(mut message: Vec<u8>, query: &Query, transport: Transport, options: Option<&[u8]>) -> Vec<u8> {
+    let unfinished = message.len();
+    finish(&mut message, query, options);
+    if message.len() <= transport.limit(query) {
+        return message;
+    }
+    message.truncate(unfinished.min(HEADER + query.name.sent().len() + 4));
+    let flags = u16::from_be_bytes([message[2], message[3]]) | flag::TC;
+    put(&mut message, 2, flags);
+    message[6..12].fill(0);
+    finish(&mut message, query, None);
+    message
+}
+
+fn finish(message: &mut Vec<u8>, query: &Query, options: Option<&[u8]>) {
+    let Some(edns) = query.edns else { return };
+    let additionals = u16::from_be_bytes([message[10], message[11]]);
+    put(message, 10, additionals.saturating_add(1));
+    push_opt(message, 0, edns.dnssec_ok, options.unwrap_or_default());
+}
+
+fn push_opt(message: &mut Vec<u8>, rcode_high: u8, dnssec_ok: bool, options: &[u8]) {
+    message.push(0);
+    for word in [kind::OPT, PAYLOAD] {
+        message.extend_from_slice(&word.to_be_bytes());
+    }
+    message.extend_from_slice(&[rcode_high, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
+    message.extend_from_slice(&u16::try_from(options.len()).expect("one short option").to_be_bytes());
+    message.extend_from_slice(options);
+}
+
+fn put(message: &mut [u8], at: usize, word: u16) {
+    message[at..at + 2].copy_from_slice(&word.to_be_bytes());
+}

@@ -1,0 +1,263 @@
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use thiserror::Error;
+
+/// The `[dns]` table of the configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How the puck stands in the network. Not a key of this table: the daemon sets it from its own `mode`.
+    #[serde(skip)]
+    pub mode: NetworkMode,
+    /// Addresses and ports listened on, UDP and TCP alike. With more than one address in a subnet name them one by one,
+    /// so that answers leave from the address that was asked. Default: `["0.0.0.0:53", "[::]:53"]`.
+    pub listen: Vec<SocketAddr>,
+    /// Resolvers that everything else is forwarded to, in order of preference, as `ip` or `ip:port`.
+    /// Default: `["9.9.9.9", "149.112.112.112"]`.
+    pub upstreams: Vec<Upstream>,
+    /// Subnets whose clients are answered, besides those of the puck's own interfaces. Default: RFC 1918, unique local,
+    /// link-local and loopback addresses.
+    pub local_subnets: Vec<IpNet>,
+    /// How long clients may keep a steered or own answer. Default: 30 seconds.
+    pub steer_ttl_seconds: u32,
+    /// Answer AAAA of steered names with the puck's IPv6 addresses of the same scope as its IPv4 ones; otherwise there
+    /// is no AAAA. Default: false.
+    pub steer_ipv6: bool,
+    /// Most answers kept. Default: 20000.
+    pub cache_entries: usize,
+    /// Most memory the kept answers use. Default: 8388608 bytes.
+    pub cache_bytes: usize,
+    /// Longest time an answer is kept, whatever its own lifetime says. Default: 86400 seconds.
+    pub cache_seconds: u32,
+    /// Longest time a "no such name" or "no such record" is kept. Default: 3600 seconds.
+    pub cache_negative_seconds: u32,
+    /// How long one upstream may take for one try. Default: 1000 milliseconds.
+    pub upstream_try_ms: u64,
+    /// How long all tries of a question may take together. Default: 3500 milliseconds.
+    pub upstream_total_ms: u64,
+    /// Questions in flight to upstreams; more fail at once. Default: 512.
+    pub upstream_concurrency: usize,
+    /// Client questions waiting for an upstream; more fail at once. Default: 2048.
+    pub pending: usize,
+    /// Questions of one client waiting for an upstream; more are refused. Default: 256.
+    pub pending_per_client: usize,
+    /// TCP connections open at once. Default: 128.
+    pub tcp_connections: usize,
+    /// TCP connections of one client open at once. Default: 16.
+    pub tcp_connections_per_client: usize,
+    /// Questions of one TCP connection being answered at once. Default: 16.
+    pub tcp_pipeline: usize,
+    /// A TCP connection without a complete question for this long is closed. Default: 10 seconds.
+    pub tcp_idle_seconds: u64,
+    /// Gateway mode: most addresses of AI providers remembered. Default: 16384.
+    pub learn_addresses: usize,
+    /// Gateway mode: an address is remembered at least this long after it was last answered, because clients keep
+    /// using it after its own lifetime. Default: 3600 seconds.
+    pub learn_seconds: u32,
+    /// Records waiting for the journal; more are counted as lost. Default: 8192.
+    pub journal_queue: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mode: NetworkMode::default(),
+            listen: vec![SocketAddr::from(([0, 0, 0, 0], 53)), SocketAddr::from(([0u16; 8], 53))],
+            upstreams: [[9, 9, 9, 9], [149, 112, 112, 112]].map(|ip| Upstream::Plain((ip, 53).into())).to_vec(),
+            local_subnets: default_local_subnets(),
+            steer_ttl_seconds: 30,
+            steer_ipv6: false,
+            cache_entries: 20_000,
+            cache_bytes: 8 << 20,
+            cache_seconds: 86_400,
+            cache_negative_seconds: 3600,
+            upstream_try_ms: 1000,
+            upstream_total_ms: 3500,
+            upstream_concurrency: 512,
+            pending: 2048,
+            pending_per_client: 256,
+            tcp_connections: 128,
+            tcp_connections_per_client: 16,
+            tcp_pipeline: 16,
+            tcp_idle_seconds: 10,
+            learn_addresses: 16_384,
+            learn_seconds: 3600,
+            journal_queue: 8192,
+        }
+    }
+}
+
+/// How the puck stands in the network (HOUSE.md, "Three ways to stand in the network").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// Steered names are answered with the puck's own address.
+    #[default]
+    Dns,
+    /// Names resolve truly; the addresses of steered names are learnt for nftables.
+    Gateway,
+    /// Names resolve truly; clients name the proxy themselves.
+    Explicit,
+}
+
+/// A resolver that questions are forwarded to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Upstream {
+    /// UDP, and TCP for long answers.
+    Plain(SocketAddr),
+}
+
+/// Why a text names no upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum UpstreamError {
+    #[error(
+        "`{text}`: the scheme `{scheme}://` is not supported; an upstream is `ip` or `ip:port`, spoken to over UDP and TCP"
+    )]
+    Scheme { text: String, scheme: String },
+    #[error("`{text}` is not an upstream; it is `ip` or `ip:port` (an IPv6 address with a port in brackets)")]
+    Address { text: String },
+}
+
+impl FromStr for Upstream {
+    type Err = UpstreamError;
+
+    fn from_str(text: &str) -> Result<Self, UpstreamError> {
+        if let Some((scheme, _)) = text.split_once("://") {
+            return Err(UpstreamError::Scheme { text: text.to_owned(), scheme: scheme.to_owned() });
+        }
+        let with_port = text.parse::<SocketAddr>().ok();
+        let address = with_port.or_else(|| text.parse::<IpAddr>().ok().map(|ip| (ip, 53).into()));
+        let usable = address.filter(|a| a.port() != 0 && !a.ip().is_unspecified() && !a.ip().is_multicast());
+        usable.map(Self::Plain).ok_or_else(|| UpstreamError::Address { text: text.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Upstream {
+    type Error = UpstreamError;
+
+    fn try_from(text: String) -> Result<Self, UpstreamError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Plain(address) = self;
+        address.fmt(f)
+    }
+}
+
+/// Why a configuration cannot be used; `key` is the full name of the key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    #[error("dns.{key} must be at least 1")]
+    Zero { key: &'static str },
+    #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
+    NoUpstream,
+    #[error("dns.upstreams: {upstream} is this resolver itself, so every question would go round in a circle")]
+    Loop { upstream: Upstream },
+}
+
+impl Config {
+    /// Checks what the types cannot say; `own` are the puck's addresses.
+    pub fn check(&self, own: &[IpAddr]) -> Result<(), ConfigError> {
+        let counts = [
+            ("cache_entries", self.cache_entries as u64),
+            ("upstream_try_ms", self.upstream_try_ms),
+            ("upstream_total_ms", self.upstream_total_ms),
+            ("upstream_concurrency", self.upstream_concurrency as u64),
+            ("pending", self.pending as u64),
+            ("pending_per_client", self.pending_per_client as u64),
+            ("tcp_connections", self.tcp_connections as u64),
+            ("tcp_connections_per_client", self.tcp_connections_per_client as u64),
+            ("tcp_pipeline", self.tcp_pipeline as u64),
+            ("tcp_idle_seconds", self.tcp_idle_seconds),
+            ("learn_addresses", self.learn_addresses as u64),
+            ("journal_queue", self.journal_queue as u64),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(ConfigError::Zero { key });
+        }
+        if self.upstreams.is_empty() {
+            return Err(ConfigError::NoUpstream);
+        }
+        match self.upstreams.iter().find(|upstream| self.is_self(upstream, own)) {
+            Some(upstream) => Err(ConfigError::Loop { upstream: *upstream }),
+            None => Ok(()),
+        }
+    }
+
+    fn is_self(&self, upstream: &Upstream, own: &[IpAddr]) -> bool {
+        let Upstream::Plain(address) = upstream;
+        let is_own = |ip: IpAddr| own.contains(&ip) || ip.is_loopback();
+        self.listen.iter().any(|listen| {
+            let same_host = listen.ip() == address.ip() || listen.ip().is_unspecified() && is_own(address.ip());
+            same_host && listen.port() == address.port()
+        })
+    }
+}
+
+fn default_local_subnets() -> Vec<IpNet> {
+    let texts = [
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "127.0.0.0/8",
+        "fc00::/7",
+        "fe80::/10",
+        "::1/128",
+    ];
+    texts.iter().map(|text| text.parse().expect("a constant subnet parses")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, ConfigError, Upstream};
+
+    #[test]
+    fn upstreams_are_addresses_with_or_without_a_port() {
+        let rows = [
+            ("9.9.9.9", "9.9.9.9:53"),
+            ("9.9.9.9:5353", "9.9.9.9:5353"),
+            ("2620:fe::fe", "[2620:fe::fe]:53"),
+            ("[2620:fe::fe]:5353", "[2620:fe::fe]:5353"),
+        ];
+        for (text, shown) in rows {
+            assert_eq!(text.parse::<Upstream>().unwrap().to_string(), shown);
+        }
+        let tls = "tls://9.9.9.9".parse::<Upstream>().unwrap_err().to_string();
+        assert!(tls.contains("`tls://` is not supported") && tls.contains("`ip:port`"), "{tls}");
+        for text in ["", "dns.example", "9.9.9.9:0", "9.9.9.9:99999", "0.0.0.0", "224.0.0.1", "9.9.9"] {
+            assert!(text.parse::<Upstream>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_key_or_value_is_named() {
+        let read = |text: &str| toml::from_str::<Config>(text).unwrap_err().to_string();
+        assert!(read("upstream = []").contains("unknown field `upstream`"));
+        assert!(read("upstreams = [\"quic://dns.example\"]").contains("`quic://` is not supported"));
+        assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn refuses_limits_of_zero_and_circles() {
+        let own = ["192.0.2.53".parse().unwrap()];
+        assert_eq!(Config::default().check(&own), Ok(()));
+        let zero = Config { pending: 0, ..Config::default() };
+        assert_eq!(zero.check(&own), Err(ConfigError::Zero { key: "pending" }));
+        let none = Config { upstreams: Vec::new(), ..Config::default() };
+        assert_eq!(none.check(&own), Err(ConfigError::NoUpstream));
+        for (upstream, circle) in [("192.0.2.53", true), ("127.0.0.1", true), ("192.0.2.53:5353", false)] {
+            let upstream: Upstream = upstream.parse().unwrap();
+            let config = Config { upstreams: vec![upstream], ..Config::default() };
+            assert_eq!(config.check(&own).is_err(), circle, "{upstream}");
+        }
+    }
+}

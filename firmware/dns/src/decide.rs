@@ -1,0 +1,185 @@
+//! Who may ask, and which names are answered here.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gate_core::{Catalogue, DnsOutcome, Entry, HostName};
+use ipnet::IpNet;
+
+use crate::parse::{Name, Query, Rcode, kind};
+use crate::{Config, NetworkMode};
+
+/// Who the puck is in its network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Its addresses in the LAN: the answer for steered names and for its own.
+    pub addresses: Vec<IpAddr>,
+    /// Its names, such as `nanogate.example.lan`; the first one is also the answer to "whose address is this?".
+    pub own_names: Vec<HostName>,
+    /// Subnets of its interfaces, whose clients are answered besides those of [`Config::local_subnets`].
+    pub subnets: Vec<IpNet>,
+}
+
+/// What everyone judges by; replaced whole when the pack or the puck's addresses change.
+#[derive(Debug)]
+pub(crate) struct View {
+    pub(crate) catalogue: Arc<Catalogue>,
+    pub(crate) identity: Identity,
+}
+
+/// What to do with a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Decision {
+    Local(Local),
+    Resolve,
+}
+
+/// An answer that is known without asking anyone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) outcome: DnsOutcome,
+    pub(crate) rcode: Rcode,
+    /// Empty: "no such record" with a SOA.
+    pub(crate) data: Vec<Data>,
+    /// Where in the question's name the zone of that SOA starts.
+    pub(crate) apex: usize,
+}
+
+/// What one record holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    Address(IpAddr),
+    Pointer(Name),
+    /// The answer to "everything" (RFC 8482 section 4.2).
+    Minimal,
+}
+
+/// Names that tell browsers and phones that this network resolves for itself, and the zone of resolver discovery, which
+/// would lead clients to the upstream's encrypted service (RFC 9462 section 4).
+const SPECIAL: &[(&str, Rcode)] = &[
+    ("use-application-dns.net", Rcode::NxDomain),
+    ("mask.icloud.com", Rcode::NxDomain),
+    ("mask-h2.icloud.com", Rcode::NxDomain),
+    ("resolver.arpa", Rcode::NoError),
+];
+
+/// Whether a client lies in a network we answer.
+pub(crate) fn is_local(client: IpAddr, config: &Config, view: &View) -> bool {
+    config.local_subnets.iter().chain(&view.identity.subnets).any(|subnet| subnet.contains(&client))
+}
+
+/// Judges a question of a local client.
+pub(crate) fn decide(query: &Query, config: &Config, view: &View) -> Decision {
+    special(query)
+        .or_else(|| own(query, view))
+        .or_else(|| steered(query, config, view))
+        .or_else(|| everything(query))
+        .map_or(Decision::Resolve, Decision::Local)
+}
+
+/// The entry of a steered name. Services under `_` labels (`_8443._https.api.openai.com`, RFC 9460 section 2.3) belong to
+/// the name they serve.
+pub(crate) fn steered_entry<'a>(query: &Query, catalogue: &'a Catalogue) -> Option<&'a Entry> {
+    let text = query.name.text();
+    let mut name = text.as_str();
+    if matches!(query.kind, kind::SVCB | kind::HTTPS) {
+        while let Some(("_", rest)) = name.split_at_checked(1) {
+            name = rest.split_once('.')?.1;
+        }
+    }
+    let host = HostName::parse(name.as_bytes()).ok()?;
+    catalogue.lookup(&host).filter(|entry| entry.steered)
+}
+
+fn special(query: &Query) -> Option<Local> {
+    let zone = |(zone, rcode): &(&str, Rcode)| query.name.suffix(zone).map(|apex| (apex, *rcode));
+    let (apex, rcode) = SPECIAL.iter().find_map(zone)?;
+    Some(Local { outcome: DnsOutcome::Special, rcode, data: Vec::new(), apex })
+}
+
+fn own(query: &Query, view: &View) -> Option<Local> {
+    let identity = &view.identity;
+    let local = |data| Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0 });
+    if identity.own_names.iter().any(|name| query.name.folded() == Name::of_host(name).folded()) {
+        return local(addresses(query.kind, identity.addresses.iter().copied()));
+    }
+    reverse_address(&query.name).filter(|ip| identity.addresses.contains(ip))?;
+    let pointer = identity.own_names.first().filter(|_| query.kind == kind::PTR);
+    local(pointer.map(|name| Data::Pointer(Name::of_host(name))).into_iter().collect())
+}
+
+fn steered(query: &Query, config: &Config, view: &View) -> Option<Local> {
+    let hides_destination = match config.mode {
+        NetworkMode::Dns => true,
+        // Addresses are true, but ECH and address hints would lead past the proxy.
+        NetworkMode::Gateway => matches!(query.kind, kind::SVCB | kind::HTTPS),
+        NetworkMode::Explicit => false,
+    };
+    let entry = steered_entry(query, &view.catalogue).filter(|_| hides_destination)?;
+    let data = match config.mode {
+        NetworkMode::Dns => addresses(query.kind, steering_addresses(config, &view.identity)),
+        NetworkMode::Gateway | NetworkMode::Explicit => Vec::new(),
+    };
+    let outcome = DnsOutcome::Steered { vendor: entry.vendor.clone() };
+    Some(Local { outcome, rcode: Rcode::NoError, data, apex: 0 })
+}
+
+/// "Everything" is answered with a word (RFC 8482): its true answer serves amplification and nothing else.
+fn everything(query: &Query) -> Option<Local> {
+    let local = Local { outcome: DnsOutcome::Special, rcode: Rcode::NoError, data: vec![Data::Minimal], apex: 0 };
+    (query.kind == kind::ANY).then_some(local)
+}
+
+fn addresses(kind: u16, all: impl Iterator<Item = IpAddr>) -> Vec<Data> {
+    let fits = |ip: &IpAddr| match ip {
+        IpAddr::V4(_) => kind == kind::A,
+        // A link-local address means nothing without the interface.
+        IpAddr::V6(ip) => kind == kind::AAAA && !ip.is_unicast_link_local(),
+    };
+    all.filter(fits).map(Data::Address).collect()
+}
+
+/// The puck's IPv4 addresses and, when allowed, the IPv6 ones of the same scope: a browser must not see one vendor's
+/// name both inside and outside the local network (HOUSE.md, "Facts that bite in dns mode").
+fn steering_addresses<'a>(config: &'a Config, identity: &'a Identity) -> impl Iterator<Item = IpAddr> + 'a {
+    let same_scope = |ip: IpAddr| identity.addresses.iter().filter(|v4| v4.is_ipv4()).all(|v4| scope(*v4) == scope(ip));
+    let usable = move |ip: &IpAddr| ip.is_ipv4() || config.steer_ipv6 && same_scope(*ip);
+    identity.addresses.iter().copied().filter(usable)
+}
+
+/// The address spaces that browsers tell apart (WICG Local Network Access).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    Loopback,
+    Local,
+    Public,
+}
+
+fn scope(ip: IpAddr) -> Scope {
+    let local = match ip {
+        IpAddr::V4(ip) => ip.is_private() || ip.is_link_local() || ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64,
+        IpAddr::V6(ip) => ip.is_unique_local() || ip.is_unicast_link_local(),
+    };
+    match (ip.is_loopback(), local) {
+        (true, _) => Scope::Loopback,
+        (_, true) => Scope::Local,
+        _ => Scope::Public,
+    }
+}
+
+/// The address that a reverse name (RFC 1035 section 3.5, RFC 3596 section 2.5) stands for.
+fn reverse_address(name: &Name) -> Option<IpAddr> {
+    let text = name.text();
+    if let Some(octets) = text.strip_suffix(".in-addr.arpa") {
+        let reversed: Vec<&str> = octets.rsplit('.').collect();
+        return Some(IpAddr::V4(reversed.join(".").parse().ok()?));
+    }
+    let nibbles: Vec<&str> = text.strip_suffix(".ip6.arpa")?.rsplit('.').collect();
+    if nibbles.len() != 32 || nibbles.iter().any(|nibble| nibble.len() != 1) {
+        return None;
+    }
+    Some(IpAddr::V6(u128::from_str_radix(&nibbles.concat(), 16).ok()?.into()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! Bytes to a question, and an upstream's bytes to an answer that can be kept.
+
+mod answer;
+mod name;
+mod wire;
+
+pub(crate) use answer::{Answer, AnswerError, Wanted};
+pub(crate) use name::Name;
+pub(crate) use wire::{HEADER, Rcode, class, flag, kind};
+
+/// What a client asked: one question of class IN in a standard query.
+#[derive(Clone, Debug)]
+pub(crate) struct Query {
+    pub(crate) id: u16,
+    pub(crate) recursion_desired: bool,
+    /// The client understands the AD bit (RFC 6840 section 5.7).
+    pub(crate) authentic_data: bool,
+    pub(crate) checking_disabled: bool,
+    pub(crate) name: Name,
+    pub(crate) kind: u16,
+    pub(crate) edns: Option<Edns>,
+}
+
+/// What the OPT record of a query says (RFC 6891).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Edns {
+    pub(crate) payload: u16,
+    pub(crate) dnssec_ok: bool,
+}
+
+/// What makes two questions equal: one answer serves all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Question {
+    /// Folded wire form.
+    pub(crate) name: Box<[u8]>,
+    pub(crate) kind: u16,
+    pub(crate) dnssec_ok: bool,
+    pub(crate) checking_disabled: bool,
+}
+
+/// A message that is not a question we serve.
+#[derive(Clone, Debug)]
+pub(crate) struct Unserved {
+    /// What to say; `None` is silence, for what is no query at all and must never be answered back and forth.
+    pub(crate) reply: Option<Rejection>,
+    /// The question as far as it was read, for the record.
+    pub(crate) question: Option<(Name, u16)>,
+}
+
+/// A reply that carries nothing but its code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rejection {
+    pub(crate) id: u16,
+    pub(crate) opcode: u8,
+    pub(crate) recursion_desired: bool,
+    pub(crate) rcode: Rcode,
+}
+
+impl Query {
+    /// Reads a message as it came from a client.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Unserved> {
+        let Some(header) = wire::Header::read(bytes).filter(|header| !header.has(flag::QR)) else {
+            return Err(Unserved { reply: None, question: None });
+        };
+        let reject = |rcode, question| Unserved {
+            reply: Some(Rejection {
+                id: header.id,
+                opcode: header.opcode(),
+                recursion_desired: header.has(flag::RD),
+                rcode,
+            }),
+            question,
+        };
+        if header.opcode() != 0 {
+            return Err(reject(Rcode::NotImp, None));
+        }
+        if header.counts[..3] != [1, 0, 0] {
+            return Err(reject(Rcode::FormErr, None));
+        }
+        let (name, kind, class, end) =
+            wire::read_question(bytes, HEADER).ok_or_else(|| reject(Rcode::FormErr, None))?;
+        let question = || Some((name.clone(), kind));
+        if class != class::IN {
+            return Err(reject(Rcode::Refused, question()));
+        }
+        let edns = read_edns(bytes, end, header.counts[3]).map_err(|rcode| reject(rcode, question()))?;
+        match kind {
+            // OPT and type 0 are no types of records; the others are transfers and mail types long gone.
+            0 | kind::OPT => Err(reject(Rcode::FormErr, question())),
+            kind::IXFR..=kind::MAILA => Err(reject(Rcode::NotImp, question())),
+            _ => Ok(Self {
+                id: header.id,
+                recursion_desired: header.has(flag::RD),
+                authentic_data: header.has(flag::AD),
+                checking_disabled: header.has(flag::CD),
+                name,
+                kind,
+                edns,
+            }),
+        }
+    }
+
+    pub(crate) fn dnssec_ok(&self) -> bool {
+        self.edns.is_some_and(|edns| edns.dnssec_ok)
+    }
+
+    pub(crate) fn question(&self) -> Question {
+        Question {
+            name: self.name.folded().into(),
+            kind: self.kind,
+            dnssec_ok: self.dnssec_ok(),
+            checking_disabled: self.checking_disabled,
+        }
+    }
+}
+
+/// Walks the additional section of a query, which may hold one OPT record and nothing we look at besides.
+fn read_edns(bytes: &[u8], start: usize, count: u16) -> Result<Option<Edns>, Rcode> {
+    let mut found = None;
+    let mut at = start;
+    for _ in 0..count {
+        let record = wire::Record::read(bytes, at).ok_or(Rcode::FormErr)?;
+        at = record.rdata.end;
+        if record.kind != kind::OPT {
+            continue;
+        }
+        if found.is_some() || bytes[record.start] != 0 {
+            return Err(Rcode::FormErr);
+        }
+        let [_, version, flags, _] = record.ttl.to_be_bytes();
+        if version != 0 {
+            return Err(Rcode::BadVers);
+        }
+        found = Some(Edns { payload: record.class, dnssec_ok: flags & 0x80 != 0 });
+    }
+    if at == bytes.len() { Ok(found) } else { Err(Rcode::FormErr) }
+}
+
+#[cfg(test)]
+mod tests;

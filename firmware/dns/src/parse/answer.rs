@@ -1,0 +1,204 @@
+use thiserror::Error;
+
+use super::wire::{self, Header, Record, flag, kind, u32_at};
+use super::{HEADER, Question, Rcode, class};
+
+/// The EDE option (RFC 8914), the only one of an upstream's options that is passed on.
+const EXTENDED_ERROR: u16 = 15;
+/// Longest EDE option passed on, so that a short answer stays short.
+const EXTENDED_ERROR_MAX: usize = 128;
+
+/// An upstream's answer, kept as it came: only what belongs to one client (identifier, spelling of the question,
+/// remaining lifetimes, OPT) is replaced when it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The message without its OPT record.
+    message: Box<[u8]>,
+    /// Where the lifetimes stand.
+    ttls: Box<[u16]>,
+    /// Length of the header and the question.
+    head: usize,
+    rcode: u8,
+    /// Seconds this may be kept; `None` when nothing in it says so.
+    lifetime: Option<u32>,
+    extended_error: Option<Box<[u8]>>,
+}
+
+/// What an answer is checked against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) id: u16,
+    pub(crate) question: &'a Question,
+}
+
+/// Why bytes from an upstream are no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub(crate) enum AnswerError {
+    /// Not ours: perhaps forged, so keep waiting for the true one.
+    #[error("it answers another question")]
+    Foreign,
+    #[error("it cannot be read")]
+    Malformed,
+    #[error("it is cut short")]
+    Truncated,
+}
+
+impl Answer {
+    /// Reads an upstream's message and checks that it answers what was asked.
+    pub(crate) fn read(bytes: &[u8], wanted: Wanted<'_>) -> Result<Self, AnswerError> {
+        let header = Header::read(bytes).ok_or(AnswerError::Foreign)?;
+        let ours = header.id == wanted.id && header.has(flag::QR) && header.opcode() == 0 && header.counts[0] == 1;
+        let question = wire::read_question(bytes, HEADER).filter(|_| ours).ok_or(AnswerError::Foreign)?;
+        let (name, kind, class, head) = question;
+        if *name.folded() != *wanted.question.name || kind != wanted.question.kind || class != class::IN {
+            return Err(AnswerError::Foreign);
+        }
+        if header.has(flag::TC) {
+            return Err(AnswerError::Truncated);
+        }
+        let mut reader = Reader { bytes, at: head, ttls: Vec::new(), lifetime: None, soa: false };
+        let opt = reader.sections(&header).ok_or(AnswerError::Malformed)?;
+        let rcode = header.rcode();
+        let negative = header.counts[1] == 0 || rcode == Rcode::NxDomain as u8;
+        let keepable = rcode == Rcode::NoError as u8 || rcode == Rcode::NxDomain as u8;
+        let message = without_opt(bytes, reader.at, header.counts[3], opt.as_ref());
+        reader.ttls.retain(|at| usize::from(*at) < message.len());
+        Ok(Self {
+            // RFC 2308 section 5: a negative answer without SOA is not kept.
+            lifetime: reader.lifetime.filter(|_| keepable && (!negative || reader.soa)),
+            message,
+            ttls: reader.ttls.into(),
+            head,
+            rcode,
+            extended_error: opt.and_then(|opt| extended_error(&bytes[opt.record.rdata])),
+        })
+    }
+
+    pub(crate) fn message(&self) -> &[u8] {
+        &self.message
+    }
+
+    pub(crate) fn head(&self) -> usize {
+        self.head
+    }
+
+    pub(crate) fn rcode(&self) -> u8 {
+        self.rcode
+    }
+
+    /// Whether the upstream did its job: it said that the name, or the record, exists or not.
+    pub(crate) fn is_conclusive(&self) -> bool {
+        self.rcode == Rcode::NoError as u8 || self.is_nxdomain()
+    }
+
+    pub(crate) fn is_nxdomain(&self) -> bool {
+        self.rcode == Rcode::NxDomain as u8
+    }
+
+    /// Whether it says that something does not exist.
+    pub(crate) fn is_negative(&self) -> bool {
+        self.message[6..8] == [0, 0] || self.is_nxdomain()
+    }
+
+    pub(crate) fn lifetime(&self) -> Option<u32> {
+        self.lifetime
+    }
+
+    pub(crate) fn extended_error(&self) -> Option<&[u8]> {
+        self.extended_error.as_deref()
+    }
+
+    /// Where in the message the lifetimes stand.
+    pub(crate) fn ttls(&self) -> impl Iterator<Item = usize> {
+        self.ttls.iter().map(|at| usize::from(*at))
+    }
+
+    /// Bytes of memory this uses, without what the allocator adds.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>()
+            + self.message.len()
+            + self.ttls.len() * 2
+            + self.extended_error.as_ref().map_or(0, |e| e.len())
+    }
+}
+
+/// The OPT record and how many records of its section stand before it.
+struct Opt {
+    record: Record,
+    before: u16,
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    ttls: Vec<u16>,
+    lifetime: Option<u32>,
+    soa: bool,
+}
+
+impl Reader<'_> {
+    fn sections(&mut self, header: &Header) -> Option<Option<Opt>> {
+        let [_, answers, authorities, additionals] = header.counts;
+        let mut opt = None;
+        for _ in 0..answers {
+            self.record()?;
+        }
+        for _ in 0..authorities {
+            self.record()?;
+        }
+        for before in 0..additionals {
+            let record = Record::read(self.bytes, self.at)?;
+            if record.kind != kind::OPT {
+                self.record()?;
+                continue;
+            }
+            self.at = record.rdata.end;
+            // High bits of the response code or a later version: not an answer we can pass on.
+            let [high, version, ..] = record.ttl.to_be_bytes();
+            if opt.is_some() || high != 0 || version != 0 {
+                return None;
+            }
+            opt = Some(Opt { record, before });
+        }
+        Some(opt)
+    }
+
+    fn record(&mut self) -> Option<()> {
+        let record = Record::read(self.bytes, self.at)?;
+        self.at = record.rdata.end;
+        self.ttls.push(u16::try_from(record.ttl_at).ok()?);
+        // RFC 2181 section 8: a lifetime with the top bit set is none.
+        let mut lifetime = if record.ttl > i32::MAX as u32 { 0 } else { record.ttl };
+        if record.kind == kind::SOA {
+            // RFC 2308 section 5: the last field says how long a "no" holds.
+            let minimum = record.rdata.end.checked_sub(4).filter(|at| *at >= record.rdata.start)?;
+            lifetime = lifetime.min(u32_at(self.bytes, minimum)?);
+            self.soa = true;
+        }
+        self.lifetime = Some(self.lifetime.map_or(lifetime, |so_far| so_far.min(lifetime)));
+        Some(())
+    }
+}
+
+/// Cuts the OPT record off: it speaks of the hop to the upstream (RFC 6891 section 6.1.1). Should other records follow
+/// it, which no known server does, they go too: their compression could not be kept right, and they are optional.
+fn without_opt(bytes: &[u8], end: usize, additionals: u16, opt: Option<&Opt>) -> Box<[u8]> {
+    let (end, additionals) = opt.map_or((end, additionals), |opt| (opt.record.start, opt.before));
+    let mut message: Box<[u8]> = bytes[..end].into();
+    message[10..12].copy_from_slice(&additionals.to_be_bytes());
+    message
+}
+
+fn extended_error(mut options: &[u8]) -> Option<Box<[u8]>> {
+    while let [a, b, c, d, rest @ ..] = options {
+        let length = usize::from(u16::from_be_bytes([*c, *d]));
+        if u16::from_be_bytes([*a, *b]) == EXTENDED_ERROR {
+            return options.get(..4 + length).filter(|option| option.len() <= EXTENDED_ERROR_MAX).map(Into::into);
+        }
+        options = rest.get(length..)?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

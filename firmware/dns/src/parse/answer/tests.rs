@@ -1,0 +1,121 @@
+use super::{Answer, AnswerError, Wanted};
+use crate::parse::{Name, Question};
+
+const ID: u16 = 0x1234;
+const A: &[u8] = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x01\x2c\x00\x04\xcb\x00\x71\x01";
+const SOA: &[u8] = b"\xc0\x0e\x00\x06\x00\x01\x00\x00\x03\x84\x00\x16\x00\x00\x00\x00\x00\x01\x00\x00\x00\x02\
+                     \x00\x00\x00\x03\x00\x00\x00\x04\x00\x00\x00\x3c";
+const OPT: &[u8] = b"\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x00";
+
+fn question() -> Question {
+    Question { name: Name::of_text("a.example").folded().into(), kind: 1, dnssec_ok: false, checking_disabled: false }
+}
+
+fn message(flags: u16, counts: [u16; 4], records: &[&[u8]]) -> Vec<u8> {
+    let mut bytes = ID.to_be_bytes().to_vec();
+    bytes.extend(flags.to_be_bytes());
+    bytes.extend(counts.iter().flat_map(|count| count.to_be_bytes()));
+    bytes.extend_from_slice(b"\x01a\x07example\x00\x00\x01\x00\x01");
+    bytes.extend(records.concat());
+    bytes
+}
+
+fn read(bytes: &[u8]) -> Result<Answer, AnswerError> {
+    Answer::read(bytes, Wanted { id: ID, question: &question() })
+}
+
+#[test]
+fn lifetimes_are_those_of_the_shortest_record_and_of_the_soa() {
+    let short = [&A[..9], &[9], &A[10..]].concat();
+    let endless = [&A[..6], &[0xff], &A[7..]].concat();
+    /// Flags, counts, records, and the lifetime.
+    type Row<'a> = (u16, [u16; 4], &'a [&'a [u8]], Option<u32>);
+    let rows: &[Row<'_>] = &[
+        (0x8180, [1, 1, 0, 0], &[A], Some(300)),
+        (0x8180, [1, 2, 0, 0], &[A, &short], Some(265)),
+        (0x8180, [1, 1, 0, 0], &[&endless], Some(0)),
+        (0x8180, [1, 0, 1, 0], &[SOA], Some(60)),
+        (0x8183, [1, 0, 1, 0], &[SOA], Some(60)),
+        (0x8180, [1, 1, 1, 1], &[A, SOA, OPT], Some(60)),
+        (0x8183, [1, 0, 0, 0], &[], None),
+        (0x8183, [1, 1, 0, 0], &[A], None),
+        (0x8180, [1, 0, 0, 1], &[OPT], None),
+        (0x8182, [1, 0, 1, 0], &[SOA], None),
+    ];
+    for (flags, counts, records, lifetime) in rows {
+        let answer = read(&message(*flags, *counts, records)).unwrap();
+        assert_eq!(answer.lifetime(), *lifetime, "{flags:x} {counts:?}");
+    }
+}
+
+#[test]
+fn opt_is_cut_off_and_its_extended_error_kept() {
+    let error = b"\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x0e\x00\x0a\x00\x02xx\x00\x0f\x00\x04\x00\x12no";
+    let answer = read(&message(0x8180, [1, 1, 0, 1], &[A, error])).unwrap();
+    assert_eq!(answer.message(), message(0x8180, [1, 1, 0, 0], &[A]));
+    assert_eq!(answer.extended_error(), Some(b"\x00\x0f\x00\x04\x00\x12no".as_slice()));
+    assert_eq!(answer.ttls().count(), 1);
+
+    // What follows an OPT record goes with it, and its lifetimes are not patched into nowhere.
+    let answer = read(&message(0x8180, [1, 1, 0, 3], &[A, A, OPT, A])).unwrap();
+    assert_eq!(answer.message(), message(0x8180, [1, 1, 0, 1], &[A, A]));
+    assert_eq!(answer.ttls().count(), 2);
+
+    let long = [b"\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\xcc\x00\x0f\x00\xc8".as_slice(), &[b'x'; 200]].concat();
+    assert_eq!(read(&message(0x8180, [1, 0, 0, 1], &[&long])).unwrap().extended_error(), None);
+    let torn = b"\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x05\x00\x0f\x00\xc8x";
+    assert_eq!(read(&message(0x8180, [1, 0, 0, 1], &[torn])).unwrap().extended_error(), None);
+}
+
+#[test]
+fn what_answers_something_else_is_foreign_and_what_is_broken_says_so() {
+    let good = message(0x8180, [1, 1, 0, 0], &[A]);
+    let with = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    let short_soa = [&A[..3], &[6], &A[4..11], &[3], &A[12..15]].concat();
+    let rows = [
+        ("another identifier", with(1, 0), AnswerError::Foreign),
+        ("a question", with(2, 0x01), AnswerError::Foreign),
+        ("another opcode", with(2, 0x91), AnswerError::Foreign),
+        ("another name", with(13, b'b'), AnswerError::Foreign),
+        ("another type", with(24, 28), AnswerError::Foreign),
+        ("another class", with(26, 3), AnswerError::Foreign),
+        ("no question", with(5, 0), AnswerError::Foreign),
+        ("a stump", good[..11].to_vec(), AnswerError::Foreign),
+        ("truncated", with(2, 0x83), AnswerError::Truncated),
+        ("a record that is not there", with(7, 2), AnswerError::Malformed),
+        ("data beyond the end", with(38, 5), AnswerError::Malformed),
+        ("a name that points at itself", with(28, 0x1b), AnswerError::Malformed),
+        ("a SOA without its last field", message(0x8180, [1, 0, 1, 0], &[&short_soa]), AnswerError::Malformed),
+        ("two OPT", message(0x8180, [1, 0, 0, 2], &[OPT, OPT]), AnswerError::Malformed),
+        (
+            "extended code",
+            message(0x8180, [1, 0, 0, 1], &[&[&OPT[..5], &[1], &OPT[6..]].concat()]),
+            AnswerError::Malformed,
+        ),
+    ];
+    for (what, bytes, error) in rows {
+        assert_eq!(read(&bytes).unwrap_err(), error, "{what}");
+    }
+    // The spelling of the question may differ: some servers fold it.
+    assert!(read(&with(13, b'A')).is_ok());
+}
+
+#[test]
+fn every_cut_and_every_flipped_bit_is_survived() {
+    let good = message(0x8180, [1, 1, 1, 1], &[A, SOA, OPT]);
+    for at in 0..good.len() {
+        let _ = read(&good[..at]);
+        for bit in 0..8 {
+            let mut bytes = good.clone();
+            bytes[at] ^= 1 << bit;
+            if let Ok(answer) = read(&bytes) {
+                assert!(answer.ttls().all(|ttl| ttl + 4 <= answer.message().len()));
+                let _ = crate::act::addresses(&answer);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The few parts of a DNS message that must be touched without decoding it (RFC 1035 section 4).
+
+use std::ops::Range;
+
+use super::Name;
+
+/// Length of the fixed part.
+pub(crate) const HEADER: usize = 12;
+
+/// Bits of the header's second 16-bit word.
+pub(crate) mod flag {
+    pub(crate) const QR: u16 = 0x8000;
+    pub(crate) const TC: u16 = 0x0200;
+    pub(crate) const RD: u16 = 0x0100;
+    pub(crate) const RA: u16 = 0x0080;
+    pub(crate) const AD: u16 = 0x0020;
+    pub(crate) const CD: u16 = 0x0010;
+}
+
+/// Types of records (and of questions) that are treated in their own way.
+pub(crate) mod kind {
+    pub(crate) const A: u16 = 1;
+    pub(crate) const SOA: u16 = 6;
+    pub(crate) const PTR: u16 = 12;
+    pub(crate) const HINFO: u16 = 13;
+    pub(crate) const AAAA: u16 = 28;
+    pub(crate) const OPT: u16 = 41;
+    pub(crate) const SVCB: u16 = 64;
+    pub(crate) const HTTPS: u16 = 65;
+    pub(crate) const IXFR: u16 = 251;
+    pub(crate) const MAILA: u16 = 254;
+    pub(crate) const ANY: u16 = 255;
+}
+
+pub(crate) mod class {
+    pub(crate) const IN: u16 = 1;
+}
+
+/// Response codes that are sent or looked for (RFC 1035, RFC 6891).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rcode {
+    NoError = 0,
+    FormErr = 1,
+    ServFail = 2,
+    NxDomain = 3,
+    NotImp = 4,
+    Refused = 5,
+    BadVers = 16,
+}
+
+/// The fixed part of a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Header {
+    pub(super) id: u16,
+    flags: u16,
+    /// Records of the question, answer, authority and additional sections.
+    pub(super) counts: [u16; 4],
+}
+
+impl Header {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let word = |index: usize| u16_at(bytes, index * 2);
+        Some(Self { id: word(0)?, flags: word(1)?, counts: [word(2)?, word(3)?, word(4)?, word(5)?] })
+    }
+
+    pub(super) fn has(&self, bit: u16) -> bool {
+        self.flags & bit != 0
+    }
+
+    pub(super) fn opcode(&self) -> u8 {
+        u8::try_from(self.flags >> 11 & 0xf).expect("four bits fit")
+    }
+
+    pub(super) fn rcode(&self) -> u8 {
+        u8::try_from(self.flags & 0xf).expect("four bits fit")
+    }
+}
+
+/// Name, type, class, and where the section ends.
+pub(super) fn read_question(bytes: &[u8], at: usize) -> Option<(Name, u16, u16, usize)> {
+    let name = Name::read(bytes.get(at..)?)?;
+    let end = at + name.sent().len();
+    Some((name, u16_at(bytes, end)?, u16_at(bytes, end + 2)?, end + 4))
+}
+
+/// Where one resource record and its parts stand.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) start: usize,
+    pub(super) kind: u16,
+    pub(super) class: u16,
+    pub(super) ttl: u32,
+    pub(super) ttl_at: usize,
+    pub(super) rdata: Range<usize>,
+}
+
+impl Record {
+    pub(super) fn read(bytes: &[u8], start: usize) -> Option<Self> {
+        let fixed = skip_name(bytes, start)?;
+        let length = usize::from(u16_at(bytes, fixed + 8)?);
+        let rdata = fixed + 10..fixed + 10 + length;
+        bytes.get(rdata.clone())?;
+        Some(Self {
+            start,
+            kind: u16_at(bytes, fixed)?,
+            class: u16_at(bytes, fixed + 2)?,
+            ttl: u32_at(bytes, fixed + 4)?,
+            ttl_at: fixed + 4,
+            rdata,
+        })
+    }
+}
+
+/// The end of a name that may be compressed. A pointer must lead back, so that following pointers always ends.
+fn skip_name(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    loop {
+        let length = *bytes.get(at)?;
+        match length {
+            0 => return Some(at + 1),
+            1..=63 => at += 1 + usize::from(length),
+            0xc0.. => {
+                let target = usize::from(u16_at(bytes, at)? & 0x3fff);
+                return (HEADER <= target && target < start).then_some(at + 2);
+            }
+            _ => return None,
+        }
+        if at - start > 255 {
+            return None;
+        }
+    }
+}
+
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}

@@ -1,0 +1,188 @@
+use std::time::Duration;
+
+use gate_core::DnsOutcome;
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+
+use crate::office::{Office, query, query_edns, read_tcp, write_tcp};
+use crate::upstream::{Upstream, Zone, a, answers, soa, txt};
+
+#[tokio::test]
+async fn answers_are_forwarded_then_kept_and_age() {
+    let office = Office::open().await;
+    office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 300, "203.0.113.1")]));
+    for (name, elapsed, ttl, asked) in [
+        ("www.example.", 0, 300, 1),
+        ("WWW.example.", 0, 300, 1),
+        ("www.Example.", 299, 1, 1),
+        ("www.example.", 300, 300, 2),
+    ] {
+        office.clock.set_seconds(1_800_000_000 + elapsed);
+        let answer = office.ask(name, RecordType::A).await;
+        assert_eq!((answer.answers[0].ttl, office.upstream.asked().0), (ttl, asked), "{name} after {elapsed} s");
+    }
+    let outcomes: Vec<_> = office.records(4).await.into_iter().map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [DnsOutcome::Forwarded, DnsOutcome::Cached, DnsOutcome::Cached, DnsOutcome::Forwarded]);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_or_far_ahead_only_empties_the_cache() {
+    let office = Office::open().await;
+    office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 300, "203.0.113.1")]));
+    for (index, seconds) in [1_800_000_000, 0, 32_503_680_000, 0].into_iter().enumerate() {
+        office.clock.set_seconds(seconds);
+        assert_eq!(office.ask("www.example.", RecordType::A).await.answers[0].ttl, 300);
+        assert_eq!(office.upstream.asked().0, index + 1);
+    }
+}
+
+#[tokio::test]
+async fn no_is_kept_as_long_as_the_soa_says() {
+    let office = Office::open().await;
+    let none = |authorities, rcode| Zone { authorities, rcode: Some(rcode), ..Zone::default() };
+    let rows = [
+        ("nx.example", none(vec![soa("example.", 900, 60)], ResponseCode::NXDomain), 59, true),
+        ("nx60.example", none(vec![soa("example.", 900, 60)], ResponseCode::NXDomain), 60, false),
+        ("nodata.example", none(vec![soa("example.", 30, 600)], ResponseCode::NoError), 29, true),
+        ("nodata30.example", none(vec![soa("example.", 30, 600)], ResponseCode::NoError), 30, false),
+        ("nosoa.example", none(Vec::new(), ResponseCode::NXDomain), 0, false),
+        ("long.example", none(vec![soa("example.", 90_000, 90_000)], ResponseCode::NXDomain), 3600, false),
+        ("zero.example", answers(vec![a("zero.example.", 0, "203.0.113.1")]), 0, false),
+        ("servfail.example", none(Vec::new(), ResponseCode::ServFail), 0, false),
+    ];
+    for (name, zone, elapsed, kept) in rows {
+        office.clock.set_seconds(1_800_000_000);
+        let rcode = zone.rcode.unwrap_or(ResponseCode::NoError);
+        office.upstream.set(name, RecordType::A, zone);
+        let first = office.ask(&format!("{name}."), RecordType::A).await;
+        assert_eq!(first.metadata.response_code, rcode, "{name}");
+        let asked = office.upstream.asked().0;
+        office.clock.set_seconds(1_800_000_000 + elapsed);
+        office.ask(&format!("{name}."), RecordType::A).await;
+        assert_eq!(office.upstream.asked().0 == asked, kept, "{name} after {elapsed} s");
+    }
+}
+
+#[tokio::test]
+async fn forged_answers_are_waited_past() {
+    let office = Office::open().await;
+    let zone = Zone { forged_first: true, ..answers(vec![a("www.example.", 60, "203.0.113.1")]) };
+    office.upstream.set("www.example", RecordType::A, zone);
+    let answer = office.ask("www.example.", RecordType::A).await;
+    assert_eq!(answer.answers[0].data.to_string(), "203.0.113.1");
+}
+
+#[tokio::test]
+async fn long_answers_are_truncated_over_udp_and_whole_over_tcp() {
+    let office = Office::open().await;
+    let zone = Zone { tcp_only: true, ..answers(txt("big.example.", 60, 3000)) };
+    office.upstream.set("big.example", RecordType::TXT, zone);
+    for (asked, answers) in [
+        (query("big.example.", RecordType::TXT), 0),
+        (query_edns("big.example.", RecordType::TXT, 1232, false), 0),
+        (query_edns("big.example.", RecordType::TXT, 65_535, true), 0),
+    ] {
+        let answer = office.exchange(asked).await;
+        assert!(answer.metadata.truncation && answer.answers.len() == answers, "{answer}");
+    }
+    assert_eq!(office.upstream.asked(), (2, 2), "fetched over TCP, and again with DNSSEC");
+    let mut stream = office.connect().await;
+    write_tcp(&mut stream, &query("big.example.", RecordType::TXT).to_vec().unwrap()).await;
+    let answer = read_tcp(&mut stream).await.unwrap();
+    assert!(!answer.metadata.truncation && answer.answers.len() == 15, "{answer}");
+}
+
+#[tokio::test]
+async fn udp_answers_fit_what_the_client_announced() {
+    let office = Office::open().await;
+    for (name, bytes) in [("s.example", 300), ("m.example", 800), ("l.example", 1000)] {
+        office.upstream.set(name, RecordType::TXT, answers(txt(&format!("{name}."), 60, bytes)));
+    }
+    let rows = [
+        ("s.example.", None, false),
+        ("m.example.", None, true),
+        ("m.example.", Some(100), true),
+        ("m.example.", Some(1000), false),
+        ("l.example.", Some(1000), true),
+        ("l.example.", Some(65_535), false),
+    ];
+    for (name, payload, truncated) in rows {
+        let plain = || query(name, RecordType::TXT);
+        let asked = payload.map_or_else(plain, |payload| query_edns(name, RecordType::TXT, payload, false));
+        let bytes = office.send(&asked.to_vec().unwrap()).await.unwrap();
+        let limit = payload.unwrap_or(512).clamp(512, 1232);
+        assert!(bytes.len() <= usize::from(limit), "{name} {payload:?}: {} bytes", bytes.len());
+        assert_eq!(bytes[2] & 2 != 0, truncated, "{name} {payload:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_authentic_bit_is_passed_to_those_who_know_it() {
+    let office = Office::open().await;
+    let zone = Zone { authentic: true, ..answers(vec![a("www.example.", 60, "203.0.113.1")]) };
+    office.upstream.set("www.example", RecordType::A, zone);
+    assert!(!office.ask("www.example.", RecordType::A).await.metadata.authentic_data);
+    let mut aware = query("www.example.", RecordType::A);
+    aware.metadata.authentic_data = true;
+    assert!(office.exchange(aware).await.metadata.authentic_data);
+    assert!(office.exchange(query_edns("www.example.", RecordType::A, 1232, true)).await.metadata.authentic_data);
+}
+
+#[tokio::test]
+async fn equal_questions_are_asked_once() {
+    let office = Office::open().await;
+    let zone = Zone { delay: Duration::from_millis(200), ..answers(vec![a("www.example.", 0, "203.0.113.1")]) };
+    office.upstream.set("www.example", RecordType::A, zone);
+    let (a, b, c, d) = tokio::join!(
+        office.ask("www.example.", RecordType::A),
+        office.ask("WWW.example.", RecordType::A),
+        office.ask("www.EXAMPLE.", RecordType::A),
+        office.ask("www.example.", RecordType::A),
+    );
+    assert!([a, b, c, d].iter().all(|answer| answer.answers.len() == 1));
+    assert_eq!(office.upstream.asked(), (1, 0));
+    assert_eq!(office.dns.counters().forwarded, 4);
+}
+
+#[tokio::test]
+async fn the_next_upstream_is_asked_when_one_fails() {
+    let dead = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let closed = dead.local_addr().unwrap();
+    drop(dead);
+    let (silent, unwilling) = (Upstream::start().await, Upstream::start().await);
+    let zone = Zone { silent: true, ..Zone::default() };
+    silent.set("www.example", RecordType::A, zone.clone());
+    silent.set("two.example", RecordType::A, zone);
+    let refuse = Zone { rcode: Some(ResponseCode::Refused), ..Zone::default() };
+    unwilling.set("www.example", RecordType::A, refuse.clone());
+    unwilling.set("two.example", RecordType::A, refuse);
+    let office = Office::open_with(|config| {
+        let good = config.upstreams[0];
+        let bad = [closed, silent.address, unwilling.address].map(|address| address.to_string().parse().unwrap());
+        config.upstreams = bad.into_iter().chain([good]).collect();
+        config.upstream_try_ms = 200;
+    })
+    .await;
+    for name in ["www.example", "two.example"] {
+        office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]));
+        assert_eq!(office.ask(&format!("{name}."), RecordType::A).await.answers.len(), 1);
+    }
+    assert_eq!(silent.asked().0, 1, "an upstream that failed is asked last for a while");
+    assert_eq!(unwilling.asked().0, 2);
+}
+
+#[tokio::test]
+async fn no_upstream_means_servfail_and_a_record() {
+    let office = Office::open_with(|config| {
+        config.upstream_try_ms = 100;
+        config.upstream_total_ms = 300;
+    })
+    .await;
+    office.upstream.set("www.example", RecordType::A, Zone { silent: true, ..Zone::default() });
+    let answer = office.ask("www.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+    assert_eq!(office.upstream.asked().0, 2, "two tries");
+    let record = &office.records(1).await[0];
+    assert_eq!((&record.outcome, record.rcode), (&DnsOutcome::Failed, Some(2)));
+    assert!((200_000..2_000_000).contains(&record.micros), "{record:?}");
+}

@@ -1,0 +1,229 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use gate_core::{DnsOutcome, Reason};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use tokio::time::{Instant, timeout};
+
+use crate::office::{Office, query, read_tcp, write_tcp};
+use crate::upstream::{Zone, a, answers, txt};
+
+fn black_hole() -> Zone {
+    Zone { silent: true, ..Zone::default() }
+}
+
+#[tokio::test]
+async fn a_dead_upstream_delays_nothing_that_is_known_here() {
+    let office = Arc::new(Office::open_with(|config| config.pending_per_client = 2048).await);
+    office.upstream.set("kept.example", RecordType::A, answers(vec![a("kept.example.", 600, "203.0.113.1")]));
+    office.ask("kept.example.", RecordType::A).await;
+    let flood = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for number in 0..1000 {
+        let name = format!("hole{number}.example");
+        office.upstream.set(&name, RecordType::A, black_hole());
+        flood.send_to(&query(&format!("{name}."), RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
+    }
+    let mut slowest = Duration::ZERO;
+    for name in ["api.acme.example.", "kept.example.", "nanogate.office.example.", "mask.icloud.com."].repeat(25) {
+        let asked = Instant::now();
+        office.ask(name, RecordType::A).await;
+        slowest = slowest.max(asked.elapsed());
+    }
+    assert!(office.dns.counters().in_flight > 100, "the upstream is still being waited for");
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+}
+
+#[tokio::test]
+async fn questions_over_the_caps_fail_at_once() {
+    let office = Office::open_with(|config| config.pending_per_client = 3).await;
+    for number in 0..4 {
+        office.upstream.set(&format!("hole{number}.example"), RecordType::A, black_hole());
+    }
+    let flood = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for number in 0..3 {
+        let bytes = query(&format!("hole{number}.example."), RecordType::A).to_vec().unwrap();
+        flood.send_to(&bytes, office.address).await.unwrap();
+    }
+    while office.dns.counters().in_flight < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let answer = office.ask("hole3.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::Refused);
+    assert_eq!(office.records(1).await[0].outcome, DnsOutcome::Refused(Reason::RateLimited));
+
+    let office = Office::open_with(|config| config.pending = 1).await;
+    office.upstream.set("hole.example", RecordType::A, black_hole());
+    flood.send_to(&query("hole.example.", RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
+    while office.dns.counters().in_flight < 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let asked = Instant::now();
+    assert_eq!(office.ask("www.example.", RecordType::A).await.metadata.response_code, ResponseCode::ServFail);
+    assert!(asked.elapsed() < Duration::from_millis(500));
+
+    let office = Office::open_with(|config| config.upstream_concurrency = 1).await;
+    office.upstream.set("hole.example", RecordType::A, black_hole());
+    flood.send_to(&query("hole.example.", RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
+    while office.dns.counters().in_flight < 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let asked = Instant::now();
+    assert_eq!(office.ask("www.example.", RecordType::A).await.metadata.response_code, ResponseCode::ServFail);
+    assert!(asked.elapsed() < Duration::from_millis(500));
+}
+
+#[tokio::test]
+async fn the_cache_stays_within_entries_and_bytes() {
+    for (entries, bytes, most) in [(10, usize::MAX, 10), (1000, 10_000, 40)] {
+        let office = Office::open_with(|config| {
+            config.cache_entries = entries;
+            config.cache_bytes = bytes;
+        })
+        .await;
+        for number in 0..50 {
+            let name = format!("n{number}.example");
+            office.upstream.set(&name, RecordType::A, answers(vec![a(&format!("{name}."), 600, "203.0.113.1")]));
+            office.ask(&format!("{name}."), RecordType::A).await;
+        }
+        let held = office.dns.counters();
+        assert!((5..=most).contains(&held.cache_entries), "{held:?}");
+        assert!(held.cache_bytes <= bytes as u64, "{held:?}");
+        let asked = office.upstream.asked().0;
+        office.ask("n49.example.", RecordType::A).await;
+        assert_eq!(office.upstream.asked().0, asked, "the youngest is kept");
+        office.ask("n0.example.", RecordType::A).await;
+        assert_eq!(office.upstream.asked().0, asked + 1, "the oldest is gone");
+    }
+}
+
+#[tokio::test]
+async fn tcp_connections_are_capped_and_idle_ones_closed() {
+    let office = Office::open_with(|config| {
+        config.tcp_connections = 2;
+        config.tcp_idle_seconds = 1;
+    })
+    .await;
+    let (mut first, _second) = (office.connect().await, office.connect().await);
+    let question = query("api.acme.example.", RecordType::A).to_vec().unwrap();
+    write_tcp(&mut first, &question).await;
+    assert!(read_tcp(&mut first).await.is_some());
+    let mut third = office.connect().await;
+    assert!(read_tcp(&mut third).await.is_none(), "one too many");
+    assert_eq!(office.dns.counters().tcp_turned_away, 1);
+    let asked = Instant::now();
+    assert!(read_tcp(&mut first).await.is_none(), "idle");
+    assert!((500..3000).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
+    let mut fourth = office.connect().await;
+    write_tcp(&mut fourth, &question).await;
+    assert!(read_tcp(&mut fourth).await.is_some(), "the places are free again");
+}
+
+#[tokio::test]
+async fn one_client_cannot_take_all_connections() {
+    let office = Office::open_with(|config| config.tcp_connections_per_client = 1).await;
+    let _first = office.connect().await;
+    let mut second = office.connect().await;
+    assert!(read_tcp(&mut second).await.is_none());
+}
+
+#[tokio::test]
+async fn a_full_pipeline_is_not_read_from() {
+    let office = Office::open_with(|config| config.tcp_pipeline = 2).await;
+    let mut stream = office.connect().await;
+    for number in 0..4 {
+        let name = format!("slow{number}.example");
+        let zone =
+            Zone { delay: Duration::from_millis(400), ..answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]) };
+        office.upstream.set(&name, RecordType::A, zone);
+        write_tcp(&mut stream, &query(&format!("{name}."), RecordType::A).to_vec().unwrap()).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(office.upstream.asked().0, 2, "the others wait in the kernel");
+    for _ in 0..4 {
+        assert_eq!(read_tcp(&mut stream).await.unwrap().answers.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off_and_its_questions_recorded() {
+    let office = Office::open().await;
+    let zone = Zone { tcp_only: true, ..answers(txt("big.example.", 600, 60_000)) };
+    office.upstream.set("big.example", RecordType::TXT, zone);
+    let mut stream = office.connect().await;
+    let question = query("big.example.", RecordType::TXT).to_vec().unwrap();
+    let mut sent = 0_usize;
+    while sent < 400 && timeout(Duration::from_millis(300), write_tcp(&mut stream, &question)).await.is_ok() {
+        sent += 1;
+    }
+    let closed = timeout(Duration::from_secs(10), async {
+        while office.dns.counters().questions() < 20 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    closed.await.expect("the questions it sent are recorded");
+    drop(stream);
+    assert_eq!(office.ask("api.acme.example.", RecordType::A).await.answers.len(), 1);
+    assert!(office.close().await < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_broken_journal_costs_records_and_no_answer() {
+    let office = Office::open().await;
+    office.journal.broken.store(true, Ordering::SeqCst);
+    for _ in 0..10 {
+        assert_eq!(office.ask("api.acme.example.", RecordType::A).await.answers.len(), 1);
+    }
+    while office.dns.counters().records_lost < 10 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    office.journal.broken.store(false, Ordering::SeqCst);
+    office.ask("api.acme.example.", RecordType::A).await;
+    office.records(1).await;
+    assert_eq!(office.dns.counters().records_lost, 10);
+    assert_eq!(office.dns.counters().questions(), 11);
+}
+
+#[tokio::test]
+async fn a_stalled_journal_delays_no_answer_and_its_queue_is_capped() {
+    let office = Office::open_with(|config| config.journal_queue = 4).await;
+    *office.journal.stall.lock().unwrap() = Duration::from_secs(1);
+    let asked = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(office.ask("api.acme.example.", RecordType::A).await.answers.len(), 1);
+    }
+    assert!(asked.elapsed() < Duration::from_millis(900), "{:?}", asked.elapsed());
+    let lost = office.dns.counters().records_lost;
+    assert!((14..=16).contains(&lost), "{lost}");
+    assert!(office.close().await < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_stop_answers_what_is_on_its_way_and_ends_in_time() {
+    let office = Office::open().await;
+    office.upstream.set("hole.example", RecordType::A, black_hole());
+    let zone = Zone { delay: Duration::from_millis(500), ..answers(vec![a("slow.example.", 60, "203.0.113.1")]) };
+    office.upstream.set("slow.example", RecordType::A, zone);
+    let idle = office.connect().await;
+    let (address, journal) = (office.address, Arc::clone(&office.journal));
+    let client = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for name in ["slow.example.", "hole.example."] {
+        client.send_to(&query(name, RecordType::A).to_vec().unwrap(), address).await.unwrap();
+    }
+    while office.dns.counters().in_flight < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let dns = Arc::clone(&office.dns);
+    assert!(office.close().await < Duration::from_secs(5));
+    let mut rcodes = Vec::new();
+    for _ in 0..2 {
+        let mut buffer = [0; 512];
+        timeout(Duration::from_secs(1), client.recv(&mut buffer)).await.expect("an answer").unwrap();
+        rcodes.push(buffer[3] & 0xf);
+    }
+    assert_eq!(rcodes, [0, 2], "the slow one was awaited, the hopeless one given up");
+    assert_eq!((dns.counters().questions(), dns.counters().records_lost), (2, 0));
+    assert!(Arc::strong_count(&journal) == 2, "nobody but this test and the resolver holds the journal");
+    drop(idle);
+}

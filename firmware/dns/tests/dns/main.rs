@@ -1,0 +1,12 @@
+//! The resolver as its clients, its upstreams and the journal see it, on loopback.
+
+mod forwarding;
+mod gateway;
+mod hostile;
+mod limits;
+mod lookup;
+mod office;
+mod providers;
+mod real_server;
+mod steering;
+mod upstream;

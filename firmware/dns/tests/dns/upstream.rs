@@ -1,0 +1,175 @@
+//! An upstream resolver inside the test, UDP and TCP on one loopback port.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
+use hickory_proto::rr::{Name, RData, Record, RecordType, rdata};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+
+/// What a name is answered with.
+#[derive(Clone, Default)]
+pub(crate) struct Zone {
+    pub(crate) answers: Vec<Record>,
+    pub(crate) authorities: Vec<Record>,
+    pub(crate) rcode: Option<ResponseCode>,
+    /// Say "truncated" over UDP.
+    pub(crate) tcp_only: bool,
+    /// Sent before the true answer: packets that somebody else could have sent.
+    pub(crate) forged_first: bool,
+    pub(crate) authentic: bool,
+    pub(crate) delay: Duration,
+    pub(crate) silent: bool,
+}
+
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    zones: Mutex<HashMap<(String, RecordType), Zone>>,
+    udp: AtomicUsize,
+    tcp: AtomicUsize,
+}
+
+impl Upstream {
+    pub(crate) async fn start() -> Self {
+        let (udp, tcp) = loop {
+            let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+                break (udp, tcp);
+            }
+        };
+        let address = udp.local_addr().unwrap();
+        let shared = Arc::new(Shared { zones: Mutex::default(), udp: AtomicUsize::new(0), tcp: AtomicUsize::new(0) });
+        tokio::spawn(serve_udp(Arc::new(udp), Arc::clone(&shared)));
+        tokio::spawn(serve_tcp(tcp, Arc::clone(&shared)));
+        Self { address, shared }
+    }
+
+    pub(crate) fn set(&self, name: &str, kind: RecordType, zone: Zone) {
+        self.shared.zones.lock().unwrap().insert((name.to_owned(), kind), zone);
+    }
+
+    /// Questions received over UDP and TCP.
+    pub(crate) fn asked(&self) -> (usize, usize) {
+        (self.shared.udp.load(Ordering::SeqCst), self.shared.tcp.load(Ordering::SeqCst))
+    }
+}
+
+pub(crate) fn record(name: &str, ttl: u32, data: RData) -> Record {
+    Record::from_rdata(Name::from_ascii(name).unwrap(), ttl, data)
+}
+
+pub(crate) fn a(name: &str, ttl: u32, ip: &str) -> Record {
+    record(name, ttl, RData::A(rdata::A(ip.parse().unwrap())))
+}
+
+pub(crate) fn aaaa(name: &str, ttl: u32, ip: &str) -> Record {
+    record(name, ttl, RData::AAAA(rdata::AAAA(ip.parse().unwrap())))
+}
+
+pub(crate) fn cname(name: &str, ttl: u32, target: &str) -> Record {
+    record(name, ttl, RData::CNAME(rdata::CNAME(Name::from_ascii(target).unwrap())))
+}
+
+pub(crate) fn txt(name: &str, ttl: u32, bytes: usize) -> Vec<Record> {
+    let text = |i: usize| format!("{i:04}{}", "x".repeat(196));
+    (0..bytes.div_ceil(200)).map(|i| record(name, ttl, RData::TXT(rdata::TXT::new(vec![text(i)])))).collect()
+}
+
+pub(crate) fn soa(name: &str, ttl: u32, minimum: u32) -> Record {
+    let host = Name::from_ascii("ns.example.").unwrap();
+    record(name, ttl, RData::SOA(rdata::SOA::new(host.clone(), host, 1, 2, 3, 4, minimum)))
+}
+
+pub(crate) fn answers(answers: Vec<Record>) -> Zone {
+    Zone { answers, ..Zone::default() }
+}
+
+async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
+    let mut buffer = [0; 4096];
+    loop {
+        let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
+        shared.udp.fetch_add(1, Ordering::SeqCst);
+        let (query, socket, shared) = (buffer[..length].to_vec(), Arc::clone(&socket), Arc::clone(&shared));
+        tokio::spawn(async move {
+            for message in shared.answer(&query, true).await {
+                socket.send_to(&message, peer).await.unwrap();
+            }
+        });
+    }
+}
+
+async fn serve_tcp(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            while let Ok(length) = stream.read_u16().await {
+                let mut query = vec![0; usize::from(length)];
+                stream.read_exact(&mut query).await.unwrap();
+                shared.tcp.fetch_add(1, Ordering::SeqCst);
+                for message in shared.answer(&query, false).await {
+                    stream.write_u16(u16::try_from(message.len()).unwrap()).await.unwrap();
+                    stream.write_all(&message).await.unwrap();
+                }
+            }
+        });
+    }
+}
+
+impl Shared {
+    async fn answer(&self, query: &[u8], udp: bool) -> Vec<Vec<u8>> {
+        let query = Message::from_vec(query).unwrap();
+        let question = query.queries[0].clone();
+        let name = question.name().to_ascii().trim_end_matches('.').to_owned();
+        let zone = self.zones.lock().unwrap().get(&(name, question.query_type())).cloned();
+        let mut answer = Message::new(query.metadata.id, MessageType::Response, OpCode::Query);
+        answer.metadata.recursion_desired = true;
+        answer.metadata.recursion_available = true;
+        answer.add_query(question);
+        let Some(zone) = zone else {
+            answer.metadata.response_code = ResponseCode::NXDomain;
+            answer.add_authority(soa("example.", 60, 60));
+            return vec![answer.to_vec().unwrap()];
+        };
+        tokio::time::sleep(zone.delay).await;
+        if zone.silent {
+            return Vec::new();
+        }
+        answer.metadata.response_code = zone.rcode.unwrap_or(ResponseCode::NoError);
+        answer.metadata.authentic_data = zone.authentic;
+        answer.metadata.truncation = zone.tcp_only && udp;
+        if !answer.metadata.truncation {
+            answer.add_answers(zone.answers.clone());
+            answer.insert_authorities(zone.authorities.clone());
+        }
+        let mut edns = Edns::new();
+        edns.set_max_payload(4096);
+        answer.set_edns(edns);
+        let forged = if zone.forged_first { forgeries(&answer) } else { Vec::new() };
+        forged.into_iter().chain([answer]).map(|message| message.to_vec().unwrap()).collect()
+    }
+}
+
+/// What a guesser would send: another identifier, another question, a question instead of an answer.
+fn forgeries(truth: &Message) -> Vec<Message> {
+    let lie = |name: &str| a(name, 600, "203.0.113.66");
+    let name = truth.queries[0].name().to_ascii();
+    let mut other_id = truth.clone();
+    other_id.metadata.id ^= 1;
+    other_id.answers = vec![lie(&name)];
+    let mut other_name = truth.clone();
+    other_name.queries[0].set_name(Name::from_ascii("other.example.").unwrap());
+    other_name.answers = vec![lie(&name)];
+    let mut no_answer = truth.clone();
+    no_answer.metadata.message_type = MessageType::Query;
+    no_answer.answers = vec![lie(&name)];
+    vec![other_id, other_name, no_answer]
+}
