@@ -80,7 +80,7 @@ pub enum RenderError {
     Interface(String),
     #[error("steer.interfaces: {0} interfaces, more than {INTERFACES_CAP}")]
     TooManyInterfaces(usize),
-    #[error("the proxy's ports must not be 0, 80 or 443 and must differ: {proxy_port}, {http_port}")]
+    #[error("the proxy's ports for TLS and for plain HTTP must not be 0 and must differ: {proxy_port}, {http_port}")]
     Ports { proxy_port: u16, http_port: u16 },
     #[error("{0} destinations, more than {DESTINATIONS_CAP}")]
     TooManyDestinations(usize),
@@ -110,8 +110,8 @@ fn check(desired: &Desired) -> Result<(), RenderError> {
     if interfaces.len() > INTERFACES_CAP {
         return Err(RenderError::TooManyInterfaces(interfaces.len()));
     }
-    let taken = |port: &u16| matches!(*port, 0 | HTTP | HTTPS);
-    if taken(proxy_port) || taken(http_port) || proxy_port == http_port {
+    // A proxy that listens on 443 or 80 itself is fine: a redirect to the port that was asked changes nothing.
+    if *proxy_port == 0 || *http_port == 0 || proxy_port == http_port {
         return Err(RenderError::Ports { proxy_port: *proxy_port, http_port: *http_port });
     }
     if destinations.len() > DESTINATIONS_CAP {

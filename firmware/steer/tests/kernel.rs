@@ -131,6 +131,19 @@ fn dns_mode_steers_own_addresses_only() {
 }
 
 #[test]
+fn a_proxy_on_443_itself_is_reached() {
+    alone("a_proxy_on_443_itself_is_reached", || {
+        let (client, internet) = routed();
+        serve(&internet);
+        apply_desired(&Desired { proxy_port: 443, http_port: 80, ..desired(Mode::Gateway, &AI) });
+        let proxy = TcpListener::bind("[::]:443").unwrap();
+        for to in AI_TLS.into_iter().chain(["192.0.2.53:443", "[2001:db8:1::53]:443"]) {
+            assert_eq!(meant(&client, to, &proxy), to);
+        }
+    });
+}
+
+#[test]
 fn udp_443_is_refused_even_where_somebody_listens() {
     alone("udp_443_is_refused_even_where_somebody_listens", || {
         let client = Host::new();

@@ -68,3 +68,6 @@ pub(crate) fn answer(message: &[u8]) -> Option<Answer<'_>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;
