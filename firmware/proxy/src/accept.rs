@@ -2,6 +2,7 @@
 
 mod clients;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -67,7 +68,7 @@ impl Reception {
             tokio::select! {
                 () = self.shared.stopping.cancelled() => return,
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.welcome(door, stream, ClientAddr(peer)).await,
+                    Ok((stream, peer)) => self.welcome(door, stream, client_addr(peer)).await,
                     Err(error) => {
                         tracing::warn!(%error, ?door, "accept failed");
                         tokio::time::sleep(BACKOFF).await;
@@ -119,4 +120,9 @@ impl Reception {
             snapshot: self.shared.snapshot(),
         }
     }
+}
+
+/// On a dual-stack listener an IPv4 client shows up as an IPv6 one; policy and the journal know it by its IPv4 address.
+fn client_addr(peer: SocketAddr) -> ClientAddr {
+    ClientAddr(SocketAddr::new(peer.ip().to_canonical(), peer.port()))
 }

@@ -42,3 +42,31 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
     }
     if roots.len() == before { Err(TrustError::Empty { path: path.to_owned() }) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a file for this test alone and tries it as `extra_roots`.
+    fn with_file(name: &str, content: &str) -> Result<Arc<ClientConfig>, String> {
+        let path = std::env::temp_dir().join(format!("gate-proxy-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).unwrap();
+        let result = upstream(Some(&path)).map_err(|error| error.to_string());
+        std::fs::remove_file(&path).unwrap();
+        result.map_err(|error| error.replace(&*path.to_string_lossy(), name))
+    }
+
+    #[test]
+    fn extra_roots_are_added_and_bad_ones_are_named() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let root = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap().pem();
+        assert!(with_file("good.pem", &root).is_ok());
+        let error = |name, content| with_file(name, content).unwrap_err();
+        assert_eq!(error("empty.pem", "no armour here"), "proxy.extra_roots: empty.pem: holds no certificate");
+        assert!(error("torn.pem", &root[..root.len() / 2]).starts_with("proxy.extra_roots: torn.pem: "));
+        let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(error("garbage.pem", garbage).starts_with("proxy.extra_roots: garbage.pem: "));
+        let missing = upstream(Some(Path::new("/nowhere/roots.pem"))).unwrap_err().to_string();
+        assert!(missing.starts_with("proxy.extra_roots: /nowhere/roots.pem: "), "{missing}");
+    }
+}

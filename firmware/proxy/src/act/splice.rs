@@ -155,7 +155,7 @@ async fn drain(pipe: &Pipe, to: &TcpStream, mut left: usize, count: impl Fn(usiz
 
 fn move_bytes(from: impl AsFd, to: impl AsFd, len: usize) -> io::Result<usize> {
     loop {
-        match splice(&from, None, &to, None, len, SpliceFlags::MOVE | SpliceFlags::NONBLOCK) {
+        match splice(&from, None, &to, None, len, SpliceFlags::NONBLOCK) {
             Err(rustix::io::Errno::INTR) => {}
             result => return result.map_err(io::Error::from),
         }

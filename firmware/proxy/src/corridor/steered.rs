@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use bytes::BytesMut;
 use tokio::net::TcpStream;
 
@@ -24,8 +26,9 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
 /// Whether the client meant the puck itself. A destination that cannot be told counts as our own, where only names of
 /// the catalogue go further; so does the listener's own address, which is the answer for a socket nobody redirected.
 pub(super) fn is_own(visitor: &Visitor, stream: &TcpStream) -> bool {
+    let plain = |addr: SocketAddr| (addr.ip().to_canonical(), addr.port());
     visitor.dst.is_none_or(|dst| {
         visitor.snapshot.place.own_addresses.contains(&dst.ip())
-            || stream.local_addr().is_ok_and(|local| local == dst.0)
+            || stream.local_addr().is_ok_and(|local| plain(local) == plain(dst.0))
     })
 }

@@ -14,6 +14,7 @@ async fn ask(office: Office, bytes: &[u8]) -> (String, ConnectionEvent) {
     let mut client = TcpStream::connect(office.explicit).await.unwrap();
     client.write_all(bytes).await.unwrap();
     let answer = String::from_utf8_lossy(&read_all(&mut client).await).into_owned();
+    drop(client);
     (answer, office.record().await)
 }
 

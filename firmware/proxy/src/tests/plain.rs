@@ -27,6 +27,7 @@ async fn plain_http_is_sent_to_https_and_never_forwarded() {
         let mut client = TcpStream::connect(office.plain).await.unwrap();
         client.write_all(request.as_bytes()).await.unwrap();
         let answer = String::from_utf8(read_all(&mut client).await).unwrap();
+        drop(client);
         let (status, header) = expected.split_once('|').unwrap_or((expected, ""));
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(header), "{request}: {answer}");
         assert!(!answer.contains("secret"));
