@@ -116,10 +116,14 @@ async fn race(host: &HostName, candidates: Vec<IpAddr>, port: u16) -> Result<Tcp
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::ports::{Answer, Resolve};
+    use crate::tests::support::{host, office};
 
     fn order(found: &[&str]) -> Result<Vec<String>, Reason> {
-        let host = HostName::parse(b"api.example").unwrap();
+        let host = host("api.example");
         let found = found.iter().map(|address| address.parse().unwrap()).collect();
         let guard = Guard { allow: &[], own: &[] };
         let order = candidates(&host, found, guard).map_err(|error| error.reason())?;
@@ -147,11 +151,29 @@ mod tests {
         assert_eq!(order(&many).unwrap().len(), MAX_CANDIDATES);
     }
 
+    /// A resolver that never answers.
+    struct Stalled;
+
+    impl Resolve for Stalled {
+        fn resolve<'a>(&'a self, _host: &'a HostName) -> Answer<'a, Result<Vec<IpAddr>, ResolveError>> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_limit_covers_the_resolution() {
+        let mut shared = office().config(|config| config.connect_timeout_ms = 1500).shared();
+        Arc::get_mut(&mut shared).unwrap().ports.resolve = Arc::new(Stalled);
+        let started = Instant::now();
+        let error = dial(&shared, &host("api.example"), 443).await.unwrap_err();
+        assert_eq!((error.reason(), started.elapsed()), (Reason::UpstreamUnreachable, Duration::from_millis(1500)));
+    }
+
     #[tokio::test]
     async fn a_dead_address_does_not_hold_up_the_next() {
         let listener = tokio::net::TcpListener::bind("127.0.0.2:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let host = HostName::parse(b"api.example").unwrap();
+        let host = host("api.example");
         let both = vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()];
         let stream = race(&host, both, port).await.unwrap();
         assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
