@@ -1,1 +1,59 @@
-//! Placeholder until its owner writes it.
+//! The journal: what every corridor of the house ends in, one chain of records per process, and the proof that nobody
+//! changed it afterwards.
+//!
+//! ```text
+//!  folder of one process                        segment = header, then frames
+//!  ┌──────────────────────────┐   ┌──────────────────────────────────────────────────────────────┐
+//!  │ 00000000000000000000.seg │   │ magic 8 │ version 2 │ length 2 │ chain 16 │ first seq 8 │     │
+//!  │ 00000000000000004711.seg │──▶│ hash before 32 │ signer 32 │ zeros 24 │ crc 4      = 128 bytes│
+//!  │ head      newest on disk │   ├──────────────────────────────────────────────────────────────┤
+//!  │ lock      one writer     │   │ length 4 │ crc 4 │ kind 1 │ seq 8 │ payload │ hash 32 │       │
+//!  └──────────────────────────┘   │   "      │  "    └────────── body ≤ 64 KiB ──────────┘       │
+//!                                 │   …                                                          │
+//!    hash = SHA-256(hash of the frame before, kind, seq, payload)      all numbers little-endian │
+//!                                 └──────────────────────────────────────────────────────────────┘
+//!   record ─▶ record ─▶ record ─▶ HEAD ─▶ record ─▶ … ─▶ HEAD │ next segment ─▶ …
+//!                                  └ Ed25519 over (chain, seq, hash before, time, note)
+//! ```
+//!
+//! A *record* (kind 1) is postcard of [`gate_core::Record`] and has a number of its own. A *head* (kind 2) has the
+//! number of the record which comes next; it is signed, and its note says what the writer did besides appending: nothing,
+//! *pruned* (the tombstone of dropped segments) or *repaired* (a tail was cut after a crash, records may be lost).
+//! The file `head` holds the newest head that is safely on disk, so that a missing end is noticed.
+//!
+//! How long things last: when [`append`](gate_core::Journal::append) returns, the kernel has the record and the death of
+//! the process loses nothing. A thread forces data to disk every `sync_ms`, which is what a power cut can take.
+//!
+//! What verification can and cannot see: every change before the newest signed head, wherever it is; a missing end back
+//! to the head file. Not: an end rewritten after the last signed head, or a whole folder set back to an older state;
+//! for that, heads must be witnessed outside (row M20), and [`SignedHead`] is what a witness takes.
+//!
+//! **Invariant:** one writer per chain. A lock on the folder keeps the second out, also across crashes.
+//!
+//! **Invariant:** one record is one `write`. A chain whose write or sync fails takes nothing more and says so each time;
+//! a full disk leaves a clean tail.
+//!
+//! **Invariant:** opening never refuses over damage and never hides it. What has to be cut is cut, put aside if it was
+//! more than a torn write, and signed for before the next record.
+//!
+//! **Invariant:** readers need no lock, change nothing, and survive rotation, pruning and repair under their feet.
+//!
+//! **Invariant:** nothing read from disk is trusted: lengths are checked before memory is reserved, [`FRAME_CAP`] bounds
+//! every buffer, and no bytes make a reader panic.
+
+mod accept;
+mod parse;
+
+mod decide;
+
+mod act;
+
+mod record;
+
+#[cfg(test)]
+mod testing;
+
+pub use act::{ChainWriter, JournalConfig, OpenError, Options};
+pub use decide::{BadSegment, Report, SignedHead, TornTail, VerifyError, read_head, read_segment, verify};
+pub use parse::{FRAME_CAP, Fault};
+pub use record::{FollowError, Follower, Records, export};

@@ -1,0 +1,122 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use gate_core::{Event, JournalError, Position};
+use parking_lot::{Condvar, Mutex};
+use tracing::error;
+
+use super::Options;
+use super::state::{Batch, State};
+use crate::accept::sync_dir;
+
+/// Files and removals that may wait for the sync thread before an append does its work itself: what keeps a disk that
+/// is slower than the traffic from piling up closed segments.
+const BACKLOG_CAP: usize = 8;
+
+/// What the writer and its thread share. `syncing` is taken before `state`, never after.
+pub(super) struct Shared {
+    dir: PathBuf,
+    sync_interval: Duration,
+    head_interval: Duration,
+    state: Mutex<(State, bool)>,
+    /// Wakes the thread when it has to stop.
+    wake: Condvar,
+    /// Held while a batch is made to last, so that batches last in the order in which they were taken.
+    syncing: Mutex<()>,
+}
+
+impl Shared {
+    pub(super) fn new(dir: &Path, options: &Options, state: State) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            sync_interval: options.sync_interval,
+            head_interval: options.head_interval,
+            state: Mutex::new((state, false)),
+            wake: Condvar::new(),
+            syncing: Mutex::new(()),
+        }
+    }
+
+    pub(super) fn append(&self, event: &Event) -> Result<Position, JournalError> {
+        let (position, backlog) = {
+            let state = &mut self.state.lock().0;
+            (state.append(event)?, state.backlog())
+        };
+        if backlog > BACKLOG_CAP {
+            self.sync()?;
+        }
+        Ok(position)
+    }
+
+    pub(super) fn flush(&self) -> Result<(), JournalError> {
+        self.state.lock().0.head()?;
+        self.sync()
+    }
+
+    pub(super) fn stop(&self) {
+        self.state.lock().1 = true;
+        self.wake.notify_all();
+    }
+
+    /// Takes what is pending and makes it last. A disk that cannot promise ends the chain: after a failed fdatasync
+    /// nobody knows what is on it.
+    pub(super) fn sync(&self) -> Result<(), JournalError> {
+        let order = self.syncing.lock();
+        let batch = self.state.lock().0.take_pending();
+        let done = run(&self.dir, batch);
+        drop(order);
+        done.map_err(|error| {
+            self.state.lock().0.fail();
+            JournalError::Io(error)
+        })
+    }
+
+    /// Waits for the next sync; whether to stop.
+    fn wait(&self) -> bool {
+        let until = Instant::now() + self.sync_interval;
+        let mut state = self.state.lock();
+        while !state.1 && !self.wake.wait_until(&mut state, until).timed_out() {}
+        state.1
+    }
+}
+
+/// Starts the thread that syncs every interval and signs heads in time.
+pub(super) fn spawn(shared: Arc<Shared>, process: &str) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name(format!("{process}-sync")).spawn(move || {
+        let mut head_at = Instant::now();
+        while !shared.wait() {
+            let mut done = Ok(());
+            if head_at.elapsed() >= shared.head_interval {
+                head_at = Instant::now();
+                done = shared.state.lock().0.head();
+            }
+            if let Err(error) = done.and_then(|()| shared.sync()) {
+                error!(dir = %shared.dir.display(), %error, "the journal is closed");
+                return;
+            }
+        }
+    })
+}
+
+/// Data first, then names, then the head that promises both, then the removals that the head's chain accounts for.
+fn run(dir: &Path, batch: Batch) -> io::Result<()> {
+    for file in &batch.files {
+        file.sync_data()?;
+    }
+    if batch.names {
+        sync_dir(dir)?;
+    }
+    if let Some(head) = batch.head {
+        head.write(dir)?;
+    }
+    for path in &batch.doomed {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}

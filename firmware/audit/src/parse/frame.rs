@@ -1,0 +1,188 @@
+use std::io::{self, Read};
+
+use super::{Fault, Hash};
+
+/// The most bytes the body of a frame may hold; nothing that claims more is ever read into memory.
+pub const FRAME_CAP: usize = 64 * 1024;
+/// Length and checksum.
+pub(crate) const PREFIX_LEN: usize = 8;
+/// Kind, sequence number and hash around an empty payload.
+pub(crate) const BODY_MIN: usize = 1 + 8 + 32;
+
+/// What a frame holds. The number is on disk: add new ones, never change one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Record = 1,
+    Head = 2,
+}
+
+/// One frame whose checksum is right. Whether it belongs where it stands is for the chain to decide.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame<'a> {
+    pub(crate) kind: Kind,
+    /// Of a record: its own number. Of a head: that of the record which comes next.
+    pub(crate) seq: u64,
+    pub(crate) payload: &'a [u8],
+    /// Kind, sequence number and payload: the bytes that the chain's hash covers.
+    pub(crate) linked: &'a [u8],
+    pub(crate) hash: Hash,
+}
+
+/// Why the next frame could not be read.
+#[derive(Debug)]
+pub(crate) enum ReadFault {
+    Io(io::Error),
+    Bad(Fault),
+}
+
+/// Cuts a stream of bytes into frames with one buffer of at most [`FRAME_CAP`].
+pub(crate) struct FrameReader<R> {
+    source: R,
+    offset: u64,
+    body: Vec<u8>,
+}
+
+impl<R: Read> FrameReader<R> {
+    /// Reads frames from `source`, whose first byte stands at `offset` of the segment.
+    pub(crate) fn new(source: R, offset: u64) -> Self {
+        Self { source, offset, body: Vec::new() }
+    }
+
+    /// Where the next frame begins; after a fault, where the bad one does.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The next frame, or `None` at the end of the source.
+    pub(crate) fn next(&mut self) -> Result<Option<Frame<'_>>, ReadFault> {
+        let mut prefix = [0; PREFIX_LEN];
+        match fill(&mut self.source, &mut prefix)? {
+            0 => return Ok(None),
+            PREFIX_LEN => {}
+            have => return Err(ReadFault::Bad(Fault::Torn { have, want: PREFIX_LEN })),
+        }
+        let (len, sum) = prefix.split_at(4);
+        let len = u32::from_le_bytes(len.try_into().expect("four bytes")) as usize;
+        let sum = u32::from_le_bytes(sum.try_into().expect("four bytes"));
+        if len < BODY_MIN {
+            return Err(ReadFault::Bad(Fault::TooShort(len)));
+        }
+        if len > FRAME_CAP {
+            return Err(ReadFault::Bad(Fault::TooLong(len)));
+        }
+        self.body.resize(len, 0);
+        let have = fill(&mut self.source, &mut self.body)?;
+        if have < len {
+            return Err(ReadFault::Bad(Fault::Torn { have: PREFIX_LEN + have, want: PREFIX_LEN + len }));
+        }
+        let frame = decode(&self.body, sum).map_err(ReadFault::Bad)?;
+        self.offset += (PREFIX_LEN + len) as u64;
+        Ok(Some(frame))
+    }
+}
+
+fn decode(body: &[u8], sum: u32) -> Result<Frame<'_>, Fault> {
+    if crc32fast::hash(body) != sum {
+        return Err(Fault::Checksum);
+    }
+    let (linked, hash) = body.split_at(body.len() - 32);
+    let kind = match linked[0] {
+        1 => Kind::Record,
+        2 => Kind::Head,
+        other => return Err(Fault::Kind(other)),
+    };
+    let seq = u64::from_le_bytes(linked[1..9].try_into().expect("eight bytes"));
+    Ok(Frame { kind, seq, payload: &linked[9..], linked, hash: hash.try_into().expect("32 bytes") })
+}
+
+/// Reads until the buffer is full or the source ends; how much was read.
+pub(super) fn fill(source: &mut impl Read, buffer: &mut [u8]) -> Result<usize, ReadFault> {
+    let mut have = 0;
+    while have < buffer.len() {
+        match source.read(&mut buffer[have..]) {
+            Ok(0) => break,
+            Ok(more) => have += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(ReadFault::Io(error)),
+        }
+    }
+    Ok(have)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::{BODY_MIN, FRAME_CAP, Fault, FrameReader, Kind, ReadFault};
+
+    /// A frame with a right checksum around any body.
+    fn framed(body: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(body.len()).unwrap();
+        [&len.to_le_bytes()[..], &crc32fast::hash(body).to_le_bytes(), body].concat()
+    }
+
+    fn fault(bytes: &[u8]) -> Option<Fault> {
+        match FrameReader::new(bytes, 0).next() {
+            Ok(_) => None,
+            Err(ReadFault::Bad(fault)) => Some(fault),
+            Err(ReadFault::Io(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn reads_frames_one_after_the_other() {
+        let mut body = vec![1, 5, 0, 0, 0, 0, 0, 0, 0, b'h', b'i'];
+        body.extend([7; 32]);
+        let bytes = [framed(&body), framed(&body)].concat();
+        let mut reader = FrameReader::new(bytes.as_slice(), 128);
+        for offset in [128, 128 + framed(&body).len() as u64] {
+            assert_eq!(reader.offset(), offset);
+            let frame = reader.next().unwrap().unwrap();
+            assert_eq!((frame.kind, frame.seq, frame.payload), (Kind::Record, 5, &b"hi"[..]));
+            assert_eq!(frame.hash, [7; 32]);
+        }
+        assert!(reader.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn bad_frames_say_why() {
+        let mut unknown = vec![0; BODY_MIN];
+        unknown[0] = 9;
+        let mut flipped = framed(&unknown);
+        flipped[20] ^= 1;
+        for (bytes, why) in [
+            (vec![1, 2, 3], Fault::Torn { have: 3, want: 8 }),
+            (framed(&[0; BODY_MIN - 1]), Fault::TooShort(BODY_MIN - 1)),
+            (vec![0; 64], Fault::TooShort(0)),
+            (framed(&unknown)[..20].to_vec(), Fault::Torn { have: 20, want: 8 + BODY_MIN }),
+            (framed(&unknown), Fault::Kind(9)),
+            (flipped, Fault::Checksum),
+        ] {
+            assert_eq!(fault(&bytes), Some(why));
+        }
+    }
+
+    /// Claims any length and never ends.
+    struct Endless(Vec<u8>);
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let taken = self.0.len().min(buffer.len());
+            for (slot, byte) in buffer.iter_mut().zip(self.0.drain(..taken).chain(std::iter::repeat(0))) {
+                *slot = byte;
+            }
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_cap_is_never_read() {
+        let cap = u32::try_from(FRAME_CAP).unwrap();
+        for (len, why) in [(cap + 1, Fault::TooLong(FRAME_CAP + 1)), (u32::MAX, Fault::TooLong(u32::MAX as usize))] {
+            let mut reader = FrameReader::new(Endless([len.to_le_bytes(), [0; 4]].concat()), 0);
+            assert!(matches!(reader.next(), Err(ReadFault::Bad(fault)) if fault == why));
+            assert_eq!(reader.body.capacity(), 0, "nothing was reserved for it");
+        }
+        assert_eq!(fault(&framed(&[1; FRAME_CAP])), None, "the cap itself is a frame");
+    }
+}

@@ -1,0 +1,244 @@
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use gate_core::{Position, Record};
+use thiserror::Error;
+
+use crate::accept::{SegmentName, Tail, list_segments};
+use crate::parse::{Fault, FrameReader, HEADER_LEN, Header, Kind, ReadFault};
+
+/// Records in one batch of [`Records`].
+const BATCH: usize = 256;
+
+/// Reads a chain while it grows, from a process that may only read. It checks frames, not the chain: that is what
+/// [`verify`](crate::verify) is for. Gaps show in the positions.
+#[derive(Debug)]
+pub struct Follower {
+    dir: PathBuf,
+    current: Option<Current>,
+    /// The first position that was not handed out yet.
+    next: u64,
+}
+
+/// The segment being read.
+#[derive(Debug)]
+struct Current {
+    name: SegmentName,
+    file: File,
+    offset: u64,
+    /// A later segment was seen, so the writer had finished this one before the look that is due.
+    last_look: bool,
+}
+
+/// Why records could not be read.
+#[derive(Debug, Error)]
+pub enum FollowError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{file}, byte {offset}: {why}")]
+    Damaged { file: PathBuf, offset: u64, why: Fault },
+}
+
+type Batch = Vec<(Position, Record)>;
+
+impl Follower {
+    /// Follows from the oldest record that is kept.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self::from(dir, Position(0))
+    }
+
+    /// Follows from a position on; if that was dropped already, from the oldest record after it.
+    pub fn from(dir: impl Into<PathBuf>, first: Position) -> Self {
+        Self { dir: dir.into(), current: None, next: first.0 }
+    }
+
+    /// Follows so that the newest `last_n` records come first.
+    pub fn at_end(dir: impl Into<PathBuf>, last_n: u64) -> Result<Self, FollowError> {
+        let mut follower = Self::new(dir);
+        for name in follower.list()?.into_iter().rev() {
+            // The newest may be no more than a header yet; then the one before has the newest record.
+            if let Some(newest) = follower.newest_in(name)? {
+                follower.next = newest.saturating_add(1).saturating_sub(last_n);
+                break;
+            }
+        }
+        Ok(follower)
+    }
+
+    /// The next records, at most `max`; none if nothing was appended since. Damage is said once and then stepped over,
+    /// but only when the writer has gone on behind it: at the very end it is a write in progress, or soon repaired.
+    pub fn poll(&mut self, max: usize) -> Result<Batch, FollowError> {
+        let mut records = Vec::new();
+        while records.len() < max {
+            let Some(current) = &mut self.current else {
+                if self.open_next()? {
+                    continue;
+                }
+                break;
+            };
+            let fault = current.read(&mut self.next, &mut records, max).map_err(|source| self.io(source))?;
+            if records.len() == max || !self.leave(fault, records.is_empty())? {
+                break;
+            }
+        }
+        Ok(records)
+    }
+
+    /// At the end of what the current segment gives: whether to go on reading, in it or in another.
+    fn leave(&mut self, fault: Option<Fault>, may_fail: bool) -> Result<bool, FollowError> {
+        let names = self.list()?;
+        let Some(current) = &mut self.current else { return Ok(false) };
+        let later: Vec<SegmentName> = names.into_iter().filter(|name| *name > current.name).collect();
+        if later.is_empty() {
+            let rewound = current.rewind();
+            let gone = current.file.metadata().map_or(true, |metadata| metadata.nlink() == 0);
+            if gone {
+                // The folder was emptied and another chain begins in it.
+                (self.current, self.next) = (None, 0);
+            }
+            return Ok(rewound || gone);
+        }
+        if !current.last_look {
+            current.last_look = true;
+            return Ok(true);
+        }
+        let place = (current.name.path(&self.dir), current.offset);
+        match fault {
+            // First what was read, then the bad news.
+            Some(_) if !may_fail => Ok(false),
+            Some(why) => {
+                self.open_first_of(&later)?;
+                Err(FollowError::Damaged { file: place.0, offset: place.1, why })
+            }
+            None => self.open_first_of(&later),
+        }
+    }
+
+    /// Opens the segment that holds the next position, or else the first after it.
+    fn open_next(&mut self) -> Result<bool, FollowError> {
+        let names = self.list()?;
+        let holds = names.iter().rposition(|name| name.0 <= self.next).unwrap_or(0);
+        self.open_first_of(&names[holds..])
+    }
+
+    /// Opens the first of these segments that has a header; none may have one yet.
+    fn open_first_of(&mut self, names: &[SegmentName]) -> Result<bool, FollowError> {
+        for name in names {
+            if let Some(current) = Current::open(&self.dir, *name).map_err(|source| self.io(source))? {
+                self.current = Some(current);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The number of the newest record in a segment, as far as it can be read.
+    fn newest_in(&self, name: SegmentName) -> Result<Option<u64>, FollowError> {
+        let Some(current) = Current::open(&self.dir, name).map_err(|source| self.io(source))? else { return Ok(None) };
+        let mut reader = current.reader();
+        let mut newest = None;
+        while let Ok(Some(frame)) = reader.next() {
+            newest = if frame.kind == Kind::Record { Some(frame.seq) } else { newest };
+        }
+        Ok(newest)
+    }
+
+    fn list(&self) -> Result<Vec<SegmentName>, FollowError> {
+        list_segments(&self.dir).map_err(|source| self.io(source))
+    }
+
+    fn io(&self, source: io::Error) -> FollowError {
+        FollowError::Io { path: self.dir.clone(), source }
+    }
+}
+
+impl Current {
+    /// `None`: dropped meanwhile, or without a usable header.
+    fn open(dir: &Path, name: SegmentName) -> io::Result<Option<Self>> {
+        let file = match File::open(name.path(dir)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = [0; HEADER_LEN];
+        match file.read_exact_at(&mut bytes, 0) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let usable = Header::decode(&bytes).is_ok();
+        Ok(usable.then_some(Self { name, file, offset: HEADER_LEN as u64, last_look: false }))
+    }
+
+    fn reader(&self) -> FrameReader<BufReader<Tail<'_>>> {
+        FrameReader::new(BufReader::new(Tail { file: &self.file, at: self.offset }), self.offset)
+    }
+
+    /// Reads on until there are `max` records or no further frame; what is wrong with the next one.
+    fn read(&mut self, next: &mut u64, records: &mut Batch, max: usize) -> io::Result<Option<Fault>> {
+        let mut reader = self.reader();
+        let mut offset = self.offset;
+        let fault = loop {
+            if records.len() == max {
+                break None;
+            }
+            match reader.next() {
+                Ok(None) => break None,
+                Err(ReadFault::Io(error)) => return Err(error),
+                Err(ReadFault::Bad(fault)) => break Some(fault),
+                Ok(Some(frame)) if frame.kind == Kind::Record && frame.seq >= *next => {
+                    let Ok((record, [])) = postcard::take_from_bytes(frame.payload) else { break Some(Fault::Payload) };
+                    *next = frame.seq.saturating_add(1);
+                    records.push((Position(frame.seq), record));
+                }
+                Ok(Some(_)) => {}
+            }
+            offset = reader.offset();
+        };
+        self.offset = offset;
+        Ok(fault)
+    }
+
+    /// Starts again if the writer cut the segment shorter than what was read; known records are not handed out twice.
+    fn rewind(&mut self) -> bool {
+        let start = HEADER_LEN as u64;
+        let cut = self.offset > start && self.file.metadata().is_ok_and(|metadata| metadata.len() < self.offset);
+        if cut {
+            self.offset = start;
+        }
+        cut
+    }
+}
+
+/// All records of a chain from a position to its present end.
+#[derive(Debug)]
+pub struct Records {
+    follower: Follower,
+    batch: std::vec::IntoIter<(Position, Record)>,
+}
+
+impl Records {
+    /// Reads from a position on.
+    pub fn open(dir: impl Into<PathBuf>, first: Position) -> Self {
+        Self { follower: Follower::from(dir, first), batch: Vec::new().into_iter() }
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<(Position, Record), FollowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.batch.len() == 0 {
+            match self.follower.poll(BATCH) {
+                Ok(batch) => self.batch = batch.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        self.batch.next().map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests;
