@@ -206,3 +206,6 @@ impl Done {
 fn failed(query: Query) -> Done {
     Done { reply: Some(Reply::Code(query, Rcode::ServFail)), outcome: DnsOutcome::Failed }
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,3 +63,25 @@ fn open(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::bind;
+
+    #[tokio::test]
+    async fn both_families_share_a_port_and_a_taken_one_is_named() {
+        let (listen, sockets) = std::iter::repeat_with(|| {
+            let port = std::net::UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+            [SocketAddr::from(([0, 0, 0, 0], port)), SocketAddr::from(([0_u16; 8], port))]
+        })
+        // Somebody else may take the port in between.
+        .take(100)
+        .find_map(|listen| bind(&listen).ok().map(|sockets| (listen, sockets)))
+        .unwrap();
+        assert_eq!((sockets.udp.len(), sockets.tcp.len()), (2, 2));
+        let error = bind(&listen[..1]).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("dns.listen: UDP {}: ", listen[0])), "{error}");
+    }
+}

@@ -135,6 +135,21 @@ async fn strangers_hear_nothing_over_udp_and_refused_over_tcp() {
 }
 
 #[tokio::test]
+async fn strangers_cannot_take_the_places_of_others() {
+    let office = Office::open_with(|config| {
+        config.local_subnets = vec!["10.0.0.0/8".parse().unwrap()];
+        config.tcp_connections_per_client = 100;
+    })
+    .await;
+    let mut streams = Vec::new();
+    for _ in 0..9 {
+        streams.push(office.connect().await);
+    }
+    assert!(read_tcp(&mut streams[8]).await.is_none(), "eight are listened to at once");
+    assert_eq!(office.dns.counters().tcp_turned_away, 1);
+}
+
+#[tokio::test]
 async fn subnets_of_the_pucks_interfaces_are_local() {
     let office = Office::open_with(|config| config.local_subnets = vec!["10.0.0.0/8".parse().unwrap()]).await;
     let mut identity = crate::office::identity();

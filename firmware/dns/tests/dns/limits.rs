@@ -75,6 +75,22 @@ async fn questions_over_the_caps_fail_at_once() {
 }
 
 #[tokio::test]
+async fn long_answers_are_fetched_a_few_at_a_time() {
+    let office = Office::open().await;
+    let flood = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for number in 0..60 {
+        let name = format!("big{number}.example");
+        let delay = Duration::from_millis(100);
+        let zone = Zone { tcp_only: true, delay, ..answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]) };
+        office.upstream.set(&name, RecordType::A, zone);
+        flood.send_to(&query(&format!("{name}."), RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
+    }
+    let records = office.records(60).await;
+    assert!(records.iter().all(|record| record.outcome == DnsOutcome::Forwarded));
+    assert!((2..=32).contains(&office.upstream.tcp_peak()), "{}", office.upstream.tcp_peak());
+}
+
+#[tokio::test]
 async fn the_cache_stays_within_entries_and_bytes() {
     for (entries, bytes, most) in [(10, usize::MAX, 10), (1000, 10_000, 40)] {
         let office = Office::open_with(|config| {

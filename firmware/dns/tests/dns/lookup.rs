@@ -45,6 +45,40 @@ async fn one_family_is_enough() {
 }
 
 #[tokio::test]
+async fn what_an_answer_may_hold_is_capped() {
+    let (server, upstreams) = resolver().await;
+    let many = (0..=255).map(|last| a("many.example.", 60, &format!("203.0.113.{last}"))).collect();
+    server.set("many.example", RecordType::A, Zone { tcp_only: true, ..answers(many) });
+    assert_eq!(upstreams.addresses(&host("many.example")).await.unwrap().len(), 64);
+
+    let chain = |length: usize| {
+        let alias = |i: usize| cname(&format!("c{i}.example."), 60, &format!("c{}.example.", i + 1));
+        let end = a(&format!("c{length}.example."), 60, "203.0.113.1");
+        answers((0..length).map(alias).chain([end]).collect())
+    };
+    server.set("c0.example", RecordType::A, chain(16));
+    assert_eq!(upstreams.addresses(&host("c0.example")).await.unwrap(), [ip("203.0.113.1")]);
+    let (server, upstreams) = resolver().await;
+    server.set("c0.example", RecordType::A, chain(17));
+    assert!(upstreams.addresses(&host("c0.example")).await.is_err());
+}
+
+#[tokio::test]
+async fn hosts_remembered_are_capped() {
+    let (server, upstreams) = resolver().await;
+    for number in 0..=2048 {
+        let name = format!("h{number}.example");
+        server.set(&name, RecordType::A, answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]));
+        upstreams.addresses(&host(&name)).await.unwrap();
+    }
+    let asked = server.asked().0;
+    upstreams.addresses(&host("h2048.example")).await.unwrap();
+    assert_eq!(server.asked().0, asked, "the youngest is remembered");
+    upstreams.addresses(&host("h0.example")).await.unwrap();
+    assert_eq!(server.asked().0, asked + 2, "the oldest made room");
+}
+
+#[tokio::test]
 async fn failures_say_what_failed_and_are_believed_for_a_moment() {
     let (server, upstreams) = resolver().await;
     let name = || host("none.example");

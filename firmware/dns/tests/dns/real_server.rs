@@ -21,7 +21,19 @@ struct Unbound {
 }
 
 impl Unbound {
-    fn start(name: &str) -> Self {
+    /// Starts it on a free port; another process may take that in between, so a few are tried.
+    async fn start(name: &str) -> Self {
+        for _ in 0..5 {
+            let mut unbound = Self::spawn(name);
+            if unbound.is_ready().await {
+                return unbound;
+            }
+            eprintln!("unbound: {}", unbound.log());
+        }
+        panic!("unbound does not start");
+    }
+
+    fn spawn(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("gate-dns-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -79,15 +91,17 @@ impl Unbound {
         Message::from_vec(&buffer[..length]).ok()
     }
 
-    async fn ready(&mut self) {
+    async fn is_ready(&mut self) -> bool {
         for _ in 0..200 {
             if self.ask(&query("www.lab.example.", RecordType::A)).is_some() {
-                return;
+                return true;
             }
-            assert!(self.process.try_wait().unwrap().is_none(), "{}", self.log());
+            if self.process.try_wait().unwrap().is_some() {
+                return false;
+            }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
-        panic!("unbound does not answer: {}", self.log());
+        false
     }
 
     fn log(&self) -> String {
@@ -115,8 +129,7 @@ fn essence(message: &Message) -> (ResponseCode, Vec<String>, Vec<String>) {
 
 #[tokio::test]
 async fn answers_of_a_real_server_arrive_unchanged() {
-    let mut unbound = Unbound::start("forward");
-    unbound.ready().await;
+    let unbound = Unbound::start("forward").await;
     let address = unbound.address.to_string();
     let office = Office::open_with(|config| config.upstreams = vec![address.parse().unwrap()]).await;
     let rows = [
@@ -142,8 +155,7 @@ async fn answers_of_a_real_server_arrive_unchanged() {
 
 #[tokio::test]
 async fn a_real_server_is_asked_again_over_tcp_for_long_answers() {
-    let mut unbound = Unbound::start("tcp");
-    unbound.ready().await;
+    let unbound = Unbound::start("tcp").await;
     let address = unbound.address.to_string();
     let office = Office::open_with(|config| config.upstreams = vec![address.parse().unwrap()]).await;
     let mut stream = office.connect().await;
@@ -154,8 +166,7 @@ async fn a_real_server_is_asked_again_over_tcp_for_long_answers() {
 
 #[tokio::test]
 async fn the_proxys_lookups_find_both_families_at_a_real_server() {
-    let mut unbound = Unbound::start("lookup");
-    unbound.ready().await;
+    let unbound = Unbound::start("lookup").await;
     let upstreams = Upstreams::new(&[unbound.address.to_string().parse().unwrap()], Timeouts::default());
     let mut found = upstreams.addresses(&HostName::parse(b"www.lab.example").unwrap()).await.unwrap();
     found.sort();

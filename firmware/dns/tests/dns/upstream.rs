@@ -19,8 +19,8 @@ pub(crate) struct Zone {
     pub(crate) rcode: Option<ResponseCode>,
     /// Say "truncated" over UDP.
     pub(crate) tcp_only: bool,
-    /// Sent before the true answer: packets that somebody else could have sent.
-    pub(crate) forged_first: bool,
+    /// So many times three packets that somebody else could have sent go before the true answer over UDP.
+    pub(crate) forged: usize,
     pub(crate) authentic: bool,
     pub(crate) delay: Duration,
     pub(crate) silent: bool,
@@ -31,10 +31,13 @@ pub(crate) struct Upstream {
     shared: Arc<Shared>,
 }
 
+#[derive(Default)]
 struct Shared {
     zones: Mutex<HashMap<(String, RecordType), Zone>>,
     udp: AtomicUsize,
     tcp: AtomicUsize,
+    tcp_now: AtomicUsize,
+    tcp_peak: AtomicUsize,
 }
 
 impl Upstream {
@@ -46,7 +49,7 @@ impl Upstream {
             }
         };
         let address = udp.local_addr().unwrap();
-        let shared = Arc::new(Shared { zones: Mutex::default(), udp: AtomicUsize::new(0), tcp: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared::default());
         tokio::spawn(serve_udp(Arc::new(udp), Arc::clone(&shared)));
         tokio::spawn(serve_tcp(tcp, Arc::clone(&shared)));
         Self { address, shared }
@@ -59,6 +62,11 @@ impl Upstream {
     /// Questions received over UDP and TCP.
     pub(crate) fn asked(&self) -> (usize, usize) {
         (self.shared.udp.load(Ordering::SeqCst), self.shared.tcp.load(Ordering::SeqCst))
+    }
+
+    /// Most TCP questions that were being answered at once.
+    pub(crate) fn tcp_peak(&self) -> usize {
+        self.shared.tcp_peak.load(Ordering::SeqCst)
     }
 }
 
@@ -115,7 +123,11 @@ async fn serve_tcp(listener: TcpListener, shared: Arc<Shared>) {
                 let mut query = vec![0; usize::from(length)];
                 stream.read_exact(&mut query).await.unwrap();
                 shared.tcp.fetch_add(1, Ordering::SeqCst);
-                for message in shared.answer(&query, false).await {
+                let now = shared.tcp_now.fetch_add(1, Ordering::SeqCst) + 1;
+                shared.tcp_peak.fetch_max(now, Ordering::SeqCst);
+                let messages = shared.answer(&query, false).await;
+                shared.tcp_now.fetch_sub(1, Ordering::SeqCst);
+                for message in messages {
                     stream.write_u16(u16::try_from(message.len()).unwrap()).await.unwrap();
                     stream.write_all(&message).await.unwrap();
                 }
@@ -153,7 +165,8 @@ impl Shared {
         let mut edns = Edns::new();
         edns.set_max_payload(4096);
         answer.set_edns(edns);
-        let forged = if zone.forged_first { forgeries(&answer) } else { Vec::new() };
+        let rounds = if udp { zone.forged } else { 0 };
+        let forged: Vec<_> = (0..rounds).flat_map(|_| forgeries(&answer)).collect();
         forged.into_iter().chain([answer]).map(|message| message.to_vec().unwrap()).collect()
     }
 }
