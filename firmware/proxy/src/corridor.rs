@@ -113,15 +113,7 @@ impl Visitor {
     }
 
     fn session(&self, host: HostName, entry: Option<Entry>, hello: Hello) -> Session {
-        Session {
-            id: self.id,
-            client: self.client,
-            host,
-            entry,
-            alpn: hello.alpn,
-            meter: Arc::clone(&self.meter),
-            snapshot: Arc::clone(&self.snapshot),
-        }
+        Session { id: self.id, client: self.client, host, entry, alpn: hello.alpn, meter: Arc::clone(&self.meter) }
     }
 
     async fn hand_over(&mut self, admin: SocketAddr, client: TcpStream, raw: &[u8]) -> Closed {

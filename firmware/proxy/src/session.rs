@@ -33,8 +33,6 @@ pub(crate) struct Session {
     pub(crate) alpn: Vec<Vec<u8>>,
     /// Counts bytes on the client's wire; live, so that the record is exact even when the task is cut.
     pub(crate) meter: Arc<Meter>,
-    /// The snapshot this connection was judged under. Requests inside take a fresh one.
-    pub(crate) snapshot: Arc<Snapshot>,
 }
 
 /// How a connection ended.
