@@ -1,0 +1,6 @@
+//! Who is asking, and may they.
+
+pub(crate) mod access;
+pub(crate) mod password;
+pub(crate) mod sessions;
+pub(crate) mod throttle;

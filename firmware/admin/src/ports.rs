@@ -1,0 +1,166 @@
+//! What this room needs from the others, in its own words; `daemon` brings them together.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use gate_core::{Action, Clock, Finding, FindingCount, Journal, Mode, Position, Reason, Record, UnixMicros};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+use utoipa::ToSchema;
+
+/// Everything that is passed in.
+pub struct Ports {
+    pub feed: Box<dyn Feed>,
+    pub inspector: Arc<dyn Inspector>,
+    pub status: Arc<dyn Status>,
+    pub policy: Arc<dyn PolicyView>,
+    pub journal: Arc<dyn Journal>,
+    pub clock: Arc<dyn Clock>,
+    pub ca: Arc<CaInfo>,
+}
+
+/// One record with the chain it stands in.
+#[derive(Clone, Debug)]
+pub struct FeedEntry {
+    /// The process whose chain it is, such as `proxy`.
+    pub process: Arc<str>,
+    pub position: Position,
+    pub record: Record,
+}
+
+/// Why the journals could not be followed just now; asked again at the next poll.
+#[derive(Debug, Error)]
+#[error("the journal of {process} cannot be followed: {source}")]
+pub struct FeedError {
+    pub process: String,
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Follows the chains of all processes, read-only.
+pub trait Feed: Send + 'static {
+    /// The next records since the last call, at most `max`, each chain in its order. May block on the disk.
+    fn poll(&mut self, max: usize) -> Result<Vec<FeedEntry>, FeedError>;
+}
+
+/// Scanner and policy behind the inspection API.
+pub trait Inspector: Send + Sync + 'static {
+    /// Judges one text or request. Runs on a thread of its own: it may use the processor, but not wait.
+    fn inspect(&self, request: &InspectRequest) -> InspectAnswer;
+}
+
+/// What is to be inspected, already checked for shape.
+#[derive(Debug)]
+pub struct InspectRequest {
+    pub content: Content,
+    /// Whose policy applies.
+    pub client: IpAddr,
+    /// Identifier of a vendor, such as `openai`.
+    pub provider: Option<String>,
+    pub model: Option<String>,
+    pub direction: Direction,
+}
+
+/// A plain text, or a provider's JSON request byte for byte as it came.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Content {
+    Text(String),
+    Request(Box<RawValue>),
+}
+
+/// Which way the content goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To the provider.
+    #[default]
+    #[serde(alias = "outbound", alias = "input", alias = "prompt")]
+    Request,
+    /// From the provider.
+    #[serde(alias = "inbound", alias = "output", alias = "completion")]
+    Response,
+}
+
+/// The outcome of an inspection.
+#[derive(Debug)]
+pub struct InspectAnswer {
+    pub decision: Action,
+    /// Offsets are bytes into the text, or into the JSON as it came.
+    pub findings: Vec<Finding>,
+    /// The content with redactions, when the decision is to redact.
+    pub redacted: Option<Content>,
+    /// Plain reasons for people; never the value.
+    pub reasons: Vec<String>,
+    /// The same findings for the journal.
+    pub counts: Vec<FindingCount>,
+    /// Why it was denied, for the journal.
+    pub reason: Option<Reason>,
+}
+
+/// What the daemon knows about itself.
+pub trait Status: Send + Sync + 'static {
+    /// The state right now; cheap enough for every request.
+    fn report(&self) -> StatusReport;
+}
+
+/// Health, versions, mode, processes.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct StatusReport {
+    /// Version of the daemon.
+    pub version: String,
+    /// `dns`, `gateway` or `explicit`.
+    pub mode: String,
+    /// The puck's own name.
+    pub host: String,
+    /// Since the supervisor started.
+    pub uptime_seconds: u64,
+    pub processes: Vec<ProcessStatus>,
+    pub packs: Vec<PackStatus>,
+}
+
+/// One supervised process.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ProcessStatus {
+    /// `dns`, `proxy`, `admin` or `steer`.
+    pub name: String,
+    /// Absent while it is down.
+    pub pid: Option<u32>,
+    /// Resident memory.
+    pub rss_bytes: Option<u64>,
+    /// How often the supervisor had to start it again.
+    pub restarts: u32,
+}
+
+/// One loaded pack of rules or data.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PackStatus {
+    /// Such as `kb1-secrets`.
+    pub name: String,
+    pub version: String,
+    /// Rules or entries in it.
+    pub entries: u32,
+}
+
+/// What policy says about a client's AI traffic as a whole.
+pub trait PolicyView: Send + Sync + 'static {
+    /// Watched, inspected or refused.
+    fn mode_of(&self, client: IpAddr) -> Mode;
+}
+
+/// The local certificate authority as people need it to trust it.
+#[derive(Clone, Debug)]
+pub struct CaInfo {
+    /// Common name.
+    pub subject: String,
+    /// SHA-256 over the certificate, colon-separated hexadecimal.
+    pub fingerprint_sha256: String,
+    pub not_after: UnixMicros,
+    /// The only names it may sign for (its name constraints).
+    pub permitted_names: Vec<String>,
+    pub pem: String,
+    pub der: Vec<u8>,
+    /// Apple configuration profile.
+    pub mobileconfig: String,
+}

@@ -1,0 +1,137 @@
+/** The admin API as this page uses it; `/api/openapi.json` is its full description. */
+
+import type { Line } from "./records";
+
+export type Mode = "watched" | "inspected" | "refused" | "passed" | "admin";
+export type Decision = "allow" | "alert" | "redact" | "deny";
+export type Scope = "inspect" | "metrics";
+
+export interface Session {
+  claimed: boolean;
+  signed_in: boolean;
+}
+
+export type ModeCounts = Record<Mode, number>;
+export type DecisionCounts = Record<Decision, number>;
+
+export interface Point {
+  start: number;
+  watched: number;
+  inspected: number;
+  refused: number;
+  redacted: number;
+  denied: number;
+}
+
+export interface ClientRow {
+  client: string;
+  mode: Mode;
+  connections: ModeCounts;
+  requests: DecisionCounts;
+  last_seen: number;
+}
+
+export interface VendorRow {
+  vendor: string;
+  connections: ModeCounts;
+  requests: DecisionCounts;
+  bytes_up: number;
+  bytes_down: number;
+  tokens_input: number;
+  tokens_output: number;
+}
+
+export interface FindingRow {
+  kind: string;
+  kb: string;
+  count: number;
+}
+
+export interface Overview {
+  at: number;
+  since: number | null;
+  live: boolean;
+  connections: ModeCounts;
+  requests: DecisionCounts;
+  dns: { questions: number; steered: number; failed: number; refused: number };
+  clients_by_mode: { watched: number; inspected: number; refused: number };
+  clients: ClientRow[];
+  vendors: VendorRow[];
+  findings: FindingRow[];
+  added_micros_p50: number | null;
+  added_micros_p99: number | null;
+  series: Point[];
+  left_out: number;
+}
+
+export interface Status {
+  version: string;
+  mode: string;
+  host: string;
+  uptime_seconds: number;
+  processes: { name: string; pid: number | null; rss_bytes: number | null; restarts: number }[];
+  packs: { name: string; version: string; entries: number }[];
+}
+
+export interface Authority {
+  subject: string;
+  fingerprint_sha256: string;
+  not_after: number;
+  permitted_names: string[];
+  pem: string;
+}
+
+export interface Token {
+  id: string;
+  name: string;
+  scopes: Scope[];
+  created_at: number;
+}
+
+/** A refusal in the server's own words (RFC 9457). */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+  ) {
+    super(detail);
+  }
+}
+
+/** The server marks with this header what cannot come from another site's page. */
+const FROM_THIS_PAGE = { "X-Nanogate": "1" };
+
+async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const request: RequestInit = { method, headers: { ...FROM_THIS_PAGE, Accept: "application/json" } };
+  if (body !== undefined) {
+    request.headers = { ...FROM_THIS_PAGE, "Content-Type": "application/json" };
+    request.body = JSON.stringify(body);
+  }
+  const response = await fetch(path, request).catch(() => {
+    throw new Refusal(0, "unreachable", "Nano-Gate does not answer. Is this device still on the office network?");
+  });
+  if (!response.ok) throw await refusal(response);
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+async function refusal(response: Response): Promise<Refusal> {
+  const problem = (await response.json().catch(() => ({}))) as { type?: string; detail?: string };
+  const code = problem.type?.replace("urn:nanogate:problem:", "") ?? "unknown";
+  return new Refusal(response.status, code, problem.detail ?? `The server answered ${response.status}.`);
+}
+
+export const api = {
+  session: () => call<Session>("GET", "/api/v1/session"),
+  claim: (code: string, password: string) => call<undefined>("POST", "/api/v1/claim", { code, password }),
+  signIn: (password: string) => call<undefined>("POST", "/api/v1/sign-in", { password }),
+  signOut: () => call<undefined>("POST", "/api/v1/sign-out"),
+  overview: () => call<Overview>("GET", "/api/v1/overview"),
+  status: () => call<Status>("GET", "/api/v1/status"),
+  records: (kinds: string) => call<{ records: Line[]; more: boolean }>("GET", `/api/v1/records?limit=60&kinds=${kinds}`),
+  authority: () => call<Authority>("GET", "/api/v1/ca"),
+  tokens: () => call<{ tokens: Token[] }>("GET", "/api/v1/tokens"),
+  createToken: (name: string, scopes: Scope[]) =>
+    call<Token & { secret: string }>("POST", "/api/v1/tokens", { name, scopes }),
+  revokeToken: (id: string) => call<undefined>("DELETE", `/api/v1/tokens/${encodeURIComponent(id)}`),
+};

@@ -1,0 +1,68 @@
+import { describe as group, expect, it } from "vitest";
+
+import { describe, type Event, reasonWords } from "./records";
+
+const words = (event: Event) => describe({ id: "proxy-1", process: "proxy", position: 1, record: { at: 0, event } });
+
+const connection = {
+  client: "192.0.2.10:50000", host: "api.openai.com", dst: null, vendor: "openai", mode: "watched" as const, reason: null,
+  bytes_up: 1200, bytes_down: 48_000, duration_micros: 1_200_000,
+};
+
+const request = {
+  client: "192.0.2.11", connection: 1, host: "api.openai.com", vendor: "openai", model: "gpt-5", decision: "redact" as const,
+  reason: null, findings: [{ kind: "email", action: "redact" as const, count: 2 }], usage: null,
+};
+
+group("what a record says", () => {
+  it("never calls a watched connection protected or inspected", () => {
+    const { label, tone, title, detail } = words({ connection });
+    expect([label, tone]).toEqual(["watched", "watched"]);
+    expect(title).toBe("192.0.2.10 → api.openai.com");
+    expect(detail).toBe("1.2 kB up, 48 kB down, 1.2 s; content not read");
+    expect(`${title} ${detail}`).not.toMatch(/protect|inspect|secure|safe/i);
+  });
+
+  it("says why a connection was refused", () => {
+    const refused = { ...connection, mode: "refused" as const, host: null, dst: "203.0.113.7:443" };
+    expect(words({ connection: { ...refused, reason: "no_sni" } }).detail).toBe("The client named no server");
+    expect(words({ connection: { ...refused, reason: { policy: "no AI at night" } } }).detail).toBe(
+      "The policy's rule “no AI at night” says no",
+    );
+    expect(words({ connection: { ...refused, reason: "no_sni" } }).title).toBe("192.0.2.10 → 203.0.113.7:443");
+  });
+
+  it("counts what was taken out or stopped", () => {
+    expect(words({ request }).detail).toBe("Taken out: 2 × e-mail address");
+    const denied = words({ request: { ...request, decision: "deny", reason: { finding: "private_key" } } });
+    expect(denied.detail).toBe("Private key detected; nothing was sent");
+    expect(denied.tone).toBe("refused");
+    const api = words({ request: { ...request, connection: null, model: null, decision: "allow", findings: [] } });
+    expect([api.title, api.detail]).toEqual(["192.0.2.11 → inspection API (openai)", "Nothing found"]);
+  });
+
+  it("has words for every other kind, and for those to come", () => {
+    expect(words({ dns: { client: "192.0.2.10", name: "api.openai.com", outcome: { steered: { vendor: "openai" } } } }).detail)
+      .toBe("Led to Nano-Gate");
+    expect(words({ dns: { client: "192.0.2.9", name: "x.example", outcome: { refused: "not_local" } } }).detail).toBe(
+      "Refused: the client is not in a local network",
+    );
+    const admin = { client: "192.0.2.10", actor: "owner", command: "token_create", ok: true, detail: null };
+    expect(words({ admin }).title).toBe("Token create by owner from 192.0.2.10");
+    expect(words({ admin: { ...admin, actor: null, ok: false, detail: "The password is wrong." } }).tone).toBe("refused");
+    expect(words({ process: { process: "proxy", pid: 7, state: "crashed" } }).tone).toBe("refused");
+    expect(words({ steer: { rules: 1, destinations: 2, verified: false, error: null } }).detail).toBe("The read-back differs");
+    expect(words({}).title).toBe("proxy-1");
+  });
+
+  it("takes ports off IPv6 addresses too", () => {
+    expect(words({ connection: { ...connection, client: "[2001:db8:1::10]:50000" } }).title).toBe(
+      "2001:db8:1::10 → api.openai.com",
+    );
+  });
+
+  it("keeps unknown reasons readable", () => {
+    expect(reasonWords("brand_new")).toBe("brand new");
+    expect(reasonWords({ brand_new: "x" })).toBe("brand new: x");
+  });
+});

@@ -1,0 +1,245 @@
+/** Journal records, and what they say in plain words. Pure. */
+
+import type { Decision, Mode } from "./api";
+import { bytes, duration, plural } from "./format";
+
+/** A reason is a word, or a word with a detail. */
+export type Reason = string | Record<string, string>;
+
+export interface DnsEvent {
+  client: string;
+  name: string;
+  outcome: string | { steered?: { vendor: string }; refused?: Reason };
+}
+
+export interface ConnectionEvent {
+  client: string;
+  host: string | null;
+  dst: string | null;
+  vendor: string | null;
+  mode: Mode;
+  reason: Reason | null;
+  bytes_up: number;
+  bytes_down: number;
+  duration_micros: number;
+}
+
+export interface FindingCount {
+  kind: string;
+  action: Decision;
+  count: number;
+}
+
+export interface RequestEvent {
+  client: string;
+  connection: number | null;
+  host: string;
+  vendor: string;
+  model: string | null;
+  decision: Decision;
+  reason: Reason | null;
+  findings: FindingCount[];
+  usage: { input: number; output: number } | null;
+}
+
+export interface AdminEvent {
+  client: string | null;
+  actor: string | null;
+  command: string;
+  ok: boolean;
+  detail: string | null;
+}
+
+export interface SteerEvent {
+  rules: number;
+  destinations: number;
+  verified: boolean;
+  error: string | null;
+}
+
+export interface ProcessEvent {
+  process: string;
+  pid: number;
+  state: "started" | "stopped" | "crashed";
+}
+
+export interface Event {
+  dns?: DnsEvent;
+  connection?: ConnectionEvent;
+  request?: RequestEvent;
+  steer?: SteerEvent;
+  admin?: AdminEvent;
+  process?: ProcessEvent;
+}
+
+export interface Line {
+  id: string;
+  process: string;
+  position: number;
+  record: { at: number; event: Event };
+}
+
+/** How a row is coloured: by what happened to the content, never by "good" and "bad". */
+export type Tone = "watched" | "inspected" | "refused" | "changed" | "quiet";
+
+/** One record for people. */
+export interface Words {
+  tone: Tone;
+  label: string;
+  /** Who, and to whom. */
+  title: string;
+  detail: string;
+}
+
+export function describe(line: Line): Words {
+  const { dns, connection, request, steer, admin, process } = line.record.event;
+  if (connection) return describeConnection(connection);
+  if (request) return describeRequest(request);
+  if (dns) return describeDns(dns);
+  if (admin) return describeAdmin(admin);
+  if (process) return describeProcess(process);
+  if (steer) return describeSteer(steer);
+  return { tone: "quiet", label: "record", title: line.id, detail: "This page does not know its kind yet." };
+}
+
+function describeConnection(event: ConnectionEvent): Words {
+  const title = `${withoutPort(event.client)} → ${event.host ?? event.dst ?? "an unnamed server"}`;
+  const traffic = `${bytes(event.bytes_up)} up, ${bytes(event.bytes_down)} down, ${duration(event.duration_micros)}`;
+  const why = event.reason === null ? "" : ` – ${reasonWords(event.reason)}`;
+  switch (event.mode) {
+    case "watched":
+      return { tone: "watched", label: "watched", title, detail: `${traffic}; content not read${why}` };
+    case "inspected":
+      return { tone: "inspected", label: "inspected", title, detail: `${traffic}${why}` };
+    case "refused":
+      return { tone: "refused", label: "refused", title, detail: sentence(reasonWords(event.reason ?? "unknown")) };
+    case "admin":
+      return { tone: "quiet", label: "this page", title: withoutPort(event.client), detail: "Opened the admin page" };
+    case "passed":
+      return { tone: "quiet", label: "passed", title, detail: `Not AI; ${traffic}` };
+  }
+}
+
+function describeRequest(event: RequestEvent): Words {
+  const model = event.model === null ? "" : ` · ${event.model}`;
+  const where = event.connection === null ? `inspection API (${event.vendor})` : event.host;
+  const title = `${event.client} → ${where}${model}`;
+  const found = findingWords(event.findings);
+  switch (event.decision) {
+    case "deny": {
+      const why = event.reason === null ? found : reasonWords(event.reason);
+      return { tone: "refused", label: "denied", title, detail: `${sentence(why || "policy says no")}; nothing was sent` };
+    }
+    case "redact":
+      return { tone: "changed", label: "redacted", title, detail: `Taken out: ${found}` };
+    case "alert":
+      return { tone: "inspected", label: "alert", title, detail: `Sent unchanged, noted: ${found}` };
+    case "allow":
+      return { tone: "inspected", label: "allowed", title, detail: allowedWords(event, found) };
+  }
+}
+
+function allowedWords(event: RequestEvent, found: string): string {
+  const tokens = event.usage ? `; ${event.usage.input} tokens in, ${event.usage.output} out` : "";
+  return `${found === "" ? "Nothing found" : `Found and allowed: ${found}`}${tokens}`;
+}
+
+function describeDns(event: DnsEvent): Words {
+  const title = `${event.client} asked for ${event.name}`;
+  if (typeof event.outcome === "string") return { tone: "quiet", label: "dns", title, detail: sentence(event.outcome) };
+  if (event.outcome.steered) return { tone: "quiet", label: "dns", title, detail: "Led to Nano-Gate" };
+  const why = event.outcome.refused === undefined ? "" : `: ${reasonWords(event.outcome.refused)}`;
+  return { tone: "quiet", label: "dns", title, detail: `Refused${why}` };
+}
+
+function describeAdmin(event: AdminEvent): Words {
+  const who = [event.actor, event.client].filter((part) => part !== null).join(" from ");
+  const title = `${sentence(event.command.replaceAll("_", " "))}${who === "" ? "" : ` by ${who}`}`;
+  const detail = event.ok ? "Done" : (event.detail ?? "Refused");
+  return { tone: event.ok ? "quiet" : "refused", label: "admin", title, detail };
+}
+
+function describeProcess(event: ProcessEvent): Words {
+  const tone = event.state === "crashed" ? "refused" : "quiet";
+  return { tone, label: "process", title: `${event.process} ${event.state}`, detail: `Process ${event.pid}` };
+}
+
+function describeSteer(event: SteerEvent): Words {
+  const title = `Kernel rules: ${plural(event.rules, "rule")}, ${plural(event.destinations, "destination")}`;
+  const good = event.verified && event.error === null;
+  const detail = event.error ?? (good ? "Read back and equal" : "The read-back differs");
+  return { tone: good ? "quiet" : "refused", label: "steering", title, detail };
+}
+
+/** `3 × e-mail, 1 × API key` */
+export function findingWords(findings: readonly FindingCount[]): string {
+  return findings.map((finding) => `${finding.count} × ${kindWords(finding.kind)}`).join(", ");
+}
+
+const KINDS: Record<string, string> = {
+  api_key: "API key",
+  aws_access_key: "AWS access key",
+  card: "payment card",
+  credit_card: "payment card",
+  email: "e-mail address",
+  iban: "IBAN",
+  ip_address: "IP address",
+  jwt: "JWT",
+  phone: "phone number",
+  private_key: "private key",
+  ssn: "social security number",
+};
+
+/** A kind of finding as people call it. */
+export function kindWords(kind: string): string {
+  return KINDS[kind] ?? kind.replaceAll("_", " ");
+}
+
+const REASONS: Record<string, string> = {
+  no_sni: "the client named no server",
+  bad_sni: "the server name is not a host name",
+  not_in_catalogue: "the name is not one that is steered here",
+  not_tls: "the first bytes are not TLS",
+  bad_hello: "the TLS greeting cannot be read",
+  hello_too_large: "the TLS greeting is too large",
+  hello_timeout: "the TLS greeting took too long",
+  client_gone: "the client went away",
+  ssrf_guard: "the name leads to an address that is never dialled",
+  unresolvable: "the name does not resolve",
+  upstream_unreachable: "the provider cannot be reached",
+  upstream_certificate: "the provider's certificate does not verify",
+  upstream_handshake: "the TLS handshake with the provider failed",
+  client_handshake: "the client broke the TLS handshake (does it trust the certificate?)",
+  upstream_reset: "the provider broke the exchange",
+  client_reset: "the client broke the exchange",
+  host_mismatch: "the request names another host than the connection",
+  bad_request: "the request is not valid",
+  bad_encoding: "the body's encoding cannot be read",
+  body_too_large: "the body is too large to inspect",
+  out_of_budget: "too many bodies were being inspected at once",
+  scan_budget: "the body is too costly to inspect",
+  frozen_content: "something sensitive stands in content that may not be edited",
+  not_local: "the client is not in a local network",
+  rate_limited: "the client passed its limit",
+  bad_question: "the question is not one that is served",
+  idle_timeout: "it was idle for too long",
+  shutdown: "Nano-Gate was stopping",
+  internal: "an internal fault",
+};
+
+/** A journal reason in words; the words of the daemon where it has them. */
+export function reasonWords(reason: Reason): string {
+  if (typeof reason === "string") return REASONS[reason] ?? reason.replaceAll("_", " ");
+  const [word, detail] = Object.entries(reason)[0] ?? ["unknown", ""];
+  if (word === "policy") return `the policy's rule “${detail}” says no`;
+  if (word === "finding") return `${kindWords(detail)} detected`;
+  return `${word.replaceAll("_", " ")}: ${detail}`;
+}
+
+function withoutPort(address: string): string {
+  return address.replace(/^\[(.*)\]:\d+$/, "$1").replace(/^([\d.]+):\d+$/, "$1");
+}
+
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

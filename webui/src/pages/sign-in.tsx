@@ -1,0 +1,78 @@
+import { useState } from "preact/hooks";
+
+import { api, Refusal } from "../lib/api";
+import { Notice } from "../parts/notice";
+
+/** As the server counts them. */
+const MIN_PASSWORD = 12;
+
+interface Props {
+  claimed: boolean;
+  onSignedIn: () => void;
+}
+
+/** The first sign-in asks for the claim code and sets the password; every later one asks for the password. */
+export function SignIn({ claimed, onSignedIn }: Props) {
+  const [code, setCode] = useState("");
+  const [password, setPassword] = useState("");
+  const [trouble, setTrouble] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const long = Array.from(password).length >= MIN_PASSWORD;
+
+  const submit = (event: Event) => {
+    event.preventDefault();
+    if (!claimed && !long) {
+      setTrouble(`The password needs at least ${MIN_PASSWORD} characters. A short sentence is easy to remember.`);
+      return;
+    }
+    setBusy(true);
+    setTrouble(undefined);
+    (claimed ? api.signIn(password) : api.claim(code, password))
+      .then(onSignedIn, (error: unknown) => {
+        setTrouble(error instanceof Refusal ? error.message : String(error));
+        // Somebody else may have claimed it meanwhile: then the page has to ask for the password.
+        if (error instanceof Refusal && error.status === 409) onSignedIn();
+      })
+      .finally(() => { setBusy(false); });
+  };
+
+  return (
+    <form class="sign-in panel" onSubmit={submit}>
+      <img src="/icon.svg" alt="" width="48" height="48" />
+      <h1>{claimed ? "Sign in" : "Make it yours"}</h1>
+      <p class="lead">
+        {claimed
+          ? "This is the Nano-Gate of your office."
+          : "This Nano-Gate has no owner yet. The claim code was printed when it first started."}
+      </p>
+      {trouble !== undefined && <Notice tone="refused">{trouble}</Notice>}
+      {!claimed && (
+        <label>
+          Claim code
+          <input
+            name="code" value={code} onInput={(event) => { setCode(event.currentTarget.value); }} required
+            autoFocus autoComplete="one-time-code" autoCapitalize="characters" spellcheck={false}
+            placeholder="ABCD-EFGH-JKMN" class="code" maxLength={20}
+          />
+        </label>
+      )}
+      <label>
+        {claimed ? "Password" : "New password"}
+        <input
+          name="password" type="password" value={password} required autoFocus={claimed}
+          onInput={(event) => { setPassword(event.currentTarget.value); }}
+          autoComplete={claimed ? "current-password" : "new-password"} aria-describedby="password-hint"
+        />
+      </label>
+      {!claimed && (
+        <p class={long ? "hint good" : "hint"} id="password-hint">
+          {long ? "Long enough." : `At least ${MIN_PASSWORD} characters; length is what counts.`}
+        </p>
+      )}
+      <button type="submit" class="button primary" disabled={busy}>
+        {busy ? "One moment…" : claimed ? "Sign in" : "Claim this Nano-Gate"}
+      </button>
+      <p class="foot">On a phone to install the certificate? <a href="#/trust">Go to Trust</a>, no sign-in needed.</p>
+    </form>
+  );
+}

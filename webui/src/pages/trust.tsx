@@ -1,0 +1,92 @@
+import { useEffect, useState } from "preact/hooks";
+
+import { api, type Authority, Refusal } from "../lib/api";
+import { day, plural } from "../lib/format";
+import { fetching, type Runtime, runtimes } from "../lib/snippets";
+import { Copy } from "../parts/copy";
+import { Notice } from "../parts/notice";
+import { Panel } from "../parts/panel";
+
+const FORMS = [
+  { file: "nanogate.pem", name: "PEM", use: "Linux, macOS, Node, Python, Java" },
+  { file: "nanogate.crt", name: "DER", use: "Windows, Android" },
+  { file: "nanogate.mobileconfig", name: "Profile", use: "iPhone, iPad" },
+];
+
+/** The certificate authority: what it can do, how to check it, how to trust it, how to stop. Open to the whole office. */
+export function Trust() {
+  const [authority, setAuthority] = useState<Authority>();
+  const [trouble, setTrouble] = useState<string>();
+  useEffect(() => {
+    api.authority().then(setAuthority, (error: unknown) => {
+      setTrouble(error instanceof Refusal ? error.message : String(error));
+    });
+  }, []);
+  if (!authority) return trouble === undefined ? null : <Notice tone="refused">{trouble}</Notice>;
+  return (
+    <div class="trust">
+      <div class="hero">
+        <p class="eyebrow">Trust</p>
+        <h1>One certificate makes a device inspectable.</h1>
+        <p class="lead">
+          A device that trusts this certificate lets Nano-Gate read its AI traffic, and only that. Install it only where
+          the person using the device has agreed. A device without it keeps working and is watched only.
+        </p>
+      </div>
+      <Panel id="check" title="1 · Check it is ours" wide>
+        <p>
+          Compare this fingerprint with what <code>nanogate ca show</code> prints on the device itself. If one character
+          differs, do not install.
+        </p>
+        <Copy text={authority.fingerprint_sha256} label="SHA-256 fingerprint" />
+        <Limits authority={authority} />
+      </Panel>
+      <Panel id="download" title="2 · Download" wide>
+        <div class="downloads">
+          {FORMS.map((form) => (
+            <a key={form.file} class="download" href={`/ca/${form.file}`} download={form.file}>
+              <strong>{form.name}</strong>
+              <span>{form.file}</span>
+              <span class="hint">{form.use}</span>
+            </a>
+          ))}
+        </div>
+        <p class="hint">Or on the command line, with the fingerprint printed to compare:</p>
+        <Copy text={fetching(location.origin)} label="Download and show the fingerprint" />
+      </Panel>
+      <Panel id="install" title="3 · Install, one step for each runtime" wide>
+        <div class="runtimes">
+          {runtimes(location.origin).map((runtime) => <Steps key={runtime.id} runtime={runtime} />)}
+        </div>
+      </Panel>
+    </div>
+  );
+}
+
+function Limits({ authority }: { authority: Authority }) {
+  const names = authority.permitted_names;
+  return (
+    <details class="limits">
+      <summary>
+        It can sign for {plural(names.length, "name")} and nothing else, until {day(authority.not_after)}
+      </summary>
+      <p class="hint">
+        The limit is written into the certificate (“{authority.subject}”), so your bank, your mail and everything else
+        stay out of its reach whatever happens to this device.
+      </p>
+      <ul class="names">{names.map((name) => <li key={name}>{name}</li>)}</ul>
+    </details>
+  );
+}
+
+function Steps({ runtime }: { runtime: Runtime }) {
+  return (
+    <details name="runtime" id={`runtime-${runtime.id}`}>
+      <summary>{runtime.name}</summary>
+      <p>{runtime.note}</p>
+      <Copy text={runtime.install} label={`Install on ${runtime.name}`} />
+      <p class="hint">To remove it again:</p>
+      <Copy text={runtime.remove} label={`Remove from ${runtime.name}`} />
+    </details>
+  );
+}
