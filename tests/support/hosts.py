@@ -4,10 +4,16 @@ No name of it appears on the machine: hosts are reached through the process that
 host away when that process ends.
 """
 
+import contextlib
+import ctypes
 import os
 import subprocess
 import time
 from pathlib import Path
+
+# sched.h
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 # The world inside `tests/support/enter` is root's; nothing of the caller's shell (proxies, trust stores) leaks in.
 ENVIRONMENT = {
@@ -67,6 +73,17 @@ class Host:
         self.children.append(child)
         return child
 
+    @contextlib.contextmanager
+    def network(self):
+        """Moves this thread into the host's network: sockets made in the block are the host's."""
+        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            enter_network(f"/proc/{self.pid}/ns/net")
+            yield
+        finally:
+            enter_network(f"/proc/self/fd/{home}")
+            os.close(home)
+
     def ip(self, *lines):
         """Runs lines of `ip` in one go."""
         self.run(["ip", "-batch", "-"], input="\n".join(lines) + "\n")
@@ -89,6 +106,15 @@ class Host:
         self.holder.kill()
         for child in [*self.children, self.holder]:
             child.wait()
+
+
+def enter_network(path):
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if LIBC.setns(handle, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {path}")
+    finally:
+        os.close(handle)
 
 
 def cable(left, left_name, right, right_name):

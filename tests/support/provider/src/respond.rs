@@ -54,7 +54,10 @@ pub(crate) async fn respond(
             return answer.play(&Fault::default(), lab.pace, Arc::clone(&peer.reset));
         }
     };
-    tokio::time::sleep(fault.slow_head).await;
+    if !fault.slow_head.is_zero() {
+        // Even a sleep of nothing waits for the timer's next tick, a millisecond.
+        tokio::time::sleep(fault.slow_head).await;
+    }
     let answer = if head.uri.path() == "/fake/echo" {
         echo(&head, &raw, &trailers)
     } else {

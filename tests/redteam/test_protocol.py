@@ -1,0 +1,230 @@
+"""Games with the protocol itself: upgrades, tunnels, smuggling, floods."""
+
+import struct
+import time
+
+import planted
+import pytest
+from attacker import API, H2, PATH, Attacker, Refused, h1_request, h2_headers
+
+SECRET = b'{"model":"m","messages":[{"role":"user","content":"to anna.meyer@example.org"}]}'
+CLEAN = b'{"model":"m","messages":[{"role":"user","content":"hello"}]}'
+WEBSOCKET = ["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13",
+             "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="]
+
+
+@pytest.fixture
+def attacker(office):
+    return Attacker(office)
+
+
+def nothing_leaked(arrived):
+    assert planted.leaks(arrived.wire) == []
+
+
+UPGRADES = {
+    "websocket": ("GET", "/v1/realtime?model=m", WEBSOCKET),
+    "h2c": ("POST", PATH, ["connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAARAAAAAAAIAAAAA"]),
+    "tls inside": ("GET", "/", ["connection: upgrade", "upgrade: TLS/1.2"]),
+    "connect-udp": ("GET", "/.well-known/masque/udp/192.0.2.1/443/", ["connection: upgrade", "upgrade: connect-udp"]),
+}
+
+
+@pytest.mark.parametrize("label", UPGRADES)
+def test_an_upgrade_never_becomes_a_tunnel(attacker, arrived, label):
+    method, path, headers = UPGRADES[label]
+    tls = attacker.tls()
+    status, _ = tls.exchange(h1_request(method=method, path=path, headers=headers))
+    assert status is None or status >= 200, "101 would end all inspection"
+    try:
+        tls.send(SECRET)
+        tls.receive()
+    except Refused:
+        pass
+    nothing_leaked(arrived)
+
+
+@pytest.mark.parametrize("target", ["api.openai.com:443", "www.example.com:443", "192.0.2.53:9443"])
+def test_connect_inside_a_connection_is_refused(attacker, arrived, target):
+    tls = attacker.tls()
+    tls.send(f"CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n".encode())
+    status, _ = tls.response()
+    assert status is None or status >= 400
+    assert arrived.requests == []
+
+
+def test_connect_over_h2_is_refused(attacker, arrived):
+    plain = [(":method", "CONNECT"), (":authority", f"{API}:443")]
+    extended = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/v1/realtime"), (":authority", API)]
+    for headers in (plain, extended):
+        h2 = H2(attacker.tls(alpn=("h2",)))
+        outcome, _ = h2.outcome(h2.request(headers, SECRET, end=False))
+        assert outcome in ("reset", "goaway", "closed") or outcome >= 400
+    nothing_leaked(arrived)
+    assert arrived.requests == []
+
+
+SMUGGLED = b"POST /v1/chat/completions HTTP/1.1\r\nhost: api.openai.com\r\nauthorization: Bearer k\r\ncontent-length: %d\r\n\r\n%s" % (len(SECRET), SECRET)
+HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: api.openai.com\r\nauthorization: Bearer k\r\n"
+SMUGGLING = {
+    "length and chunks": HEAD + b"content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "chunks and length": HEAD + b"transfer-encoding: chunked\r\ncontent-length: %d\r\n\r\n0\r\n\r\n" % (5 + len(SMUGGLED)) + SMUGGLED,
+    "two lengths": HEAD + b"content-length: 0\r\ncontent-length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
+    "a list of lengths": HEAD + b"content-length: 0, %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
+    "a signed length": HEAD + b"content-length: +0\r\n\r\n" + SMUGGLED,
+    "a negative length": HEAD + b"content-length: -1\r\n\r\n" + SMUGGLED,
+    "chunked twice": HEAD + b"transfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "chunked and identity": HEAD + b"transfer-encoding: identity, chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "a coding after chunked": HEAD + b"transfer-encoding: chunked, gzip\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "a tab before chunked": HEAD + b"transfer-encoding:\tchunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "a space before the colon": HEAD + b"transfer-encoding : chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "bare line feeds": HEAD.replace(b"\r\n", b"\n") + b"content-length: 0\n\n" + SMUGGLED,
+    "a bare carriage return": HEAD + b"x: a\rcontent-length: 0\r\n\r\n" + SMUGGLED,
+    "a NUL in a header": HEAD + b"x: a\0b\r\ncontent-length: 0\r\n\r\n" + SMUGGLED,
+    "a huge chunk": HEAD + b"transfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n" + SECRET,
+    "an overflowing chunk": HEAD + b"transfer-encoding: chunked\r\n\r\n10000000000000000\r\n" + SECRET,
+    "a chunk extension": HEAD + b"transfer-encoding: chunked\r\n\r\n%x;x=y\r\n" % len(SECRET) + SECRET + b"\r\n0\r\n\r\n",
+    "HTTP/1.0 with chunks": HEAD.replace(b"1.1", b"1.0") + b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+    "HTTP/0.9": b"GET /\r\n" + SMUGGLED,
+    "HTTP/2 preface on h1": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SMUGGLED,
+    "two requests at once": HEAD + b"content-length: %d\r\n\r\n" % len(CLEAN) + CLEAN + SMUGGLED,
+    "a body on GET": b"GET /v1/models HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET) + SECRET,
+    "a body on HEAD": b"HEAD /v1/models HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET) + SECRET,
+    "an unknown method": b"QUERY /v1/x HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET) + SECRET,
+    "a secret in a trailer": HEAD + b"te: trailers\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n" % len(CLEAN) + CLEAN + b"\r\n0\r\nx-note: anna.meyer@example.org\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("label", SMUGGLING)
+def test_smuggling_gets_nothing_past_the_scanner(attacker, arrived, label):
+    tls = attacker.tls()
+    tls.sock.settimeout(2)
+    try:
+        tls.send(SMUGGLING[label])
+        while tls.receive():
+            pass
+    except Refused:
+        pass
+    tls.close()
+    time.sleep(0.1)
+    nothing_leaked(arrived)
+
+
+def test_every_byte_on_its_own(attacker, arrived):
+    """A request whose bytes arrive one by one is the same request."""
+    tls = attacker.tls()
+    for byte in h1_request(SECRET):
+        tls.send(bytes([byte]))
+    assert tls.response()[0] == 200
+    assert arrived.only_request()["bytes"] == SECRET.replace(b"anna.meyer@example.org", b"[REDACTED_EMAIL]")
+
+
+H2_HEADERS = {
+    "a secret path that the pseudo headers contradict": [*h2_headers(), (":path", "/v1/other")],
+    "two authorities": [*h2_headers(), (":authority", "www.example.com")],
+    "an unknown pseudo header": [*h2_headers(), (":evil", "1")],
+    "upper case": [*h2_headers(), ("X-Upper", "1")],
+    "connection": [*h2_headers(), ("connection", "keep-alive")],
+    "transfer-encoding": [*h2_headers(), ("transfer-encoding", "chunked")],
+    "a line break": [*h2_headers(), ("x-a", "b\r\nhost: www.example.com")],
+    "a line break in the path": h2_headers(path="/v1/chat/completions HTTP/1.1\r\nhost: www.example.com\r\n\r\n"),
+    "a space in the path": h2_headers(path="/v1/chat/completions HTTP/1.1"),
+    "another scheme": [(":scheme", "http") if name == ":scheme" else (name, value) for name, value in h2_headers()],
+    "a length that is too short": [*h2_headers(), ("content-length", "5")],
+    "a length that is too long": [*h2_headers(), ("content-length", "5000")],
+}
+
+
+@pytest.mark.parametrize("label", H2_HEADERS)
+def test_header_games_over_h2(attacker, arrived, label):
+    h2 = H2(attacker.tls(alpn=("h2",)))
+    try:
+        h2.outcome(h2.request(H2_HEADERS[label], SECRET))
+    except Refused:
+        pass
+    for request in arrived.requests:
+        assert request["host"] == API
+    nothing_leaked(arrived)
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack("!I", len(payload))[1:] + struct.pack("!BBI", kind, flags, stream) + payload
+
+
+def flood(attacker, frames):
+    """Sends frames until the other side has enough; how many it took."""
+    h2 = H2(attacker.tls(alpn=("h2",)))
+    sent = 0
+    try:
+        for sent, data in enumerate(frames):
+            h2.tls.send(data)
+    except (Refused, OSError):
+        return sent, h2
+    return sent, h2
+
+
+def headers_frame(h2, stream, flags):
+    return frame(1, flags, stream, h2.connection.encoder.encode(h2_headers()))
+
+
+@pytest.mark.parametrize("label", ["rapid reset", "continuation", "settings", "ping"])
+def test_floods_end_and_others_are_served(office, attacker, arrived, label):
+    """Each is a known way to make an h2 server work for nothing; the puck closes, or takes it without noticing."""
+    fragment = frame(9, 0, 1, b"\0" * 1000)
+    opening = H2(attacker.tls(alpn=("h2",)))
+    floods = {
+        "rapid reset": lambda: (headers_frame(opening, 2 * i + 1, 0x04) + frame(3, 0, 2 * i + 1, struct.pack("!I", 8)) for i in range(20000)),
+        "continuation": lambda: [frame(1, 0x00, 1, b"\x82")] + [fragment] * 20000,
+        "settings": lambda: [frame(4, 0, 0)] * 50000,
+        "ping": lambda: [frame(6, 0, 0, b"12345678")] * 50000,
+    }
+    flood(attacker, floods[label]())
+    begun = time.monotonic()
+    assert office.chat("client-watched", "curl", {"prompt": "hello"})["error"] is None
+    assert office.chat("client-inspected", "curl", {"prompt": planted.CHAT})["error"] is None
+    assert time.monotonic() - begun < 3
+    assert len([r for r in arrived.requests if r["complete"]]) < 300, "the flood was passed on"
+    nothing_leaked(arrived)
+
+
+def test_a_request_that_never_ends_holds_nothing_else_up(office, attacker, arrived):
+    held = [attacker.tls() for _ in range(20)]
+    for tls in held:
+        tls.send(h1_request(SECRET)[:-10])
+    begun = time.monotonic()
+    assert office.chat("client-inspected", "curl", {"prompt": "hello"})["error"] is None
+    assert time.monotonic() - begun < 2
+    for tls in held:
+        tls.close()
+    time.sleep(0.2)
+    nothing_leaked(arrived)
+
+
+def test_a_reader_that_never_reads_holds_nothing_else_up(office, attacker):
+    """Back-pressure ends at its own connection; the answer is not collected in memory."""
+    slow = attacker.tls()
+    slow.send(h1_request(b'{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}', headers=["x-fake: pace=0,words=400000"]))
+    time.sleep(1)
+    pid = office.puck.processes()["proxy"]
+    with open(f"/proc/{pid}/statm") as statm:
+        assert int(statm.read().split()[1]) * 4096 < 200 << 20
+    assert office.chat("client-inspected", "curl", {"prompt": "hello"})["error"] is None
+    slow.close()
+
+
+def test_http2_towards_a_provider_that_speaks_only_http1(attacker, arrived):
+    """The client's wish for h2 is not answered with an h2 that the provider does not have."""
+    tls = attacker.tls("h1-only.openai.azure.com", alpn=("h2", "http/1.1"))
+    assert tls.alpn == "http/1.1"
+    with pytest.raises(Refused):
+        attacker.tls("h1-only.openai.azure.com", alpn=("h2",))
+    nothing_leaked(arrived)
+
+
+@pytest.mark.parametrize("alpn", [("spdy/3",), ("http/1.0",), ("dot",)])
+def test_other_protocols_are_not_spoken_past_the_scanner(attacker, arrived, alpn):
+    try:
+        attacker.tls(alpn=alpn).exchange(h1_request(SECRET))
+    except Refused:
+        pass
+    nothing_leaked(arrived)
