@@ -78,13 +78,18 @@ pub fn jsonl(
     Ok(rows)
 }
 
-/// Writes RFC 4180 rows under a header; how many, without the header.
+/// Writes the names of the columns, once for however many chains follow.
+pub fn csv_header(out: &mut impl Write) -> Result<(), ExportError> {
+    write!(out, "{}\r\n", COLUMNS.join(","))?;
+    Ok(())
+}
+
+/// Writes RFC 4180 rows; how many.
 pub fn csv(
     out: &mut impl Write,
     process: &str,
     records: impl IntoIterator<Item = Result<(Position, Record), FollowError>>,
 ) -> Result<u64, ExportError> {
-    write!(out, "{}\r\n", COLUMNS.join(","))?;
     let mut rows = 0;
     for record in records {
         let (position, record) = record?;

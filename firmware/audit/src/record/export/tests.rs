@@ -8,7 +8,7 @@ use gate_core::{
     ProcessEvent, ProcessState, Reason, Record, RequestEvent, SteerEvent, UnixMicros, Usage,
 };
 
-use super::{COLUMNS, ExportError, FollowError, csv, jsonl, rfc3339};
+use super::{COLUMNS, ExportError, FollowError, csv, csv_header, jsonl, rfc3339};
 use crate::Fault;
 use crate::testing::START;
 
@@ -124,6 +124,7 @@ fn json_lines_keep_their_names() {
 #[test]
 fn csv_keeps_its_columns() {
     let mut out = Vec::new();
+    csv_header(&mut out).unwrap();
     assert_eq!(csv(&mut out, "proxy", rows()).unwrap(), 8);
     golden("export.csv", &out);
 }
@@ -132,7 +133,9 @@ fn csv_keeps_its_columns() {
 #[test]
 fn csv_is_read_back_by_somebody_else() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    csv(&mut fs::File::create(file.path()).unwrap(), "proxy", rows()).unwrap();
+    let mut table = fs::File::create(file.path()).unwrap();
+    csv_header(&mut table).unwrap();
+    csv(&mut table, "proxy", rows()).unwrap();
     let script = "import csv,json,sys\nrows=list(csv.DictReader(open(sys.argv[1],newline='')))\n\
                   [json.loads(row['detail']) for row in rows]\n\
                   print(len(rows), len(rows[0]), rows[1]['name'], rows[2]['name'].count('\\n'), rows[3]['reason'])";
