@@ -34,6 +34,8 @@ pub(crate) struct Counters {
     pub(crate) passed_with_ech: Count,
     pub(crate) bytes_up: Count,
     pub(crate) bytes_down: Count,
+    /// Answers whose tokens could not be read: an unknown or broken coding, or too many at once.
+    pub(crate) unread_answers: Count,
     pub(crate) journal_failures: Count,
 }
 
@@ -51,6 +53,7 @@ pub struct CountersSnapshot {
     pub passed_with_ech: u64,
     pub bytes_up: u64,
     pub bytes_down: u64,
+    pub unread_answers: u64,
     pub journal_failures: u64,
 }
 
@@ -77,6 +80,7 @@ impl Counters {
             passed_with_ech: self.passed_with_ech.get(),
             bytes_up: self.bytes_up.get(),
             bytes_down: self.bytes_down.get(),
+            unread_answers: self.unread_answers.get(),
             journal_failures: self.journal_failures.get(),
         }
     }

@@ -49,6 +49,7 @@ pub mod fuzz;
 mod tests;
 
 pub use accept::Listeners;
+pub use act::inspect::{Inspector, Judged, Prompt, Refusal, ValueHash};
 pub use config::{Config, ConfigError};
 pub use counters::CountersSnapshot;
 pub use ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};

@@ -5,6 +5,7 @@ use gate_core::{Event, HostName, JournalError, Position, UnixMicros};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::act::inspect;
 use crate::act::splice::Pipes;
 use crate::config::{Config, ConfigError};
 use crate::counters::Counters;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) ech_public_names: Vec<HostName>,
     /// Kernel pipes between two uses.
     pub(crate) pipes: Pipes,
+    /// What all inspected connections share.
+    pub(crate) inspect: inspect::State,
     /// Cancelled first: finish what is open, start nothing new.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the grace period is over: every task ends at its next await.
@@ -41,6 +44,7 @@ impl Shared {
             upstream_tls,
             ech_public_names: config.ech_names()?,
             pipes: Pipes::default(),
+            inspect: inspect::State::new(&config),
             counters: Counters::default(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),

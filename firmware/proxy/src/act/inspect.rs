@@ -1,22 +1,151 @@
+//! Inspect: TLS is ended on both sides, and every request is read before it leaves.
+//!
+//! ```text
+//!  client ─TLS─ wire ─ hyper ─┬─ head     whose request is it, what is never passed on
+//!               leaf          ├─ collect  the whole body, under a cap and a budget
+//!                             ├─ judge    decode, scan, policy, edit; pure
+//!                             ├─ upstream the verified server, its protocol kept
+//!                             ├─ reply    frame by frame, tokens read on the side
+//!                             └─ record   one RequestEvent
+//! ```
+//!
+//! **Invariant:** the server's certificate is verified before the client's handshake completes, and the client gets
+//! the server's protocol, none other.
+//!
+//! **Invariant:** a request is judged whole or not sent. Bytes that were not edited leave exactly as they came.
+//!
+//! **Invariant:** the record of a request is in the journal before the client can see the end of its answer.
+
+use std::io;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use bytes::Bytes;
-use gate_core::Reason;
+use gate_core::{Mode, Reason};
+use rustls::ServerConfig;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use self::exchange::Exchange;
+use self::leaf::Leaves;
+use self::upstream::Upstream;
+use self::wire::Wire;
+use crate::act::refuse;
+use crate::config::Config;
 use crate::session::{Closed, Session};
 use crate::shared::Shared;
 
+mod leaf;
+mod wire;
+
+mod budget;
+mod collect;
+mod decode;
+mod head;
+mod kind;
+mod target;
+
+mod judge;
+mod memory;
+
+mod exchange;
+mod limits;
+mod refusal;
+mod reply;
+mod serve;
+mod upstream;
+mod usage;
+
+mod record;
+
+pub use judge::{Inspector, Judged, Prompt};
+pub use memory::ValueHash;
+pub use refusal::Refusal;
+
+/// What all inspected connections share.
+pub(crate) struct State {
+    leaves: Leaves,
+    inspector: Inspector,
+    /// Large bodies that are judged at once: no more than there are processors.
+    large: Semaphore,
+    /// Compressed answers whose tokens are read at once.
+    decoders: Arc<Semaphore>,
+}
+
+impl State {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            leaves: Leaves::new(config.leaf_cache),
+            inspector: Inspector::new(ValueHash::random(), config.body_cap_bytes, config.max_ratio),
+            large: Semaphore::new(available_parallelism().map_or(1, usize::from)),
+            decoders: Arc::new(Semaphore::new(usage::DECODERS)),
+        }
+    }
+}
+
 /// Terminates the client's TLS and relays request by request, inspected.
 ///
-/// `hello` is everything read from `client` so far; `upstream` is dialled and guarded. Refuses everything until the
-/// inspect path is in.
+/// `hello` is everything read from `client` so far, already counted; `upstream` is dialled and guarded.
 pub(crate) async fn run(
-    _shared: Arc<Shared>,
-    _session: Session,
-    _client: TcpStream,
-    _hello: Bytes,
-    _upstream: TcpStream,
+    shared: Arc<Shared>,
+    session: Session,
+    client: TcpStream,
+    hello: Bytes,
+    upstream: TcpStream,
 ) -> Closed {
-    Closed::refused(Reason::Internal)
+    let (upstream, config) = match prepare(&shared, &session, upstream).await {
+        Ok(ready) => ready,
+        Err(reason) => {
+            refuse::tls(client, &session.meter, &reason).await;
+            return Closed::refused(reason);
+        }
+    };
+    // Events of a stream must not wait for each other; where the option is refused they are only slower.
+    let _ = client.set_nodelay(true);
+    let client = Arc::new(client);
+    let wire = Wire::new(Arc::clone(&client), hello, Arc::clone(&session.meter));
+    let alpn = upstream.alpn();
+    let reason = match handshake(config, wire).await {
+        Ok(tls) => serve::serve(Arc::new(Exchange { shared, session, upstream }), tls).await,
+        Err(error) => {
+            tracing::info!(%error, "the client broke the handshake");
+            Some(Reason::ClientHandshake)
+        }
+    };
+    // A refusal may still be on its way to a client that sends without reading.
+    if let Ok(client) = Arc::try_unwrap(client) {
+        refuse::close(client).await;
+    }
+    Closed { mode: Mode::Inspected, reason, alpn: Some(alpn.spoken().to_owned()) }
 }
+
+/// Everything that must have succeeded before the client is answered.
+async fn prepare(
+    shared: &Arc<Shared>,
+    session: &Session,
+    upstream: TcpStream,
+) -> Result<(Upstream, Arc<ServerConfig>), Reason> {
+    let met = Upstream::meet(Arc::clone(shared), session.host.clone(), &session.alpn, upstream).await;
+    let upstream = met.map_err(|error| {
+        tracing::warn!(host = %session.host, %error, "the provider is not met");
+        error.reason()
+    })?;
+    let leaves = &shared.inspect.leaves;
+    let config = leaves.config(&shared.ports.mint, &session.host, upstream.alpn(), shared.now()).await;
+    let config = config.map_err(|error| {
+        tracing::error!(host = %session.host, %error, "there is no certificate to show");
+        Reason::Internal
+    })?;
+    Ok((upstream, config))
+}
+
+async fn handshake(config: Arc<ServerConfig>, wire: Wire) -> io::Result<TlsStream<Wire>> {
+    let accepting = TlsAcceptor::from(config).accept(wire);
+    timeout(upstream::HANDSHAKE, accepting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests;

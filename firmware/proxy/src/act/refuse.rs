@@ -11,8 +11,8 @@ use crate::meter::Meter;
 
 /// How long a client gets to read the last words and close its side.
 const LINGER: Duration = Duration::from_millis(500);
-/// What it may still send meanwhile.
-const LINGER_BYTES: usize = 64 * 1024;
+/// What it may still send meanwhile: an upload that was refused at its start is under way at full speed.
+const LINGER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Refuses a TLS client: a fatal alert where one says something, then a clean close.
 pub(crate) async fn tls(mut stream: TcpStream, meter: &Meter, reason: &Reason) {
@@ -25,6 +25,8 @@ pub(crate) async fn tls(mut stream: TcpStream, meter: &Meter, reason: &Reason) {
 
 /// The alert description of RFC 8446 section 6 that tells this reason best.
 fn alert(reason: &Reason) -> Option<u8> {
+    const HANDSHAKE_FAILURE: u8 = 40;
+    const BAD_CERTIFICATE: u8 = 42;
     const ACCESS_DENIED: u8 = 49;
     const DECODE_ERROR: u8 = 50;
     const INTERNAL_ERROR: u8 = 80;
@@ -33,6 +35,8 @@ fn alert(reason: &Reason) -> Option<u8> {
         // Nobody listens, or nobody who speaks TLS.
         Reason::ClientGone | Reason::NotTls | Reason::HelloTimeout => None,
         Reason::NoSni | Reason::BadSni | Reason::NotInCatalogue | Reason::HostMismatch => Some(UNRECOGNIZED_NAME),
+        Reason::UpstreamHandshake => Some(HANDSHAKE_FAILURE),
+        Reason::UpstreamCertificate => Some(BAD_CERTIFICATE),
         Reason::BadHello | Reason::HelloTooLarge => Some(DECODE_ERROR),
         Reason::Unresolvable | Reason::UpstreamUnreachable | Reason::Internal | Reason::Shutdown => {
             Some(INTERNAL_ERROR)
@@ -83,6 +87,8 @@ mod tests {
             (Reason::Policy("r".into()), Some(49)),
             (Reason::SsrfGuard, Some(49)),
             (Reason::UpstreamUnreachable, Some(80)),
+            (Reason::UpstreamHandshake, Some(40)),
+            (Reason::UpstreamCertificate, Some(42)),
         ];
         for (reason, expected) in rows {
             assert_eq!(alert(&reason), expected, "{reason:?}");

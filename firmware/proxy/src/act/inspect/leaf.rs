@@ -74,7 +74,12 @@ impl Alpn {
         }
     }
 
-    pub(super) fn as_str(self) -> Option<&'static str> {
+    /// The protocol that is spoken, agreed or assumed.
+    pub(super) fn spoken(self) -> &'static str {
+        self.as_str().unwrap_or("http/1.1")
+    }
+
+    fn as_str(self) -> Option<&'static str> {
         match self {
             Self::Absent => None,
             Self::Http1 => Some("http/1.1"),

@@ -29,7 +29,7 @@ pub struct ValueHash(Hmac<Sha256>);
 
 /// The keyed hash of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Tag([u8; 16]);
+pub(super) struct Tag([u8; 16]);
 
 impl ValueHash {
     /// Hashes under this key.
@@ -47,7 +47,7 @@ impl ValueHash {
         Self::new(&key)
     }
 
-    pub(crate) fn tag(&self, value: &[u8]) -> Tag {
+    pub(super) fn tag(&self, value: &[u8]) -> Tag {
         let full = self.0.clone().chain_update(value).finalize().into_bytes();
         let mut tag = [0; 16];
         tag.copy_from_slice(&full[..16]);
@@ -63,7 +63,7 @@ impl fmt::Debug for ValueHash {
 
 impl Tag {
     /// First 8 bytes in hexadecimal, as records carry it.
-    pub(crate) fn short_hex(self) -> String {
+    pub(super) fn short_hex(self) -> String {
         use fmt::Write;
         self.0[..8].iter().fold(String::with_capacity(16), |mut hex, byte| {
             // Writing to a String cannot fail.
@@ -74,7 +74,13 @@ impl Tag {
 }
 
 /// Denied values of every client, by tag.
-pub struct Memory(Mutex<LruCache<IpAddr, VecDeque<Denied>>>);
+pub(super) struct Memory(Mutex<LruCache<IpAddr, VecDeque<Denied>>>);
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory(..)")
+    }
+}
 
 struct Denied {
     value: Tag,
@@ -91,7 +97,7 @@ impl Default for Memory {
 
 impl Memory {
     /// Remembers that a value was denied in this turn.
-    pub(crate) fn deny(&self, client: IpAddr, value: Tag, turn: Tag, at: UnixMicros) {
+    pub(super) fn deny(&self, client: IpAddr, value: Tag, turn: Tag, at: UnixMicros) {
         let mut clients = self.0.lock();
         let denied = clients.get_or_insert_mut(client, VecDeque::new);
         denied.retain(|old| old.is_alive(at) && !(old.value == value && old.turn == turn));
@@ -102,7 +108,7 @@ impl Memory {
     }
 
     /// Whether a value was denied in an earlier turn than this one.
-    pub(crate) fn was_denied(&self, client: IpAddr, value: Tag, turn: Tag, now: UnixMicros) -> bool {
+    pub(super) fn was_denied(&self, client: IpAddr, value: Tag, turn: Tag, now: UnixMicros) -> bool {
         let mut clients = self.0.lock();
         let Some(denied) = clients.get(&client) else { return false };
         let mut alive = denied.iter().filter(|old| old.value == value && old.is_alive(now)).peekable();

@@ -1,31 +1,27 @@
-//! The client's socket below TLS: what was already read of it comes first, and it can be closed without losing the
-//! last answer.
+//! The client's socket below TLS: what was already read of it comes first, its bytes are counted, and whoever shares it
+//! may close it after TLS has ended.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How long a client may keep sending into a connection that was answered and closed.
-const LINGER: Duration = Duration::from_millis(500);
+use crate::meter::Meter;
 
-/// How much it may send in that time.
-const LINGER_BYTES: usize = 4 * 1024 * 1024;
-
-/// A shared socket with the bytes that were read before TLS took it over.
+/// A shared socket with the bytes that were read, and counted, before TLS took it over.
 pub(super) struct Wire {
     tcp: Arc<TcpStream>,
     replay: Bytes,
+    meter: Arc<Meter>,
 }
 
 impl Wire {
-    pub(super) fn new(tcp: Arc<TcpStream>, replay: Bytes) -> Self {
-        Self { tcp, replay }
+    pub(super) fn new(tcp: Arc<TcpStream>, replay: Bytes, meter: Arc<Meter>) -> Self {
+        Self { tcp, replay, meter }
     }
 }
 
@@ -41,6 +37,7 @@ impl AsyncRead for Wire {
             match self.tcp.try_read(buf.initialize_unfilled()) {
                 Ok(n) => {
                     buf.advance(n);
+                    self.meter.add_up(n);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -63,8 +60,12 @@ impl AsyncWrite for Wire {
         loop {
             ready!(self.tcp.poll_write_ready(cx))?;
             match self.tcp.try_write_vectored(bufs) {
+                Ok(n) => {
+                    self.meter.add_down(n);
+                    return Poll::Ready(Ok(n));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -80,28 +81,6 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(shutdown_write(&self.tcp))
     }
-}
-
-/// Ends our side, then reads away what still comes for a moment: closing a socket with unread bytes makes the kernel
-/// send RST, which may overtake the answer that says why.
-pub(super) async fn linger(tcp: &TcpStream) {
-    if shutdown_write(tcp).is_err() {
-        return;
-    }
-    let drain = async {
-        let mut left = LINGER_BYTES;
-        let mut scratch = vec![0; 16 * 1024];
-        while left > 0 && tcp.readable().await.is_ok() {
-            match tcp.try_read(&mut scratch) {
-                Ok(0) => return,
-                Ok(n) => left = left.saturating_sub(n),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
-        }
-    };
-    // Running into the limit is the expected end of a client that never stops sending.
-    let _ = tokio::time::timeout(LINGER, drain).await;
 }
 
 fn shutdown_write(tcp: &TcpStream) -> io::Result<()> {

@@ -1,0 +1,279 @@
+//! One request and its answer: checked, gathered, judged, sent on, and recorded before the client sees its end.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use gate_core::{Action, ConnectionFacts, HostName, Reason, Verdict};
+use gate_dialect::Dialect;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+
+use super::budget::Charge;
+use super::collect::{self, CollectError, Collected, Held};
+use super::head;
+use super::judge::{Judged, Prompt};
+use super::leaf::Alpn;
+use super::record::Pending;
+use super::refusal::Refusal;
+use super::reply::{Relayed, Reply};
+use super::upstream::Upstream;
+use super::usage::Side;
+use crate::ports::Snapshot;
+use crate::session::Session;
+use crate::shared::Shared;
+
+/// Bodies up to this size are judged where they are read; larger ones would hold up the streams of others.
+const INLINE: usize = 64 * 1024;
+
+/// An unread body up to this size is read away, so that the connection lives on after a refusal.
+const DRAIN: u64 = 64 * 1024;
+const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What all requests of one connection share.
+pub(super) struct Exchange {
+    pub(super) shared: Arc<Shared>,
+    pub(super) session: Session,
+    pub(super) upstream: Upstream,
+}
+
+/// A request that may go on.
+struct Cleared {
+    parts: Parts,
+    bytes: Bytes,
+    edited: bool,
+    trailers: Option<HeaderMap>,
+    charge: Charge,
+}
+
+impl Exchange {
+    /// Answers one request; whatever happens there is an answer.
+    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Reply> {
+        let (parts, body) = request.into_parts();
+        let mut pending = Pending::new(&self.shared, &self.session, &parts.method);
+        let dialect = self.dialect(&parts);
+        match Arc::clone(&self).clear(parts, body, &mut pending).await {
+            Ok(cleared) => self.relay(cleared, dialect, pending).await,
+            Err(refusal) => self.refuse(&refusal, dialect, pending),
+        }
+    }
+
+    fn dialect(&self, parts: &Parts) -> Dialect {
+        gate_dialect::read_request(self.session.vendor(), &self.session.host, parts.uri.path(), b"").dialect
+    }
+
+    async fn clear(self: Arc<Self>, parts: Parts, body: Incoming, pending: &mut Pending) -> Result<Cleared, Refusal> {
+        let snapshot = self.shared.snapshot();
+        if let Err(refusal) = self.admit(&parts, &snapshot) {
+            drain(body).await;
+            return Err(refusal);
+        }
+        let config = &self.shared.config;
+        let wait = Duration::from_millis(config.body_budget_wait_ms);
+        let collected = collect::collect(body, config.body_cap_bytes, &self.shared.bodies, wait).await;
+        let Collected { bytes, trailers, charge } = collected.map_err(|error| uncollected(&error))?;
+        let started = Instant::now();
+        let draft = Draft::new(&parts, bytes.clone(), trailers);
+        let (judged, draft, charge) = self.judge(draft, snapshot, charge).await?;
+        pending.note_judged(&judged, u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        match judged {
+            Judged { refusal: Some(refusal), .. } => Err(refusal),
+            Judged { edited: Some(edited), .. } => {
+                Ok(Cleared { parts, bytes: edited.into(), edited: true, trailers: draft.trailers, charge })
+            }
+            Judged { .. } => Ok(Cleared { parts, bytes, edited: false, trailers: draft.trailers, charge }),
+        }
+    }
+
+    /// Everything that can be said before the body is read.
+    fn admit(&self, parts: &Parts, snapshot: &Snapshot) -> Result<(), Refusal> {
+        if self.shared.journal_broken() {
+            let text = "The request cannot be recorded at the moment.";
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Internal, text));
+        }
+        let host = &self.session.host;
+        head::check(parts, host)?;
+        // The catalogue and the policy may have changed since the connection was judged.
+        let entry = snapshot.catalogue.lookup(host);
+        if entry.is_none_or(|entry| entry.vendor != self.session.vendor()) {
+            return Err(Refusal::plain(StatusCode::MISDIRECTED_REQUEST, Reason::NotInCatalogue));
+        }
+        let facts = ConnectionFacts { client: self.session.client.ip(), host, entry, now: self.shared.now() };
+        match snapshot.judge.connection(&facts) {
+            Verdict::Refuse(reason) => Err(Refusal::forbidden(reason)),
+            Verdict::Splice | Verdict::Terminate => Ok(()),
+        }
+    }
+
+    /// Judges in place what is small, and elsewhere what is large or may become it.
+    async fn judge(
+        self: &Arc<Self>,
+        draft: Draft,
+        snapshot: Arc<Snapshot>,
+        mut charge: Charge,
+    ) -> Result<(Judged, Draft, Charge), Refusal> {
+        if draft.bytes.len() <= INLINE && draft.content_encoding.is_none() {
+            let judged = self.judge_now(&draft, &snapshot, &mut charge);
+            return Ok((judged, draft, charge));
+        }
+        let internal = || Refusal::plain(StatusCode::INTERNAL_SERVER_ERROR, Reason::Internal);
+        let _slot = self.shared.inspect.large.acquire().await.map_err(|_| internal())?;
+        let this = Arc::clone(self);
+        let work = move || {
+            let judged = this.judge_now(&draft, &snapshot, &mut charge);
+            (judged, draft, charge)
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| internal())
+    }
+
+    fn judge_now(&self, draft: &Draft, snapshot: &Snapshot, charge: &mut Charge) -> Judged {
+        let prompt = draft.prompt(&self.session, self.shared.now());
+        let mut take = |bytes| charge.try_grow(bytes);
+        self.shared.inspect.inspector.judge(&*snapshot.judge, &snapshot.scanner, &prompt, &mut take)
+    }
+
+    async fn relay(&self, cleared: Cleared, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+        let request = cleared.into_request(&self.session.host, self.upstream.alpn());
+        let response = match self.upstream.send(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::debug!(connection = self.session.id, %error, "no answer from the provider");
+                return self.fail(error.reason(), dialect, pending);
+            }
+        };
+        let (mut head, body) = response.into_parts();
+        if head.status.is_informational() {
+            return self.fail(Reason::UpstreamReset, dialect, pending);
+        }
+        pending.note_head(head.status.as_u16());
+        head::strip_response(&mut head.headers);
+        head.version = if self.upstream.alpn() == Alpn::Http2 { http::Version::HTTP_2 } else { http::Version::HTTP_11 };
+        let side = Side::new(dialect, &head.headers, &self.shared.inspect.decoders);
+        match Relayed::new(body, pending, side) {
+            Ok(relayed) => Response::from_parts(head, Reply::Relayed(Box::new(relayed))),
+            Err(_) => self.own(&unrecorded(), dialect),
+        }
+    }
+
+    /// The provider gave no answer; the decision over the request stands.
+    fn fail(&self, reason: Reason, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+        let reason = pending.unless_closing(reason);
+        let refusal = Refusal::plain(StatusCode::BAD_GATEWAY, reason.clone());
+        pending.note(|event| {
+            event.reason = Some(reason);
+            event.status = Some(refusal.status.as_u16());
+        });
+        self.close(&refusal, dialect, pending)
+    }
+
+    fn refuse(&self, refusal: &Refusal, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+        pending.note(|event| {
+            event.decision = Action::Deny;
+            event.reason = Some(refusal.reason.clone());
+            event.status = Some(refusal.status.as_u16());
+        });
+        self.close(refusal, dialect, pending)
+    }
+
+    /// Records, then answers: what a client was told is in the journal.
+    fn close(&self, refusal: &Refusal, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+        match pending.finish() {
+            Ok(()) => self.own(refusal, dialect),
+            Err(_) => self.own(&unrecorded(), dialect),
+        }
+    }
+
+    fn own(&self, refusal: &Refusal, dialect: Dialect) -> Response<Reply> {
+        refusal.response(dialect, self.session.vendor()).map(Reply::Own)
+    }
+}
+
+impl Cleared {
+    /// The request as the server gets it.
+    fn into_request(self, host: &HostName, alpn: Alpn) -> Request<Held> {
+        let Self { mut parts, bytes, edited, trailers, charge } = self;
+        let h2 = alpn == Alpn::Http2;
+        head::strip_request(&mut parts.headers);
+        head::readdress(&mut parts, host, h2);
+        if edited {
+            parts.headers.remove(header::CONTENT_ENCODING);
+        }
+        let announced = parts.headers.remove(header::CONTENT_LENGTH).is_some();
+        // HTTP/1.1 carries trailers behind chunks only, which exclude a length.
+        if (announced || !bytes.is_empty()) && (h2 || trailers.is_none()) {
+            parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        }
+        Request::from_parts(parts, Held::new(bytes, trailers, charge))
+    }
+}
+
+/// What is judged, in a form that can be judged elsewhere.
+struct Draft {
+    target: String,
+    content_type: Option<String>,
+    content_encoding: Option<Vec<u8>>,
+    signed: bool,
+    bytes: Bytes,
+    trailers: Option<HeaderMap>,
+}
+
+impl Draft {
+    fn new(parts: &Parts, bytes: Bytes, trailers: Option<HeaderMap>) -> Self {
+        let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        // Two lines are one list, and so two codings.
+        let codings: Vec<&[u8]> =
+            parts.headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+        let content_encoding = (!codings.is_empty()).then(|| codings.join(&b','));
+        let signed = head::is_signed(parts);
+        Self { target, content_type: content_type.map(str::to_owned), content_encoding, signed, bytes, trailers }
+    }
+
+    fn prompt<'a>(&'a self, session: &'a Session, now: gate_core::UnixMicros) -> Prompt<'a> {
+        Prompt {
+            client: session.client.ip(),
+            host: &session.host,
+            vendor: session.vendor(),
+            target: &self.target,
+            content_type: self.content_type.as_deref(),
+            content_encoding: self.content_encoding.as_deref(),
+            signed: self.signed,
+            body: &self.bytes,
+            trailers: self.trailers.as_ref(),
+            now,
+        }
+    }
+}
+
+/// Reads away a small body that nobody wants.
+async fn drain(mut body: Incoming) {
+    if body.size_hint().lower() > DRAIN {
+        return;
+    }
+    let reading = async {
+        let mut left = DRAIN;
+        while let Some(Ok(frame)) = body.frame().await {
+            let read = frame.data_ref().map_or(0, |data| data.len() as u64);
+            let Some(rest) = left.checked_sub(read) else { return };
+            left = rest;
+        }
+    };
+    // A client that is slower loses its connection, not its answer.
+    let _ = tokio::time::timeout(DRAIN_PATIENCE, reading).await;
+}
+
+fn uncollected(error: &CollectError) -> Refusal {
+    match error {
+        CollectError::TooLarge => Refusal::plain(StatusCode::PAYLOAD_TOO_LARGE, Reason::BodyTooLarge),
+        CollectError::OutOfBudget => Refusal::plain(StatusCode::SERVICE_UNAVAILABLE, Reason::OutOfBudget),
+        CollectError::Stalled => Refusal::plain(StatusCode::REQUEST_TIMEOUT, Reason::ClientReset),
+        CollectError::Client(_) => Refusal::plain(StatusCode::BAD_REQUEST, Reason::ClientReset),
+    }
+}
+
+fn unrecorded() -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Internal, "The request cannot be recorded at the moment.")
+}

@@ -1,0 +1,89 @@
+//! The pure heart of inspection: bytes in; a decision, and perhaps edited bytes, out. The proxy and the inspection API
+//! share it, so that both say the same about the same prompt.
+
+use std::net::IpAddr;
+
+use gate_core::{Action, Finding, FindingCount, HostName, Judge, UnixMicros};
+use gate_dialect::RequestFacts;
+use gate_scrub::Scanner;
+use http::HeaderMap;
+
+use self::case::Case;
+use super::decode::DecodeLimits;
+use super::memory::{Memory, ValueHash};
+use super::refusal::Refusal;
+
+mod case;
+
+/// Judges whole requests; one per process, because it remembers what was denied.
+#[derive(Debug)]
+pub struct Inspector {
+    hash: ValueHash,
+    memory: Memory,
+    limits: DecodeLimits,
+}
+
+/// A request as it came from a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Prompt<'a> {
+    pub client: IpAddr,
+    pub host: &'a HostName,
+    /// Identifier of the vendor, such as `openai`.
+    pub vendor: &'a str,
+    /// Path with its query.
+    pub target: &'a str,
+    pub content_type: Option<&'a str>,
+    pub content_encoding: Option<&'a [u8]>,
+    /// The body is bound to a signature or digest, so that it must not be edited.
+    pub signed: bool,
+    /// The body as sent, before any decoding.
+    pub body: &'a [u8],
+    pub trailers: Option<&'a HeaderMap>,
+    pub now: UnixMicros,
+}
+
+/// What was decided over a request.
+#[derive(Debug)]
+pub struct Judged {
+    /// What happens to the request as a whole.
+    pub action: Action,
+    /// Why it is denied; there is one exactly when `action` is [`Action::Deny`].
+    pub refusal: Option<Refusal>,
+    /// Plain reasons of the policy, for people.
+    pub reasons: Vec<String>,
+    pub facts: RequestFacts,
+    /// The findings in the decoded body with what was decided over each.
+    pub findings: Vec<Finding>,
+    /// The findings in body and target, as records carry them.
+    pub counts: Vec<FindingCount>,
+    /// The decoded body with its redactions, when there are any; without, the body goes out as it came.
+    pub edited: Option<Vec<u8>>,
+    pub decoded_bytes: u64,
+    /// The target's path, unless something was found in it.
+    pub path: Option<String>,
+    /// The model asked for, unless something was found in its name.
+    pub model: Option<String>,
+}
+
+impl Inspector {
+    /// Judges bodies of at most `body_cap` bytes, encoded and decoded, one byte of which becomes at most `max_ratio`.
+    pub fn new(hash: ValueHash, body_cap: usize, max_ratio: usize) -> Self {
+        Self { hash, memory: Memory::default(), limits: DecodeLimits { max_bytes: body_cap, max_ratio } }
+    }
+
+    /// Decodes, scans, judges and edits. `take` is asked before memory is used and may refuse it.
+    pub fn judge(
+        &self,
+        judge: &dyn Judge,
+        scanner: &Scanner,
+        prompt: &Prompt<'_>,
+        take: &mut dyn FnMut(usize) -> bool,
+    ) -> Judged {
+        let mut case = Case::new(self, judge, scanner, *prompt);
+        let outcome = case.run(take);
+        case.judged(outcome)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,310 @@
+//! One request while it is judged: target, trailers and body, each scanned, asked about, and refused or edited.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use gate_core::{Action, Finding, FindingCount, Judge, PromptFacts, PromptVerdict, Reason};
+use gate_dialect::RequestFacts;
+use gate_scrub::{BodyKind, Edit, Limits, Scanner};
+use http::{HeaderMap, StatusCode};
+
+use super::super::decode::{self, Coding, DecodeError};
+use super::super::kind::Kind;
+use super::super::memory::Tag;
+use super::super::refusal::Refusal;
+use super::super::target;
+use super::{Inspector, Judged, Prompt};
+
+/// Kinds of findings listed in one record; a record must fit its frame whatever a client sends.
+pub(super) const COUNTS_CAP: usize = 64;
+
+/// One request while it is judged.
+pub(super) struct Case<'a> {
+    inspector: &'a Inspector,
+    judge: &'a dyn Judge,
+    scanner: &'a Scanner,
+    prompt: Prompt<'a>,
+    facts: RequestFacts,
+    findings: Vec<Finding>,
+    tags: Vec<Tag>,
+    counts: Vec<FindingCount>,
+    reasons: Vec<String>,
+    decoded_bytes: u64,
+    path: Option<String>,
+}
+
+/// What a request that is not refused becomes.
+pub(super) struct Passed {
+    action: Action,
+    edited: Option<Vec<u8>>,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(
+        inspector: &'a Inspector,
+        judge: &'a dyn Judge,
+        scanner: &'a Scanner,
+        prompt: Prompt<'a>,
+    ) -> Self {
+        Self {
+            inspector,
+            judge,
+            scanner,
+            prompt,
+            // Known before the body is decoded, so that every refusal has the provider's shape.
+            facts: gate_dialect::read_request(prompt.vendor, prompt.host, prompt.target, b""),
+            findings: Vec::new(),
+            tags: Vec::new(),
+            counts: Vec::new(),
+            reasons: Vec::new(),
+            decoded_bytes: 0,
+            path: None,
+        }
+    }
+
+    pub(super) fn run(&mut self, take: &mut dyn FnMut(usize) -> bool) -> Result<Passed, Refusal> {
+        self.scan_target()?;
+        self.scan_trailers()?;
+        let coding = Coding::parse(self.prompt.content_encoding)?;
+        let body = decode::decode(coding, self.prompt.body, self.inspector.limits, take)?;
+        self.decoded_bytes = body.len() as u64;
+        let kind = Kind::of(self.prompt.content_type, &body);
+        self.read_facts(&body)?;
+        self.scan_body(kind, &body)?;
+        let verdict = self.decide(&body)?;
+        self.refuse_denied(&body, &verdict)?;
+        self.edit(kind, &body, take, verdict.action)
+    }
+
+    pub(super) fn judged(self, outcome: Result<Passed, Refusal>) -> Judged {
+        let (action, edited, refusal) = match outcome {
+            Ok(passed) => (passed.action, passed.edited, None),
+            Err(refusal) => (Action::Deny, None, Some(refusal)),
+        };
+        let model = self.facts.model.clone().filter(|model| self.is_clean(model));
+        let Self { facts, findings, counts, reasons, decoded_bytes, path, .. } = self;
+        Judged { action, refusal, reasons, facts, findings, counts, edited, decoded_bytes, path, model }
+    }
+
+    /// Path and query are not edited: a provider would answer another question than the client asked.
+    fn scan_target(&mut self) -> Result<(), Refusal> {
+        let target = self.prompt.target;
+        let found = target::scan(self.scanner, target, &self.scan_limits()).map_err(|_| scan_budget())?;
+        if !found.in_path {
+            self.path = Some(target::path(target).to_owned());
+        }
+        self.refuse_aside(found.findings, target.as_bytes())
+    }
+
+    fn scan_trailers(&mut self) -> Result<(), Refusal> {
+        let values = self.prompt.trailers.into_iter().flat_map(HeaderMap::values);
+        for value in values {
+            let found = self.scanner.body(BodyKind::Text, value.as_bytes(), &self.scan_limits());
+            self.refuse_aside(found.map_err(|_| scan_budget())?, value.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Denies what would have to be edited outside of the body.
+    fn refuse_aside(&mut self, mut findings: Vec<Finding>, bytes: &[u8]) -> Result<(), Refusal> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let verdict = self.ask(&findings)?;
+        for (finding, action) in findings.iter_mut().zip(&verdict.per_finding) {
+            finding.action = *action;
+            let tag = self.inspector.hash.tag(&bytes[finding.start..finding.end]);
+            self.count(finding, tag, 0);
+        }
+        let worst = findings.into_iter().find(|finding| finding.action >= Action::Redact);
+        match worst {
+            Some(finding) => Err(self.deny_finding(finding.kind, &verdict.reasons)),
+            None => Ok(()),
+        }
+    }
+
+    fn read_facts(&mut self, body: &[u8]) -> Result<(), Refusal> {
+        let Prompt { vendor, host, target, .. } = self.prompt;
+        self.facts = gate_dialect::read_request(vendor, host, target, body);
+        if self.facts.ambiguous {
+            let text = "The request states one of its members twice and could be read in two ways.";
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, Reason::BadRequest, text));
+        }
+        Ok(())
+    }
+
+    fn scan_body(&mut self, kind: Kind, body: &[u8]) -> Result<(), Refusal> {
+        if body.is_empty() {
+            return Ok(());
+        }
+        self.findings = self.scanner.body(kind.scanned_as(), body, &self.scan_limits()).map_err(|_| scan_budget())?;
+        let hash = &self.inspector.hash;
+        self.tags = self.findings.iter().map(|finding| hash.tag(&body[finding.start..finding.end])).collect();
+        Ok(())
+    }
+
+    /// Asks the policy, then once more without what is only history, so that a rule against the request as a whole is
+    /// told from one against a finding.
+    fn decide(&mut self, body: &[u8]) -> Result<PromptVerdict, Refusal> {
+        let mut verdict = self.ask(&self.findings)?;
+        for (finding, action) in self.findings.iter_mut().zip(&verdict.per_finding) {
+            finding.action = *action;
+        }
+        let history = self.denied_before(body);
+        if !history.is_empty() {
+            for index in &history {
+                self.findings[*index].action = Action::Redact;
+            }
+            let fresh = self.findings.iter().enumerate().filter(|(index, _)| !history.contains(index));
+            let fresh: Vec<Finding> = fresh.map(|(_, finding)| finding.clone()).collect();
+            verdict = self.ask(&fresh)?;
+            verdict.action = verdict.action.max(Action::Redact);
+        }
+        let findings = std::mem::take(&mut self.findings);
+        for (index, finding) in findings.iter().enumerate() {
+            self.count(finding, self.tags[index], finding.start as u64);
+        }
+        self.findings = findings;
+        self.reasons.clone_from(&verdict.reasons);
+        Ok(verdict)
+    }
+
+    fn ask(&self, findings: &[Finding]) -> Result<PromptVerdict, Refusal> {
+        let Prompt { client, host, vendor, now, .. } = self.prompt;
+        let facts = PromptFacts { client, host, vendor, model: self.facts.model.as_deref(), findings, now };
+        let verdict = self.judge.prompt(&facts);
+        if verdict.per_finding.len() == findings.len() { Ok(verdict) } else { Err(internal()) }
+    }
+
+    /// Denied findings that lie in the conversation's history and were denied in an earlier turn.
+    fn denied_before(&self, body: &[u8]) -> Vec<usize> {
+        let Some(turn) = self.facts.last_user.clone() else { return Vec::new() };
+        let (tag, Prompt { client, now, .. }) = (self.turn_tag(body), self.prompt);
+        let is_history = |index: &usize| {
+            let finding = &self.findings[*index];
+            finding.action == Action::Deny
+                && !overlaps(finding, &turn)
+                && self.inspector.memory.was_denied(client, self.tags[*index], tag, now)
+        };
+        (0..self.findings.len()).filter(is_history).collect()
+    }
+
+    fn turn_tag(&self, body: &[u8]) -> Tag {
+        let turn = self.facts.last_user.clone().and_then(|turn| body.get(turn)).unwrap_or(body);
+        self.inspector.hash.tag(turn)
+    }
+
+    fn refuse_denied(&mut self, body: &[u8], verdict: &PromptVerdict) -> Result<(), Refusal> {
+        let denied = self.findings.iter().position(|finding| finding.action == Action::Deny);
+        if let Some(first) = denied {
+            let turn = self.turn_tag(body);
+            for (finding, tag) in self.findings.iter().zip(&self.tags) {
+                if finding.action == Action::Deny {
+                    self.inspector.memory.deny(self.prompt.client, *tag, turn, self.prompt.now);
+                }
+            }
+            let kind = self.findings[first].kind.clone();
+            return Err(self.deny_finding(kind, &verdict.reasons));
+        }
+        if verdict.action == Action::Deny {
+            let rule = verdict.reasons.first().cloned().unwrap_or_else(|| "policy".to_owned());
+            let text = sentence(&verdict.reasons).unwrap_or_else(|| "The policy refuses this request.".to_owned());
+            return Err(Refusal::new(StatusCode::FORBIDDEN, Reason::Policy(rule), text));
+        }
+        Ok(())
+    }
+
+    fn edit(
+        &self,
+        kind: Kind,
+        body: &[u8],
+        take: &mut dyn FnMut(usize) -> bool,
+        action: Action,
+    ) -> Result<Passed, Refusal> {
+        let redacted: Vec<&Finding> = self.findings.iter().filter(|f| f.action == Action::Redact).collect();
+        if redacted.is_empty() {
+            return Ok(Passed { action: action.min(Action::Alert), edited: None });
+        }
+        let frozen = |finding: &&Finding| self.facts.is_frozen(&(finding.start..finding.end));
+        if self.prompt.signed || !kind.editable() || redacted.iter().any(frozen) {
+            return Err(self.frozen());
+        }
+        let edits: Vec<Edit> = redacted.into_iter().map(redaction).collect();
+        let grown: usize = edits.iter().map(|edit| edit.replacement.len()).sum();
+        if !take(body.len() + grown) {
+            return Err(DecodeError::OutOfBudget.into());
+        }
+        Ok(Passed { action: Action::Redact, edited: Some(gate_scrub::edit(body, &edits)) })
+    }
+
+    fn frozen(&self) -> Refusal {
+        let refusal = Refusal::forbidden(Reason::FrozenContent);
+        match sentence(&self.reasons) {
+            Some(words) => Refusal { text: format!("{words}; {}", lower_first(&refusal.text)), ..refusal },
+            None => refusal,
+        }
+    }
+
+    fn deny_finding(&mut self, kind: String, reasons: &[String]) -> Refusal {
+        self.reasons = reasons.to_vec();
+        let refusal = Refusal::forbidden(Reason::Finding(kind));
+        match sentence(reasons) {
+            Some(text) => Refusal { text, ..refusal },
+            None => refusal,
+        }
+    }
+
+    fn count(&mut self, finding: &Finding, tag: Tag, first_offset: u64) {
+        let same = |count: &&mut FindingCount| count.rule == finding.rule && count.action == finding.action;
+        if let Some(count) = self.counts.iter_mut().find(same) {
+            count.count = count.count.saturating_add(1);
+        } else if self.counts.len() < COUNTS_CAP {
+            self.counts.push(FindingCount {
+                rule: finding.rule.clone(),
+                kind: finding.kind.clone(),
+                kb: finding.kb,
+                action: finding.action,
+                count: 1,
+                first_offset,
+                keyed_hash: tag.short_hex(),
+            });
+        }
+    }
+
+    fn is_clean(&self, text: &str) -> bool {
+        self.scanner.body(BodyKind::Text, text.as_bytes(), &self.scan_limits()).is_ok_and(|found| found.is_empty())
+    }
+
+    fn scan_limits(&self) -> Limits {
+        Limits { max_bytes: self.inspector.limits.max_bytes, ..Limits::default() }
+    }
+}
+
+fn overlaps(finding: &Finding, range: &Range<usize>) -> bool {
+    finding.start < range.end && range.start < finding.end
+}
+
+fn redaction(finding: &Finding) -> Edit {
+    let replacement = gate_scrub::placeholder(&finding.kind);
+    Edit { start: finding.start, end: finding.end, replacement }
+}
+
+fn sentence(reasons: &[String]) -> Option<String> {
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+fn lower_first(text: &str) -> Cow<'_, str> {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => Cow::Owned(first.to_lowercase().chain(chars).collect()),
+        None => Cow::Borrowed(text),
+    }
+}
+
+fn scan_budget() -> Refusal {
+    Refusal::forbidden(Reason::ScanBudget)
+}
+
+fn internal() -> Refusal {
+    Refusal::plain(StatusCode::INTERNAL_SERVER_ERROR, Reason::Internal)
+}

@@ -1,0 +1,183 @@
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use gate_core::{
+    Action, ConnectionFacts, HostName, Judge, Mode, PromptFacts, PromptVerdict, Reason, UnixMicros, Verdict,
+};
+use gate_scrub::{Pack, Scanner};
+
+use super::super::tests::support::scanner;
+use super::case::COUNTS_CAP;
+use super::{Inspector, Judged, Prompt, ValueHash};
+
+const KEY: &str = "sk-proj-Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3BxcnN0dXY";
+
+/// Does the same with every finding.
+struct Always(Action);
+
+impl Judge for Always {
+    fn connection(&self, _: &ConnectionFacts<'_>) -> Verdict {
+        Verdict::Terminate
+    }
+
+    fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
+        let per_finding = vec![self.0; facts.findings.len()];
+        let action = per_finding.iter().copied().max().unwrap_or(Action::Allow);
+        PromptVerdict { action, per_finding, reasons: vec!["API key pattern detected".to_owned()] }
+    }
+
+    fn mode_of(&self, _: IpAddr) -> Mode {
+        Mode::Inspected
+    }
+}
+
+/// A policy that loses count.
+struct Broken;
+
+impl Judge for Broken {
+    fn connection(&self, _: &ConnectionFacts<'_>) -> Verdict {
+        Verdict::Terminate
+    }
+
+    fn prompt(&self, _: &PromptFacts<'_>) -> PromptVerdict {
+        PromptVerdict { action: Action::Allow, per_finding: vec![Action::Allow; 1000], reasons: Vec::new() }
+    }
+
+    fn mode_of(&self, _: IpAddr) -> Mode {
+        Mode::Inspected
+    }
+}
+
+fn inspector() -> Inspector {
+    Inspector::new(ValueHash::random(), 1 << 20, 100)
+}
+
+fn judge(inspector: &Inspector, judge: &dyn Judge, body: &[u8]) -> Judged {
+    judge_as(inspector, judge, Some("application/json"), body)
+}
+
+fn judge_as(inspector: &Inspector, judge: &dyn Judge, content_type: Option<&str>, body: &[u8]) -> Judged {
+    judge_with(&scanner(), inspector, judge, content_type, body)
+}
+
+fn judge_with(
+    scanner: &Scanner,
+    inspector: &Inspector,
+    judge: &dyn Judge,
+    content_type: Option<&str>,
+    body: &[u8],
+) -> Judged {
+    let host = HostName::parse(b"api.openai.com").unwrap();
+    let prompt = Prompt {
+        client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 11)),
+        host: &host,
+        vendor: "openai",
+        target: "/v1/chat/completions",
+        content_type,
+        content_encoding: None,
+        signed: false,
+        body,
+        trailers: None,
+        now: UnixMicros(1_700_000_000_000_000),
+    };
+    inspector.judge(judge, scanner, &prompt, &mut |_| true)
+}
+
+fn chat(content: &str) -> Vec<u8> {
+    format!(r#"{{"model":"gpt-4o","messages":[{{"role":"user","content":"{content}"}}]}}"#).into_bytes()
+}
+
+#[test]
+fn each_action_does_what_it_says() {
+    let body = chat(KEY);
+    for action in [Action::Allow, Action::Alert, Action::Redact, Action::Deny] {
+        let judged = judge(&inspector(), &Always(action), &body);
+        assert_eq!((judged.action, judged.findings[0].action), (action, action));
+        assert_eq!(judged.edited.is_some(), action == Action::Redact, "{action}");
+        assert_eq!(judged.refusal.is_some(), action == Action::Deny, "{action}");
+        assert_eq!((judged.counts[0].count, judged.counts[0].action), (1, action));
+    }
+}
+
+#[test]
+fn a_denial_says_why_in_the_policys_words() {
+    let refusal = judge(&inspector(), &Always(Action::Deny), &chat(KEY)).refusal.unwrap();
+    assert_eq!(
+        (refusal.text.as_str(), refusal.reason),
+        ("API key pattern detected", Reason::Finding("api_key".into()))
+    );
+}
+
+#[test]
+fn a_secret_is_found_whatever_the_body_is_called() {
+    let escaped = chat(KEY).iter().map(|byte| char::from(*byte)).collect::<String>().replace("sk-", "\\u0073k-");
+    for content_type in [None, Some("text/plain"), Some("application/json"), Some("application/octet-stream")] {
+        let judged = judge_as(&inspector(), &Always(Action::Redact), content_type, escaped.as_bytes());
+        let edited = String::from_utf8(judged.edited.unwrap()).unwrap();
+        assert_eq!(edited.as_bytes(), chat("[REDACTED_API_KEY]"), "{content_type:?}");
+    }
+}
+
+#[test]
+fn a_policy_that_loses_count_and_a_scan_over_budget_deny() {
+    let judged = judge(&inspector(), &Broken, &chat(KEY));
+    assert_eq!((judged.action, judged.refusal.unwrap().reason), (Action::Deny, Reason::Internal));
+    let small = Inspector::new(ValueHash::random(), 64, 100);
+    let judged = judge(&small, &Always(Action::Allow), &chat(&"a".repeat(100)));
+    assert_eq!((judged.action, judged.refusal.unwrap().reason), (Action::Deny, Reason::ScanBudget));
+}
+
+#[test]
+fn without_memory_for_the_edit_nothing_passes() {
+    let host = HostName::parse(b"api.openai.com").unwrap();
+    let body = chat(KEY);
+    let prompt = Prompt {
+        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        host: &host,
+        vendor: "openai",
+        target: "/v1/chat/completions",
+        content_type: None,
+        content_encoding: None,
+        signed: false,
+        body: &body,
+        trailers: None,
+        now: UnixMicros(1),
+    };
+    let judged = inspector().judge(&Always(Action::Redact), &scanner(), &prompt, &mut |_| false);
+    assert_eq!(judged.refusal.unwrap().reason, Reason::OutOfBudget);
+}
+
+#[test]
+fn a_name_that_holds_a_secret_is_kept_out_of_the_record() {
+    let body = format!(r#"{{"model":"{KEY}","messages":[]}}"#);
+    let judged = judge(&inspector(), &Always(Action::Alert), body.as_bytes());
+    assert_eq!((judged.facts.model.as_deref(), judged.model), (Some(KEY), None));
+}
+
+#[test]
+fn a_record_lists_no_more_kinds_than_fit() {
+    let rules: String = (0..COUNTS_CAP + 10).map(rule).collect();
+    let pack = Pack::compile([("pack.toml", format!("kb = \"kb4-property\"\n{rules}").as_str())]).unwrap();
+    let words: Vec<String> = (0..COUNTS_CAP + 10).map(|n| format!("codeword{n:03}x")).collect();
+    let scanner = Scanner::new(Arc::new(pack));
+    let judged = judge_with(&scanner, &inspector(), &Always(Action::Alert), None, &chat(&words.join(" ")));
+    assert_eq!((judged.findings.len(), judged.counts.len()), (COUNTS_CAP + 10, COUNTS_CAP));
+}
+
+fn rule(n: usize) -> String {
+    let word = format!("codeword{n:03}x");
+    format!(
+        r#"
+        [[rule]]
+        id = "word-{n}"
+        name = "A word"
+        kind = "code_word"
+        severity = "low"
+        action = "alert"
+        anchors = ["{word}"]
+        pattern = "{word}"
+        match = ["{word}", "a {word}", "{word} b"]
+        no_match = ["codeword", "word", "{n}"]
+        "#
+    )
+}

@@ -1,0 +1,134 @@
+//! The record of one request, written exactly once however the request ends.
+
+use std::sync::Arc;
+
+use gate_core::{Action, Event, JournalError, Reason, RequestEvent};
+use tokio::time::Instant;
+
+use super::judge::Judged;
+use crate::session::Session;
+use crate::shared::Shared;
+
+/// Longest target or model kept in a record: both are the client's words.
+const WORDS_CAP: usize = 256;
+
+/// A request under way. Dropped unfinished, it is recorded as broken off by the client.
+pub(super) struct Pending {
+    shared: Arc<Shared>,
+    started: Instant,
+    /// `None` once recorded.
+    event: Option<Box<RequestEvent>>,
+}
+
+impl Pending {
+    pub(super) fn new(shared: &Arc<Shared>, session: &Session, method: &http::Method) -> Self {
+        let event = RequestEvent {
+            connection: Some(session.id),
+            client: session.client.ip(),
+            host: session.host.as_str().to_owned(),
+            vendor: session.vendor().to_owned(),
+            // The path joins once it is known to hold nothing that must not reach disk.
+            target: cut(method.as_str()).to_owned(),
+            model: None,
+            // Until it is judged, nothing of it is passed on.
+            decision: Action::Deny,
+            reason: None,
+            findings: Vec::new(),
+            request_bytes: 0,
+            response_bytes: 0,
+            status: None,
+            stream: false,
+            usage: None,
+            added_micros: 0,
+            first_byte_micros: None,
+            duration_micros: 0,
+        };
+        Self { shared: Arc::clone(shared), started: Instant::now(), event: Some(Box::new(event)) }
+    }
+
+    /// Notes something, unless the record is already written.
+    pub(super) fn note(&mut self, change: impl FnOnce(&mut RequestEvent)) {
+        if let Some(event) = &mut self.event {
+            change(event);
+        }
+    }
+
+    /// Notes what was decided and how long it took.
+    pub(super) fn note_judged(&mut self, judged: &Judged, added_micros: u64) {
+        self.note(|event| {
+            if let Some(path) = &judged.path {
+                event.target = format!("{} {}", event.target, cut(path));
+            }
+            event.model = judged.model.as_deref().filter(|model| is_word(model)).map(str::to_owned);
+            event.stream = judged.facts.stream;
+            event.decision = judged.action;
+            event.findings.clone_from(&judged.counts);
+            event.request_bytes = judged.decoded_bytes;
+            event.added_micros = added_micros;
+        });
+    }
+
+    /// Notes that the answer's head is here.
+    pub(super) fn note_head(&mut self, status: u16) {
+        let micros = self.elapsed_micros();
+        self.note(|event| {
+            event.status = Some(status);
+            event.first_byte_micros = Some(micros);
+        });
+    }
+
+    /// The reason to note for an exchange that broke: while we are closing, that is why everything breaks.
+    pub(super) fn unless_closing(&self, reason: Reason) -> Reason {
+        if self.shared.closing.is_cancelled() { Reason::Shutdown } else { reason }
+    }
+
+    /// Writes the record. Only the first call does; an error means that the client must not see the end of its answer.
+    pub(super) fn finish(&mut self) -> Result<(), JournalError> {
+        let Some(mut event) = self.event.take() else { return Ok(()) };
+        event.duration_micros = self.elapsed_micros();
+        self.shared.append(&Event::Request(*event)).map(|_| ())
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.event.is_none()
+    }
+
+    fn elapsed_micros(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        let reason = self.unless_closing(Reason::ClientReset);
+        self.note(|event| event.reason = event.reason.take().or(Some(reason)));
+        // A failure is counted and logged where it happens; there is nobody left to tell.
+        let _ = self.finish();
+    }
+}
+
+/// Whether a model's name looks like one. A prompt pasted into that field is not kept.
+fn is_word(model: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@-+".contains(&byte);
+    model.len() <= WORDS_CAP / 2 && model.bytes().all(allowed)
+}
+
+fn cut(words: &str) -> &str {
+    &words[..words.floor_char_boundary(WORDS_CAP)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WORDS_CAP, cut, is_word};
+
+    #[test]
+    fn a_client_cannot_write_prose_into_the_record() {
+        assert!(is_word("anthropic/claude-sonnet-4.5:beta@2025") && is_word("ft:gpt-4o:acme::x1"));
+        assert!(!is_word("please translate this") && !is_word(&"a".repeat(WORDS_CAP)));
+        assert_eq!(cut(&"ä".repeat(WORDS_CAP)).len(), WORDS_CAP);
+    }
+}

@@ -1,0 +1,10 @@
+//! The whole inspect path over loopback: a real TLS client, the path under test, and a provider made here.
+
+pub(super) mod support;
+
+mod bodies;
+mod history;
+mod limits;
+mod misuse;
+mod relay;
+mod trust;

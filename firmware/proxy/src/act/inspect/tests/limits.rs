@@ -1,0 +1,97 @@
+//! What one client, or all together, cannot use up.
+
+use std::time::Duration;
+
+use gate_core::Reason;
+use http::Method;
+use hyper::body::Frame;
+
+use super::relay::CLEAN;
+use super::support::{Office, Provider, TestJudge, get, head, post, reply, stream};
+use crate::config::Config;
+
+async fn office(config: Config) -> Office {
+    Office::with(Provider::http(&["http/1.1", "h2"], |_| reply("{}")).await, config, TestJudge::default())
+}
+
+#[tokio::test]
+async fn above_the_budget_a_body_waits_and_is_then_refused() {
+    let config = Config {
+        body_cap_bytes: 64 * 1024,
+        body_budget_bytes: 64 * 1024,
+        body_budget_wait_ms: 200,
+        ..Config::default()
+    };
+    let office = office(config).await;
+    let (sender, body) = stream();
+    sender.send(Frame::data(vec![b' '; 60 * 1024].into())).unwrap();
+    let mut holder = office.h2().await;
+    let holding = tokio::spawn(async move {
+        holder.send(head(true, Method::POST, "/v1/hold").body(body).unwrap()).await.status.as_u16()
+    });
+    while office.shared.bodies.available_permits() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut client = office.h1().await;
+    let got = client.send(post(false, "/v1/chat/completions", CLEAN)).await;
+    got.refusal(503);
+    assert_eq!(got.headers["retry-after"], "1");
+    assert_eq!(office.journal.requests()[0].reason, Some(Reason::OutOfBudget));
+    drop(sender);
+    assert_eq!(holding.await.unwrap(), 200);
+    let mut client = office.h1().await;
+    assert_eq!(client.send(post(false, "/v1/chat/completions", CLEAN)).await.status.as_u16(), 200);
+    drop(client);
+    for _ in 0..200 {
+        if office.shared.bodies.available_permits() == 64 * 1024 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{} of 65536 came back", office.shared.bodies.available_permits());
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let office = office(Config { idle_seconds: 1, ..Config::default() }).await;
+    for alpn in ["http/1.1", "h2"] {
+        let mut connected = office.connect(&[alpn]).await;
+        // TLS alone, without a byte of HTTP; what the server says first is read until it hangs up.
+        let mut said = Vec::new();
+        let hanging_up = tokio::io::AsyncReadExt::read_to_end(&mut connected.tls, &mut said);
+        let _ = tokio::time::timeout(Duration::from_secs(5), hanging_up).await.unwrap();
+        assert_eq!(connected.serving.await.unwrap().reason, Some(Reason::IdleTimeout), "{alpn}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_has_no_more_streams_open_than_told() {
+    let silent = Provider::http(&["h2"], |_| {
+        let (sender, body) = stream();
+        std::mem::forget(sender);
+        http::Response::new(body)
+    });
+    let office = Office::with(silent.await, Config::default(), TestJudge::default());
+    let client = office.h2().await;
+    let mut open = Vec::new();
+    for _ in 0..super::super::limits::STREAMS + 20 {
+        let mut sender = client.sender.clone();
+        open.push(tokio::spawn(async move { sender.send_request(get(true, "/v1/models")).await }));
+    }
+    let arrived = || office.provider.seen.lock().len();
+    while arrived() < super::super::limits::STREAMS as usize {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(arrived(), super::super::limits::STREAMS as usize);
+}
+
+#[tokio::test]
+async fn a_head_over_its_cap_is_refused() {
+    let office = office(Config::default()).await;
+    let mut client = office.h1().await;
+    let builder = head(false, Method::GET, "/").header("x-long", "a".repeat(70 * 1024));
+    let got = client.send(builder.body(http_body_util::BodyExt::boxed(http_body_util::Empty::new())).unwrap()).await;
+    assert_eq!(got.status.as_u16(), 431);
+    assert!(office.provider.seen.lock().is_empty());
+}

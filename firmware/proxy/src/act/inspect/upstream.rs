@@ -1,0 +1,229 @@
+//! The server's side: its certificate verified, its protocol kept, one connection that is dialled again when it ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_core::{HostName, Reason};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use thiserror::Error;
+use tokio::net::TcpStream;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::collect::Held;
+use super::leaf::Alpn;
+use super::limits;
+use crate::shared::Shared;
+
+/// A TLS handshake that takes longer than this has failed.
+pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// One host at one address that the guard let through.
+pub(super) struct Upstream {
+    shared: Arc<Shared>,
+    host: HostName,
+    peer: SocketAddr,
+    offer: Vec<Vec<u8>>,
+    alpn: Alpn,
+    link: Mutex<Option<Link>>,
+}
+
+/// A connection that takes requests.
+enum Link {
+    Http1(http1::SendRequest<Held>),
+    Http2(http2::SendRequest<Held>),
+}
+
+/// Why there is no connection to the server.
+#[derive(Debug, Error)]
+pub(super) enum DialError {
+    #[error("{peer}: {source}")]
+    Connect { peer: SocketAddr, source: std::io::Error },
+    #[error("the server's certificate does not verify: {0}")]
+    Certificate(rustls::Error),
+    #[error("the TLS handshake with the server failed: {0}")]
+    Handshake(std::io::Error),
+    #[error("the TLS handshake with the server took too long")]
+    Timeout,
+    #[error("the server speaks another protocol than at first")]
+    Protocol,
+    #[error("the HTTP connection could not be set up: {0}")]
+    Http(#[from] hyper::Error),
+}
+
+/// Why a request got no answer.
+#[derive(Debug, Error)]
+pub(super) enum SendError {
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error("the server broke the exchange: {0}")]
+    Broken(hyper::Error),
+}
+
+impl DialError {
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Connect { .. } => Reason::UpstreamUnreachable,
+            Self::Certificate(_) => Reason::UpstreamCertificate,
+            Self::Handshake(_) | Self::Timeout | Self::Protocol | Self::Http(_) => Reason::UpstreamHandshake,
+        }
+    }
+}
+
+impl SendError {
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Dial(error) => error.reason(),
+            Self::Broken(_) => Reason::UpstreamReset,
+        }
+    }
+}
+
+impl Upstream {
+    /// Meets the server over a dialled connection. The certificate is verified before anything else happens.
+    pub(super) async fn meet(
+        shared: Arc<Shared>,
+        host: HostName,
+        offered: &[Vec<u8>],
+        tcp: TcpStream,
+    ) -> Result<Self, DialError> {
+        let peer = tcp.peer_addr().map_err(DialError::Handshake)?;
+        let offer = Alpn::offer(offered);
+        let (tls, alpn) = handshake(&shared.upstream_tls, &offer, &host, tcp).await?;
+        let link = Link::open(&shared, tls, alpn).await?;
+        Ok(Self { shared, host, peer, offer, alpn, link: Mutex::new(Some(link)) })
+    }
+
+    pub(super) fn alpn(&self) -> Alpn {
+        self.alpn
+    }
+
+    /// Sends a request. One that never left because the server had closed an idle connection is sent on a new one.
+    pub(super) async fn send(&self, request: Request<Held>) -> Result<Response<Incoming>, SendError> {
+        let link = self.take().await?;
+        match self.send_on(link, request).await {
+            Ok(response) => Ok(response),
+            Err((error, None)) => Err(SendError::Broken(error)),
+            Err((_, Some(request))) => {
+                let link = self.take().await?;
+                self.send_on(link, *request).await.map_err(|(error, _)| SendError::Broken(error))
+            }
+        }
+    }
+
+    /// A living link, the one there is or a new one. An HTTP/1.1 link belongs to its borrower until given back.
+    async fn take(&self) -> Result<Link, DialError> {
+        let mut slot = self.link.lock().await;
+        if let Some(mut link) = slot.take()
+            && link.ready().await
+        {
+            *slot = link.share();
+            return Ok(link);
+        }
+        let link = self.dial().await?;
+        *slot = link.share();
+        Ok(link)
+    }
+
+    async fn send_on(
+        &self,
+        mut link: Link,
+        request: Request<Held>,
+    ) -> Result<Response<Incoming>, (hyper::Error, Option<Box<Request<Held>>>)> {
+        let sent = match &mut link {
+            Link::Http1(sender) => sender.try_send_request(request).await,
+            Link::Http2(sender) => sender.try_send_request(request).await,
+        };
+        match sent {
+            Ok(response) => {
+                self.link.lock().await.get_or_insert(link);
+                Ok(response)
+            }
+            Err(mut error) => {
+                let unsent = error.take_message().map(Box::new);
+                Err((error.into_error(), unsent))
+            }
+        }
+    }
+
+    async fn dial(&self) -> Result<Link, DialError> {
+        let unreachable = |source| DialError::Connect { peer: self.peer, source };
+        let connecting = timeout(self.shared.config.connect_timeout(), TcpStream::connect(self.peer));
+        let tcp =
+            connecting.await.map_err(|_| unreachable(std::io::ErrorKind::TimedOut.into()))?.map_err(unreachable)?;
+        let (tls, alpn) = handshake(&self.shared.upstream_tls, &self.offer, &self.host, tcp).await?;
+        // The client was told the first connection's protocol and cannot be told another.
+        if alpn == self.alpn { Link::open(&self.shared, tls, alpn).await } else { Err(DialError::Protocol) }
+    }
+}
+
+impl Link {
+    async fn open(shared: &Arc<Shared>, tls: TlsStream<TcpStream>, alpn: Alpn) -> Result<Self, DialError> {
+        let io = TokioIo::new(tls);
+        let closing = shared.closing.clone();
+        if alpn == Alpn::Http2 {
+            let (sender, connection) = limits::h2_client(&mut http2::Builder::new(TokioExecutor::new()))
+                .timer(TokioTimer::new())
+                .handshake(io)
+                .await?;
+            tokio::spawn(async move { closing.run_until_cancelled(connection).await });
+            Ok(Self::Http2(sender))
+        } else {
+            let (sender, connection) = limits::h1_client(&mut http1::Builder::new()).handshake(io).await?;
+            // The task ends with the sender and the last body; an error reaches whoever waits for either.
+            tokio::spawn(async move { closing.run_until_cancelled(connection).await });
+            Ok(Self::Http1(sender))
+        }
+    }
+
+    async fn ready(&mut self) -> bool {
+        match self {
+            Self::Http1(sender) => sender.ready().await.is_ok(),
+            Self::Http2(sender) => sender.ready().await.is_ok(),
+        }
+    }
+
+    /// A second handle on the same connection, where its protocol has many requests at once.
+    fn share(&self) -> Option<Self> {
+        match self {
+            Self::Http1(_) => None,
+            Self::Http2(sender) => Some(Self::Http2(sender.clone())),
+        }
+    }
+}
+
+async fn handshake(
+    config: &Arc<ClientConfig>,
+    offer: &[Vec<u8>],
+    host: &HostName,
+    tcp: TcpStream,
+) -> Result<(TlsStream<TcpStream>, Alpn), DialError> {
+    // Events of a stream must not wait for each other; where the option is refused they are only slower.
+    let _ = tcp.set_nodelay(true);
+    let name = ServerName::try_from(host.as_str().to_owned())
+        .map_err(|error| DialError::Handshake(std::io::Error::other(error)))?;
+    let mut config = ClientConfig::clone(config);
+    config.alpn_protocols = offer.to_vec();
+    let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp);
+    let tls = timeout(HANDSHAKE, connecting).await.map_err(|_| DialError::Timeout)?.map_err(blame)?;
+    let alpn = Alpn::chosen(tls.get_ref().1.alpn_protocol()).ok_or(DialError::Protocol)?;
+    Ok((tls, alpn))
+}
+
+/// Tells a certificate that does not verify from every other failure.
+fn blame(error: std::io::Error) -> DialError {
+    match error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>()) {
+        Some(source @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)) => {
+            DialError::Certificate(source.clone())
+        }
+        _ => DialError::Handshake(error),
+    }
+}
