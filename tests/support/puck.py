@@ -133,8 +133,9 @@ class Puck:
 
     def processes(self):
         """Name to pid of the workers that are running."""
-        status = json.loads(self.command("status", "--json").stdout)
-        return {process["name"]: process["pid"] for process in status["processes"] if process.get("pid")}
+        # Exit code 1 says that one is down, which is what many callers wait for.
+        status = json.loads(self.command("status", "--json", check=False).stdout)
+        return {process["name"]: process["pid"] for process in status.get("processes", []) if process["alive"]}
 
     def kill(self, *names):
         """SIGKILL to the named workers, or to all; the pids that were killed."""
