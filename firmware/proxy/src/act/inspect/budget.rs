@@ -37,6 +37,13 @@ impl Charge {
         true
     }
 
+    /// Pays now for `bytes` that will be asked for by [`Self::try_grow`], where nobody can wait.
+    pub(super) async fn reserve(&mut self, bytes: usize, wait: Duration) -> bool {
+        let granted = self.grow(bytes, wait).await;
+        self.spare += if granted { bytes } else { 0 };
+        granted
+    }
+
     /// Pays for `bytes` more if they are free now.
     pub(super) fn try_grow(&mut self, bytes: usize) -> bool {
         if let Some(spare) = self.spare.checked_sub(bytes) {
@@ -82,6 +89,15 @@ mod tests {
         assert!(two.grow(2 * STEP, Duration::ZERO).await);
         drop(two);
         assert_eq!(pool.available_permits(), 4 * STEP);
+    }
+
+    #[tokio::test]
+    async fn what_was_reserved_is_there_when_all_else_is_gone() {
+        let pool = Arc::new(Semaphore::new(4 * STEP));
+        let (mut one, mut two) = (Charge::new(Arc::clone(&pool)), Charge::new(Arc::clone(&pool)));
+        assert!(one.reserve(2 * STEP, Duration::ZERO).await);
+        assert!(two.try_grow(2 * STEP) && !two.try_grow(1));
+        assert!(one.try_grow(STEP) && one.try_grow(STEP) && !one.try_grow(1));
     }
 
     #[tokio::test]

@@ -15,7 +15,7 @@ use hyper::body::{Body, Incoming};
 use super::budget::Charge;
 use super::collect::{self, CollectError, Collected, Held};
 use super::head;
-use super::judge::{Judged, Prompt};
+use super::judge::{self, Judged, Prompt};
 use super::leaf::Alpn;
 use super::record::Pending;
 use super::refusal::Refusal;
@@ -74,9 +74,12 @@ impl Exchange {
         let config = &self.shared.config;
         let wait = Duration::from_millis(config.body_budget_wait_ms);
         let collected = collect::collect(body, config.body_cap_bytes, &self.shared.bodies, wait).await;
-        let Collected { bytes, trailers, charge } = collected.map_err(|error| uncollected(&error))?;
+        let Collected { bytes, trailers, mut charge } = collected.map_err(|error| uncollected(&error))?;
         let started = Instant::now();
         let draft = Draft::new(&parts, bytes.clone(), trailers);
+        if !charge.reserve(draft.memory(), wait).await {
+            return Err(uncollected(&CollectError::OutOfBudget));
+        }
         let (judged, draft, charge) = self.judge(draft, snapshot, charge).await?;
         pending.note_judged(&judged, u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
         match judged {
@@ -230,6 +233,11 @@ impl Draft {
         let content_encoding = (!codings.is_empty()).then(|| codings.join(&b','));
         let signed = head::is_signed(parts);
         Self { target, content_type: content_type.map(str::to_owned), content_encoding, signed, bytes, trailers }
+    }
+
+    /// What judging will need beside the body as sent. What an encoded one becomes is asked for as it unfolds.
+    fn memory(&self) -> usize {
+        if self.content_encoding.is_some() { 0 } else { judge::scan_memory(&self.bytes) }
     }
 
     fn prompt<'a>(&'a self, session: &'a Session, now: gate_core::UnixMicros) -> Prompt<'a> {

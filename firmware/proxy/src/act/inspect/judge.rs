@@ -15,6 +15,8 @@ use super::refusal::Refusal;
 
 mod case;
 
+pub(super) use case::scan_memory;
+
 /// Judges whole requests; one per process, because it remembers what was denied.
 #[derive(Debug)]
 pub struct Inspector {

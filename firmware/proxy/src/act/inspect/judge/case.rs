@@ -18,6 +18,9 @@ use super::{Inspector, Judged, Prompt};
 /// Kinds of findings listed in one record; a record must fit its frame whatever a client sends.
 pub(super) const COUNTS_CAP: usize = 64;
 
+/// Bytes that the scanner keeps for one escape: the unit and what lies between it and the next.
+pub(super) const PIECE: usize = 48;
+
 /// One request while it is judged.
 pub(super) struct Case<'a> {
     inspector: &'a Inspector,
@@ -70,7 +73,7 @@ impl<'a> Case<'a> {
         self.decoded_bytes = body.len() as u64;
         let kind = Kind::of(self.prompt.content_type, &body);
         self.read_facts(&body)?;
-        self.scan_body(kind, &body)?;
+        self.scan_body(kind, &body, take)?;
         let verdict = self.decide(&body)?;
         self.refuse_denied(&body, &verdict)?;
         self.edit(kind, &body, take, verdict.action)
@@ -133,9 +136,12 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    fn scan_body(&mut self, kind: Kind, body: &[u8]) -> Result<(), Refusal> {
+    fn scan_body(&mut self, kind: Kind, body: &[u8], take: &mut dyn FnMut(usize) -> bool) -> Result<(), Refusal> {
         if body.is_empty() {
             return Ok(());
+        }
+        if !take(scan_memory(body)) {
+            return Err(DecodeError::OutOfBudget.into());
         }
         self.findings = self.scanner.body(kind.scanned_as(), body, &self.scan_limits()).map_err(|_| scan_budget())?;
         let hash = &self.inspector.hash;
@@ -231,7 +237,8 @@ impl<'a> Case<'a> {
         }
         let edits: Vec<Edit> = redacted.into_iter().map(redaction).collect();
         let grown: usize = edits.iter().map(|edit| edit.replacement.len()).sum();
-        if !take(body.len() + grown) {
+        // The copy takes the place of the scan's, which is gone.
+        if !take(grown) {
             return Err(DecodeError::OutOfBudget.into());
         }
         Ok(Passed { action: Action::Redact, edited: Some(gate_scrub::edit(body, &edits)) })
@@ -276,8 +283,16 @@ impl<'a> Case<'a> {
     }
 
     fn scan_limits(&self) -> Limits {
-        Limits { max_bytes: self.inspector.limits.max_bytes, ..Limits::default() }
+        let max = self.inspector.limits.max_bytes;
+        // An image in base64 may make up nearly all of a body.
+        Limits { max_bytes: max, max_decoded: max, ..Limits::default() }
     }
+}
+
+/// What a scan needs beside the body, in bytes: a copy, and for every escape or foldable character where it came from.
+pub(in super::super) fn scan_memory(body: &[u8]) -> usize {
+    let unlike = |byte: &&u8| matches!(byte, b'\\' | 0xE2 | 0xEF | 0xF0);
+    body.len() + PIECE * body.iter().filter(unlike).count()
 }
 
 fn overlaps(finding: &Finding, range: &Range<usize>) -> bool {

@@ -7,7 +7,7 @@ use gate_core::{
 use gate_scrub::{Pack, Scanner};
 
 use super::super::tests::support::scanner;
-use super::case::COUNTS_CAP;
+use super::case::{COUNTS_CAP, PIECE};
 use super::{Inspector, Judged, Prompt, ValueHash};
 
 const KEY: &str = "sk-proj-Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3BxcnN0dXY";
@@ -68,19 +68,23 @@ fn judge_with(
     body: &[u8],
 ) -> Judged {
     let host = HostName::parse(b"api.openai.com").unwrap();
-    let prompt = Prompt {
-        client: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 11)),
-        host: &host,
+    let prompt = Prompt { content_type, body, ..prompt(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 11)), &host) };
+    inspector.judge(judge, scanner, &prompt, &mut |_| true)
+}
+
+fn prompt(client: IpAddr, host: &HostName) -> Prompt<'_> {
+    Prompt {
+        client,
+        host,
         vendor: "openai",
         target: "/v1/chat/completions",
-        content_type,
+        content_type: None,
         content_encoding: None,
         signed: false,
-        body,
+        body: b"",
         trailers: None,
         now: UnixMicros(1_700_000_000_000_000),
-    };
-    inspector.judge(judge, scanner, &prompt, &mut |_| true)
+    }
 }
 
 fn chat(content: &str) -> Vec<u8> {
@@ -128,23 +132,38 @@ fn a_policy_that_loses_count_and_a_scan_over_budget_deny() {
 }
 
 #[test]
-fn without_memory_for_the_edit_nothing_passes() {
+fn without_memory_nothing_passes() {
     let host = HostName::parse(b"api.openai.com").unwrap();
     let body = chat(KEY);
-    let prompt = Prompt {
-        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        host: &host,
-        vendor: "openai",
-        target: "/v1/chat/completions",
-        content_type: None,
-        content_encoding: None,
-        signed: false,
-        body: &body,
-        trailers: None,
-        now: UnixMicros(1),
-    };
+    let prompt = Prompt { body: &body, ..prompt(IpAddr::V4(Ipv4Addr::LOCALHOST), &host) };
     let judged = inspector().judge(&Always(Action::Redact), &scanner(), &prompt, &mut |_| false);
     assert_eq!(judged.refusal.unwrap().reason, Reason::OutOfBudget);
+}
+
+#[test]
+fn a_body_full_of_escapes_is_paid_for_before_it_is_scanned() {
+    let (plain, escaped) = (chat(&"aa".repeat(10_000)), chat(&"\\n".repeat(10_000)));
+    assert_eq!(plain.len(), escaped.len());
+    let paid = |body: &[u8]| {
+        let host = HostName::parse(b"api.openai.com").unwrap();
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let prompt = Prompt { body, ..prompt(client, &host) };
+        let mut sum = 0;
+        inspector().judge(&Always(Action::Redact), &scanner(), &prompt, &mut |bytes| {
+            sum += bytes;
+            true
+        });
+        sum
+    };
+    assert_eq!(paid(&plain), plain.len());
+    assert_eq!(paid(&escaped), escaped.len() + PIECE * 10_000);
+}
+
+#[test]
+fn an_image_in_base64_passes() {
+    let image = "iVBORw0KGgoAAAANSUhEUgAAB9AAAAfQCAYAAACaOMR5".repeat(18_000);
+    let judged = judge(&inspector(), &Always(Action::Allow), &chat(&image));
+    assert_eq!(judged.refusal, None);
 }
 
 #[test]

@@ -14,14 +14,12 @@ async fn office(config: Config) -> Office {
     Office::with(Provider::http(&["http/1.1", "h2"], |_| reply("{}")).await, config, TestJudge::default())
 }
 
+const BUDGET: usize = 256 * 1024;
+
 #[tokio::test]
 async fn above_the_budget_a_body_waits_and_is_then_refused() {
-    let config = Config {
-        body_cap_bytes: 64 * 1024,
-        body_budget_bytes: 64 * 1024,
-        body_budget_wait_ms: 200,
-        ..Config::default()
-    };
+    let config =
+        Config { body_budget_bytes: BUDGET, body_cap_bytes: BUDGET, body_budget_wait_ms: 200, ..Config::default() };
     let office = office(config).await;
     let (sender, body) = stream();
     sender.send(Frame::data(vec![b' '; 60 * 1024].into())).unwrap();
@@ -29,26 +27,31 @@ async fn above_the_budget_a_body_waits_and_is_then_refused() {
     let holding = tokio::spawn(async move {
         holder.send(head(true, Method::POST, "/v1/hold").body(body).unwrap()).await.status.as_u16()
     });
-    while office.shared.bodies.available_permits() > 0 {
+    while office.shared.bodies.available_permits() == BUDGET {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    let rest = u32::try_from(office.shared.bodies.available_permits()).unwrap();
+    let rest = office.shared.bodies.acquire_many(rest).await.unwrap();
     let mut client = office.h1().await;
     let got = client.send(post(false, "/v1/chat/completions", CLEAN)).await;
     got.refusal(503);
     assert_eq!(got.headers["retry-after"], "1");
     assert_eq!(office.journal.requests()[0].reason, Some(Reason::OutOfBudget));
     drop(sender);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!holding.is_finished(), "the large one waits for what its scan needs");
+    drop(rest);
     assert_eq!(holding.await.unwrap(), 200);
     let mut client = office.h1().await;
     assert_eq!(client.send(post(false, "/v1/chat/completions", CLEAN)).await.status.as_u16(), 200);
     drop(client);
     for _ in 0..200 {
-        if office.shared.bodies.available_permits() == 64 * 1024 {
+        if office.shared.bodies.available_permits() == BUDGET {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{} of 65536 came back", office.shared.bodies.available_permits());
+    panic!("{} of {BUDGET} came back", office.shared.bodies.available_permits());
 }
 
 #[tokio::test]
@@ -94,4 +97,27 @@ async fn a_head_over_its_cap_is_refused() {
     let got = client.send(builder.body(http_body_util::BodyExt::boxed(http_body_util::Empty::new())).unwrap()).await;
     assert_eq!(got.status.as_u16(), 431);
     assert!(office.provider.seen.lock().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_body_being_judged_holds_up_no_other_stream() {
+    let (open, gate) = std::sync::mpsc::channel();
+    let judge = TestJudge { gate: parking_lot::Mutex::new(Some(gate)), ..TestJudge::default() };
+    let provider = Provider::http(&["h2"], |_| reply("{}")).await;
+    let office = Office::with(provider, Config::default(), judge);
+    let client = office.h2().await;
+    let large = format!(r#"{{"model":"slow","messages":[{{"content":"{}"}}]}}"#, "word ".repeat(20_000));
+    let mut sender = client.sender.clone();
+    let judging = tokio::spawn(async move {
+        let response = sender.send_request(post(true, "/v1/chat/completions", large)).await;
+        response.unwrap().status()
+    });
+    while office.judge.gate.lock().is_some() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut other = client.sender.clone();
+    assert_eq!(other.send_request(get(true, "/v1/models")).await.unwrap().status(), 200);
+    assert!(!judging.is_finished(), "the small request did not wait for the large one");
+    open.send(()).unwrap();
+    assert_eq!(judging.await.unwrap(), 200);
 }

@@ -196,7 +196,7 @@ async fn an_idle_connection_that_the_provider_closed_is_dialled_again() {
 async fn a_server_that_says_goaway_is_dialled_again_for_the_next_stream() {
     let provider = Provider::raw(HOST, &["h2"], |tls| {
         Box::pin(async move {
-            let service = service_fn(async |_| Ok::<_, Infallible>(reply("{}")));
+            let service = service_fn(|_| async { Ok::<_, Infallible>(reply("{}")) });
             let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(tls), service));
             let _ = tokio::time::timeout(Duration::from_millis(50), connection.as_mut()).await;

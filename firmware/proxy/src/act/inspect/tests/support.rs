@@ -139,6 +139,8 @@ impl TestJournal {
 pub(super) struct TestJudge {
     pub(super) frozen: AtomicBool,
     pub(super) banned_model: Option<&'static str>,
+    /// Prompts for the model `slow` are not judged before this says so, or five seconds have passed.
+    pub(super) gate: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
 }
 
 impl Judge for TestJudge {
@@ -150,6 +152,10 @@ impl Judge for TestJudge {
     }
 
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
+        let gate = self.gate.lock().take_if(|_| facts.model == Some("slow"));
+        if let Some(gate) = gate {
+            let _ = gate.recv_timeout(std::time::Duration::from_secs(5));
+        }
         let per_finding: Vec<Action> = facts.findings.iter().map(|finding| finding.action).collect();
         let mut reasons: Vec<String> =
             facts.findings.iter().map(|finding| format!("{} pattern detected", finding.kind)).collect();
