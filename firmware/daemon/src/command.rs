@@ -1,0 +1,33 @@
+//! The commands that answer and end. Each one reads what it needs, prints, and says how it went.
+
+mod audit;
+mod ca;
+mod sarif;
+mod scan;
+mod state;
+mod words;
+
+use std::path::Path;
+
+pub(crate) use self::audit::{audit_export, audit_head, audit_tail, audit_verify};
+pub(crate) use self::ca::{ca_export, ca_show};
+pub(crate) use self::scan::scan;
+pub(crate) use self::state::{status, steer_show, token_add, token_list, token_revoke};
+use crate::config::Config;
+use crate::worker::{self, read_policy};
+use crate::{CommandError, Outcome};
+
+/// `nanogate check`: everything the daemon would read, built and thrown away.
+pub(crate) fn check(file: &Path) -> Result<Outcome, CommandError> {
+    let config = Config::load(file).map_err(CommandError::input)?;
+    worker::check(&config)?;
+    println!("{}: ok", file.display());
+    Ok(Outcome::Done)
+}
+
+/// `nanogate policy check`.
+pub(crate) fn policy_check(file: &Path) -> Result<Outcome, CommandError> {
+    read_policy(file).map_err(CommandError::Input)?;
+    println!("{}: ok", file.display());
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,101 @@
+//! `nanogate status`, `nanogate steer show` and `nanogate token`.
+
+use std::path::Path;
+
+use gate_admin::{Accounts, Scope};
+use gate_audit::export;
+use gate_core::{Clock, SystemClock};
+use serde_json::json;
+
+use crate::config::Config;
+use crate::run_state::Running;
+use crate::worker::resident;
+use crate::{CommandError, Outcome, provision};
+
+/// Who runs, since when, with how much memory; exit 1 when a process is missing.
+pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
+    let config = Config::load(file).map_err(CommandError::input)?;
+    let Some(running) = Running::read(&config.data).ok().filter(|running| resident(running.supervisor).is_some()) else {
+        if json {
+            println!("{}", json!({"running": false}));
+        } else {
+            println!("not running");
+        }
+        return Ok(Outcome::No);
+    };
+    let uptime = SystemClock.now().0.saturating_sub(running.started_at) / 1_000_000;
+    let processes: Vec<_> = running
+        .processes
+        .iter()
+        .map(|process| {
+            let rss = resident(process.pid);
+            json!({"name": process.name, "pid": process.pid, "alive": rss.is_some(), "rss_bytes": rss, "restarts": process.restarts})
+        })
+        .collect();
+    let healthy = processes.iter().all(|process| process["alive"] == true);
+    if json {
+        let shown = json!({
+            "running": true, "healthy": healthy, "version": running.version, "mode": running.mode,
+            "uptime_seconds": uptime, "supervisor": running.supervisor, "processes": processes,
+        });
+        println!("{shown}");
+    } else {
+        println!("nanogate {}, {} mode, up {uptime} s", running.version, running.mode);
+        for process in &running.processes {
+            match resident(process.pid) {
+                Some(rss) => println!(
+                    "  {:<6} pid {:<7} {:>5.1} MiB  {} restarts",
+                    process.name,
+                    process.pid,
+                    rss as f64 / 1_048_576.0,
+                    process.restarts
+                ),
+                None => println!("  {:<6} DOWN", process.name),
+            }
+        }
+    }
+    Ok(if healthy { Outcome::Done } else { Outcome::No })
+}
+
+/// The live table, as `nft list table` would print it.
+pub(crate) fn steer_show(file: &Path) -> Result<Outcome, CommandError> {
+    let config = Config::load(file).map_err(CommandError::input)?;
+    let set = gate_steer::list(&config.steer.table).map_err(CommandError::internal)?;
+    print!("{}", set.to_nft());
+    Ok(Outcome::Done)
+}
+
+fn accounts(file: &Path) -> Result<Accounts, CommandError> {
+    let config = Config::load(file).map_err(CommandError::input)?;
+    Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::input)
+}
+
+/// Makes a token for the inspection API and the metrics; the secret is printed once and kept nowhere.
+pub(crate) fn token_add(file: &Path, name: &str) -> Result<Outcome, CommandError> {
+    let (token, secret) = accounts(file)?
+        .create_token(name, &[Scope::Inspect, Scope::Metrics], SystemClock.now())
+        .map_err(CommandError::input)?;
+    eprintln!("token {} ({name}); it is shown only now:", token.id);
+    println!("{secret}");
+    Ok(Outcome::Done)
+}
+
+/// What tokens there are.
+pub(crate) fn token_list(file: &Path, json: bool) -> Result<Outcome, CommandError> {
+    for token in accounts(file)?.tokens().map_err(CommandError::input)? {
+        let made = export::rfc3339(token.created_at);
+        if json {
+            println!("{}", json!({"id": token.id, "name": token.name, "scopes": token.scopes, "created_at": made}));
+        } else {
+            println!("{}  {made}  {}", token.id, token.name);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Ends a token at once.
+pub(crate) fn token_revoke(file: &Path, id: &str) -> Result<Outcome, CommandError> {
+    let token = accounts(file)?.revoke_token(id).map_err(CommandError::input)?;
+    println!("revoked {} ({})", token.id, token.name);
+    Ok(Outcome::Done)
+}

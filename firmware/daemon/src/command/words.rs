@@ -1,0 +1,96 @@
+//! A record in words, one line each, for people at a terminal.
+
+use gate_core::{
+    AdminEvent, ConnectionEvent, DnsEvent, DnsOutcome, Event, ProcessEvent, ProcessState, RequestEvent, SteerEvent,
+};
+
+/// One line without the time.
+pub(super) fn of(event: &Event) -> String {
+    match event {
+        Event::Dns(event) => dns(event),
+        Event::Connection(event) => connection(event),
+        Event::Request(event) => request(event),
+        Event::Steer(event) => steer(event),
+        Event::Admin(event) => admin(event),
+        Event::Process(event) => process(event),
+    }
+}
+
+fn dns(event: &DnsEvent) -> String {
+    let outcome = match &event.outcome {
+        DnsOutcome::Steered { vendor } => format!("steered ({vendor})"),
+        DnsOutcome::Special => "special".to_owned(),
+        DnsOutcome::Own => "own name".to_owned(),
+        DnsOutcome::Cached => "cached".to_owned(),
+        DnsOutcome::Forwarded => "forwarded".to_owned(),
+        DnsOutcome::Failed => "no upstream answered".to_owned(),
+        DnsOutcome::Refused(reason) => format!("refused: {reason}"),
+    };
+    format!("{} asked for {} (type {}): {outcome}", event.client, event.name, event.qtype)
+}
+
+fn connection(event: &ConnectionEvent) -> String {
+    let host = event.host.as_deref().unwrap_or("no name");
+    let vendor = event.vendor.as_deref().map(|vendor| format!(" ({vendor})")).unwrap_or_default();
+    let mode = format!("{:?}", event.mode).to_lowercase();
+    let reason = event.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let connect = event.connect_micros.map(|micros| format!(", connected in {}", time(micros))).unwrap_or_default();
+    format!(
+        "{} to {host}{vendor} {mode}{reason}, {} B up, {} B down{connect}, {}",
+        event.client.ip(),
+        event.bytes_up,
+        event.bytes_down,
+        time(event.duration_micros)
+    )
+}
+
+fn request(event: &RequestEvent) -> String {
+    let model = event.model.as_deref().map(|model| format!(" {model}")).unwrap_or_default();
+    let reason = event.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let mut found: Vec<String> = Vec::new();
+    for finding in &event.findings {
+        found.push(format!("{}x {} {}", finding.count, finding.kind, finding.action));
+    }
+    let found = if found.is_empty() { String::new() } else { format!(" [{}]", found.join(", ")) };
+    let status = event.status.map(|status| format!(", status {status}")).unwrap_or_default();
+    let usage = event.usage.map(|usage| format!(", {}+{} tokens", usage.input, usage.output)).unwrap_or_default();
+    format!(
+        "{} {} {}{model} {}{reason}{found}{status}{usage}, +{}",
+        event.client,
+        event.vendor,
+        event.target,
+        event.decision,
+        time(event.added_micros)
+    )
+}
+
+fn steer(event: &SteerEvent) -> String {
+    let verified = if event.verified { "verified" } else { "NOT verified" };
+    let error = event.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
+    format!("table {}: {} rules, {} destinations, {verified}{error}", event.table, event.rules, event.destinations)
+}
+
+fn admin(event: &AdminEvent) -> String {
+    let who = event.actor.as_deref().unwrap_or("somebody");
+    let from = event.client.map(|client| format!(" from {client}")).unwrap_or_default();
+    let ok = if event.ok { "done" } else { "refused" };
+    let detail = event.detail.as_deref().map(|detail| format!(": {detail}")).unwrap_or_default();
+    format!("{who}{from} {} {ok}{detail}", event.command)
+}
+
+fn process(event: &ProcessEvent) -> String {
+    let state = match event.state {
+        ProcessState::Started => "started",
+        ProcessState::Stopped => "stopped",
+        ProcessState::Crashed => "ended unasked",
+    };
+    format!("process {} ({}) {state}", event.process, event.pid)
+}
+
+fn time(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..1_000_000 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
+        _ => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+    }
+}

@@ -1,0 +1,256 @@
+//! The configuration file: read once, converted into typed values once, every error with file, line and key.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use gate_core::HostName;
+use ipnet::IpNet;
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::cli::ProcessName;
+use crate::worker::rule_set;
+
+/// Everything `nanogate run` needs; documented key by key in `nanogate.example.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Folder for journal, keys and state.
+    pub(crate) data: PathBuf,
+    #[serde(default)]
+    pub(crate) mode: Mode,
+    /// The office's DNS domain: the admin page is `nanogate.<domain>`.
+    #[serde(default = "default_domain")]
+    pub(crate) domain: String,
+    /// The policy file; without one every client is watched and nothing is denied.
+    pub(crate) policy: Option<PathBuf>,
+    pub(crate) identity: Identity,
+    #[serde(default)]
+    pub(crate) dns: gate_dns::Config,
+    #[serde(default)]
+    pub(crate) proxy: gate_proxy::Config,
+    #[serde(default)]
+    pub(crate) admin: gate_admin::Config,
+    #[serde(default)]
+    pub(crate) steer: gate_steer::Config,
+    #[serde(default)]
+    pub(crate) journal: gate_audit::JournalConfig,
+    #[serde(default)]
+    pub(crate) scan: Scan,
+    #[serde(default)]
+    pub(crate) process: Processes,
+    #[serde(default)]
+    pub(crate) log: Log,
+}
+
+/// How traffic arrives (HOUSE.md, "Three ways to stand in the network"). The explicit proxy runs beside either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    #[default]
+    Dns,
+    Gateway,
+}
+
+impl Mode {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// Who the puck is on the LAN.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Identity {
+    /// The puck's own addresses on the LAN; steered names resolve to them.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// Subnets of the LAN, whose hosts are served beside those of `dns.local_subnets`. Empty: each address's own /24 or
+    /// /64.
+    #[serde(default)]
+    pub(crate) lan: Vec<IpNet>,
+}
+
+/// The office's own words.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Scan {
+    /// Names of projects and products that must not leave, each with what to do about it.
+    pub(crate) code_words: Vec<gate_scrub::OfficeWord>,
+}
+
+/// User and memory of each process.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Processes {
+    pub(crate) dns: ProcessConfig,
+    pub(crate) proxy: ProcessConfig,
+    pub(crate) admin: ProcessConfig,
+    pub(crate) steer: ProcessConfig,
+}
+
+/// User and memory of one process.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ProcessConfig {
+    /// Name or number; without it the process keeps the user that started the daemon, less its capabilities.
+    pub(crate) user: Option<String>,
+    /// Cap on private memory in MiB; 0 takes the process's own default.
+    pub(crate) memory_mib: u64,
+}
+
+
+impl Processes {
+    /// The process's settings, its default memory cap filled in.
+    pub(crate) fn of(&self, name: ProcessName) -> ProcessConfig {
+        let (chosen, memory_mib) = match name {
+            ProcessName::Dns => (&self.dns, 96),
+            ProcessName::Proxy => (&self.proxy, 512),
+            ProcessName::Admin => (&self.admin, 160),
+            ProcessName::Steer => (&self.steer, 48),
+        };
+        let memory_mib = if chosen.memory_mib == 0 { memory_mib } else { chosen.memory_mib };
+        ProcessConfig { user: chosen.user.clone(), memory_mib }
+    }
+}
+
+/// Where the log goes is fixed (standard error); how is not.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+fn default_domain() -> String {
+    "lan".to_owned()
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, Error)]
+pub(crate) enum ConfigError {
+    #[error("{file}: {source}")]
+    Read { file: String, source: std::io::Error },
+    #[error("{file}:{line}: {message}")]
+    Syntax { file: String, line: usize, message: String },
+    #[error("{file}:{line}: {message}")]
+    Value { file: String, line: usize, message: String },
+}
+
+impl Config {
+    /// Reads, parses and cross-checks a file.
+    pub(crate) fn load(file: &Path) -> Result<Self, ConfigError> {
+        let name = file.display().to_string();
+        let text =
+            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: name.clone(), source })?;
+        let mut config = Self::parse(&name, &text)?;
+        // Paths in the file are relative to the file, wherever the daemon is started.
+        let base = file.parent().unwrap_or(Path::new(""));
+        config.data = base.join(&config.data);
+        config.policy = config.policy.map(|policy| base.join(policy));
+        config.proxy.extra_roots = config.proxy.extra_roots.map(|roots| base.join(roots));
+        Ok(config)
+    }
+
+    fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Syntax {
+            file: file.to_owned(),
+            line: error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1),
+            message: error.message().to_owned(),
+        })?;
+        config.cross_check().map_err(|message| {
+            let key = message.split([' ', ':']).next().unwrap_or_default();
+            ConfigError::Value { file: file.to_owned(), line: line_of(text, key), message }
+        })?;
+        Ok(config)
+    }
+
+    /// What the types cannot say. Every message begins with the full name of its key.
+    fn cross_check(&self) -> Result<(), String> {
+        if self.identity.addresses.is_empty() || self.identity.addresses.len() > 16 {
+            return Err("identity.addresses must name 1 to 16 addresses of the puck".to_owned());
+        }
+        if let Some(address) = self.identity.addresses.iter().find(|address| address.is_unspecified()) {
+            return Err(format!("identity.addresses: {address} is no address that clients could connect to"));
+        }
+        if let Err(error) = self.own_name() {
+            return Err(format!("domain: {error}"));
+        }
+        if self.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
+            return Err(format!("log.level: `{}` is no level or filter", self.log.level));
+        }
+        let worded = |error: &dyn std::fmt::Display| error.to_string();
+        self.dns.check(&self.identity.addresses).map_err(|error| worded(&error))?;
+        self.proxy.validate().map_err(|error| worded(&error))?;
+        self.admin.check().map_err(|error| worded(&error))?;
+        self.journal.check().map_err(|error| worded(&error))?;
+        if self.steer.enabled {
+            rule_set(self, BTreeSet::new()).map_err(|error| worded(&error))?;
+        }
+        Ok(())
+    }
+
+    /// `nanogate.<domain>`.
+    pub(crate) fn own_name(&self) -> Result<HostName, gate_core::HostError> {
+        HostName::parse(format!("nanogate.{}", self.domain).as_bytes())
+    }
+
+    /// The subnets of the puck's own interfaces, as far as the file says.
+    pub(crate) fn own_subnets(&self) -> Vec<IpNet> {
+        if !self.identity.lan.is_empty() {
+            return self.identity.lan.clone();
+        }
+        let subnet = |address: &IpAddr| {
+            let prefix = if address.is_ipv4() { 24 } else { 64 };
+            IpNet::new(*address, prefix).expect("24 and 64 are prefix lengths of their families").trunc()
+        };
+        self.identity.addresses.iter().map(subnet).collect()
+    }
+
+    /// The subnets whose hosts are served, by DNS and everything else alike.
+    pub(crate) fn local_subnets(&self) -> Vec<IpNet> {
+        let mut subnets = self.dns.local_subnets.clone();
+        subnets.extend(self.own_subnets());
+        subnets
+    }
+}
+
+/// The line on which a dotted key stands, for messages about values that parsed but cannot be.
+fn line_of(text: &str, key: &str) -> usize {
+    let (table, leaf) = key.rsplit_once('.').unwrap_or(("", key));
+    let mut current = String::new();
+    let mut best = 1;
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            header.trim().clone_into(&mut current);
+            if current == table {
+                best = number + 1;
+            }
+        } else if current == table
+            && line.strip_prefix(leaf).is_some_and(|rest| rest.trim_start().starts_with('='))
+        {
+            return number + 1;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! What every worker does before it touches the network's bytes: bind as root, then give up everything it does not need.
+
+use std::net::{SocketAddr, TcpListener};
+
+use caps::{CapSet, Capability, CapsHashSet};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{Gid, Uid, User};
+use socket2::{Domain, Protocol, Socket, Type};
+use thiserror::Error;
+
+use crate::config::ProcessConfig;
+
+/// Connections that may wait to be accepted; Linux caps it at `net.core.somaxconn` anyway.
+const BACKLOG: i32 = 1024;
+
+/// A spliced connection holds two sockets and, while bytes move, two pipes: this is enough for the proxy's default of
+/// 2048 connections.
+const OPEN_FILES: u64 = 16_384;
+
+/// A socket that could not be bound.
+#[derive(Debug, Error)]
+#[error("cannot listen on TCP {address}: {source}")]
+pub(crate) struct BindError {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// Privileges that could not be given up; the worker must not run then.
+#[derive(Debug, Error)]
+pub(crate) enum ConfineError {
+    #[error("there is no user `{0}`, which a process should run as")]
+    NoUser(String),
+    #[error("cannot {step}: {source}")]
+    System { step: &'static str, source: nix::Error },
+    #[error("cannot drop capabilities: {0}")]
+    Capabilities(#[from] caps::errors::CapsError),
+}
+
+/// Binds TCP listeners that a successor can bind again at once.
+pub(crate) fn bind_tcp(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
+    addresses
+        .iter()
+        .map(|address| {
+            let bind = || {
+                let socket = Socket::new(Domain::for_address(*address), Type::STREAM, Some(Protocol::TCP))?;
+                socket.set_reuse_address(true)?;
+                if address.is_ipv6() {
+                    // One socket for each family: an IPv6 wildcard must not take the IPv4 one's port.
+                    socket.set_only_v6(true)?;
+                }
+                socket.bind(&(*address).into())?;
+                socket.listen(BACKLOG)?;
+                socket.set_nonblocking(true)?;
+                Ok(socket.into())
+            };
+            bind().map_err(|source| BindError { address: *address, source })
+        })
+        .collect()
+}
+
+/// Gives up root, capabilities and memory beyond the cap. Called before any thread is started, because capabilities
+/// belong to threads.
+pub(crate) fn confine(config: &ProcessConfig, keep: &[Capability]) -> Result<(), ConfineError> {
+    let keep: CapsHashSet = keep.iter().copied().collect();
+    if Uid::effective().is_root() {
+        for set in [CapSet::Ambient, CapSet::Bounding] {
+            for capability in caps::all() {
+                if !keep.contains(&capability) && caps::has_cap(None, set, capability).unwrap_or(false) {
+                    caps::drop(None, set, capability)?;
+                }
+            }
+        }
+        if let Some(user) = &config.user {
+            become_user(user, &keep)?;
+        }
+        caps::set(None, CapSet::Effective, &keep)?;
+        caps::set(None, CapSet::Permitted, &keep)?;
+        caps::set(None, CapSet::Inheritable, &CapsHashSet::new())?;
+    }
+    nix::sys::prctl::set_no_new_privs().map_err(|source| ConfineError::System { step: "set no_new_privs", source })?;
+    // RLIMIT_DATA counts private writable memory, heap and mapped alike (getrlimit(2)); past it an allocation fails, the
+    // process aborts and the supervisor starts it again.
+    let cap = config.memory_mib * 1024 * 1024;
+    setrlimit(Resource::RLIMIT_DATA, cap, cap)
+        .map_err(|source| ConfineError::System { step: "cap the memory", source })?;
+    let files = |source| ConfineError::System { step: "raise the number of open files", source };
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(files)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard.min(OPEN_FILES), hard).map_err(files)?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)
+        .map_err(|source| ConfineError::System { step: "forbid core dumps, which would hold prompts", source })
+}
+
+fn become_user(user: &str, keep: &CapsHashSet) -> Result<(), ConfineError> {
+    let system = |step| move |source| ConfineError::System { step, source };
+    let (uid, gid) = ids(user)?;
+    caps::securebits::set_keepcaps(!keep.is_empty())?;
+    nix::unistd::setgroups(&[gid]).map_err(system("set the groups"))?;
+    nix::unistd::setresgid(gid, gid, gid).map_err(system("set the group"))?;
+    nix::unistd::setresuid(uid, uid, uid).map_err(system("set the user"))
+}
+
+/// The numbers of a user given by name, or by number where the image has no such name.
+pub(crate) fn ids(user: &str) -> Result<(Uid, Gid), ConfineError> {
+    if let Ok(number) = user.parse::<u32>() {
+        return Ok((Uid::from_raw(number), Gid::from_raw(number)));
+    }
+    let found = User::from_name(user).map_err(|source| ConfineError::System { step: "look up a user", source })?;
+    found
+        .map(|found| (found.uid, found.gid))
+        .ok_or_else(|| ConfineError::NoUser(user.to_owned()))
+}

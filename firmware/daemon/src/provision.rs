@@ -1,0 +1,255 @@
+//! The data folder: made at the first start, completed at every other, never overwritten.
+//!
+//! ```text
+//!   <data>/keys      0700  device.pem  ca.key.pem  page.key.pem     read before privileges are given up
+//!   <data>/ca        0755  nanogate.pem  page-name.pem  page-address.pem
+//!   <data>/journal   0755  one folder a process, owned by it, readable to admin; device.pub.pem to verify with
+//!   <data>/state     0755  running.json; dns/ and admin/ owned by those processes
+//! ```
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use gate_admin::Accounts;
+use gate_core::{Catalogue, Clock, SystemClock, UnixMicros};
+use gate_seal::{Authority, DeviceKey, Leaf, LeafRequest, issue_self_signed};
+use nix::unistd::Uid;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+use crate::cli::ProcessName;
+use crate::config::Config;
+use crate::run_state::replace;
+use crate::{CommandError, process, worker};
+
+/// The page's certificates are renewed when less than this is left of them.
+const RENEW_BEFORE_MICROS: u64 = 2 * 24 * 3600 * 1_000_000;
+/// Days of the page's certificate under the constrained authority.
+const PAGE_NAME_DAYS: u8 = 7;
+
+/// The chain of the process that starts the others.
+pub(crate) const SUPERVISOR: &str = "supervisor";
+/// The public half of the device key, in the journal's folder beside the chains that it signed.
+pub(crate) const DEVICE_PUBLIC: &str = "device.pub.pem";
+
+/// A certificate with its key.
+pub(crate) type Identity = (CertificateDer<'static>, PrivatePkcs8KeyDer<'static>);
+
+/// The two faces of the admin page: by name under the office's authority, by address on its own.
+pub(crate) struct PageIdentity {
+    pub(crate) by_name: Identity,
+    pub(crate) by_address: Identity,
+}
+
+/// Makes what is missing; the claim code when nobody has claimed the page yet.
+pub(crate) fn prepare(config: &Config) -> Result<Option<String>, CommandError> {
+    let io_error = |error: io::Error| CommandError::input(format!("{}: {error}", config.data.display()));
+    make_folders(config).map_err(io_error)?;
+    device_key(config)?;
+    let authority = authority_or_new(config)?;
+    renew_page(config, &authority)?;
+    own_everything(config)?;
+    let accounts = Accounts::open(&admin_state_dir(&config.data)).map_err(CommandError::input)?;
+    Ok(accounts.renew_claim().map_err(CommandError::internal)?.map(|code| code.to_string()))
+}
+
+/// The folder of one process's chain.
+pub(crate) fn chain_dir(data: &Path, process: &str) -> PathBuf {
+    data.join("journal").join(process)
+}
+
+pub(crate) fn admin_state_dir(data: &Path) -> PathBuf {
+    data.join("state/admin")
+}
+
+/// Where the `dns` worker writes the addresses that gateway mode redirects.
+pub(crate) fn destinations_file(data: &Path) -> PathBuf {
+    data.join("state/dns/destinations.json")
+}
+
+fn make_folders(config: &Config) -> io::Result<()> {
+    let data = &config.data;
+    folder(data, 0o755)?;
+    folder(&data.join("keys"), 0o700)?;
+    folder(&data.join("ca"), 0o755)?;
+    folder(&data.join("journal"), 0o755)?;
+    folder(&data.join("state"), 0o755)?;
+    folder(&data.join("state/dns"), 0o755)?;
+    folder(&admin_state_dir(data), 0o700)?;
+    for process in ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([SUPERVISOR]) {
+        // The set-group-id bit hands the admin process's group on to every segment.
+        folder(&chain_dir(data, process), 0o2750)?;
+    }
+    Ok(())
+}
+
+fn folder(path: &Path, mode: u32) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
+    let there = fs::metadata(path)?;
+    if there.permissions().mode() & 0o7777 != mode {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+/// Gives each process its own folders, when the processes have users of their own.
+fn own_everything(config: &Config) -> Result<(), CommandError> {
+    if !Uid::effective().is_root() {
+        return Ok(());
+    }
+    let ids = |name| match &config.process.of(name).user {
+        Some(user) => process::ids(user).map(Some).map_err(CommandError::input),
+        None => Ok(None),
+    };
+    let admin_group = ids(ProcessName::Admin)?.map(|(_, gid)| gid.as_raw());
+    for name in ProcessName::ALL {
+        let uid = ids(name)?.map(|(uid, _)| uid.as_raw());
+        give(&chain_dir(&config.data, name.as_str()), uid, admin_group)?;
+        match name {
+            ProcessName::Dns => give(&config.data.join("state/dns"), uid, None)?,
+            ProcessName::Admin => give(&admin_state_dir(&config.data), uid, admin_group)?,
+            ProcessName::Proxy | ProcessName::Steer => {}
+        }
+    }
+    give(&chain_dir(&config.data, SUPERVISOR), None, admin_group)
+}
+
+fn give(dir: &Path, uid: Option<u32>, gid: Option<u32>) -> Result<(), CommandError> {
+    if uid.is_none() && gid.is_none() {
+        return Ok(());
+    }
+    let set = || -> io::Result<()> {
+        for entry in fs::read_dir(dir)? {
+            std::os::unix::fs::lchown(entry?.path(), uid, gid)?;
+        }
+        let mode = fs::metadata(dir)?.permissions();
+        chown(dir, uid, gid)?;
+        // A change of owner clears the set-group-id bit.
+        fs::set_permissions(dir, mode)
+    };
+    set().map_err(|error| CommandError::internal(format!("{}: cannot be given to its process: {error}", dir.display())))
+}
+
+/// The device's key, made at the first start.
+pub(crate) fn device_key(config: &Config) -> Result<DeviceKey, CommandError> {
+    let file = config.data.join("keys/device.pem");
+    let key = match fs::read_to_string(&file) {
+        Ok(pem) => DeviceKey::from_pkcs8_pem(&pem)
+            .map_err(|error| CommandError::internal(format!("{}: {error}", file.display())))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let key = DeviceKey::generate().map_err(CommandError::internal)?;
+            let pem = key.to_pkcs8_pem().map_err(CommandError::internal)?;
+            write(&file, pem.as_bytes(), 0o600)?;
+            key
+        }
+        Err(error) => return Err(CommandError::internal(format!("{}: {error}", file.display()))),
+    };
+    let public = config.data.join("journal").join(DEVICE_PUBLIC);
+    if !public.exists() {
+        write(&public, key.public().to_pem().map_err(CommandError::internal)?.as_bytes(), 0o644)?;
+    }
+    Ok(key)
+}
+
+/// The office's authority as it lies on disk.
+pub(crate) fn authority(config: &Config) -> Result<Authority, CommandError> {
+    let read = |file: PathBuf| {
+        fs::read_to_string(&file).map_err(|error| CommandError::input(format!("{}: {error}", file.display())))
+    };
+    let (cert, key) = (read(ca_file(&config.data))?, read(config.data.join("keys/ca.key.pem"))?);
+    Authority::from_pem(&cert, &key)
+        .map_err(|error| CommandError::internal(format!("{}: {error}", ca_file(&config.data).display())))
+}
+
+pub(crate) fn ca_file(data: &Path) -> PathBuf {
+    data.join("ca/nanogate.pem")
+}
+
+/// The common name of the office's authority.
+pub(crate) fn ca_subject(config: &Config) -> String {
+    format!("Nano-Gate {}", config.domain)
+}
+
+fn authority_or_new(config: &Config) -> Result<Authority, CommandError> {
+    if ca_file(&config.data).exists() {
+        return authority(config);
+    }
+    let own = config.own_name().map_err(CommandError::input)?;
+    let domains = permitted_domains(&worker::catalogue()?);
+    let authority = Authority::generate(&ca_subject(config), &domains, &own, SystemClock.now()).map_err(CommandError::internal)?;
+    let (cert, key) = authority.to_pem();
+    // The key first: a certificate on disk means that the pair is complete.
+    write(&config.data.join("keys/ca.key.pem"), key.as_bytes(), 0o600)?;
+    write(&ca_file(&config.data), cert.as_bytes(), 0o644)?;
+    Ok(authority)
+}
+
+/// Every steered name, wildcards without their `*.`: the authority may vouch for these and what lies below, and for
+/// nothing else of their owners.
+fn permitted_domains(catalogue: &Catalogue) -> Vec<String> {
+    let steered = catalogue.vendors().iter().filter(|vendor| vendor.steer);
+    let names = steered.flat_map(|vendor| vendor.hosts.iter().filter(|host| !host.shared));
+    names.map(|host| host.name.strip_prefix("*.").unwrap_or(&host.name).to_owned()).collect()
+}
+
+/// Whether the page's certificates were replaced.
+pub(crate) fn renew_admin_certificate(config: &Config) -> Result<bool, CommandError> {
+    renew_page(config, &authority(config)?)
+}
+
+fn renew_page(config: &Config, authority: &Authority) -> Result<bool, CommandError> {
+    let now = SystemClock.now();
+    let own = [config.own_name().map_err(CommandError::input)?];
+    let mut renewed = false;
+    if due(config, "page-name", now) {
+        let request = LeafRequest { dns_names: &own, now, days: PAGE_NAME_DAYS };
+        write_leaf(config, "page-name", &authority.issue(request).map_err(CommandError::internal)?)?;
+        renewed = true;
+    }
+    if due(config, "page-address", now) {
+        let leaf = issue_self_signed(&own, &config.identity.addresses, now).map_err(CommandError::internal)?;
+        write_leaf(config, "page-address", &leaf)?;
+        renewed = true;
+    }
+    Ok(renewed)
+}
+
+fn write_leaf(config: &Config, name: &str, leaf: &Leaf) -> Result<(), CommandError> {
+    let cert = leaf.chain_der.first().ok_or_else(|| CommandError::internal("an empty certificate chain"))?;
+    write(&config.data.join(format!("keys/{name}.der")), leaf.key_der.secret_pkcs8_der(), 0o600)?;
+    write(&config.data.join(format!("ca/{name}.der")), cert, 0o644)?;
+    // Noted in a file of its own, so that nobody has to parse a certificate to know when it ends.
+    let until = format!("{} {}", leaf.not_after.0, names_of(config));
+    write(&config.data.join(format!("ca/{name}.until")), until.as_bytes(), 0o644)
+}
+
+/// What the certificates were made for; another name or address needs other ones.
+fn names_of(config: &Config) -> String {
+    let addresses: Vec<String> = config.identity.addresses.iter().map(ToString::to_string).collect();
+    format!("{} {}", config.domain, addresses.join(" "))
+}
+
+fn due(config: &Config, name: &str, now: UnixMicros) -> bool {
+    let until = fs::read_to_string(config.data.join(format!("ca/{name}.until"))).unwrap_or_default();
+    let (end, made_for) = until.split_once(' ').unwrap_or_default();
+    let end: u64 = end.parse().unwrap_or(0);
+    made_for != names_of(config) || now.0.saturating_add(RENEW_BEFORE_MICROS) >= end
+}
+
+/// Reads the page's certificates and keys.
+pub(crate) fn page_identity(config: &Config) -> Result<PageIdentity, CommandError> {
+    let read = |name: &str| -> Result<_, CommandError> {
+        let file = |path: PathBuf| {
+            fs::read(&path).map_err(|error| CommandError::internal(format!("{}: {error}", path.display())))
+        };
+        let cert = file(config.data.join(format!("ca/{name}.der")))?;
+        let key = file(config.data.join(format!("keys/{name}.der")))?;
+        Ok((CertificateDer::from(cert), PrivatePkcs8KeyDer::from(key)))
+    };
+    Ok(PageIdentity { by_name: read("page-name")?, by_address: read("page-address")? })
+}
+
+fn write(file: &Path, bytes: &[u8], mode: u32) -> Result<(), CommandError> {
+    replace(file, bytes, mode).map_err(|error| CommandError::internal(format!("{}: {error}", file.display())))
+}

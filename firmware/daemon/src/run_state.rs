@@ -1,0 +1,96 @@
+//! Who runs: a small file that the supervisor keeps and `nanogate status` and the admin page read.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use gate_core::{Clock, SystemClock};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+
+/// The file's content.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Running {
+    pub(crate) version: String,
+    pub(crate) mode: String,
+    /// Microseconds since 1970.
+    pub(crate) started_at: u64,
+    pub(crate) supervisor: u32,
+    pub(crate) processes: Vec<RunningProcess>,
+}
+
+/// One worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RunningProcess {
+    pub(crate) name: String,
+    pub(crate) pid: u32,
+    pub(crate) restarts: u32,
+}
+
+/// The supervisor's side.
+pub(crate) struct RunState {
+    file: PathBuf,
+    running: Mutex<Running>,
+}
+
+impl RunState {
+    pub(crate) fn file(data: &Path) -> PathBuf {
+        data.join("state/running.json")
+    }
+
+    /// Writes the file of a supervisor that has no workers yet.
+    pub(crate) fn start(config: &Config) -> io::Result<Self> {
+        let running = Running {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            mode: config.mode.as_str().to_owned(),
+            started_at: SystemClock.now().0,
+            supervisor: std::process::id(),
+            processes: Vec::new(),
+        };
+        let file = Self::file(&config.data);
+        replace(&file, &serde_json::to_vec(&running)?, 0o644)?;
+        Ok(Self { file, running: Mutex::new(running) })
+    }
+
+    /// A worker has a new process.
+    pub(crate) fn started(&self, name: &str, pid: u32) {
+        let mut running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match running.processes.iter_mut().find(|process| process.name == name) {
+            Some(process) => {
+                process.pid = pid;
+                process.restarts += 1;
+            }
+            None => running.processes.push(RunningProcess { name: name.to_owned(), pid, restarts: 0 }),
+        }
+        let written = serde_json::to_vec(&*running).map_err(io::Error::from);
+        if let Err(error) = written.and_then(|bytes| replace(&self.file, &bytes, 0o644)) {
+            tracing::error!(%error, "the list of running processes could not be written");
+        }
+    }
+}
+
+impl Running {
+    pub(crate) fn read(data: &Path) -> io::Result<Self> {
+        Ok(serde_json::from_slice(&fs::read(RunState::file(data))?)?)
+    }
+}
+
+/// Writes a file whole: its readers see the old content or the new, also after a power cut.
+pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = file.with_file_name(name);
+    // A leftover of an earlier crash may belong to somebody else or have other permissions.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
+    out.write_all(bytes)?;
+    out.sync_all()?;
+    fs::rename(&new, file)?;
+    fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+}

@@ -1,0 +1,193 @@
+//! `nanogate run`: prepares the data folder, starts the four workers, and brings back whichever dies.
+//!
+//! ```text
+//!   supervisor ──┬── steer   CAP_NET_ADMIN: the kernel's rule set
+//!                ├── dns     the LAN's questions
+//!                ├── proxy   AI traffic
+//!                └── admin   page, API, live feed
+//! ```
+//!
+//! Workers share nothing but files: none of them waits for another, so the death or starvation of one costs none of
+//! the others an answer. A worker whose supervisor has died sees the end of its standard input and drains.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_core::{Event, Journal, ProcessEvent, ProcessState};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::cli::ProcessName;
+use crate::config::Config;
+use crate::run_state::RunState;
+use crate::{CommandError, Outcome, provision, worker};
+
+/// A worker that lived this long was healthy: the next restart is immediate again.
+const HEALTHY: Duration = Duration::from_secs(10);
+/// First pause after a worker died young; doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Workers drain within 5 s; past that they are killed.
+const DRAIN: Duration = Duration::from_millis(5500);
+/// Leaf certificates live 7 days at most; the admin page's is looked at this often.
+const RENEWAL: Duration = Duration::from_secs(3600);
+
+/// What the supervisor tells the task of each worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Reload,
+    RenewCertificate,
+    Drain,
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
+    let config = Config::load(file).map_err(CommandError::input)?;
+    worker::start_log(&config.log);
+    worker::check(&config)?;
+    let claim_code = provision::prepare(&config)?;
+    if let Some(code) = claim_code {
+        let own_name = config.own_name().map_err(CommandError::input)?;
+        println!("claim code: {code}   (for the first sign-in at https://{own_name}/)");
+    }
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
+    runtime.block_on(supervise(file, config))
+}
+
+async fn supervise(file: &Path, config: Config) -> Result<Outcome, CommandError> {
+    let journal =
+        Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, provision::device_key(&config)?)?);
+    let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(CommandError::internal)?;
+    let state = Arc::new(RunState::start(&config).map_err(CommandError::internal)?);
+    note(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Started);
+
+    let (orders, _) = broadcast::channel(16);
+    let mut workers = JoinSet::new();
+    for name in ProcessName::ALL {
+        if name == ProcessName::Steer && !config.steer.enabled {
+            continue;
+        }
+        let keeper = Keeper { name, file: file.to_owned(), journal: journal.clone(), state: state.clone() };
+        workers.spawn(keeper.keep(orders.subscribe()));
+    }
+    let mut renewal = tokio::time::interval(RENEWAL);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => { let _ = orders.send(Order::Reload); }
+            _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
+                Ok(false) => {}
+                Ok(true) => { let _ = orders.send(Order::RenewCertificate); }
+                Err(error) => tracing::error!(%error, "the admin page's certificate could not be renewed"),
+            },
+        }
+    }
+    let _ = orders.send(Order::Drain);
+    while workers.join_next().await.is_some() {}
+    note(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Stopped);
+    Ok(Outcome::Done)
+}
+
+fn note(journal: &dyn Journal, process: &str, pid: u32, state: ProcessState) {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let event = Event::Process(ProcessEvent { process: process.to_owned(), pid, state, version });
+    if let Err(error) = journal.append(&event) {
+        tracing::error!(%error, "the supervisor's journal takes no records");
+    }
+}
+
+/// Keeps one worker alive.
+struct Keeper {
+    name: ProcessName,
+    file: PathBuf,
+    journal: Arc<dyn Journal>,
+    state: Arc<RunState>,
+}
+
+impl Keeper {
+    async fn keep(self, mut orders: broadcast::Receiver<Order>) {
+        let mut pause = Duration::ZERO;
+        loop {
+            let started = Instant::now();
+            match self.start() {
+                Ok(mut child) => {
+                    let pid = child.id().unwrap_or_default();
+                    self.state.started(self.name.as_str(), pid);
+                    note(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
+                    if self.attend(&mut child, &mut orders).await {
+                        note(&*self.journal, self.name.as_str(), pid, ProcessState::Stopped);
+                        return;
+                    }
+                    note(&*self.journal, self.name.as_str(), pid, ProcessState::Crashed);
+                    tracing::warn!(process = self.name.as_str(), pid, "worker ended; starting it again");
+                }
+                Err(error) => tracing::error!(process = self.name.as_str(), %error, "worker does not start"),
+            }
+            pause = if started.elapsed() >= HEALTHY { FIRST_PAUSE } else { (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = drain_order(&mut orders) => return,
+            }
+        }
+    }
+
+    fn start(&self) -> std::io::Result<Child> {
+        // The path by which the kernel knows this very binary: an update that replaces the file on disk must not mix
+        // versions.
+        Command::new("/proc/self/exe")
+            .arg0("nanogate")
+            .args(["worker", self.name.as_str(), "--config"])
+            .arg(&self.file)
+            .stdin(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+    }
+
+    /// Waits until the worker ends; true when it was told to.
+    async fn attend(&self, child: &mut Child, orders: &mut broadcast::Receiver<Order>) -> bool {
+        loop {
+            tokio::select! {
+                _ = child.wait() => return false,
+                order = orders.recv() => match order {
+                    Ok(Order::Reload) => send(child, Signal::SIGHUP),
+                    // It reads its certificate at start: it drains and comes back with the new one.
+                    Ok(Order::RenewCertificate) if self.name == ProcessName::Admin => send(child, Signal::SIGTERM),
+                    Ok(Order::RenewCertificate) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(Order::Drain) | Err(broadcast::error::RecvError::Closed) => break,
+                },
+            }
+        }
+        send(child, Signal::SIGTERM);
+        if tokio::time::timeout(DRAIN, child.wait()).await.is_err() {
+            tracing::error!(process = self.name.as_str(), "worker did not drain in time; killing it");
+            let _ = child.kill().await;
+        }
+        true
+    }
+}
+
+async fn drain_order(orders: &mut broadcast::Receiver<Order>) {
+    loop {
+        match orders.recv().await {
+            Ok(Order::Drain) | Err(broadcast::error::RecvError::Closed) => return,
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+        }
+    }
+}
+
+fn send(child: &Child, signal: Signal) {
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
+    }
+}

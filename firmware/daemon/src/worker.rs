@@ -1,0 +1,161 @@
+//! The four workers: each binds its sockets, gives up its privileges, opens its own journal chain, builds its room and
+//! serves until told to drain.
+
+mod admin;
+mod dns;
+mod inspect;
+mod proxy;
+mod reload;
+mod steer;
+
+use std::future::Future;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_audit::ChainWriter;
+use gate_core::{Catalogue, SystemClock};
+use gate_policy::Policy;
+use gate_scrub::{OfficeWord, Pack, Scanner};
+use gate_seal::DeviceKey;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+pub(crate) use self::admin::resident;
+pub(crate) use self::reload::read_policy;
+pub(crate) use self::steer::rule_set;
+use crate::cli::ProcessName;
+use crate::config::{Config, Log, LogFormat};
+use crate::{CommandError, Outcome, packs, provision};
+
+/// Every task ends on shutdown within 5 s; what is left then is cut.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Runs one worker until it is told to stop or its supervisor is gone.
+pub(crate) fn run(name: ProcessName, file: &Path) -> Result<Outcome, CommandError> {
+    let config = Config::load(file).map_err(CommandError::input)?;
+    start_log(&config.log);
+    match name {
+        ProcessName::Dns => dns::run(&config),
+        ProcessName::Proxy => proxy::run(&config),
+        ProcessName::Admin => admin::run(&config),
+        ProcessName::Steer => steer::run(&config),
+    }
+}
+
+/// Builds everything that can be wrong in the input and throws it away: the body of `nanogate check`, and the first step
+/// of `nanogate run`.
+pub(crate) fn check(config: &Config) -> Result<(), CommandError> {
+    catalogue()?;
+    policy(config)?;
+    scanner(config)?;
+    proxy::check(config)
+}
+
+/// Logs go to standard error; never with prompts, because no type that reaches a log line can hold one.
+pub(crate) fn start_log(log: &Log) {
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second initialisation in one process happens only in tests; the first one stays.
+    let _ = match log.format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+/// Opens a process's own chain with a key that was read while the process still could.
+pub(crate) fn open_journal_with(config: &Config, process: &str, key: DeviceKey) -> Result<ChainWriter, CommandError> {
+    let dir = provision::chain_dir(&config.data, process);
+    ChainWriter::open(&dir, config.journal.options(process), key, Arc::new(SystemClock))
+        .map_err(|error| CommandError::internal(format!("the journal of {process} cannot be opened: {error}")))
+}
+
+/// The providers that this build knows.
+pub(crate) fn catalogue() -> Result<Catalogue, CommandError> {
+    Catalogue::from_toml(packs::PROVIDERS.iter().copied()).map_err(CommandError::internal)
+}
+
+/// The policy file, or the default: everybody watched, nothing denied.
+pub(crate) fn policy(config: &Config) -> Result<Policy, CommandError> {
+    let Some(file) = &config.policy else { return Ok(Policy::default()) };
+    read_policy(file).map_err(CommandError::input)
+}
+
+/// The compiled rules with the office's own words.
+pub(crate) fn scanner(config: &Config) -> Result<Scanner, CommandError> {
+    scanner_with(&config.scan.code_words)
+}
+
+/// As [`scanner`], for commands that have no configuration.
+pub(crate) fn scanner_with(code_words: &[OfficeWord]) -> Result<Scanner, CommandError> {
+    let pack = Pack::compile_with_words(gate_scrub::BUILTIN.iter().copied(), code_words)
+        .map_err(|error| CommandError::Input(format!("scan.code_words: {error}")))?;
+    Ok(Scanner::new(Arc::new(pack)))
+}
+
+/// A runtime with a thread for each core, and two on a single one, so that a long scan never stops the streams.
+fn runtime() -> Result<Runtime, CommandError> {
+    let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(CommandError::internal)
+}
+
+/// Hands listeners that were bound before to the runtime.
+fn listen(listeners: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, CommandError> {
+    listeners.into_iter().map(|listener| TcpListener::from_std(listener).map_err(CommandError::internal)).collect()
+}
+
+/// Runs a worker's future; `stop` is cancelled by SIGTERM, SIGINT or the supervisor's death, and what has not ended 5 s
+/// later is cut.
+fn serve<F>(runtime: &Runtime, stop: &CancellationToken, work: F) -> Result<Outcome, CommandError>
+where
+    F: Future<Output = Result<(), CommandError>>,
+{
+    watch_supervisor(stop.clone());
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
+        let token = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                // Ctrl-C in a terminal reaches the whole group; the supervisor says the same a moment later.
+                _ = interrupt.recv() => {}
+            }
+            token.cancel();
+        });
+        tokio::select! {
+            result = work => result.map(|()| Outcome::Done),
+            () = async { stop.cancelled().await; tokio::time::sleep(DRAIN).await } => {
+                tracing::error!("some tasks did not end within {} s; cutting them", DRAIN.as_secs());
+                Ok(Outcome::Done)
+            }
+        }
+    })
+}
+
+/// Ends the runtime, then closes the chain with a signed head.
+fn close(runtime: Runtime, journal: Arc<ChainWriter>) {
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    match Arc::try_unwrap(journal).map(ChainWriter::close) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the journal did not close cleanly"),
+        // A task that was cut still holds it; the next start signs what it finds.
+        Err(_) => tracing::warn!("the journal is still in use; it closes with the process"),
+    }
+}
+
+/// The supervisor holds the other end of our standard input: its end is the supervisor's death.
+fn watch_supervisor(stop: CancellationToken) {
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read(&mut [0]);
+        stop.cancel();
+    });
+}

@@ -1,0 +1,219 @@
+//! The `admin` worker: gate-admin with its ports filled in. It reads everybody's journals and writes its own.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gate_admin::{
+    Accounts, Admin, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Site,
+    Status, StatusReport,
+};
+use gate_audit::Follower;
+use gate_core::{Clock, Judge, Mode, SystemClock};
+use gate_policy::Policy;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::PrivateKeyDer;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::ProcessName;
+use crate::config::Config;
+use crate::provision::{Identity, PageIdentity};
+use crate::run_state::Running;
+use crate::worker::inspect::Inspection;
+use crate::worker::reload::follow_policy;
+use crate::{CommandError, Outcome, packs, process, provision, worker};
+
+/// Records of each chain that the page shows at its start.
+const FEED_START: u64 = 500;
+
+pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+    let https = process::bind_tcp(&config.admin.listen).map_err(CommandError::internal)?;
+    let handover = process::bind_tcp(&[config.admin.handover_listen]).map_err(CommandError::internal)?;
+    let key = provision::device_key(config)?;
+    let ca = ca_info(config)?;
+    let tls = tls(provision::page_identity(config)?)?;
+    process::confine(&config.process.of(ProcessName::Admin), &[]).map_err(CommandError::internal)?;
+    let journal = Arc::new(worker::open_journal_with(config, ProcessName::Admin.as_str(), key)?);
+    let accounts = Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::internal)?;
+
+    let policy = Arc::new(ArcSwap::from_pointee(worker::policy(config)?));
+    let scanner = worker::scanner(config)?;
+    let packs = pack_status(&scanner);
+    let own_name = config.own_name().map_err(CommandError::input)?;
+    let ports = Ports {
+        feed: Box::new(Chains::new(config)),
+        inspector: Arc::new(Inspection::new(policy.clone(), scanner, config)?),
+        status: Arc::new(Report { config: config.clone(), host: own_name.to_string(), packs }),
+        policy: Arc::new(View(policy.clone())),
+        journal: journal.clone(),
+        clock: Arc::new(SystemClock),
+        ca: Arc::new(ca),
+    };
+    let site = Site { local: config.local_subnets(), names: vec![own_name] };
+    let admin =
+        Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;
+    let runtime = worker::runtime()?;
+    let stop = CancellationToken::new();
+    let result = worker::serve(&runtime, &stop, async {
+        let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };
+        let reload = follow_policy(config.policy.clone(), stop.clone(), |new| policy.store(Arc::new(new)));
+        tokio::join!(admin.serve(listeners, tls, stop.clone()), reload);
+        Ok(())
+    });
+    worker::close(runtime, journal);
+    result
+}
+
+fn ca_info(config: &Config) -> Result<CaInfo, CommandError> {
+    let authority = provision::authority(config)?;
+    Ok(CaInfo {
+        subject: provision::ca_subject(config),
+        fingerprint_sha256: authority.fingerprint_sha256(),
+        not_after: authority.expires_at(),
+        permitted_names: authority.permitted_domains().map(str::to_owned).collect(),
+        pem: authority.cert_pem(),
+        der: authority.cert_der().to_vec(),
+        mobileconfig: authority.mobileconfig(&config.domain),
+    })
+}
+
+fn pack_status(scanner: &gate_scrub::Scanner) -> Vec<PackStatus> {
+    let mut packs: Vec<PackStatus> = Vec::new();
+    for rule in scanner.pack().rules() {
+        match packs.iter_mut().find(|pack| pack.name == rule.kb.as_str()) {
+            Some(pack) => pack.entries += 1,
+            None => packs.push(PackStatus {
+                name: rule.kb.as_str().to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                entries: 1,
+            }),
+        }
+    }
+    packs.push(PackStatus {
+        name: gate_core::KnowledgeBase::Providers.as_str().to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        entries: u32::try_from(packs::PROVIDERS.len()).unwrap_or(u32::MAX),
+    });
+    packs
+}
+
+fn tls(identity: PageIdentity) -> Result<rustls::ServerConfig, CommandError> {
+    let faces = Faces { by_name: certified(identity.by_name)?, by_address: certified(identity.by_address)? };
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    Ok(rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(CommandError::internal)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(faces)))
+}
+
+fn certified((cert, key): Identity) -> Result<Arc<CertifiedKey>, CommandError> {
+    let key = aws_lc_rs::sign::any_ecdsa_type(&PrivateKeyDer::Pkcs8(key)).map_err(CommandError::internal)?;
+    Ok(Arc::new(CertifiedKey::new(vec![cert], key)))
+}
+
+/// By name the page stands under the office's authority; by address on its own, because the authority may not vouch for
+/// addresses.
+#[derive(Debug)]
+struct Faces {
+    by_name: Arc<CertifiedKey>,
+    by_address: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for Faces {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(if hello.server_name().is_some() { self.by_name.clone() } else { self.by_address.clone() })
+    }
+}
+
+/// All chains, read round robin.
+struct Chains(VecDeque<(Arc<str>, Follower)>);
+
+impl Chains {
+    fn new(config: &Config) -> Self {
+        let names = ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([provision::SUPERVISOR]);
+        Self(
+            names
+                .map(|name| {
+                    let dir = provision::chain_dir(&config.data, name);
+                    let follower = Follower::at_end(&dir, FEED_START).unwrap_or_else(|_| Follower::new(&dir));
+                    (Arc::from(name), follower)
+                })
+                .collect(),
+        )
+    }
+}
+
+impl Feed for Chains {
+    fn poll(&mut self, max: usize) -> Result<Vec<FeedEntry>, FeedError> {
+        let mut entries = Vec::new();
+        for _ in 0..self.0.len() {
+            let Some((process, follower)) = self.0.front_mut() else { break };
+            let batch = follower.poll(max - entries.len());
+            let process = process.clone();
+            // Whoever was read last comes last next time, also when it failed.
+            self.0.rotate_left(1);
+            match batch {
+                Ok(batch) => entries.extend(
+                    batch.into_iter().map(|(position, record)| FeedEntry { process: process.clone(), position, record }),
+                ),
+                Err(error) if entries.is_empty() => {
+                    return Err(FeedError { process: process.to_string(), source: Box::new(error) });
+                }
+                Err(error) => tracing::warn!(%process, %error, "a journal cannot be followed just now"),
+            }
+            if entries.len() >= max {
+                break;
+            }
+        }
+        Ok(entries)
+    }
+}
+
+struct View(Arc<ArcSwap<Policy>>);
+
+impl PolicyView for View {
+    fn mode_of(&self, client: IpAddr) -> Mode {
+        self.0.load().mode_of(client)
+    }
+}
+
+struct Report {
+    config: Config,
+    host: String,
+    packs: Vec<PackStatus>,
+}
+
+impl Status for Report {
+    fn report(&self) -> StatusReport {
+        let running = Running::read(&self.config.data).ok();
+        let started = running.as_ref().map_or(0, |running| running.started_at);
+        let processes = running.map(|running| running.processes).unwrap_or_default();
+        StatusReport {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            mode: self.config.mode.as_str().to_owned(),
+            host: self.host.clone(),
+            uptime_seconds: SystemClock.now().0.saturating_sub(started) / 1_000_000,
+            processes: processes
+                .into_iter()
+                .map(|process| {
+                    let rss_bytes = resident(process.pid);
+                    let pid = rss_bytes.is_some().then_some(process.pid);
+                    ProcessStatus { name: process.name, pid, rss_bytes, restarts: process.restarts }
+                })
+                .collect(),
+            packs: self.packs.clone(),
+        }
+    }
+}
+
+/// Resident memory of a living process, in bytes (proc_pid_status(5), `VmRSS`).
+pub(crate) fn resident(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}

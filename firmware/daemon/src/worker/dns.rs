@@ -1,0 +1,75 @@
+//! The `dns` worker: gate-dns on its sockets, and in gateway mode the addresses it learns for `steer`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gate_core::SystemClock;
+use gate_dns::{Dns, Identity, NetworkMode};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::ProcessName;
+use crate::config::{Config, Mode};
+use crate::{CommandError, Outcome, process, provision, run_state, worker};
+
+pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+    // One thread answers everything: capabilities are given up by the thread that runs this, before it has any other.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
+    let context = runtime.enter();
+    let sockets = gate_dns::bind(&config.dns.listen).map_err(CommandError::internal)?;
+    let key = provision::device_key(config)?;
+    process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
+    let journal = Arc::new(worker::open_journal_with(config, ProcessName::Dns.as_str(), key)?);
+
+    let own_names = vec![config.own_name().map_err(CommandError::input)?];
+    let identity =
+        Identity { addresses: config.identity.addresses.clone(), own_names, subnets: config.own_subnets() };
+    let catalogue = Arc::new(worker::catalogue()?);
+    let dns = Dns::new(settings(config), catalogue, identity, journal.clone(), Arc::new(SystemClock))
+        .map_err(CommandError::input)?;
+    let destinations = dns.destinations();
+    let file = provision::destinations_file(&config.data);
+    let gateway = config.mode == Mode::Gateway;
+    drop(context);
+    let stop = CancellationToken::new();
+    let result = worker::serve(&runtime, &stop, async {
+        let publish = async {
+            if gateway {
+                publish(file, destinations, &stop).await;
+            }
+        };
+        tokio::join!(dns.serve(sockets.udp, sockets.tcp, stop.clone()), publish);
+        Ok(())
+    });
+    worker::close(runtime, journal);
+    result
+}
+
+/// The room's own settings with what the rest of the file says about it.
+pub(super) fn settings(config: &Config) -> gate_dns::Config {
+    let mode = match config.mode {
+        Mode::Dns => NetworkMode::Dns,
+        Mode::Gateway => NetworkMode::Gateway,
+    };
+    gate_dns::Config { mode, ..config.dns.clone() }
+}
+
+/// Writes every new set of addresses, whole, for the `steer` worker to find.
+async fn publish(file: PathBuf, mut set: watch::Receiver<Arc<BTreeSet<IpAddr>>>, stop: &CancellationToken) {
+    loop {
+        let addresses = set.borrow_and_update().clone();
+        let written = serde_json::to_vec(&*addresses)
+            .map_err(std::io::Error::from)
+            .and_then(|bytes| run_state::replace(&file, &bytes, 0o644));
+        if let Err(error) = written {
+            tracing::error!(%error, file = %file.display(), "the steered addresses could not be written");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = set.changed() => if changed.is_err() { return stop.cancelled().await },
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The inspection API's port: the same judgement as the proxy's, over the same rules and policy.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gate_admin::{Content, InspectAnswer, InspectRequest, Inspector as InspectorPort};
+use gate_core::{Action, Catalogue, Clock, HostName, SystemClock};
+use gate_policy::Policy;
+use gate_proxy::{Inspector, Judged, Prompt, ValueHash};
+use gate_scrub::Scanner;
+use serde_json::value::RawValue;
+
+use crate::config::Config;
+use crate::{CommandError, worker};
+
+/// What a caller that names no provider is judged as.
+const NO_VENDOR: &str = "";
+
+/// Judges what gateways ask about.
+pub(super) struct Inspection {
+    policy: Arc<ArcSwap<Policy>>,
+    scanner: Scanner,
+    inspector: Inspector,
+    catalogue: Catalogue,
+    own_name: HostName,
+}
+
+impl Inspection {
+    pub(super) fn new(
+        policy: Arc<ArcSwap<Policy>>,
+        scanner: Scanner,
+        config: &Config,
+    ) -> Result<Self, CommandError> {
+        Ok(Self {
+            policy,
+            scanner,
+            inspector: Inspector::new(ValueHash::random(), config.admin.inspect_body_bytes, config.proxy.max_ratio),
+            catalogue: worker::catalogue()?,
+            own_name: config.own_name().map_err(CommandError::input)?,
+        })
+    }
+
+    /// A host of the provider, so that rules by host and the provider's own shapes apply.
+    fn host_of(&self, vendor: &str) -> HostName {
+        let found = self.catalogue.vendors().iter().find(|known| known.id == vendor);
+        let api = found.and_then(|known| {
+            known.hosts.iter().find_map(|host| HostName::parse(host.name.as_bytes()).ok().filter(|_| !host.shared))
+        });
+        api.unwrap_or_else(|| self.own_name.clone())
+    }
+
+    fn judge(&self, client: IpAddr, vendor: &str, content_type: &str, body: &[u8]) -> Judged {
+        let prompt = Prompt {
+            client,
+            host: &self.host_of(vendor),
+            vendor,
+            target: "/",
+            content_type: Some(content_type),
+            content_encoding: None,
+            signed: false,
+            body,
+            trailers: None,
+            now: SystemClock.now(),
+        };
+        let policy = self.policy.load();
+        // The body is in memory already and capped by the API.
+        self.inspector.judge(&**policy, &self.scanner, &prompt, &mut |_| true)
+    }
+}
+
+impl InspectorPort for Inspection {
+    fn inspect(&self, request: &InspectRequest) -> InspectAnswer {
+        let vendor = request.provider.as_deref().unwrap_or(NO_VENDOR);
+        let judged = match &request.content {
+            Content::Text(text) => self.judge(request.client, vendor, "text/plain; charset=utf-8", text.as_bytes()),
+            Content::Request(json) => self.judge(request.client, vendor, "application/json", json.get().as_bytes()),
+        };
+        answer(judged, &request.content)
+    }
+}
+
+fn answer(judged: Judged, content: &Content) -> InspectAnswer {
+    let redacted = judged.edited.and_then(|edited| String::from_utf8(edited).ok()).and_then(|edited| match content {
+        Content::Text(_) => Some(Content::Text(edited)),
+        Content::Request(_) => RawValue::from_string(edited).ok().map(Content::Request),
+    });
+    let mut reasons = judged.reasons;
+    let reason = judged.refusal.map(|refusal| refusal.reason);
+    if reasons.is_empty() {
+        reasons.extend(reason.as_ref().map(ToString::to_string));
+    }
+    // An edit that is not whole again must not pass for one.
+    let decision = if judged.action == Action::Redact && redacted.is_none() { Action::Deny } else { judged.action };
+    InspectAnswer { decision, findings: judged.findings, redacted, reasons, reason, counts: judged.counts }
+}

@@ -1,0 +1,145 @@
+//! The `proxy` worker: gate-proxy with its ports filled in.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use gate_core::{Catalogue, Clock, HostName, OrigDst, SystemClock};
+use gate_dns::{LookupError, Timeouts, Upstreams};
+use gate_proxy::{
+    Answer, Listeners, Mint, MintError, OriginalDestination, Place, Ports, Proxy, Resolve, ResolveError, Snapshot,
+};
+use gate_policy::Policy;
+use gate_scrub::Scanner;
+use gate_seal::{Authority, IssueError, LEAF_MAX_DAYS, LeafRequest};
+use rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::ProcessName;
+use crate::config::Config;
+use crate::worker::reload::follow_policy;
+use crate::{CommandError, Outcome, process, provision, worker};
+
+/// What a parser cannot see: the trust anchors are there and are certificates.
+pub(super) fn check(config: &Config) -> Result<(), CommandError> {
+    let Some(file) = &config.proxy.extra_roots else { return Ok(()) };
+    let wrong = |what: &dyn std::fmt::Display| CommandError::Input(format!("proxy.extra_roots: {}: {what}", file.display()));
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
+    let mut count = 0;
+    for certificate in certificates {
+        certificate.map_err(|error| wrong(&error))?;
+        count += 1;
+    }
+    if count == 0 { Err(wrong(&"holds no certificate")) } else { Ok(()) }
+}
+
+pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+    let bind = |addresses| process::bind_tcp(addresses).map_err(CommandError::internal);
+    let tls = bind(&config.proxy.listen)?;
+    let http = bind(&config.proxy.http_listen)?;
+    let explicit = bind(&config.proxy.explicit_listen)?;
+    let authority = provision::authority(config)?;
+    let key = provision::device_key(config)?;
+    process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
+    let journal = Arc::new(worker::open_journal_with(config, ProcessName::Proxy.as_str(), key)?);
+
+    let policy = worker::policy(config)?;
+    let fixed = Fixed { catalogue: Arc::new(worker::catalogue()?), scanner: worker::scanner(config)?, place: place(config)? };
+    let snapshot = Arc::new(ArcSwap::from_pointee(fixed.with(policy)));
+    let settings = worker::dns::settings(config);
+    let ports = Ports {
+        resolve: Arc::new(Resolver(Upstreams::new(&settings.upstreams, Timeouts::from(&settings)))),
+        original: Arc::new(Kernel),
+        mint: Arc::new(Minter(authority)),
+        journal: journal.clone(),
+        clock: Arc::new(SystemClock),
+        snapshot: snapshot.clone(),
+    };
+    let proxy = Proxy::new(config.proxy.clone(), ports).map_err(CommandError::input)?;
+    let runtime = worker::runtime()?;
+    let stop = CancellationToken::new();
+    let result = worker::serve(&runtime, &stop, async {
+        let listeners =
+            Listeners { tls: worker::listen(tls)?, http: worker::listen(http)?, explicit: worker::listen(explicit)? };
+        let reload = follow_policy(config.policy.clone(), stop.clone(), |new| snapshot.store(Arc::new(fixed.with(new))));
+        tokio::join!(proxy.serve(listeners, stop.clone()), reload);
+        Ok(())
+    });
+    worker::close(runtime, journal);
+    result
+}
+
+/// What stays when the policy changes.
+struct Fixed {
+    catalogue: Arc<Catalogue>,
+    scanner: Scanner,
+    place: Place,
+}
+
+impl Fixed {
+    fn with(&self, policy: Policy) -> Snapshot {
+        Snapshot {
+            judge: Arc::new(policy),
+            catalogue: self.catalogue.clone(),
+            scanner: self.scanner.clone(),
+            place: self.place.clone(),
+        }
+    }
+}
+
+fn place(config: &Config) -> Result<Place, CommandError> {
+    Ok(Place {
+        own_names: vec![config.own_name().map_err(CommandError::input)?],
+        own_addresses: config.identity.addresses.clone(),
+        local: config.local_subnets(),
+        admin: Some(config.admin.handover_listen),
+    })
+}
+
+/// The real upstream resolvers, never our own steered view.
+struct Resolver(Upstreams);
+
+impl Resolve for Resolver {
+    fn resolve<'a>(&'a self, host: &'a HostName) -> Answer<'a, Result<Vec<IpAddr>, ResolveError>> {
+        Box::pin(async move {
+            self.0
+                .addresses(host)
+                .await
+                .map_err(|error| match error {
+                    LookupError::NoSuchName { host } | LookupError::NoAddress { host } => ResolveError::NoAddress(host),
+                    LookupError::Upstream { host, why } => ResolveError::Failed { host, what: why },
+                })
+        })
+    }
+}
+
+/// The kernel's connection tracking.
+struct Kernel;
+
+impl OriginalDestination for Kernel {
+    fn of(&self, stream: &TcpStream) -> io::Result<OrigDst> {
+        gate_steer::original_destination(stream)
+    }
+}
+
+/// The office's authority.
+struct Minter(Authority);
+
+impl Mint for Minter {
+    fn leaf(&self, host: &HostName) -> Result<Arc<CertifiedKey>, MintError> {
+        let request =
+            LeafRequest { dns_names: std::slice::from_ref(host), now: SystemClock.now(), days: LEAF_MAX_DAYS };
+        let failed = |what: String| MintError::Failed { host: host.clone(), what };
+        let leaf = self.0.issue(request).map_err(|error| match error {
+            IssueError::Outside { name } => MintError::NotPermitted(name),
+            other => failed(other.to_string()),
+        })?;
+        let key = any_ecdsa_type(&PrivateKeyDer::Pkcs8(leaf.key_der)).map_err(|error| failed(error.to_string()))?;
+        Ok(Arc::new(CertifiedKey::new(leaf.chain_der, key)))
+    }
+}

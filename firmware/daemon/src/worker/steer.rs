@@ -1,0 +1,112 @@
+//! The `steer` worker: the only one with a capability. It renders, applies, and in gateway mode follows the addresses
+//! that `dns` learns.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use caps::Capability;
+use gate_core::{Event, Journal};
+use gate_steer::{DESTINATIONS_CAP, Desired, RuleSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::ProcessName;
+use crate::config::{Config, Mode};
+use crate::{CommandError, Outcome, process, provision, worker};
+
+/// How often the learnt addresses are looked at. A client dials what it has just resolved, so this is the time in which a
+/// new address is not redirected yet; `stat` ten times a second costs nothing.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often the kernel is asked whether the rules still stand: somebody may have flushed them.
+const WATCH: Duration = Duration::from_secs(10);
+/// An address is at most 39 characters, in quotes, with a comma.
+const FILE_CAP: u64 = 42 * DESTINATIONS_CAP as u64;
+
+pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
+    let key = provision::device_key(config)?;
+    process::confine(&config.process.of(ProcessName::Steer), &[Capability::CAP_NET_ADMIN])
+        .map_err(CommandError::internal)?;
+    let journal = Arc::new(worker::open_journal_with(config, ProcessName::Steer.as_str(), key)?);
+    let stop = CancellationToken::new();
+    let result = worker::serve(&runtime, &stop, keep_rules(config, &*journal, &stop));
+    worker::close(runtime, journal);
+    result
+}
+
+/// The rule set that the configuration and the learnt addresses ask for.
+pub(crate) fn rule_set(config: &Config, destinations: BTreeSet<IpAddr>) -> Result<RuleSet, CommandError> {
+    let port = |listen: &[std::net::SocketAddr], key| {
+        listen.first().map(std::net::SocketAddr::port).ok_or_else(|| {
+            CommandError::Input(format!("{key} must name an address, or steer.enabled must be false"))
+        })
+    };
+    let desired = Desired {
+        table: config.steer.table.clone(),
+        mode: match config.mode {
+            Mode::Dns => gate_steer::Mode::Dns,
+            Mode::Gateway => gate_steer::Mode::Gateway,
+        },
+        own: config.identity.addresses.clone(),
+        proxy_port: port(&config.proxy.listen, "proxy.listen")?,
+        http_port: port(&config.proxy.http_listen, "proxy.http_listen")?,
+        destinations,
+        interfaces: config.steer.interfaces.clone(),
+    };
+    gate_steer::render(&desired).map_err(CommandError::input)
+}
+
+/// Puts the rules in place and keeps them there. They stay when this ends: AI traffic fails closed without us.
+async fn keep_rules(config: &Config, journal: &dyn Journal, stop: &CancellationToken) -> Result<(), CommandError> {
+    let file = provision::destinations_file(&config.data);
+    let mut wanted = read_destinations(&file);
+    apply(config, journal, &wanted)?;
+    let mut watch = tokio::time::interval_at(tokio::time::Instant::now() + WATCH, WATCH);
+    let mut stamp = worker::reload::stamp(&file);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(LOOK), if config.mode == Mode::Gateway => {
+                let now = worker::reload::stamp(&file);
+                if now == stamp {
+                    continue;
+                }
+                stamp = now;
+                let found = read_destinations(&file);
+                if found != wanted {
+                    wanted = found;
+                    apply(config, journal, &wanted)?;
+                }
+            }
+            _ = watch.tick() => {
+                let expected = rule_set(config, wanted.clone())?;
+                if gate_steer::list(&config.steer.table).ok().as_ref() != Some(&expected) {
+                    tracing::warn!("the kernel's rules are not ours any more; putting them back");
+                    apply(config, journal, &wanted)?;
+                }
+            }
+        }
+    }
+}
+
+fn apply(config: &Config, journal: &dyn Journal, destinations: &BTreeSet<IpAddr>) -> Result<(), CommandError> {
+    let outcome = gate_steer::apply(&rule_set(config, destinations.clone())?);
+    let event = Event::Steer(gate_steer::event(&config.steer.table, &outcome));
+    journal.append(&event).map_err(CommandError::internal)?;
+    outcome.map(|_| ()).map_err(CommandError::internal)
+}
+
+/// What `dns` wrote. That process is less trusted than this one: size and content are checked, and what does not hold is
+/// left out.
+fn read_destinations(file: &Path) -> BTreeSet<IpAddr> {
+    if fs::metadata(file).map_or(true, |meta| meta.len() > FILE_CAP) {
+        return BTreeSet::new();
+    }
+    let addresses: Vec<IpAddr> =
+        fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+    addresses.into_iter().take(DESTINATIONS_CAP).collect()
+}
