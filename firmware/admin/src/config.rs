@@ -10,10 +10,10 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where the page and the API listen, HTTPS only. Default `["[::]:8443"]`, which serves IPv4 too.
+    /// Where the page and the API listen, HTTPS only. Default `["0.0.0.0:9443", "[::]:9443"]`.
     pub listen: Vec<SocketAddr>,
     /// Where the proxy hands over `https://nanogate.<domain>/` from port 443; must be a loopback address. Default
-    /// `"127.0.0.1:8444"`.
+    /// `"127.0.0.1:9444"`.
     pub handover_listen: SocketAddr,
     /// Connections at once. Default 256.
     pub max_connections: usize,
@@ -54,8 +54,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: vec![SocketAddr::from(([0u16; 8], 8443))],
-            handover_listen: SocketAddr::from(([127, 0, 0, 1], 8444)),
+            listen: vec![SocketAddr::from(([0, 0, 0, 0], 9443)), SocketAddr::from(([0u16; 8], 9443))],
+            handover_listen: SocketAddr::from(([127, 0, 0, 1], 9444)),
             max_connections: 256,
             max_connections_per_client: 32,
             handshake_ms: 5000,

@@ -1,0 +1,7 @@
+//! The whole admin door over real sockets and TLS, with the other rooms played in memory.
+
+mod door;
+mod inspection;
+mod live;
+mod sign_in;
+mod support;
