@@ -1,0 +1,136 @@
+//! The policy as a value, and the three questions it answers.
+
+mod judge;
+mod warnings;
+mod words;
+
+use std::net::IpAddr;
+
+use gate_core::{Action, Finding, HostName, KnowledgeBase};
+use serde::Deserialize;
+
+use crate::parse::{Clients, HostPattern, ModelPattern};
+
+/// How the AI traffic of a group is treated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupMode {
+    /// Passed on untouched; the journal sees host, bytes and time.
+    #[default]
+    Watch,
+    /// Terminated with the local CA and scanned.
+    Inspect,
+    /// Not let through.
+    Deny,
+}
+
+/// An immutable policy; the default watches everybody and denies nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    groups: Vec<Group>,
+    default_mode: GroupMode,
+    rules: Vec<Rule>,
+    findings: Vec<FindingRule>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) name: String,
+    pub(crate) clients: Clients,
+    pub(crate) mode: GroupMode,
+}
+
+/// Every condition that is given must hold; groups are named by their place in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) clients: Option<Clients>,
+    pub(crate) group: Option<usize>,
+    pub(crate) vendors: Option<Vec<String>>,
+    pub(crate) hosts: Option<Vec<HostPattern>>,
+    pub(crate) models: Option<Vec<ModelPattern>>,
+    pub(crate) deny: bool,
+}
+
+/// What becomes of findings, instead of their rule's own action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FindingRule {
+    pub(crate) group: Option<usize>,
+    pub(crate) kind: Option<String>,
+    pub(crate) rule: Option<String>,
+    pub(crate) kb: Option<KnowledgeBase>,
+    pub(crate) min_confidence: u8,
+    pub(crate) action: Action,
+}
+
+/// A client as the policy sees it.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    client: IpAddr,
+    group: Option<usize>,
+    mode: GroupMode,
+}
+
+/// The AI service that a client talks to.
+#[derive(Clone, Copy, Debug)]
+struct Service<'a> {
+    vendor: &'a str,
+    host: &'a HostName,
+}
+
+impl Policy {
+    pub(crate) fn new(
+        groups: Vec<Group>,
+        default_mode: GroupMode,
+        rules: Vec<Rule>,
+        findings: Vec<FindingRule>,
+    ) -> Self {
+        Self { groups, default_mode, rules, findings }
+    }
+
+    /// The name of the first group that holds a client, and its mode; no name for the default.
+    pub fn group_of(&self, client: IpAddr) -> (Option<&str>, GroupMode) {
+        let place = self.place(client);
+        (place.group.map(|group| self.groups[group].name.as_str()), place.mode)
+    }
+
+    fn place(&self, client: IpAddr) -> Place {
+        let client = client.to_canonical();
+        let group = self.groups.iter().position(|group| group.clients.hold(client));
+        let mode = group.map_or(self.default_mode, |group| self.groups[group].mode);
+        Place { client, group, mode }
+    }
+
+    /// The name under which a mode `deny` refuses.
+    fn mode_name(&self, place: Place) -> &str {
+        place.group.map_or("default_mode", |group| &self.groups[group].name)
+    }
+}
+
+impl Rule {
+    /// Whether everything but the model matches.
+    fn concerns(&self, place: Place, service: Service<'_>) -> bool {
+        self.group.is_none_or(|group| place.group == Some(group))
+            && self.clients.as_ref().is_none_or(|clients| clients.hold(place.client))
+            && self.vendors.as_ref().is_none_or(|vendors| vendors.iter().any(|vendor| vendor == service.vendor))
+            && self.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(|host| host.matches(service.host)))
+    }
+
+    /// Whether the model matches, too; a request that names none matches only rules that do not ask.
+    fn takes(&self, model: Option<&str>) -> bool {
+        self.models.as_ref().is_none_or(|models| model.is_some_and(|model| models.iter().any(|any| any.matches(model))))
+    }
+}
+
+impl FindingRule {
+    fn takes(&self, place: Place, finding: &Finding) -> bool {
+        self.group.is_none_or(|group| place.group == Some(group))
+            && self.kind.as_ref().is_none_or(|kind| *kind == finding.kind)
+            && self.rule.as_ref().is_none_or(|rule| *rule == finding.rule)
+            && self.kb.is_none_or(|kb| kb == finding.kb)
+            && finding.confidence >= self.min_confidence
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+use std::net::IpAddr;
+
+use gate_core::{Action, ConnectionFacts, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Verdict};
+
+use super::words::detected;
+use super::{GroupMode, Place, Policy, Service};
+
+impl Judge for Policy {
+    fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict {
+        // What is not AI is none of our business; whether it may pass at all is the proxy's.
+        let Some(entry) = facts.entry else { return Verdict::Splice };
+        let place = self.place(facts.client);
+        if let Some(rule) = self.refusing_rule(place, Service { vendor: &entry.vendor, host: facts.host }) {
+            return Verdict::Refuse(Reason::Policy(rule.to_owned()));
+        }
+        match place.mode {
+            GroupMode::Watch => Verdict::Splice,
+            GroupMode::Inspect => Verdict::Terminate,
+            GroupMode::Deny => Verdict::Refuse(Reason::Policy(self.mode_name(place).to_owned())),
+        }
+    }
+
+    fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
+        let place = self.place(facts.client);
+        let refusal = self.refusal(place, Service { vendor: facts.vendor, host: facts.host }, facts.model);
+        let per_finding: Vec<Action> = facts.findings.iter().map(|finding| self.action(place, finding)).collect();
+        let worst = per_finding.iter().copied().max().unwrap_or(Action::Allow);
+        let action = if refusal.is_some() { Action::Deny } else { worst };
+        let reasons = reasons(refusal, action, facts.findings, &per_finding);
+        PromptVerdict { action, per_finding, reasons }
+    }
+
+    fn mode_of(&self, client: IpAddr) -> Mode {
+        match self.place(client).mode {
+            GroupMode::Watch => Mode::Watched,
+            GroupMode::Inspect => Mode::Inspected,
+            GroupMode::Deny => Mode::Refused,
+        }
+    }
+}
+
+impl Policy {
+    /// The rule that refuses a connection before any model is known.
+    fn refusing_rule(&self, place: Place, service: Service<'_>) -> Option<&str> {
+        for rule in self.rules.iter().filter(|rule| rule.concerns(place, service)) {
+            match (rule.models.is_some(), rule.deny) {
+                (false, true) => return Some(&rule.name),
+                (false, false) => return None,
+                // It may be the first match: the prompt will tell, if anybody reads it.
+                (true, false) if place.mode == GroupMode::Inspect => return None,
+                (true, _) => {}
+            }
+        }
+        None
+    }
+
+    /// Why a request is refused as a whole.
+    fn refusal(&self, place: Place, service: Service<'_>, model: Option<&str>) -> Option<Reason> {
+        let mut rules = self.rules.iter().filter(|rule| rule.concerns(place, service) && rule.takes(model));
+        let rule = rules.next().filter(|rule| rule.deny).map(|rule| rule.name.as_str());
+        // The connection may be older than the policy that now denies the client.
+        let name = rule.or_else(|| (place.mode == GroupMode::Deny).then(|| self.mode_name(place)));
+        name.map(|name| Reason::Policy(name.to_owned()))
+    }
+
+    fn action(&self, place: Place, finding: &Finding) -> Action {
+        self.findings.iter().find(|rule| rule.takes(place, finding)).map_or(finding.action, |rule| rule.action)
+    }
+}
+
+/// Why the verdict is what it is: the refusal first, then every kind of finding that asked for just this action.
+fn reasons(refusal: Option<Reason>, action: Action, findings: &[Finding], per_finding: &[Action]) -> Vec<String> {
+    if action == Action::Allow {
+        return Vec::new();
+    }
+    let asked = findings.iter().zip(per_finding).filter(|(_, asked)| **asked == action);
+    let mut words: Vec<String> = asked.map(|(finding, _)| detected(&finding.kind)).collect();
+    words.sort_unstable();
+    words.dedup();
+    refusal.map(|reason| reason.to_string()).into_iter().chain(words).collect()
+}

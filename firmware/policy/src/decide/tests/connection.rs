@@ -1,0 +1,115 @@
+use gate_core::{ConnectionFacts, HostName, Judge, UnixMicros, Verdict};
+
+use super::{DENIED, INSPECTED, WATCHED, connection, ip, policy, refused};
+use crate::{GroupMode, Policy};
+
+const HOST: &str = "api.openai.com";
+
+#[test]
+fn the_mode_of_the_first_group_that_holds_the_client_counts() {
+    let policy = policy("default_mode: deny\n");
+    for (client, verdict) in [
+        (INSPECTED, Verdict::Terminate),
+        (DENIED, refused("denied")),
+        (WATCHED, Verdict::Splice),
+        ("::ffff:192.0.2.11", Verdict::Terminate),
+        ("198.51.100.1", refused("default_mode")),
+        ("2001:db8:1::11", refused("default_mode")),
+    ] {
+        assert_eq!(connection(&policy, client, "openai", HOST), verdict, "{client}");
+    }
+    assert_eq!(policy.group_of(ip(WATCHED)), (Some("watched"), GroupMode::Watch));
+    assert_eq!(policy.group_of(ip("198.51.100.1")), (None, GroupMode::Deny));
+}
+
+#[test]
+fn without_a_policy_everything_is_watched() {
+    assert_eq!(connection(&Policy::default(), WATCHED, "openai", HOST), Verdict::Splice);
+}
+
+#[test]
+fn what_is_not_ai_is_spliced_even_for_the_denied() {
+    let policy = policy("default_mode: deny\nrules: [{name: nothing, action: deny}]\n");
+    let host = HostName::parse(b"example.org").unwrap();
+    let facts = ConnectionFacts { client: ip(DENIED), host: &host, entry: None, now: UnixMicros(0) };
+    assert_eq!(policy.connection(&facts), Verdict::Splice);
+}
+
+#[test]
+fn every_condition_of_a_rule_must_hold() {
+    let policy = policy(
+        "rules:
+  - {name: all, clients: [192.0.2.8/29], group: watched, vendors: [openai, xai], hosts: ['*.openai.com'], action: deny}
+",
+    );
+    for (client, vendor, host, verdict) in [
+        (WATCHED, "openai", "api.openai.com", refused("all")),
+        (WATCHED, "xai", "api.openai.com", refused("all")),
+        (WATCHED, "anthropic", "api.openai.com", Verdict::Splice),
+        (WATCHED, "openai", "openai.com", Verdict::Splice),
+        ("192.0.2.100", "openai", "api.openai.com", Verdict::Splice),
+        (INSPECTED, "openai", "api.openai.com", Verdict::Terminate),
+    ] {
+        assert_eq!(connection(&policy, client, vendor, host), verdict, "{client} {vendor} {host}");
+    }
+}
+
+#[test]
+fn the_first_rule_that_matches_counts() {
+    let policy = policy(
+        "rules:
+  - {name: yes, vendors: [openai], hosts: [api.openai.com], action: allow}
+  - {name: no, vendors: [openai], action: deny}
+  - {name: never, vendors: [openai], action: allow}
+",
+    );
+    assert_eq!(connection(&policy, WATCHED, "openai", HOST), Verdict::Splice);
+    assert_eq!(connection(&policy, WATCHED, "openai", "chatgpt.com"), refused("no"));
+    assert_eq!(connection(&policy, WATCHED, "anthropic", "api.anthropic.com"), Verdict::Splice);
+}
+
+#[test]
+fn no_rule_lifts_a_mode_that_denies() {
+    let policy = policy("rules: [{name: please, group: denied, action: allow}]\n");
+    assert_eq!(connection(&policy, DENIED, "openai", HOST), refused("denied"));
+    let warnings = policy.warnings(None);
+    assert_eq!(warnings, ["rule `please` allows something to group `denied`, whose mode denies everything"]);
+}
+
+#[test]
+fn models_are_left_to_the_prompt_where_there_will_be_one() {
+    let allow_list = policy(
+        "rules:
+  - {name: good models, models: [gpt-4o*], action: allow}
+  - {name: no others, vendors: [openai], action: deny}
+",
+    );
+    assert_eq!(connection(&allow_list, INSPECTED, "openai", HOST), Verdict::Terminate);
+    assert_eq!(connection(&allow_list, WATCHED, "openai", HOST), refused("no others"), "nobody would read the model");
+    let deny_list = policy("rules: [{name: bad model, models: [gpt-3*], action: deny}]\n");
+    assert_eq!(connection(&deny_list, INSPECTED, "openai", HOST), Verdict::Terminate);
+    assert_eq!(connection(&deny_list, WATCHED, "openai", HOST), Verdict::Splice);
+}
+
+#[test]
+fn what_will_not_do_as_it_seems_is_said() {
+    let policy = policy(
+        "rules:
+  - {name: blind, group: watched, models: [gpt-4o], action: deny}
+  - {name: unknown, vendors: [nobody], action: deny}
+  - {name: everything, action: allow}
+  - {name: late, vendors: [openai], action: deny}
+",
+    );
+    let openai = "id = 'openai'\nname = 'OpenAI'\nsteer = false\nhost = []";
+    let catalogue = gate_core::Catalogue::from_toml([("openai.toml", openai)]).unwrap();
+    assert_eq!(
+        policy.warnings(Some(&catalogue)),
+        [
+            "rule `blind` names models, but group `watched` is only watched: no model is known",
+            "rule `unknown`: no pack knows the vendor `nobody`",
+            "rule `late`: `openai` is not steered, so the rule holds in gateway and explicit mode only",
+            "rule `late` is never reached: `everything` matches everything",
+        ]
+    );
+}

@@ -1,0 +1,205 @@
+//! The file as it is written. Keys are promises; the comments of `policy.example.yaml` explain them.
+
+use std::collections::HashMap;
+
+use gate_core::{Action, KnowledgeBase};
+use serde::Deserialize;
+
+use super::values::{Clients, HostPattern, ModelPattern};
+use super::{Complaint, ENTRIES_CAP, Step};
+use crate::decide::{FindingRule, Group, GroupMode, Policy, Rule};
+
+/// Names are shown to people and stand in the journal.
+const NAME_CAP: usize = 64;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    version: u32,
+    #[serde(default)]
+    groups: Vec<GroupText>,
+    #[serde(default)]
+    default_mode: GroupMode,
+    #[serde(default)]
+    rules: Vec<RuleText>,
+    #[serde(default)]
+    findings: Vec<FindingText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupText {
+    name: String,
+    clients: Clients,
+    mode: GroupMode,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleText {
+    name: String,
+    #[serde(default)]
+    clients: Option<Clients>,
+    #[serde(default)]
+    group: Option<String>,
+    #[serde(default)]
+    vendors: Option<Vec<String>>,
+    #[serde(default)]
+    hosts: Option<Vec<HostPattern>>,
+    #[serde(default)]
+    models: Option<Vec<ModelPattern>>,
+    action: RuleAction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RuleAction {
+    Allow,
+    Deny,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FindingText {
+    #[serde(default)]
+    kind: Option<String>,
+    #[serde(default)]
+    rule: Option<String>,
+    #[serde(default)]
+    kb: Option<KnowledgeBase>,
+    #[serde(default)]
+    group: Option<String>,
+    #[serde(default)]
+    min_confidence: Option<u8>,
+    action: Action,
+}
+
+impl Document {
+    /// Checks what the types cannot: names, references, and that nothing is empty by mistake.
+    pub(super) fn into_policy(self) -> Result<Policy, Complaint> {
+        if self.version != 1 {
+            return Err(complain(&[Step::Key("version")], format!("version {} is not known; write 1", self.version)));
+        }
+        capped("groups", self.groups.len())?;
+        capped("rules", self.rules.len())?;
+        capped("findings", self.findings.len())?;
+        let mut groups = Vec::with_capacity(self.groups.len());
+        let mut numbers = HashMap::new();
+        for (index, group) in self.groups.into_iter().enumerate() {
+            check_name("groups", index, &group.name)?;
+            if numbers.insert(group.name.clone(), index).is_some() {
+                let why = format!("there is another group `{}`", group.name);
+                return Err(complain(&[Step::Key("groups"), Step::Index(index), Step::Key("name")], why));
+            }
+            check_list("groups", index, "clients", Some(group.clients.len()))?;
+            groups.push(Group { name: group.name, clients: group.clients, mode: group.mode });
+        }
+        let rules = self.rules.into_iter().enumerate().map(|(index, rule)| rule.check(index, &numbers));
+        let rules = rules.collect::<Result<Vec<_>, _>>()?;
+        let findings = self.findings.into_iter().enumerate().map(|(index, finding)| finding.check(index, &numbers));
+        let findings = findings.collect::<Result<Vec<_>, _>>()?;
+        Ok(Policy::new(groups, self.default_mode, rules, findings))
+    }
+}
+
+impl RuleText {
+    fn check(self, index: usize, groups: &HashMap<String, usize>) -> Result<Rule, Complaint> {
+        check_name("rules", index, &self.name)?;
+        check_list("rules", index, "clients", self.clients.as_ref().map(Clients::len))?;
+        check_list("rules", index, "vendors", self.vendors.as_ref().map(Vec::len))?;
+        check_list("rules", index, "hosts", self.hosts.as_ref().map(Vec::len))?;
+        check_list("rules", index, "models", self.models.as_ref().map(Vec::len))?;
+        for (place, vendor) in self.vendors.iter().flatten().enumerate() {
+            check_identifier(
+                &[Step::Key("rules"), Step::Index(index), Step::Key("vendors"), Step::Index(place)],
+                vendor,
+            )?;
+        }
+        Ok(Rule {
+            group: group_number("rules", index, self.group, groups)?,
+            name: self.name,
+            clients: self.clients,
+            vendors: self.vendors,
+            hosts: self.hosts,
+            models: self.models,
+            deny: self.action == RuleAction::Deny,
+        })
+    }
+}
+
+impl FindingText {
+    fn check(self, index: usize, groups: &HashMap<String, usize>) -> Result<FindingRule, Complaint> {
+        let at = |key| [Step::Key("findings"), Step::Index(index), Step::Key(key)];
+        if self.kind.is_none() && self.rule.is_none() && self.kb.is_none() {
+            return Err(complain(&at("action")[..2], "one of kind, rule and kb is needed".to_owned()));
+        }
+        for (key, word) in [("kind", &self.kind), ("rule", &self.rule)] {
+            if let Some(word) = word {
+                check_identifier(&at(key), word)?;
+            }
+        }
+        if self.min_confidence.is_some_and(|confidence| confidence > 100) {
+            return Err(complain(&at("min_confidence"), "a confidence is between 0 and 100".to_owned()));
+        }
+        Ok(FindingRule {
+            group: group_number("findings", index, self.group, groups)?,
+            kind: self.kind,
+            rule: self.rule,
+            kb: self.kb,
+            min_confidence: self.min_confidence.unwrap_or(0),
+            action: self.action,
+        })
+    }
+}
+
+fn group_number(
+    list: &'static str,
+    index: usize,
+    name: Option<String>,
+    groups: &HashMap<String, usize>,
+) -> Result<Option<usize>, Complaint> {
+    let Some(name) = name else { return Ok(None) };
+    let unknown =
+        || complain(&[Step::Key(list), Step::Index(index), Step::Key("group")], format!("there is no group `{name}`"));
+    groups.get(&name).copied().map(Some).ok_or_else(unknown)
+}
+
+/// A name is a line that people read.
+fn check_name(list: &'static str, index: usize, name: &str) -> Result<(), Complaint> {
+    let good = (1..=NAME_CAP).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    let path = [Step::Key(list), Step::Index(index), Step::Key("name")];
+    if good { Ok(()) } else { Err(complain(&path, format!("a name has 1 to {NAME_CAP} characters on one line"))) }
+}
+
+/// Vendors, kinds and rules are identifiers of the packs; a misspelt one would never match.
+fn check_identifier(path: &[Step], word: &str) -> Result<(), Complaint> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    let good = (1..=NAME_CAP).contains(&word.len()) && word.bytes().all(plain);
+    if good {
+        Ok(())
+    } else {
+        Err(complain(path, format!("`{word}` is not an identifier of the packs, in lower case")))
+    }
+}
+
+/// An empty list matches nothing, which nobody means to write; a missing one matches everything.
+fn check_list(list: &'static str, index: usize, key: &'static str, len: Option<usize>) -> Result<(), Complaint> {
+    let path = [Step::Key(list), Step::Index(index), Step::Key(key)];
+    match len {
+        Some(0) => Err(complain(&path, "the list is empty; leave it out to match everything".to_owned())),
+        Some(len) if len > ENTRIES_CAP => Err(complain(&path, too_many(len))),
+        _ => Ok(()),
+    }
+}
+
+fn capped(list: &'static str, len: usize) -> Result<(), Complaint> {
+    if len > ENTRIES_CAP { Err(complain(&[Step::Key(list)], too_many(len))) } else { Ok(()) }
+}
+
+fn too_many(len: usize) -> String {
+    format!("{len} entries are more than {ENTRIES_CAP}")
+}
+
+fn complain(path: &[Step], why: String) -> Complaint {
+    Complaint { path: path.to_vec(), why }
+}
