@@ -109,7 +109,7 @@ pub(crate) async fn run(
     let wire = Wire::new(Arc::clone(&client), hello, Arc::clone(&session.meter));
     let alpn = upstream.alpn();
     let reason = match handshake(config, wire).await {
-        Ok(tls) => serve::serve(Arc::new(Exchange { shared, session, upstream }), tls).await,
+        Ok(tls) => serve::serve(Arc::new(Exchange { shared, session, upstream, ending: Arc::default() }), tls).await,
         Err(error) => {
             tracing::info!(%error, "the client broke the handshake");
             Some(Reason::ClientHandshake)

@@ -17,10 +17,10 @@ use super::collect::{self, CollectError, Collected, Held};
 use super::head;
 use super::judge::{self, Judged, Prompt};
 use super::leaf::Alpn;
-use super::record::Pending;
+use super::record::{Ending, Pending};
 use super::refusal::Refusal;
 use super::reply::{Relayed, Reply};
-use super::upstream::Upstream;
+use super::upstream::{SendError, Upstream};
 use super::usage::Side;
 use crate::ports::Snapshot;
 use crate::session::Session;
@@ -38,6 +38,7 @@ pub(super) struct Exchange {
     pub(super) shared: Arc<Shared>,
     pub(super) session: Session,
     pub(super) upstream: Upstream,
+    pub(super) ending: Arc<Ending>,
 }
 
 /// A request that may go on.
@@ -53,7 +54,7 @@ impl Exchange {
     /// Answers one request; whatever happens there is an answer.
     pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Reply> {
         let (parts, body) = request.into_parts();
-        let mut pending = Pending::new(&self.shared, &self.session, &parts.method);
+        let mut pending = Pending::new(&self.shared, &self.session, &self.ending, &parts.method);
         let dialect = self.dialect(&parts);
         match Arc::clone(&self).clear(parts, body, &mut pending).await {
             Ok(cleared) => self.relay(cleared, dialect, pending).await,
@@ -143,7 +144,11 @@ impl Exchange {
         let response = match self.upstream.send(request).await {
             Ok(response) => response,
             Err(error) => {
-                tracing::debug!(connection = self.session.id, %error, "no answer from the provider");
+                tracing::debug!(%error, "no answer from the provider");
+                if matches!(error, SendError::Dial(_)) {
+                    // A client that connects anew is led to an address that answers.
+                    self.ending.retire.cancel();
+                }
                 return self.fail(error.reason(), dialect, pending);
             }
         };
@@ -163,7 +168,7 @@ impl Exchange {
 
     /// The provider gave no answer; the decision over the request stands.
     fn fail(&self, reason: Reason, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
-        let reason = pending.unless_closing(reason);
+        let reason = pending.unless_cut(reason);
         let refusal = Refusal::plain(StatusCode::BAD_GATEWAY, reason.clone());
         pending.note(|event| {
             event.reason = Some(reason);

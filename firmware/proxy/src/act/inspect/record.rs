@@ -1,9 +1,10 @@
 //! The record of one request, written exactly once however the request ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gate_core::{Action, Event, JournalError, Reason, RequestEvent};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::judge::Judged;
 use crate::session::Session;
@@ -12,16 +13,26 @@ use crate::shared::Shared;
 /// Longest target or model kept in a record: both are the client's words.
 const WORDS_CAP: usize = 256;
 
+/// How a connection comes to its end; its requests blame what ended it.
+#[derive(Default)]
+pub(super) struct Ending {
+    /// Cancelled to let open requests finish and take no more.
+    pub(super) retire: CancellationToken,
+    /// Why we cut it.
+    pub(super) cut: OnceLock<Reason>,
+}
+
 /// A request under way. Dropped unfinished, it is recorded as broken off by the client.
 pub(super) struct Pending {
     shared: Arc<Shared>,
+    ending: Arc<Ending>,
     started: Instant,
     /// `None` once recorded.
     event: Option<Box<RequestEvent>>,
 }
 
 impl Pending {
-    pub(super) fn new(shared: &Arc<Shared>, session: &Session, method: &http::Method) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, session: &Session, ending: &Arc<Ending>, method: &http::Method) -> Self {
         let event = RequestEvent {
             connection: Some(session.id),
             client: session.client.ip(),
@@ -43,7 +54,8 @@ impl Pending {
             first_byte_micros: None,
             duration_micros: 0,
         };
-        Self { shared: Arc::clone(shared), started: Instant::now(), event: Some(Box::new(event)) }
+        let (shared, ending) = (Arc::clone(shared), Arc::clone(ending));
+        Self { shared, ending, started: Instant::now(), event: Some(Box::new(event)) }
     }
 
     /// Notes something, unless the record is already written.
@@ -77,9 +89,10 @@ impl Pending {
         });
     }
 
-    /// The reason to note for an exchange that broke: while we are closing, that is why everything breaks.
-    pub(super) fn unless_closing(&self, reason: Reason) -> Reason {
-        if self.shared.closing.is_cancelled() { Reason::Shutdown } else { reason }
+    /// The reason to note for an exchange that broke: where we cut its connection, that is why.
+    pub(super) fn unless_cut(&self, reason: Reason) -> Reason {
+        let closing = self.shared.closing.is_cancelled().then_some(Reason::Shutdown);
+        self.ending.cut.get().cloned().or(closing).unwrap_or(reason)
     }
 
     /// Writes the record. Only the first call does; an error means that the client must not see the end of its answer.
@@ -104,7 +117,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        let reason = self.unless_closing(Reason::ClientReset);
+        let reason = self.unless_cut(Reason::ClientReset);
         self.note(|event| event.reason = event.reason.take().or(Some(reason)));
         // A failure is counted and logged where it happens; there is nobody left to tell.
         let _ = self.finish();

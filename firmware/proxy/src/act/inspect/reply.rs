@@ -82,7 +82,7 @@ impl Relayed {
                 Some(data) => self.data(data),
                 None => self.finish(None),
             },
-            Some(Err(_)) => self.finish(Some(self.pending.unless_closing(Reason::UpstreamReset))),
+            Some(Err(_)) => self.finish(Some(self.pending.unless_cut(Reason::UpstreamReset))),
             None => self.finish(None),
         };
         Poll::Ready(match recorded {

@@ -65,14 +65,17 @@ where
                 // Closing cuts the server's connection too, which is not the server's doing.
                 return if shared.closing.is_cancelled() { Some(Reason::Shutdown) } else { reason };
             }
-            () = &mut idle => return Some(Reason::IdleTimeout),
-            () = shared.closing.cancelled() => return Some(Reason::Shutdown),
-            () = shared.stopping.cancelled(), if !told => {
-                told = true;
-                finish_up(connection.as_mut());
-            }
+            () = &mut idle => return Some(cut(exchange, Reason::IdleTimeout)),
+            () = shared.closing.cancelled() => return Some(cut(exchange, Reason::Shutdown)),
+            () = shared.stopping.cancelled(), if !told => finish_up(connection.as_mut()),
+            () = exchange.ending.retire.cancelled(), if !told => finish_up(connection.as_mut()),
         }
+        told = true;
     }
+}
+
+fn cut(exchange: &Exchange, reason: Reason) -> Reason {
+    exchange.ending.cut.get_or_init(|| reason).clone()
 }
 
 /// Who broke the connection. A client that closes TCP without TLS's good-bye between requests is no fault.

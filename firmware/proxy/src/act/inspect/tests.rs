@@ -4,6 +4,7 @@ pub(super) mod support;
 
 mod bodies;
 mod history;
+mod lifetime;
 mod limits;
 mod misuse;
 mod relay;

@@ -68,6 +68,29 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test]
+async fn an_exchange_cut_for_idleness_is_not_blamed_on_the_client() {
+    let silent = Provider::http(&["http/1.1", "h2"], |_| {
+        let (sender, body) = stream();
+        std::mem::forget(sender);
+        http::Response::new(body)
+    });
+    let config = Config { idle_seconds: 1, ..Config::default() };
+    let office = Office::with(silent.await, config, TestJudge::default());
+    let (mut h1, mut h2) = (office.h1().await, office.h2().await);
+    let answers = [h1.start(get(false, "/v1/a")).await, h2.start(get(true, "/v1/b")).await];
+    for mut answer in answers {
+        let end = http_body_util::BodyExt::frame(answer.body_mut());
+        let end = tokio::time::timeout(Duration::from_secs(5), end).await.unwrap();
+        assert!(end.is_some_and(|frame| frame.is_err()));
+    }
+    for closed in [h1.serving.await.unwrap(), h2.serving.await.unwrap()] {
+        assert_eq!(closed.reason, Some(Reason::IdleTimeout));
+    }
+    let reasons: Vec<_> = office.journal.requests().into_iter().map(|record| record.reason).collect();
+    assert_eq!(reasons, [Some(Reason::IdleTimeout), Some(Reason::IdleTimeout)]);
+}
+
+#[tokio::test]
 async fn a_client_has_no_more_streams_open_than_told() {
     let silent = Provider::http(&["h2"], |_| {
         let (sender, body) = stream();

@@ -1,16 +1,13 @@
 //! What is clean goes through as it is, both ways, at once.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gate_core::{Action, Reason, Usage};
+use gate_core::{Action, Usage};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::UnboundedSender;
@@ -62,10 +59,10 @@ async fn a_clean_prompt_arrives_as_it_was_sent_and_is_recorded() {
     }
 }
 
-type Sender = Arc<Mutex<Option<UnboundedSender<Frame<Bytes>>>>>;
+pub(super) type Sender = Arc<Mutex<Option<UnboundedSender<Frame<Bytes>>>>>;
 
 /// A provider whose answers the test feeds.
-async fn fed(alpn: &[&str]) -> (Office, Sender) {
+pub(super) async fn fed(alpn: &[&str]) -> (Office, Sender) {
     let sender = Sender::default();
     let keep = Arc::clone(&sender);
     let provider = Provider::http(alpn, move |_| {
@@ -76,7 +73,7 @@ async fn fed(alpn: &[&str]) -> (Office, Sender) {
     (Office::new(provider.await), sender)
 }
 
-fn event(text: &'static str) -> Frame<Bytes> {
+pub(super) fn event(text: &'static str) -> Frame<Bytes> {
     Frame::data(Bytes::from_static(text.as_bytes()))
 }
 
@@ -174,47 +171,6 @@ async fn a_client_that_waits_for_100_continue_gets_it() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_that_the_provider_closed_is_dialled_again() {
-    let provider = Provider::raw(HOST, &["http/1.1"], |mut tls| {
-        Box::pin(async move {
-            let mut request = vec![0; 8192];
-            let _ = tls.read(&mut request).await;
-            let _ = tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
-            let _ = tls.shutdown().await;
-        })
-    });
-    let office = Office::new(provider.await);
-    let mut client = office.h1().await;
-    for round in 1..=3 {
-        assert_eq!(client.send(get(false, "/v1/models")).await.body, "ok");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        assert_eq!(*office.provider.connections.lock(), round);
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_says_goaway_is_dialled_again_for_the_next_stream() {
-    let provider = Provider::raw(HOST, &["h2"], |tls| {
-        Box::pin(async move {
-            let service = service_fn(|_| async { Ok::<_, Infallible>(reply("{}")) });
-            let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(tls), service));
-            let _ = tokio::time::timeout(Duration::from_millis(50), connection.as_mut()).await;
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        })
-    });
-    let office = Office::new(provider.await);
-    let mut client = office.h2().await;
-    for round in 1..=3 {
-        assert_eq!(client.send(get(true, "/v1/models")).await.status.as_u16(), 200);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(*office.provider.connections.lock(), round);
-    }
-    assert_eq!(client.close().await.reason, None, "the client's connection outlived three of the server's");
-}
-
-#[tokio::test]
 async fn one_connection_carries_many_streams_at_once() {
     let office = Office::new(Provider::http(&["h2"], |seen| reply_with(seen.uri.path())).await);
     let client = office.h2().await;
@@ -237,75 +193,24 @@ fn reply_with(text: &str) -> Response<super::support::ProviderBody> {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_ends_the_providers_work_and_is_recorded() {
-    for h2 in [false, true] {
-        let (office, sender) = fed(if h2 { &["h2"] } else { &["http/1.1"] }).await;
-        let request = post(h2, "/v1/chat/completions", CLEAN);
-        let response = if h2 { office.h2().await.start(request).await } else { office.h1().await.start(request).await };
-        let sender = sender.lock().take().unwrap();
-        sender.send(event("data: {\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":1}}\n\n")).unwrap();
-        let mut body = response.into_body();
-        assert!(body.frame().await.unwrap().is_ok());
-        drop(body);
-        tokio::time::timeout(Duration::from_secs(5), sender.closed()).await.expect("the provider is told");
-        let record = office.record();
-        assert_eq!((record.reason, record.status), (Some(Reason::ClientReset), Some(200)));
-        assert_eq!(record.usage, Some(Usage { input: 4, output: 1 }));
-    }
-}
-
-#[tokio::test]
-async fn an_answer_that_breaks_off_breaks_off_for_the_client() {
+async fn http1_heads_keep_the_spelling_they_came_with() {
     let provider = Provider::raw(HOST, &["http/1.1"], |mut tls| {
         Box::pin(async move {
             let mut request = vec![0; 8192];
-            let _ = tls.read(&mut request).await;
-            let _ = tls.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf an answer").await;
+            let n = tls.read(&mut request).await.unwrap();
+            let head = String::from_utf8_lossy(&request[..n]).into_owned();
+            let spelled =
+                head.contains("\r\nX-Stainless-OS: Linux\r\n") && head.contains("\r\nHost: api.openai.com\r\n");
+            let answer = format!("HTTP/1.1 200 OK\r\nX-Spelled-OK: {spelled}\r\nContent-Length: 0\r\n\r\n");
+            let _ = tls.write_all(answer.as_bytes()).await;
         })
     });
     let office = Office::new(provider.await);
-    let mut client = office.h1().await;
-    let mut body = client.start(get(false, "/v1/models")).await.into_body();
-    assert!(body.frame().await.unwrap().is_ok());
-    assert!(body.frame().await.unwrap().is_err(), "the client must not take it for whole");
-    assert_eq!(office.record().reason, Some(Reason::UpstreamReset));
-}
-
-#[tokio::test]
-async fn a_provider_that_hangs_up_is_answered_for() {
-    let office = Office::new(
-        Provider::raw(HOST, &["http/1.1"], |mut tls| {
-            Box::pin(async move {
-                let _ = tls.read(&mut [0; 8192]).await;
-            })
-        })
-        .await,
-    );
-    let got = office.h1().await.send(post(false, "/v1/chat/completions", CLEAN)).await;
-    got.refusal(502);
-    let record = office.record();
-    assert_eq!((record.decision, record.reason), (Action::Allow, Some(Reason::UpstreamReset)));
-}
-
-#[tokio::test]
-async fn a_stop_lets_the_open_answer_finish_and_a_close_cuts_it() {
-    for cut in [false, true] {
-        let (office, sender) = fed(&["http/1.1"]).await;
-        let mut client = office.h1().await;
-        let mut body = client.start(post(false, "/v1/chat/completions", CLEAN)).await.into_body();
-        office.shared.stopping.cancel();
-        let sender = sender.lock().take().unwrap();
-        sender.send(event("data: 1\n\n")).unwrap();
-        assert!(body.frame().await.unwrap().is_ok(), "the answer goes on");
-        if cut {
-            office.shared.closing.cancel();
-        } else {
-            drop(sender);
-        }
-        let end = body.frame().await;
-        assert_eq!(end.is_some_and(|frame| frame.is_err()), cut);
-        let closed = tokio::time::timeout(Duration::from_secs(5), client.serving).await.unwrap().unwrap();
-        let reason = cut.then_some(Reason::Shutdown);
-        assert_eq!((closed.reason, office.record().reason), (reason.clone(), reason));
-    }
+    let mut tls = office.connect(&["http/1.1"]).await.tls;
+    let head = format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nX-Stainless-OS: Linux\r\nConnection: close\r\n\r\n");
+    tls.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    tls.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("\r\nX-Spelled-OK: true\r\n"), "{answer}");
 }
