@@ -11,7 +11,7 @@ use std::time::Duration;
 use gate_core::Reason;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +27,8 @@ pub use bind::{BindError, Sockets, bind};
 const DRAIN: Duration = Duration::from_millis(2000);
 /// … how long tasks may take to end after they are cut off …
 const CUT: Duration = Duration::from_millis(1000);
+/// … and how long each of them may take for its last words …
+const LAST_WORDS: Duration = Duration::from_millis(300);
 /// … and how long the journal may take for what is left: 4.5 s together, of the 5 s that the house allows.
 const WRITE: Duration = Duration::from_millis(1500);
 /// How often expired addresses are forgotten.
@@ -129,6 +131,19 @@ impl Door {
             return (line, Step::Done(done));
         }
         (line, self.act.admit(query, transport, client))
+    }
+
+    /// Waits for something to be sent, but not for ever, and only for a moment once the daemon must go.
+    async fn send<F: Future>(&self, longest: Duration, sending: F) -> Option<F::Output> {
+        let too_late = async {
+            self.cut.cancelled().await;
+            sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            biased;
+            sent = timeout(longest, sending) => sent.ok(),
+            () = too_late => None,
+        }
     }
 
     /// The rest of the corridor for a question that must wait.

@@ -130,8 +130,8 @@ async fn write(
     while let Some((line, done, _slot)) = outgoing.recv().await {
         if let Some(reply) = done.reply.as_ref().filter(|_| !broken) {
             let message = door.act.render(reply, Transport::Tcp);
-            let written = door.cut.run_until_cancelled(timeout(WRITE, write_message(&mut writer, &message))).await;
-            if !matches!(written, Some(Ok(Ok(())))) {
+            let written = door.send(WRITE, write_message(&mut writer, &message)).await;
+            if !matches!(written, Some(Ok(()))) {
                 broken = true;
                 closed.cancel();
             }

@@ -12,6 +12,8 @@ use crate::record::Line;
 
 /// Queries are far shorter; what is longer arrives cut and is malformed.
 const RECEIVE: usize = 4096;
+/// How long the kernel may take to accept an answer; it does at once unless the interface is congested.
+const SEND: Duration = Duration::from_millis(500);
 /// Pause after an error of the socket itself, so that a broken interface does not become a busy loop.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -46,7 +48,7 @@ async fn take(door: &Arc<Door>, socket: &Arc<UdpSocket>, message: &[u8], peer: S
 async fn send(door: &Door, socket: &UdpSocket, peer: SocketAddr, line: Line, done: &Done) {
     if let Some(reply) = &done.reply {
         let message = door.act.render(reply, Transport::Udp);
-        let sent = door.cut.run_until_cancelled(socket.send_to(&message, peer)).await;
+        let sent = door.send(SEND, socket.send_to(&message, peer)).await;
         if let Err(error) = sent.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())) {
             debug!(%error, %peer, "an answer could not be sent");
         }
