@@ -1,1 +1,45 @@
-//! Placeholder until its owner writes it.
+//! The scanner: bytes and a compiled pack in, findings and edited bytes out.
+//!
+//! It is responsible for knowing what in a body must not leave the office, and where that stands to the byte. What is
+//! done about it is the policy's business; how a provider's request is put together is the dialect's.
+//!
+//! ```text
+//!   body ──► accept ──► parse ─────────────────► decide ───────────────────────► act
+//!            limits     structure, shadow,        anchors ► automata ► checks      edits by
+//!            charset    nested encodings,         ► context ► one finding          byte span
+//!                       index map to the body       for each value
+//!                                                     ▲
+//!                          packs (TOML) ──► Pack ─────┘
+//! ```
+//!
+//! A body becomes one *shadow*: a text in which escapes are resolved, invisible characters are dropped and compatibility
+//! forms are folded, with a map back to the bytes of the body. JSON contributes its strings only, as lines of
+//! `"key": "value"`, so that a key is context for its value. All rules run over that one text: an Aho-Corasick automaton
+//! finds the literals that a match must contain, an anchored DFA reads on from there, checks and context decide.
+//!
+//! **Invariant:** pure and deterministic. No socket, file, clock or thread; the same bytes and pack give the same
+//! findings, whole or cut into chunks anywhere ([`Stream`]).
+//!
+//! **Invariant:** linear time and bounded memory. No pattern backtracks; every match, look-around and nested encoding has
+//! a cap, and past the caps of [`Limits`] a scan is an error, never a silent pass.
+//!
+//! **Invariant:** a finding or an error never holds the value. Spans never cut an escape or a character in two, so that
+//! an edited JSON text parses to the same structure.
+
+mod accept;
+
+mod parse;
+
+mod decide;
+
+mod act;
+
+mod pack;
+mod scan;
+mod stream;
+
+pub use accept::{BodyKind, Limits, ScanError};
+pub use act::{Edit, edit, placeholder};
+pub use pack::{BUILTIN, OfficeWord, Pack, PackError, RuleInfo, Severity};
+pub use scan::Scanner;
+pub use stream::Stream;

@@ -1,0 +1,10 @@
+//! Candidates become findings: check digits and structure, context, and which of several rules a value belongs to.
+
+mod checks;
+mod engine;
+mod resolve;
+mod value;
+
+pub(crate) use checks::Check;
+pub(crate) use engine::{Candidate, Engine, LOOKBEHIND, Sweep};
+pub(crate) use resolve::resolve;

@@ -1,0 +1,137 @@
+use super::Check;
+
+/// Each check with a value that passes, and the same value with one thing wrong.
+#[test]
+fn every_check_tells_right_from_wrong() {
+    let rows: &[(Check, &str, &str)] = &[
+        (Check::Luhn, "79927398713", "79927398714"),
+        (Check::Verhoeff, "2363", "2364"),
+        (Check::Varied, "1357", "2222"),
+        (Check::Varied, "1357", "34567"),
+        (Check::Varied, "1357", "9876543210"),
+        (Check::Card, "4111 1111 1111 1111", "4111 1111 1111 1112"),
+        (Check::Card, "378282246310005", "388282246310005"),
+        (Check::Card, "30569309025904", "4056930902590"),
+        (Check::Iban, "DE89 3704 0044 0532 0130 00", "DE88 3704 0044 0532 0130 00"),
+        (Check::Iban, "GB82WEST12345698765432", "GB82WEST1234569876543"),
+        (Check::Iban, "NO9386011117947", "XX9386011117947"),
+        (Check::AbaRouting, "011000015", "011000016"),
+        (Check::AuTfn, "123456782", "123456783"),
+        (Check::BeNational, "85.07.30-033.28", "85.07.30-033.29"),
+        (Check::BrCpf, "529.982.247-25", "529.982.247-26"),
+        (Check::BrCpf, "529.982.247-25", "111.111.111-11"),
+        (Check::ChAhv, "756.9217.0769.85", "756.9217.0769.84"),
+        (Check::CnResident, "11010519491231002X", "110105194912310021"),
+        (Check::DeSteuerId, "86095742719", "86095742718"),
+        (Check::EsDni, "12345679S", "12345679A"),
+        (Check::EsDni, "X7305126G", "X7305126A"),
+        (Check::FrNir, "255081416802538", "255081416802539"),
+        (Check::InAadhaar, "2341 2341 2346", "2341 2341 2347"),
+        (Check::InPan, "ABCPE1234F", "ABCXE1234F"),
+        (Check::ItCodiceFiscale, "RSSMRA85T10A562S", "RSSMRA85T10A562T"),
+        (Check::NlBsn, "111222333", "111222334"),
+        (Check::PlPesel, "44051401359", "44051401358"),
+        (Check::SePersonnummer, "811228-9874", "811228-9875"),
+        (Check::SgNric, "S1234567D", "S1234567E"),
+        (Check::TrTckn, "10000000146", "10000000147"),
+        (Check::UkNhs, "943 476 5919", "943 476 5918"),
+        (Check::UkNino, "AB123456C", "BG123456C"),
+        (Check::UsDea, "AB1234563", "AB1234564"),
+        (Check::UsNpi, "1234567893", "1234567894"),
+        (Check::UsSsn, "219-09-8888", "219-09-9999"),
+        (Check::UsSsn, "219-09-8888", "666-09-8888"),
+        (Check::PublicIpv4, "93.184.216.34", "192.168.1.7"),
+        (Check::PublicIpv4, "93.184.216.34", "93.184.216.340"),
+        (Check::Email, "a@b.example", "logo@2x.png"),
+        (Check::Email, "a@b.de", "git@github.com"),
+        (Check::Phone, "+49 151 23456789", "+49 151"),
+        (Check::Phone, "+1 628-555-0163", "+1 112-555-0141"),
+        (Check::NationalPhone, "030 23125085", "030"),
+        (Check::PasswordLike, "Marble#4907kobX", "getPassword"),
+        (Check::PasswordLike, "hunter22", "process.env.DB_PASSWORD1"),
+        (Check::PasswordLike, "tGNpKwzQmBe", "std::string"),
+        (Check::SecretLike, "Wk7cYq2Lr9ZbTn4Hd6Gx1Jv8Ms3Pe5Ra", "AccessTokenForServicePrincipal2"),
+        (Check::SecretLike, "q4N7w9LtzRcXKJD2m6pE", "b9a513cc-3dc2-4749-a5ca-a491d6b4bdff"),
+        (Check::NotSample, "k7mWq29zL", "Password"),
+        (Check::VariedBody, "--- MIIE6LSDALYWNznY67ssb4oVgE/c ---", "--- xxxxxxxxxxxxxxxxxxxxxxx ---"),
+        (Check::Jwt, "eyJhbGciOiJub25lIn0.e30.x", "eyJ0eXAiOiJKV1QifQ.e30.x"),
+        (Check::BasicAuth, "YW5uYTprN21XcTI5ekw=", "dXNlcjpwYXNzd29yZA=="),
+        (Check::Base64Of32, "G00B1dwBXH88eNDYx3pTbGX/SWDnCUHgObo27vRjWeY=", "G00B1dwBXH88eNDYx3pTbGX/SWDnCUHgObo27vRj"),
+        (Check::DiscordId, "MTEzOTYwOTIwOTIwNjY4NDYw.x", "YWJjZGVmZ2hpamtsbW5vcHFy.x"),
+    ];
+    for (check, right, wrong) in rows {
+        assert!(check.passes(right.as_bytes()), "{check:?} refuses {right}");
+        assert!(!check.passes(wrong.as_bytes()), "{check:?} accepts {wrong}");
+    }
+}
+
+#[test]
+fn checksums_cover_every_character() {
+    // The CRC-32 of "123456789" is the check value of its definition.
+    assert_eq!(super::token::crc32(b"123456789"), 0xCBF4_3926);
+    let token = "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";
+    assert!(Check::Crc32Base62.passes(token.as_bytes()));
+    for at in 4..token.len() {
+        let mut bytes = token.as_bytes().to_vec();
+        bytes[at] = if bytes[at] == b'a' { b'b' } else { b'a' };
+        assert!(!Check::Crc32Base62.passes(&bytes), "byte {at}");
+    }
+    let body = b"ATBBx8Kq2mZt7Lw4Vn9Rp3Ys6Bd";
+    let whole = [&body[..], format!("{:08X}", super::token::crc32(body)).as_bytes()].concat();
+    assert!(Check::Crc32Hex.passes(&whole));
+    assert!(!Check::Crc32Hex.passes(&whole[1..]));
+}
+
+#[test]
+fn values_that_are_nothing_pass_no_check() {
+    let checks = [
+        Check::Luhn,
+        Check::Verhoeff,
+        Check::Card,
+        Check::Iban,
+        Check::AbaRouting,
+        Check::AuTfn,
+        Check::BeNational,
+        Check::BrCpf,
+        Check::ChAhv,
+        Check::CnResident,
+        Check::DeSteuerId,
+        Check::EsDni,
+        Check::FrNir,
+        Check::InAadhaar,
+        Check::InPan,
+        Check::ItCodiceFiscale,
+        Check::NlBsn,
+        Check::PlPesel,
+        Check::SePersonnummer,
+        Check::SgNric,
+        Check::TrTckn,
+        Check::UkNhs,
+        Check::UkNino,
+        Check::UsDea,
+        Check::UsNpi,
+        Check::UsSsn,
+        Check::PublicIpv4,
+        Check::Email,
+        Check::Phone,
+        Check::NationalPhone,
+        Check::PasswordLike,
+        Check::SecretLike,
+        Check::VariedBody,
+        Check::Crc32Base62,
+        Check::Crc32Hex,
+        Check::Jwt,
+        Check::BasicAuth,
+        Check::Base64Of64,
+        Check::Base64Of32,
+        Check::DiscordId,
+    ];
+    for check in checks {
+        for value in [&b""[..], b"1", b"-", &[0xFF; 40], &[b'0'; 40]] {
+            assert!(
+                !check.passes(value) || (check == Check::Luhn || check == Check::Verhoeff) && value == [b'0'; 40],
+                "{check:?} accepts {value:?}"
+            );
+        }
+    }
+}

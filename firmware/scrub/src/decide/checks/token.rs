@@ -1,0 +1,114 @@
+//! Structure and checksums of tokens.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use crate::decide::value::{classes, entropy, is_sample_word};
+
+/// CRC-32 (ISO 3309), bit by bit: values are short and candidates are few, so a table would cost more than it saves.
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 })
+    })
+}
+
+pub(super) fn crc32_base62(value: &[u8]) -> bool {
+    const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let Some(prefix) = value.iter().position(|byte| *byte == b'_') else { return false };
+    let Some((body, check)) = value[prefix + 1..].split_last_chunk::<6>() else { return false };
+    let mut rest = crc32(body) as usize;
+    check.iter().rev().all(|byte| {
+        let expected = ALPHABET[rest % 62];
+        rest /= 62;
+        *byte == expected
+    })
+}
+
+pub(super) fn crc32_hex(value: &[u8]) -> bool {
+    let Some((body, check)) = value.split_last_chunk::<8>() else { return false };
+    format!("{:08X}", crc32(body)).as_bytes() == check
+}
+
+pub(super) fn jwt(value: &[u8]) -> bool {
+    let header = value.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let Ok(json) = URL_SAFE_NO_PAD.decode(header) else { return false };
+    serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&json)
+        .is_ok_and(|header| header.get("alg").is_some_and(serde_json::Value::is_string))
+}
+
+pub(super) fn basic_auth(value: &[u8]) -> bool {
+    let Ok(pair) = STANDARD.decode(value).or_else(|_| STANDARD_NO_PAD.decode(value)) else { return false };
+    let Some(colon) = pair.iter().position(|byte| *byte == b':') else { return false };
+    let printable = pair.iter().all(|byte| (0x20..0x7F).contains(byte));
+    // `user:password` and its like stand in every manual.
+    let password = pair[colon + 1..].to_ascii_lowercase();
+    printable && colon > 0 && password.len() >= 4 && !is_sample_word(&password)
+}
+
+pub(super) fn base64_len(value: &[u8]) -> Option<usize> {
+    // Hand-made and truncated keys have trailing bits that a strict decoder refuses.
+    let padding = value.iter().rev().take_while(|byte| **byte == b'=').count();
+    value.len().is_multiple_of(4).then(|| value.len() / 4 * 3 - padding)
+}
+
+pub(super) fn discord_id(value: &[u8]) -> bool {
+    let part = value.split(|byte| *byte == b'.').next().unwrap_or_default();
+    URL_SAFE_NO_PAD.decode(part).is_ok_and(|id| (17..=20).contains(&id.len()) && id.iter().all(u8::is_ascii_digit))
+}
+
+/// A password that someone or something chose, not a name in code: it has digits or signs among letters.
+pub(super) fn password_like(value: &[u8]) -> bool {
+    let count = |kind: fn(&u8) -> bool| value.iter().filter(|byte| kind(byte)).count();
+    let digits = count(u8::is_ascii_digit);
+    let letters = count(u8::is_ascii_alphabetic);
+    // Signs that code has between names do not make a password.
+    let signs = count(|byte| b"!@#$%^&*".contains(byte));
+    let mixed = count(u8::is_ascii_lowercase) > 0 && count(u8::is_ascii_uppercase) > 0;
+    let code =
+        [&b"::"[..], b"->", b"()", b"==", b"//", b".."].iter().any(|sign| value.windows(2).any(|pair| pair == *sign));
+    let starts_well = value.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"!#*+=?~^".contains(byte));
+    starts_well
+        && !code
+        && !is_sample_word(value)
+        && letters > 0
+        && (digits > 1 || (mixed && is_jagged(value)) || (digits == 1 && mixed) || (signs > 0 && value.len() >= 8))
+        && !is_dotted_name(value)
+        && entropy(value) >= 2.2
+}
+
+/// Names joined by dots, each beginning with a letter, as in `process.env.DB_PASSWORD1`.
+fn is_dotted_name(value: &[u8]) -> bool {
+    let name = |part: &[u8]| {
+        part.first().is_some_and(u8::is_ascii_alphabetic)
+            && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    let parts = value.split(|byte| *byte == b'.').count();
+    parts > 1 && value.split(|byte| *byte == b'.').all(name)
+}
+
+/// A value drawn at random from letters and digits; a UUID, a path or a name in code is none.
+pub(super) fn secret_like(value: &[u8]) -> bool {
+    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let hex = value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
+    let alphanumeric: Vec<u8> = value.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+    // Words joined by signs have signs often, random text in base64url about every 32nd byte.
+    let signs = value.len() - alphanumeric.len();
+    digits * 12 >= value.len()
+        && !hex
+        && signs * 6 <= value.len()
+        && classes(&alphanumeric) >= 2
+        && is_jagged(&alphanumeric)
+}
+
+/// Whether letters and digits change places as often as chance has it: `AccessTokenForPrincipal2` does not.
+fn is_jagged(value: &[u8]) -> bool {
+    let kind = |byte: u8| if byte.is_ascii_digit() { 2 } else { u8::from(byte.is_ascii_uppercase()) };
+    let changes = value.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
+    changes * 4 >= value.len()
+}
+
+/// The armour's lines between its dashes hold more than one or two different characters.
+pub(super) fn varied_body(value: &[u8]) -> bool {
+    let body: Vec<u8> = value.split(|byte| *byte == b'-').max_by_key(|part| part.len()).unwrap_or_default().to_vec();
+    entropy(&body) >= 3.0
+}

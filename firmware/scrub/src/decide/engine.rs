@@ -1,0 +1,218 @@
+//! One pass over one text: anchors and digits first, then the rules that they call for.
+
+use std::ops::Range;
+
+use super::value::{classes, contains, contains_word, entropy, is_placeholder};
+use crate::pack::{Approach, MAX_ANCHOR, MAX_REACH, Pack, Rule};
+
+/// Bytes before and after a value in which words of context count.
+const CONTEXT: (usize, usize) = (72, 40);
+
+/// Bytes before a place that may have a part in judging what starts there: an anchor or a lead, and what stands
+/// before that.
+pub(crate) const LOOKBEHIND: usize = 256;
+const _: () = assert!(LOOKBEHIND >= 2 * MAX_REACH + 8 && LOOKBEHIND >= CONTEXT.0 + MAX_REACH);
+
+/// Bytes after a place that may have a part in judging what starts there: an anchor of which only a part is seen, with
+/// a value that begins before it, and words of context.
+pub(crate) const LOOKAHEAD: usize = MAX_REACH + MAX_ANCHOR + 16;
+const _: () = assert!(LOOKAHEAD >= CONTEXT.1 + 16);
+
+/// How much a confirming word nearby adds to a rule's confidence.
+const CONTEXT_BONUS: u8 = 10;
+
+/// A match of a rule that passed its checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) rule: usize,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) confidence: u8,
+}
+
+/// What one pass found.
+#[derive(Debug)]
+pub(crate) struct Sweep {
+    pub(crate) candidates: Vec<Candidate>,
+    /// From here on more bytes may change the outcome; the text's length when it is complete.
+    pub(crate) live_from: usize,
+}
+
+/// Runs the rules of a pack over one text.
+pub(crate) struct Engine<'a> {
+    pack: &'a Pack,
+    text: &'a [u8],
+    /// Whether the text may go on.
+    open: bool,
+    sweep: Sweep,
+}
+
+impl<'a> Engine<'a> {
+    /// Finds all candidates in `text`, which is complete unless `open`.
+    pub(crate) fn sweep(pack: &'a Pack, text: &'a [u8], open: bool) -> Sweep {
+        let live_from = if open { text.len().saturating_sub(LOOKAHEAD) } else { text.len() };
+        let mut engine = Self { pack, text, open, sweep: Sweep { candidates: Vec::new(), live_from } };
+        engine.anchors();
+        engine.digits();
+        engine.sweep
+    }
+
+    fn anchors(&mut self) {
+        for hit in self.pack.anchors().find_overlapping_iter(self.text) {
+            for index in self.pack.rules_of_anchor(hit.pattern().as_usize()) {
+                let rule = self.pack.rule(*index);
+                let exact = |anchors: &Vec<Vec<u8>>| anchors.iter().any(|anchor| *anchor == self.text[hit.range()]);
+                if rule.exact_anchors.as_ref().is_none_or(exact) {
+                    self.attempt(*index, rule, hit.range());
+                }
+            }
+        }
+    }
+
+    fn digits(&mut self) {
+        let mut before = false;
+        for at in 0..self.text.len() {
+            let digit = self.text[at].is_ascii_digit();
+            // No rule of this kind is shorter than the shortest phone number, which spares most small numbers.
+            if digit && !before && number_like(&self.text[at..]) >= 7 {
+                for index in self.pack.digit_rules() {
+                    self.attempt(*index, self.pack.rule(*index), at..at);
+                }
+            }
+            before = digit;
+        }
+    }
+
+    /// Tries one rule where its anchor stands.
+    fn attempt(&mut self, index: usize, rule: &Rule, anchor: Range<usize>) {
+        match &rule.approach {
+            Approach::Here => {
+                self.value(index, rule, anchor.start, anchor.start, anchor.start);
+            }
+            Approach::Before(before) => {
+                if let Some(start) = before.run(self.text, anchor.start, MAX_REACH) {
+                    self.value(index, rule, start, start, anchor.start);
+                }
+            }
+            Approach::Lead(lead) => {
+                let reach = lead.run(self.text, anchor.start, anchor.start + MAX_REACH, self.open);
+                self.keep_alive(reach.live, anchor.start);
+                if let Some(end) = reach.end {
+                    self.value(index, rule, anchor.start, end, end);
+                }
+            }
+            Approach::Within(within) => self.within(index, rule, anchor, *within),
+        }
+    }
+
+    /// Tries the words that follow a keyword on its line.
+    fn within(&mut self, index: usize, rule: &Rule, anchor: Range<usize>, within: usize) {
+        let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+        let before = anchor.start.checked_sub(1).and_then(|before| self.text.get(before));
+        if letter(before) || letter(self.text.get(anchor.end)) {
+            return;
+        }
+        let end = (anchor.end + within).min(self.text.len());
+        self.keep_alive(self.open && end == self.text.len(), anchor.start);
+        let mut seen_word = false;
+        for at in anchor.end..end {
+            let (byte, previous) = (self.text[at], self.text[at - 1]);
+            if byte == b'\n' && seen_word {
+                return;
+            }
+            let starts = byte.is_ascii_alphanumeric() && !previous.is_ascii_alphanumeric();
+            if starts && self.value(index, rule, anchor.start, at, at) {
+                return;
+            }
+            seen_word |= byte.is_ascii_alphanumeric();
+        }
+    }
+
+    /// Judges the value that starts at `start` and whose pattern is matched from `from` on; `origin` is the first byte
+    /// that had a part in finding it.
+    fn value(&mut self, index: usize, rule: &Rule, origin: usize, start: usize, from: usize) -> bool {
+        let before = origin.checked_sub(1).and_then(|before| self.text.get(before));
+        if rule.not_before.has(before) {
+            return false;
+        }
+        let reach = rule.pattern.run(self.text, from, from + rule.max_len, self.open);
+        self.keep_alive(reach.live, origin);
+        let Some(end) = reach.end.filter(|end| *end > start) else { return false };
+        if let Some(tail) = &rule.tail {
+            let reach = tail.run(self.text, end, end + MAX_REACH, self.open);
+            self.keep_alive(reach.live, origin);
+            if reach.end.is_none() {
+                return false;
+            }
+        }
+        let mut end = end;
+        loop {
+            if let Some(confidence) = self.judge(rule, start, end) {
+                self.sweep.candidates.push(Candidate { rule: index, start, end, confidence });
+                return true;
+            }
+            let shorter = self.text[start..end].iter().rposition(|byte| matches!(byte, b' ' | b'-'));
+            match shorter.filter(|len| rule.shrink && *len > 0) {
+                Some(len) => end = start + len,
+                None => return false,
+            }
+        }
+    }
+
+    /// The confidence of a value, if it passes everything that the rule asks for.
+    fn judge(&self, rule: &Rule, start: usize, end: usize) -> Option<u8> {
+        let value = &self.text[start..end];
+        if rule.not_after.has(self.text.get(end)) || (rule.isolated && !is_isolated(self.text, start, end)) {
+            return None;
+        }
+        let stopped = rule.stop.iter().any(|word| contains(value, word))
+            || (rule.no_placeholders && is_placeholder(value))
+            || (rule.min_classes > 0 && classes(value) < rule.min_classes)
+            || (rule.min_entropy > 0.0 && entropy(value) < rule.min_entropy);
+        if stopped || !rule.checks.iter().all(|check| check.passes(value)) {
+            return None;
+        }
+        let around = [
+            &self.text[start.saturating_sub(CONTEXT.0)..start],
+            &self.text[end..(end + CONTEXT.1).min(self.text.len())],
+        ];
+        let confirmed = rule.context.iter().any(|word| around.iter().any(|text| contains_word(text, word)));
+        match (confirmed, rule.context_required) {
+            (false, true) => None,
+            (false, false) => Some(rule.confidence),
+            (true, _) => Some((rule.confidence + CONTEXT_BONUS).min(100)),
+        }
+    }
+
+    fn keep_alive(&mut self, live: bool, origin: usize) {
+        if live {
+            self.sweep.live_from = self.sweep.live_from.min(origin);
+        }
+    }
+}
+
+/// How many bytes could belong to a printed number.
+fn number_like(text: &[u8]) -> usize {
+    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')');
+    text.iter().take(12).take_while(part).count()
+}
+
+/// Whether the value is no part of a longer number, date, version, path or identifier.
+fn is_isolated(text: &[u8], start: usize, end: usize) -> bool {
+    let at = |index: Option<usize>| index.and_then(|index| text.get(index)).copied().unwrap_or(b' ');
+    let (near, far) = (at(start.checked_sub(1)), at(start.checked_sub(2)));
+    let joined_before = match near {
+        b'-' | b'_' | b'/' | b'.' => far.is_ascii_alphanumeric(),
+        b',' | b':' | b'+' => far.is_ascii_digit(),
+        b'#' | b'$' | b'@' => true,
+        _ => false,
+    };
+    let (near, far) = (at(Some(end)), at(Some(end + 1)));
+    let joined_after = match near {
+        b'-' | b'_' | b'/' => far.is_ascii_alphanumeric(),
+        b'.' | b',' | b':' => far.is_ascii_digit(),
+        b'%' | b'@' => true,
+        _ => false,
+    };
+    !joined_before && !joined_after
+}

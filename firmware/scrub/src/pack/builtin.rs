@@ -1,0 +1,25 @@
+//! The rules of this project, compiled into the binary so that a puck without packs still protects.
+
+macro_rules! source {
+    ($path:literal) => {
+        (concat!("firmware/packs/", $path), include_str!(concat!("../../../packs/", $path)))
+    };
+}
+
+/// `(path, TOML)` of every file of `kb1-secrets` to `kb7-attacks`, for [`Pack::compile`](super::Pack::compile).
+pub const BUILTIN: &[(&str, &str)] = &[
+    source!("kb1-secrets/ai.toml"),
+    source!("kb1-secrets/business.toml"),
+    source!("kb1-secrets/cloud.toml"),
+    source!("kb1-secrets/code.toml"),
+    source!("kb1-secrets/credentials.toml"),
+    source!("kb1-secrets/messaging.toml"),
+    source!("kb1-secrets/private_keys.toml"),
+    source!("kb2-personal/contact.toml"),
+    source!("kb2-personal/identity.toml"),
+    source!("kb3-payment/payment.toml"),
+    source!("kb4-property/markings.toml"),
+    source!("kb5-health/health.toml"),
+    source!("kb6-legal/legal.toml"),
+    source!("kb7-attacks/attacks.toml"),
+];

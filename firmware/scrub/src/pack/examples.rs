@@ -1,0 +1,60 @@
+//! The examples that every rule carries, and the check that they hold.
+
+use super::PackError;
+use super::source::{Example, RawRule};
+use crate::accept::Limits;
+use crate::scan::Scanner;
+
+/// The examples of one rule and where they are written.
+#[derive(Debug)]
+pub(super) struct Examples {
+    file: String,
+    line: usize,
+    rule: String,
+    matches: Vec<Example>,
+    rejects: Vec<String>,
+}
+
+impl Examples {
+    pub(super) fn new(file: &str, line: usize, raw: &RawRule) -> Self {
+        let (matches, rejects) = (raw.matches.clone(), raw.rejects.clone());
+        Self { file: file.to_owned(), line, rule: raw.id.clone(), matches, rejects }
+    }
+
+    /// Every text that must match, for tests that disguise it.
+    #[cfg(test)]
+    pub(super) fn matching(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.matches.iter().map(|example| (self.rule.as_str(), example.text()))
+    }
+
+    /// The examples that do not hold.
+    pub(super) fn failures(&self, scanner: &Scanner) -> Vec<PackError> {
+        let matches = self.matches.iter().enumerate().filter_map(|(at, example)| {
+            self.must_match(scanner, example).err().map(|why| self.failure("match", at + 1, why))
+        });
+        let rejects = self.rejects.iter().enumerate().filter_map(|(at, text)| {
+            let span = *spans_of(scanner, &self.rule, text).first()?;
+            Some(self.failure("no_match", at + 1, format!("is found at {}..{}", span.0, span.1)))
+        });
+        matches.chain(rejects).collect()
+    }
+
+    fn failure(&self, key: &'static str, number: usize, why: String) -> PackError {
+        PackError::Example { file: self.file.clone(), line: self.line, rule: self.rule.clone(), key, number, why }
+    }
+
+    fn must_match(&self, scanner: &Scanner, example: &Example) -> Result<(), String> {
+        let spans = spans_of(scanner, &self.rule, example.text());
+        let Example::Value { text, value } = example else {
+            return if spans.is_empty() { Err("is not found".to_owned()) } else { Ok(()) };
+        };
+        let start = text.find(value).ok_or("does not contain its own value")?;
+        let wanted = (start, start + value.len());
+        if spans.contains(&wanted) { Ok(()) } else { Err(format!("is found at {spans:?}, not at {wanted:?}")) }
+    }
+}
+
+fn spans_of(scanner: &Scanner, rule: &str, text: &str) -> Vec<(usize, usize)> {
+    let findings = scanner.text(text.as_bytes(), &Limits::default()).unwrap_or_default();
+    findings.iter().filter(|finding| finding.rule == rule).map(|finding| (finding.start, finding.end)).collect()
+}

@@ -1,0 +1,180 @@
+//! Rules as the engine runs them.
+
+use gate_core::{Action, KnowledgeBase};
+
+use super::machine::{Alphabet, Backward, Forward};
+use super::source::{RawRule, Severity, Start};
+use crate::decide::Check;
+
+/// Longest `before` and `lead`, and farthest `within`: what the engine must still see of a text that it has settled.
+pub(crate) const MAX_REACH: usize = 96;
+
+/// Longest match of any rule. A private key of 8192 bits has 6 KiB in base64.
+pub(crate) const MAX_MATCH: usize = 16 << 10;
+
+/// Longest anchor.
+pub(crate) const MAX_ANCHOR: usize = 48;
+
+/// One compiled rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) kb: KnowledgeBase,
+    pub(crate) severity: Severity,
+    pub(crate) action: Action,
+    pub(crate) confidence: u8,
+    /// Of two rules for one value the more specific one has the higher rank.
+    pub(crate) rank: u8,
+    /// For rules that mind the case of their anchors, which are looked for without.
+    pub(crate) exact_anchors: Option<Vec<Vec<u8>>>,
+    pub(crate) approach: Approach,
+    pub(crate) pattern: Forward,
+    pub(crate) tail: Option<Forward>,
+    pub(crate) max_len: usize,
+    pub(crate) not_before: ByteSet,
+    pub(crate) not_after: ByteSet,
+    pub(crate) isolated: bool,
+    /// Whether groups at the end are cut off until the checks pass.
+    pub(crate) shrink: bool,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) min_entropy: f64,
+    pub(crate) min_classes: usize,
+    pub(crate) context: Vec<Vec<u8>>,
+    pub(crate) context_required: bool,
+    pub(crate) stop: Vec<Vec<u8>>,
+    pub(crate) no_placeholders: bool,
+}
+
+/// How the value lies to the anchor.
+#[derive(Debug)]
+pub(crate) enum Approach {
+    /// The value begins with the anchor.
+    Here,
+    /// The value begins before the anchor.
+    Before(Backward),
+    /// The value follows at once after a lead that begins with the anchor.
+    Lead(Forward),
+    /// The value is a word of the same line, at most so many bytes after the anchor.
+    Within(usize),
+}
+
+/// A set of bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct ByteSet([bool; 256]);
+
+impl ByteSet {
+    /// Reads `A-Za-z0-9_`: ranges and single characters, all ASCII; a `-` stands first or last.
+    pub(crate) fn parse(class: &str) -> Option<Self> {
+        let mut set = [false; 256];
+        let bytes = class.as_bytes();
+        let mut at = 0;
+        while let Some(first) = bytes.get(at) {
+            let (last, taken) = match bytes.get(at + 1..at + 3) {
+                Some([b'-', last]) => (*last, 3),
+                _ => (*first, 1),
+            };
+            if !first.is_ascii() || last < *first {
+                return None;
+            }
+            set[usize::from(*first)..=usize::from(last)].fill(true);
+            at += taken;
+        }
+        Some(Self(set))
+    }
+
+    pub(crate) fn has(&self, byte: Option<&u8>) -> bool {
+        byte.is_some_and(|byte| self.0[usize::from(*byte)])
+    }
+}
+
+impl Rule {
+    /// Compiles what the author wrote; the error names the key and says why.
+    pub(super) fn compile(raw: RawRule, kb: KnowledgeBase, alphabet: Alphabet) -> Result<Self, (&'static str, String)> {
+        validate(&raw)?;
+        let machine = |key: &'static str, pattern: &str| Forward::new(pattern, alphabet).map_err(|why| (key, why));
+        let approach = match (&raw.before, &raw.lead, raw.within) {
+            (None, None, None) => Approach::Here,
+            (Some(before), None, None) => Approach::Before(Backward::new(before).map_err(|why| ("before", why))?),
+            (None, Some(lead), None) => Approach::Lead(machine("lead", lead)?),
+            (None, None, Some(within)) => Approach::Within(within),
+            _ => return Err(("lead", "only one of `before`, `lead` and `within` makes sense".to_owned())),
+        };
+        let around = if matches!(approach, Approach::Here | Approach::Before(_)) { "A-Za-z0-9" } else { "" };
+        let class = |key: &'static str, class: Option<&str>, default: &str| {
+            ByteSet::parse(class.unwrap_or(default)).ok_or((key, "is not a class such as `A-Za-z0-9_`".to_owned()))
+        };
+        let lower = |words: Vec<String>| words.into_iter().map(|word| word.to_lowercase().into_bytes()).collect();
+        Ok(Self {
+            not_before: class("not_before", raw.not_before.as_deref(), around)?,
+            not_after: class("not_after", raw.not_after.as_deref(), "A-Za-z0-9")?,
+            pattern: machine("pattern", &raw.pattern)?,
+            tail: raw.tail.as_deref().map(|tail| machine("tail", tail)).transpose()?,
+            exact_anchors: (!raw.ignore_case).then(|| raw.anchors.into_iter().map(String::into_bytes).collect()),
+            no_placeholders: raw.placeholders.map_or(kb == KnowledgeBase::Secrets, |allowed| !allowed),
+            context: lower(raw.context),
+            stop: lower(raw.stop),
+            approach,
+            kb,
+            id: raw.id,
+            name: raw.name,
+            kind: raw.kind,
+            severity: raw.severity,
+            action: raw.action,
+            confidence: raw.confidence,
+            rank: raw.rank,
+            max_len: raw.max_len,
+            isolated: raw.isolated,
+            shrink: raw.shrink,
+            checks: raw.checks,
+            min_entropy: raw.min_entropy,
+            min_classes: raw.min_classes,
+            context_required: raw.context_required,
+        })
+    }
+
+    /// Bytes of memory of its automata, the bulk of it.
+    pub(crate) fn memory(&self) -> usize {
+        let lead = if let Approach::Lead(lead) = &self.approach { lead.memory() } else { 0 };
+        self.pattern.memory() + lead + self.tail.as_ref().map_or(0, Forward::memory)
+    }
+}
+
+fn validate(raw: &RawRule) -> Result<(), (&'static str, String)> {
+    let word = |text: &str, extra: u8| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == extra)
+    };
+    let error = |key, why: &str| Err((key, why.to_owned()));
+    if !word(&raw.id, b'-') {
+        return error("id", "has lower case letters, digits and `-` only");
+    }
+    if !word(&raw.kind, b'_') {
+        return error("kind", "has lower case letters, digits and `_` only");
+    }
+    if raw.confidence > 100 {
+        return error("confidence", "is at most 100");
+    }
+    if raw.anchors.is_empty() == raw.starts.is_none() {
+        return error("anchors", "are needed, or `starts`, and not both");
+    }
+    if raw.starts == Some(Start::Digits) && (raw.lead.is_some() || raw.within.is_some()) {
+        return error("starts", "goes with `before` only");
+    }
+    if raw.anchors.iter().any(|anchor| anchor.is_empty() || anchor.len() > MAX_ANCHOR) {
+        return error("anchors", "have 1 to 48 bytes each");
+    }
+    if raw.within.is_some_and(|within| within > MAX_REACH) {
+        return error("within", "is at most 96");
+    }
+    if raw.max_len == 0 || raw.max_len > MAX_MATCH {
+        return error("max_len", "is 1 to 16384");
+    }
+    if raw.context_required && raw.context.is_empty() {
+        return error("context", "is empty although it is required");
+    }
+    if raw.matches.len() < 3 || raw.rejects.len() < 3 {
+        return error("match", "and `no_match` need at least three examples each");
+    }
+    Ok(())
+}

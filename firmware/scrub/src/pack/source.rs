@@ -1,0 +1,127 @@
+//! Rules as their authors write them: the TOML of one theme.
+
+use std::ops::Range;
+
+use gate_core::{Action, KnowledgeBase};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::decide::Check;
+
+/// One file: rules of one knowledge base.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFile {
+    pub(super) kb: KnowledgeBase,
+    #[serde(default, rename = "rule")]
+    pub(super) rules: Vec<Spanned<RawRule>>,
+}
+
+/// One rule. `firmware/packs/README.md` is the manual of these keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRule {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) severity: Severity,
+    pub(super) action: Action,
+    #[serde(default = "default_confidence")]
+    pub(super) confidence: u8,
+    #[serde(default = "default_rank")]
+    pub(super) rank: u8,
+    #[serde(default)]
+    pub(super) anchors: Vec<String>,
+    #[serde(default)]
+    pub(super) ignore_case: bool,
+    #[serde(default)]
+    pub(super) starts: Option<Start>,
+    #[serde(default)]
+    pub(super) before: Option<String>,
+    #[serde(default)]
+    pub(super) lead: Option<String>,
+    pub(super) pattern: String,
+    #[serde(default)]
+    pub(super) tail: Option<String>,
+    #[serde(default)]
+    pub(super) within: Option<usize>,
+    #[serde(default = "default_max_len")]
+    pub(super) max_len: usize,
+    #[serde(default)]
+    pub(super) not_before: Option<String>,
+    #[serde(default)]
+    pub(super) not_after: Option<String>,
+    #[serde(default)]
+    pub(super) isolated: bool,
+    #[serde(default)]
+    pub(super) shrink: bool,
+    #[serde(default)]
+    pub(super) checks: Vec<Check>,
+    #[serde(default)]
+    pub(super) min_entropy: f64,
+    #[serde(default)]
+    pub(super) min_classes: usize,
+    #[serde(default)]
+    pub(super) context: Vec<String>,
+    #[serde(default)]
+    pub(super) context_required: bool,
+    #[serde(default)]
+    pub(super) stop: Vec<String>,
+    #[serde(default)]
+    pub(super) placeholders: Option<bool>,
+    #[serde(default, rename = "match")]
+    pub(super) matches: Vec<Example>,
+    #[serde(default, rename = "no_match")]
+    pub(super) rejects: Vec<String>,
+}
+
+/// A text that must match; where the value is given, the finding must cover exactly that.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Example {
+    Text(String),
+    Value { text: String, value: String },
+}
+
+/// How bad it is when such a value leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// Where rules without a literal are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Start {
+    /// At each digit that follows none.
+    Digits,
+}
+
+fn default_confidence() -> u8 {
+    80
+}
+
+fn default_rank() -> u8 {
+    50
+}
+
+fn default_max_len() -> usize {
+    256
+}
+
+impl Example {
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Text(text) | Self::Value { text, .. } => text,
+        }
+    }
+}
+
+/// The number of the line that `span` begins on.
+pub(super) fn line_of(text: &str, span: Range<usize>) -> usize {
+    text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count() + 1
+}

@@ -1,0 +1,156 @@
+use std::ops::Range;
+
+use super::chars::{fold_first, unescape_first};
+use super::map::Map;
+
+/// The text that rules match in: escapes resolved, invisible characters dropped, compatibility forms folded.
+#[derive(Debug, Default)]
+pub(crate) struct Shadow {
+    pub(crate) text: Vec<u8>,
+    pub(crate) map: Map,
+}
+
+/// A text to take pieces from: the body itself, or one that was derived from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// `None`: the bytes are the origin.
+    pub(crate) map: Option<&'a Map>,
+}
+
+impl<'a> Source<'a> {
+    /// The body itself.
+    pub(crate) fn origin(bytes: &'a [u8]) -> Self {
+        Self { bytes, map: None }
+    }
+}
+
+impl Shadow {
+    /// An empty shadow with room for `capacity` bytes.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { text: Vec::with_capacity(capacity), map: Map::default() }
+    }
+
+    /// The shadow of a whole text.
+    pub(crate) fn of(source: Source<'_>) -> Self {
+        let mut shadow = Self::with_capacity(source.bytes.len());
+        shadow.push(source, 0..source.bytes.len());
+        shadow
+    }
+
+    /// Appends the normalised form of a piece of a text.
+    pub(crate) fn push(&mut self, source: Source<'_>, range: Range<usize>) {
+        let bytes = &source.bytes[..range.end];
+        let mut at = range.start;
+        while at < range.end {
+            let plain = plain_run(&bytes[at..]);
+            self.copy(source, at..at + plain);
+            at += plain;
+            if at < range.end {
+                at += self.push_special(source, &bytes[at..], at);
+            }
+        }
+    }
+
+    /// Appends an escape or a character beyond ASCII, and says how many bytes of the source it has.
+    fn push_special(&mut self, source: Source<'_>, bytes: &[u8], at: usize) -> usize {
+        let before = self.text.len();
+        let first = if bytes[0] == b'\\' { unescape_first } else { fold_first };
+        let taken = first(bytes, &mut self.text);
+        if self.text[before..] == bytes[..taken] {
+            self.text.truncate(before);
+            self.copy(source, at..at + taken);
+        } else {
+            self.map_unit(source, at..at + taken, self.text.len() - before);
+        }
+        taken
+    }
+
+    /// Appends text that separates pieces and stands for nothing in the origin.
+    pub(crate) fn glue(&mut self, text: &str) {
+        self.text.extend_from_slice(text.as_bytes());
+        self.map.glue(text.len());
+    }
+
+    /// Appends `byte` as what `range` of the source stands for.
+    pub(crate) fn unit(&mut self, source: Source<'_>, range: Range<usize>, byte: u8) {
+        self.text.push(byte);
+        self.map_unit(source, range, 1);
+    }
+
+    /// Appends a piece of the source as it is.
+    pub(crate) fn copy(&mut self, source: Source<'_>, range: Range<usize>) {
+        self.text.extend_from_slice(&source.bytes[range.clone()]);
+        match source.map {
+            None => self.map.linear(range.start, range.len()),
+            Some(map) => self.map.splice(map, range),
+        }
+    }
+
+    fn map_unit(&mut self, source: Source<'_>, range: Range<usize>, len: usize) {
+        let origin = match source.map {
+            None => Some(range),
+            Some(map) => map.origin(range.start, range.end),
+        };
+        match origin {
+            Some(origin) => self.map.unit(origin, len),
+            None => self.map.glue(len),
+        }
+    }
+
+    /// The same text with its percent escapes resolved; `None` when it has none.
+    pub(crate) fn percent_decoded(&self) -> Option<Self> {
+        let source = Source { bytes: &self.text, map: Some(&self.map) };
+        let mut shadow = Self::default();
+        let mut from = 0;
+        let mut at = 0;
+        while let Some(next) = self.text[at..].iter().position(|byte| *byte == b'%') {
+            at += next;
+            match percent_nested(&self.text[at..]) {
+                Some((byte, taken)) => {
+                    shadow.copy(source, from..at);
+                    shadow.unit(source, at..at + taken, byte);
+                    at += taken;
+                    from = at;
+                }
+                None => at += 1,
+            }
+        }
+        if from == 0 {
+            return None;
+        }
+        shadow.copy(source, from..self.text.len());
+        Some(shadow)
+    }
+}
+
+/// The byte that `%41` stands for and the length of the escape, which may itself be escaped: `%2541`, `%252541`.
+fn percent_nested(bytes: &[u8]) -> Option<(u8, usize)> {
+    let percents = bytes[1..].as_chunks::<2>().0.iter().take(2).take_while(|pair| **pair == *b"25").count();
+    let escape = |percents: usize| Some((percent_byte(&bytes[percents * 2..])?, percents * 2 + 3));
+    // `%25` with no escape behind it is a percent sign.
+    (1..=percents).rev().find_map(escape).or_else(|| escape(0))
+}
+
+/// The byte that `%41` stands for. Control characters other than white space are no text and stay encoded.
+pub(super) fn percent_byte(bytes: &[u8]) -> Option<u8> {
+    // The first byte is the percent sign, or the end of one that is escaped itself.
+    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let byte = u8::try_from(digit(1)? * 16 + digit(2)?).ok()?;
+    (byte >= b' ' || byte.is_ascii_whitespace()).then_some(byte)
+}
+
+/// How many leading bytes are ASCII other than the backslash, eight at a time.
+fn plain_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
+    let (words, _) = bytes.as_chunks::<8>();
+    let plain = |word: &&[u8; 8]| {
+        let word = u64::from_ne_bytes(**word);
+        let zero_where_backslash = word ^ BACKSLASHES;
+        (word | (zero_where_backslash.wrapping_sub(ONES) & !zero_where_backslash)) & HIGHS == 0
+    };
+    let skipped = words.iter().take_while(plain).count() * 8;
+    skipped + bytes[skipped..].iter().position(|byte| *byte == b'\\' || *byte >= 0x80).unwrap_or(bytes.len() - skipped)
+}

@@ -1,0 +1,209 @@
+use super::{Nesting, Shadow, Source, form, json, ndjson, runs, utf16, whole_units};
+use crate::accept::{Charset, ScanError};
+
+fn nesting() -> Nesting {
+    Nesting { max_depth: 16, max_decoded: 1 << 16, decoded: 0 }
+}
+
+fn shadow(text: &str) -> Shadow {
+    Shadow::of(Source::origin(text.as_bytes()))
+}
+
+fn read(shadow: &Shadow) -> &str {
+    std::str::from_utf8(&shadow.text).unwrap()
+}
+
+/// Where `needle` of the shadow stands in the origin.
+fn origin<'a>(text: &'a str, shadow: &Shadow, needle: &str) -> &'a str {
+    let start = read(shadow).find(needle).unwrap();
+    &text[shadow.map.origin(start, start + needle.len()).unwrap()]
+}
+
+#[test]
+fn folds_what_hides_a_value_and_maps_it_back() {
+    // text, what the rules see, a part of that, what the part is in the text
+    let rows = [
+        ("plain text", "plain text", "plain", "plain"),
+        ("a\u{200B}b\u{FEFF}c d", "abc d", "abc", "a\u{200B}b\u{FEFF}c"),
+        ("４１１１ ok", "4111 ok", "4111", "４１１１"),
+        ("＠ｅｘ．ｏｒｇ!", "@ex.org!", "ex.org", "ｅｘ．ｏｒｇ"),
+        ("tel \u{2013}\u{2011}5", "tel --5", "--", "\u{2013}\u{2011}"),
+        ("\u{0664}\u{0662} \u{096A}", "42 4", "42", "\u{0664}\u{0662}"),
+        ("k\u{E0041}ey", "key", "key", "k\u{E0041}ey"),
+        (r"a\nb", "a\nb", "b", "b"),
+        (r"\u0073\u006b-x", "sk-x", "sk-", r"\u0073\u006b-"),
+        (r"\\u0073\\\\u006b", "sk", "s", r"\\u0073"),
+        (r"say \\\x22hi\\\x22", "say \"hi\"", "\"hi\"", r"\\\x22hi\\\x22"),
+        (r"\ud83d\ude00!", "😀!", "😀", r"\ud83d\ude00"),
+        (r"\u{6b}\x65y", "key", "key", r"\u{6b}\x65y"),
+        (r"C:\Users", r"C:\Users", r"\", r"\"),
+        ("ﬁn", "fin", "fi", "ﬁ"),
+    ];
+    for (text, seen, part, whole) in rows {
+        let shadow = shadow(text);
+        assert_eq!(read(&shadow), seen, "{text}");
+        assert_eq!(origin(text, &shadow, part), whole, "{text}");
+    }
+}
+
+#[test]
+fn broken_escapes_and_bytes_stay_as_they_are() {
+    for text in [r"\u12", r"\ud83d", r"\xZZ", r"\x01", "\\", r"\u{zz}", r"\u{1234567}"] {
+        assert_eq!(read(&shadow(text)), text);
+    }
+    let bytes = [b'a', 0xFF, 0xC3, b'b', 0xE2, 0x82];
+    assert_eq!(Shadow::of(Source::origin(&bytes)).text, bytes);
+}
+
+#[test]
+fn a_text_that_goes_on_is_read_up_to_its_last_whole_unit() {
+    let rows = [
+        ("plain", "plain"),
+        (r"key\\u00", "key"),
+        (r"key\u00", "key"),
+        (r"some words \ud83d\ude", "some words "),
+        (r"\n and then many other words", r"\n and then many other words"),
+        ("100%", "100"),
+        ("mail%252", "mail"),
+        ("50% of all the words", "50% of all the words"),
+    ];
+    for (text, whole) in rows {
+        assert_eq!(&text[..whole_units(text.as_bytes())], whole);
+    }
+    let smile = "a😀".as_bytes();
+    assert_eq!((1..=5).map(|len| whole_units(&smile[..len])).collect::<Vec<_>>(), [1, 1, 1, 1, 5]);
+    assert_eq!(whole_units(&[b'a', 0xFF, 0x80]), 3);
+}
+
+#[test]
+fn percent_escapes_are_resolved_at_any_depth() {
+    let rows = [
+        ("a%40b", "a@b"),
+        ("a%2540b", "a@b"),
+        ("%252540", "@"),
+        ("100%", "100%"),
+        ("%zz%41", "%zzA"),
+        ("%00%41", "%00A"),
+    ];
+    for (text, seen) in rows {
+        let decoded = shadow(text).percent_decoded();
+        assert_eq!(decoded.map_or(text.to_owned(), |decoded| read(&decoded).to_owned()), seen);
+    }
+    let decoded = shadow("x=a%2540b&").percent_decoded().unwrap();
+    assert_eq!(origin("x=a%2540b&", &decoded, "a@b"), "a%2540b");
+}
+
+#[test]
+fn json_gives_its_strings_with_their_keys() {
+    let text =
+        r#"{"a": "x\ny", "n": 12345678, "list": ["p", {"q": true}], "inner": "{\"k\": \"v\\u0041\", \"n\": 99}"}"#;
+    let mut out = Shadow::default();
+    assert!(json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut out).unwrap());
+    assert_eq!(read(&out), "\"a\": \"x\ny\"\n\"n\": \"list\": \"p\"\n\"q\": \"inner\": \"\"k\": \"vA\"\n\"n\": \"\n",);
+    assert_eq!(origin(text, &out, "vA"), r"v\\u0041");
+}
+
+#[test]
+fn what_is_not_json_says_so() {
+    let rows = [
+        "",
+        "{",
+        "[1,]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{a:1}",
+        "[1 2]",
+        "\"x",
+        "{\"a\":1}}",
+        "[1]]",
+        "{]",
+        "[}",
+        "1 2",
+        "{\"a\":1,}",
+        "\"x\\",
+        "[\"a\" \"b\"]",
+        ",",
+        "{,}",
+    ];
+    for text in rows {
+        let mut out = Shadow::default();
+        assert_eq!(
+            json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut out),
+            Ok(false),
+            "{text}"
+        );
+        assert!(out.text.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn depth_counts_across_strings() {
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    let scan =
+        |text: String| json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut Shadow::default());
+    assert_eq!(scan(deep(16)), Ok(true));
+    assert_eq!(scan(deep(17)), Err(ScanError::TooDeep { limit: 16 }));
+    assert_eq!(scan(format!("[\"{}\"]", deep(15))), Ok(true));
+    assert_eq!(scan(format!("[\"{}\"]", deep(16))), Err(ScanError::TooDeep { limit: 16 }));
+}
+
+#[test]
+fn unfolding_spends_the_budget() {
+    let text = format!("[\"{{}}{}{{}}\"]", " ".repeat(200));
+    let mut small = Nesting { max_depth: 16, max_decoded: 100, decoded: 0 };
+    let result = json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut small, &mut Shadow::default());
+    assert_eq!(result, Err(ScanError::Budget { limit: 100 }));
+}
+
+#[test]
+fn lines_that_are_no_json_are_text() {
+    let text = "{\"a\": \"b\"}\nnot json\n[\"c\"]\n";
+    let mut out = Shadow::default();
+    ndjson(Source::origin(text.as_bytes()), &mut nesting(), &mut out).unwrap();
+    assert_eq!(read(&out), "\"a\": \"b\"\nnot json\n\"c\"\n");
+}
+
+#[test]
+fn a_form_is_resolved_and_mapped() {
+    let text = "q=a%40b.example+now&t=%5Cu0041%";
+    let mut out = Shadow::default();
+    form(Source::origin(text.as_bytes()), &mut out);
+    assert_eq!(read(&out), "q=a@b.example now\nt=A%");
+    assert_eq!(origin(text, &out, "a@b.example"), "a%40b.example");
+    assert_eq!(origin(text, &out, "A"), "%5Cu0041");
+}
+
+#[test]
+fn utf16_is_read_in_either_order() {
+    let text = "é😀k";
+    let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let shadow = utf16(&little, 0, Charset::Utf16Le);
+    assert_eq!((read(&shadow), shadow.map.origin(2, 6)), (text, Some(2..6)));
+    assert_eq!(read(&utf16(&big, 0, Charset::Utf16Be)), text);
+    assert_eq!(read(&utf16(&[0x00, 0xD8, b'a', 0], 0, Charset::Utf16Le)), "\u{FFFD}a");
+}
+
+#[test]
+fn runs_are_those_that_spell_text() {
+    let decoded = |text: &str| -> Vec<String> {
+        runs(text.as_bytes(), 0, true)
+            .filter_map(|run| run.decode(text.as_bytes()))
+            .map(|bytes| String::from_utf8(bytes).unwrap())
+            .collect()
+    };
+    let rows: [(&str, &[&str]); 9] = [
+        ("x = 'aGVsbG8gd29ybGQsIGhlbGxv'", &["hello world, hello"]),
+        ("aGVsbG8gd29ybGQsIGhlbGxvIQ==", &["hello world, hello!"]),
+        ("aGVsbG8gd29ybGQsIGhlbGxvIQ", &["hello world, hello!"]),
+        ("fn5-fn5-fn5-aGVsbG8gd29ybGQ_Pz8_", &["~~~~~~~~~hello world????"]),
+        ("68656c6c6f20776f726c64202d2068656c6c6f", &["hello world - hello"]),
+        ("c1f7a93e5d0b8642fe7b19a5d3c8e06f42b7d91a", &[]),
+        ("a_very_long_identifier_in_some_code_base", &[]),
+        ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", &[]),
+        ("short aGVsbG8", &[]),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(decoded(text), expected, "{text}");
+    }
+}

@@ -1,0 +1,130 @@
+//! Text that arrives in pieces.
+
+use gate_core::Finding;
+
+use crate::accept::Limits;
+use crate::decide::{Candidate, LOOKBEHIND};
+use crate::parse::{Nesting, Shadow, Source, whole_units};
+use crate::scan::{Pass, Scanner};
+
+/// Most bytes that are held back for a candidate that is still growing. A private key is the longest match of a rule;
+/// longer than this only encoded runs grow, and those are then read in parts.
+const MAX_HELD: usize = 64 << 10;
+
+/// Bytes that are taken from a chunk at a time, so that the buffer is bounded whatever the chunks are.
+const MAX_STEP: usize = 16 << 10;
+
+/// New bytes that are worth another look: fewer would scan the same bytes again and again.
+const MIN_STEP: usize = 64;
+
+/// Scans text that arrives in chunks. **Invariant:** the findings are the same however the text is cut.
+///
+/// Text is *settled* up to a place that no candidate reaches across and that no further byte can change; only what lies
+/// behind that place is held, with a little context before it.
+#[derive(Debug)]
+pub struct Stream {
+    scanner: Scanner,
+    buffer: Vec<u8>,
+    /// Place in the stream of the buffer's first byte.
+    base: usize,
+    /// First byte of the buffer that is not settled.
+    settled: usize,
+    /// Length of the buffer at which to look again.
+    next_look: usize,
+    /// Whether the held text was cut inside of an encoded run.
+    resume: bool,
+}
+
+impl Stream {
+    pub(crate) fn new(scanner: Scanner) -> Self {
+        Self { scanner, buffer: Vec::new(), base: 0, settled: 0, next_look: 0, resume: true }
+    }
+
+    /// Takes more text and returns what is certain by now, in order of place; offsets count from the stream's start.
+    pub fn push(&mut self, chunk: &[u8]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for part in chunk.chunks(MAX_STEP) {
+            self.buffer.extend_from_slice(part);
+            while self.buffer.len() >= self.next_look {
+                self.look(&mut findings);
+            }
+        }
+        findings
+    }
+
+    /// Ends the text and returns the remaining findings.
+    pub fn finish(mut self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let end = self.buffer.len();
+        self.close(end, &mut findings);
+        findings
+    }
+
+    /// Bytes in memory that wait for more.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Settles as much as can be.
+    fn look(&mut self, findings: &mut Vec<Finding>) {
+        let end = self.buffer.len().min(self.settled + MAX_HELD);
+        let full = end == self.settled + MAX_HELD;
+        let whole = whole_units(&self.buffer[..end]).max(self.settled);
+        let (candidates, live_from) = self.candidates(whole, true);
+        let place = settle(&candidates, live_from);
+        if place > self.settled {
+            let certain = candidates.into_iter().filter(|candidate| candidate.end <= place).collect();
+            findings.extend(self.scanner.findings(certain, self.base));
+            self.settle_at(place, false);
+        } else if full {
+            self.close(end, findings);
+        }
+        let waiting = self.buffer.len() - self.settled;
+        let soon = (self.buffer.len() + MIN_STEP.max(waiting / 4)).min(self.settled + MAX_HELD);
+        self.next_look = if waiting >= MAX_HELD { 0 } else { soon };
+    }
+
+    /// Settles everything before `end` as if the text ended there.
+    fn close(&mut self, end: usize, findings: &mut Vec<Finding>) {
+        let (candidates, _) = self.candidates(end, false);
+        findings.extend(self.scanner.findings(candidates, self.base));
+        self.settle_at(end, true);
+    }
+
+    /// The candidates of the buffer up to `end` that are not settled, and the first place that may still change.
+    fn candidates(&mut self, end: usize, open: bool) -> (Vec<Candidate>, usize) {
+        let shadow = Shadow::of(Source::origin(&self.buffer[..end]));
+        let limits = Limits::default();
+        let nesting = Nesting { max_depth: limits.max_depth, max_decoded: limits.max_decoded, decoded: 0 };
+        let (settled, resume) = (self.settled, self.resume);
+        let mut pass = Pass { pack: self.scanner.pack(), nesting, open, settled, resume };
+        // What is held unfolds to far less than the budget: three levels, none of which is longer than the one before.
+        let mut sweep = pass.shadow(&shadow, 0).expect("the held text stays within the default limits");
+        sweep.candidates.retain(|candidate| candidate.start >= self.settled);
+        (sweep.candidates, sweep.live_from)
+    }
+
+    /// Forgets what lies more than a little before `place`.
+    fn settle_at(&mut self, place: usize, resume: bool) {
+        let shadow = Shadow::of(Source::origin(&self.buffer[..place]));
+        let back = |view: &Shadow| view.map.start_of(view.text.len().saturating_sub(LOOKBEHIND));
+        let keep = shadow.percent_decoded().map_or(usize::MAX, |decoded| back(&decoded)).min(back(&shadow));
+        let keep = keep.max(place.saturating_sub(MAX_HELD));
+        self.buffer.drain(..keep);
+        self.base += keep;
+        self.settled = place - keep;
+        self.resume = resume;
+    }
+}
+
+/// The last place up to `live_from` that no candidate reaches across.
+fn settle(candidates: &[Candidate], live_from: usize) -> usize {
+    let mut place = live_from;
+    while let Some(across) = candidates.iter().filter(|c| c.start < place && place < c.end).map(|c| c.start).min() {
+        place = across;
+    }
+    place
+}
+
+#[cfg(test)]
+mod tests;
