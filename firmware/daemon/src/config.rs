@@ -102,7 +102,6 @@ pub(crate) struct ProcessConfig {
     pub(crate) memory_mib: u64,
 }
 
-
 impl Processes {
     /// The process's settings, its default memory cap filled in.
     pub(crate) fn of(&self, name: ProcessName) -> ProcessConfig {
@@ -157,8 +156,7 @@ impl Config {
     /// Reads, parses and cross-checks a file.
     pub(crate) fn load(file: &Path) -> Result<Self, ConfigError> {
         let name = file.display().to_string();
-        let text =
-            std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: name.clone(), source })?;
+        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: name.clone(), source })?;
         let mut config = Self::parse(&name, &text)?;
         // Paths in the file are relative to the file, wherever the daemon is started.
         let base = file.parent().unwrap_or(Path::new(""));
@@ -243,9 +241,7 @@ fn line_of(text: &str, key: &str) -> usize {
             if current == table {
                 best = number + 1;
             }
-        } else if current == table
-            && line.strip_prefix(leaf).is_some_and(|rest| rest.trim_start().starts_with('='))
-        {
+        } else if current == table && line.strip_prefix(leaf).is_some_and(|rest| rest.trim_start().starts_with('=')) {
             return number + 1;
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   nanogate run ── config ── provision ── supervisor ─┬─ worker dns
-//!                                                      ├─ worker proxy      each: bind, confine, journal,
+//!                                       sockets        ├─ worker proxy      each: confine, journal,
 //!                                                      ├─ worker admin      build the room, serve, drain
 //!                                                      └─ worker steer
 //!   nanogate scan, audit, ca, status … ── command
@@ -19,6 +19,7 @@ mod packs;
 mod process;
 mod provision;
 mod run_state;
+mod sockets;
 mod supervisor;
 mod worker;
 

@@ -1,29 +1,15 @@
-//! What every worker does before it touches the network's bytes: bind as root, then give up everything it does not need.
-
-use std::net::{SocketAddr, TcpListener};
+//! What every worker does before it touches the network's bytes: it gives up everything it does not need.
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, User};
-use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 
 use crate::config::ProcessConfig;
 
-/// Connections that may wait to be accepted; Linux caps it at `net.core.somaxconn` anyway.
-const BACKLOG: i32 = 1024;
-
 /// A spliced connection holds two sockets and, while bytes move, two pipes: this is enough for the proxy's default of
 /// 2048 connections.
 const OPEN_FILES: u64 = 16_384;
-
-/// A socket that could not be bound.
-#[derive(Debug, Error)]
-#[error("cannot listen on TCP {address}: {source}")]
-pub(crate) struct BindError {
-    address: SocketAddr,
-    source: std::io::Error,
-}
 
 /// Privileges that could not be given up; the worker must not run then.
 #[derive(Debug, Error)]
@@ -34,28 +20,6 @@ pub(crate) enum ConfineError {
     System { step: &'static str, source: nix::Error },
     #[error("cannot drop capabilities: {0}")]
     Capabilities(#[from] caps::errors::CapsError),
-}
-
-/// Binds TCP listeners that a successor can bind again at once.
-pub(crate) fn bind_tcp(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, BindError> {
-    addresses
-        .iter()
-        .map(|address| {
-            let bind = || {
-                let socket = Socket::new(Domain::for_address(*address), Type::STREAM, Some(Protocol::TCP))?;
-                socket.set_reuse_address(true)?;
-                if address.is_ipv6() {
-                    // One socket for each family: an IPv6 wildcard must not take the IPv4 one's port.
-                    socket.set_only_v6(true)?;
-                }
-                socket.bind(&(*address).into())?;
-                socket.listen(BACKLOG)?;
-                socket.set_nonblocking(true)?;
-                Ok(socket.into())
-            };
-            bind().map_err(|source| BindError { address: *address, source })
-        })
-        .collect()
 }
 
 /// Gives up root, capabilities and memory beyond the cap. Called before any thread is started, because capabilities
@@ -105,7 +69,5 @@ pub(crate) fn ids(user: &str) -> Result<(Uid, Gid), ConfineError> {
         return Ok((Uid::from_raw(number), Gid::from_raw(number)));
     }
     let found = User::from_name(user).map_err(|source| ConfineError::System { step: "look up a user", source })?;
-    found
-        .map(|found| (found.uid, found.gid))
-        .ok_or_else(|| ConfineError::NoUser(user.to_owned()))
+    found.map(|found| (found.uid, found.gid)).ok_or_else(|| ConfineError::NoUser(user.to_owned()))
 }

@@ -177,7 +177,8 @@ fn authority_or_new(config: &Config) -> Result<Authority, CommandError> {
     }
     let own = config.own_name().map_err(CommandError::input)?;
     let domains = permitted_domains(&worker::catalogue()?);
-    let authority = Authority::generate(&ca_subject(config), &domains, &own, SystemClock.now()).map_err(CommandError::internal)?;
+    let authority =
+        Authority::generate(&ca_subject(config), &domains, &own, SystemClock.now()).map_err(CommandError::internal)?;
     let (cert, key) = authority.to_pem();
     // The key first: a certificate on disk means that the pair is complete.
     write(&config.data.join("keys/ca.key.pem"), key.as_bytes(), 0o600)?;
@@ -185,12 +186,17 @@ fn authority_or_new(config: &Config) -> Result<Authority, CommandError> {
     Ok(authority)
 }
 
-/// Every steered name, wildcards without their `*.`: the authority may vouch for these and what lies below, and for
-/// nothing else of their owners.
+/// Every steered name: the authority may vouch for these and what lies below. Of a name with a star only what follows the
+/// star can stand in a constraint (RFC 5280 section 4.2.1.10), so `bedrock.*.example.com` permits all of `example.com`.
 fn permitted_domains(catalogue: &Catalogue) -> Vec<String> {
     let steered = catalogue.vendors().iter().filter(|vendor| vendor.steer);
     let names = steered.flat_map(|vendor| vendor.hosts.iter().filter(|host| !host.shared));
-    names.map(|host| host.name.strip_prefix("*.").unwrap_or(&host.name).to_owned()).collect()
+    names.map(|host| after_star(&host.name).to_owned()).collect()
+}
+
+fn after_star(name: &str) -> &str {
+    let Some((_, rest)) = name.rsplit_once('*') else { return name };
+    rest.split_once('.').map_or(rest, |(_, rest)| rest)
 }
 
 /// Whether the page's certificates were replaced.
@@ -252,4 +258,21 @@ pub(crate) fn page_identity(config: &Config) -> Result<PageIdentity, CommandErro
 
 fn write(file: &Path, bytes: &[u8], mode: u32) -> Result<(), CommandError> {
     replace(file, bytes, mode).map_err(|error| CommandError::internal(format!("{}: {error}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after_star;
+
+    #[test]
+    fn a_star_widens_to_what_follows_its_label() {
+        for (name, permitted) in [
+            ("api.acme.example", "api.acme.example"),
+            ("*.acme.example", "acme.example"),
+            ("q.*.acme.example", "acme.example"),
+            ("eu-*.models.acme.example", "models.acme.example"),
+        ] {
+            assert_eq!(after_star(name), permitted);
+        }
+    }
 }

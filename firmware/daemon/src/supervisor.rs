@@ -7,14 +7,18 @@
 //!                └── admin   page, API, live feed
 //! ```
 //!
+//! The supervisor holds every socket: what arrives while a worker is started again waits for it.
+//!
 //! Workers share nothing but files: none of them waits for another, so the death or starvation of one costs none of
 //! the others an answer. A worker whose supervisor has died sees the end of its standard input and drains.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use command_fds::CommandFdExt;
 use gate_core::{Event, Journal, ProcessEvent, ProcessState};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -27,7 +31,7 @@ use tokio::time::Instant;
 use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::run_state::RunState;
-use crate::{CommandError, Outcome, provision, worker};
+use crate::{CommandError, Outcome, provision, sockets, worker};
 
 /// A worker that lived this long was healthy: the next restart is immediate again.
 const HEALTHY: Duration = Duration::from_secs(10);
@@ -57,14 +61,12 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
         let own_name = config.own_name().map_err(CommandError::input)?;
         println!("claim code: {code}   (for the first sign-in at https://{own_name}/)");
     }
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     runtime.block_on(supervise(file, config))
 }
 
 async fn supervise(file: &Path, config: Config) -> Result<Outcome, CommandError> {
-    let journal =
-        Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, provision::device_key(&config)?)?);
+    let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, provision::device_key(&config)?)?);
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(CommandError::internal)?;
@@ -72,12 +74,17 @@ async fn supervise(file: &Path, config: Config) -> Result<Outcome, CommandError>
     note(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Started);
 
     let (orders, _) = broadcast::channel(16);
-    let mut workers = JoinSet::new();
+    let mut keepers = Vec::new();
     for name in ProcessName::ALL {
         if name == ProcessName::Steer && !config.steer.enabled {
             continue;
         }
-        let keeper = Keeper { name, file: file.to_owned(), journal: journal.clone(), state: state.clone() };
+        let sockets = sockets::open(&config, name)?;
+        keepers.push(Keeper { name, file: file.to_owned(), sockets, journal: journal.clone(), state: state.clone() });
+    }
+    // Nobody is started before every socket is ours.
+    let mut workers = JoinSet::new();
+    for keeper in keepers {
         workers.spawn(keeper.keep(orders.subscribe()));
     }
     let mut renewal = tokio::time::interval(RENEWAL);
@@ -111,6 +118,7 @@ fn note(journal: &dyn Journal, process: &str, pid: u32, state: ProcessState) {
 struct Keeper {
     name: ProcessName,
     file: PathBuf,
+    sockets: Vec<OwnedFd>,
     journal: Arc<dyn Journal>,
     state: Arc<RunState>,
 }
@@ -122,6 +130,8 @@ impl Keeper {
             let started = Instant::now();
             match self.start() {
                 Ok(mut child) => {
+                    // Held for as long as the worker lives: waiting for a child closes its standard input otherwise.
+                    let _lifeline = child.stdin.take();
                     let pid = child.id().unwrap_or_default();
                     self.state.started(self.name.as_str(), pid);
                     note(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
@@ -134,7 +144,8 @@ impl Keeper {
                 }
                 Err(error) => tracing::error!(process = self.name.as_str(), %error, "worker does not start"),
             }
-            pause = if started.elapsed() >= HEALTHY { FIRST_PAUSE } else { (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) };
+            pause =
+                if started.elapsed() >= HEALTHY { FIRST_PAUSE } else { (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = drain_order(&mut orders) => return,
@@ -145,13 +156,16 @@ impl Keeper {
     fn start(&self) -> std::io::Result<Child> {
         // The path by which the kernel knows this very binary: an update that replaces the file on disk must not mix
         // versions.
-        Command::new("/proc/self/exe")
+        let mut command = Command::new("/proc/self/exe");
+        command
             .arg0("nanogate")
             .args(["worker", self.name.as_str(), "--config"])
             .arg(&self.file)
+            .env("LISTEN_FDS", self.sockets.len().to_string())
             .stdin(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
+            .kill_on_drop(true);
+        command.fd_mappings(sockets::mappings(&self.sockets)?).map_err(std::io::Error::other)?;
+        command.spawn()
     }
 
     /// Waits until the worker ends; true when it was told to.

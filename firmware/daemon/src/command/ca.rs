@@ -17,7 +17,8 @@ pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> 
     let names: Vec<&str> = authority.permitted_domains().collect();
     let expires = gate_audit::export::rfc3339(authority.expires_at());
     if json {
-        let shown = json!({"subject": subject, "fingerprint_sha256": fingerprint, "expires": expires, "permitted": names});
+        let shown =
+            json!({"subject": subject, "fingerprint_sha256": fingerprint, "expires": expires, "permitted": names});
         println!("{shown}");
     } else {
         println!("subject      {subject}");

@@ -91,7 +91,8 @@ fn scan_paths(scanner: &Scanner, paths: &[PathBuf], skipped: &mut Skipped) -> Re
     for path in paths {
         std::fs::metadata(path).map_err(|error| CommandError::Input(format!("{}: {error}", path.display())))?;
         // Dot files hold the most secrets (.env, .netrc, .npmrc); what git ignores stays ignored.
-        for entry in ignore::WalkBuilder::new(path).hidden(false).require_git(false).sort_by_file_name(Ord::cmp).build() {
+        for entry in ignore::WalkBuilder::new(path).hidden(false).require_git(false).sort_by_file_name(Ord::cmp).build()
+        {
             let Ok(entry) = entry else {
                 skipped.unread += 1;
                 continue;
@@ -202,10 +203,11 @@ fn scan_rows(scanner: &Scanner, mut input: impl BufRead, output: impl Write) -> 
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let row: Row = serde_json::from_slice(&line)
-            .map_err(|error| CommandError::Input(format!("<stdin>:{number}: not a row {{\"id\",\"text\"}}: {error}")))?;
-        let judged = judge_row(scanner, &row)
-            .map_err(|error| CommandError::Input(format!("<stdin>:{number}: {error}")))?;
+        let row: Row = serde_json::from_slice(&line).map_err(|error| {
+            CommandError::Input(format!("<stdin>:{number}: not a row {{\"id\",\"text\"}}: {error}"))
+        })?;
+        let judged =
+            judge_row(scanner, &row).map_err(|error| CommandError::Input(format!("<stdin>:{number}: {error}")))?;
         clean &= judged.findings.is_empty();
         serde_json::to_writer(&mut out, &judged).map_err(CommandError::internal)?;
         out.write_all(b"\n").map_err(CommandError::internal)?;

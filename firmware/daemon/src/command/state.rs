@@ -15,7 +15,8 @@ use crate::{CommandError, Outcome, provision};
 /// Who runs, since when, with how much memory; exit 1 when a process is missing.
 pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
-    let Some(running) = Running::read(&config.data).ok().filter(|running| resident(running.supervisor).is_some()) else {
+    let Some(running) = Running::read(&config.data).ok().filter(|running| resident(running.supervisor).is_some())
+    else {
         if json {
             println!("{}", json!({"running": false}));
         } else {

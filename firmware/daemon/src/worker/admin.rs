@@ -23,6 +23,7 @@ use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::provision::{Identity, PageIdentity};
 use crate::run_state::Running;
+use crate::sockets::Inherited;
 use crate::worker::inspect::Inspection;
 use crate::worker::reload::follow_policy;
 use crate::{CommandError, Outcome, packs, process, provision, worker};
@@ -31,8 +32,8 @@ use crate::{CommandError, Outcome, packs, process, provision, worker};
 const FEED_START: u64 = 500;
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
-    let https = process::bind_tcp(&config.admin.listen).map_err(CommandError::internal)?;
-    let handover = process::bind_tcp(&[config.admin.handover_listen]).map_err(CommandError::internal)?;
+    let mut sockets = Inherited::take();
+    let (https, handover) = (sockets.tcp(config.admin.listen.len())?, sockets.tcp(1)?);
     let key = provision::device_key(config)?;
     let ca = ca_info(config)?;
     let tls = tls(provision::page_identity(config)?)?;
@@ -54,8 +55,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         ca: Arc::new(ca),
     };
     let site = Site { local: config.local_subnets(), names: vec![own_name] };
-    let admin =
-        Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;
+    let admin = Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;
     let runtime = worker::runtime()?;
     let stop = CancellationToken::new();
     let result = worker::serve(&runtime, &stop, async {
@@ -158,9 +158,11 @@ impl Feed for Chains {
             // Whoever was read last comes last next time, also when it failed.
             self.0.rotate_left(1);
             match batch {
-                Ok(batch) => entries.extend(
-                    batch.into_iter().map(|(position, record)| FeedEntry { process: process.clone(), position, record }),
-                ),
+                Ok(batch) => entries.extend(batch.into_iter().map(|(position, record)| FeedEntry {
+                    process: process.clone(),
+                    position,
+                    record,
+                })),
                 Err(error) if entries.is_empty() => {
                     return Err(FeedError { process: process.to_string(), source: Box::new(error) });
                 }

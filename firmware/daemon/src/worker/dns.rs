@@ -7,43 +7,45 @@ use std::sync::Arc;
 
 use gate_core::SystemClock;
 use gate_dns::{Dns, Identity, NetworkMode};
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
+use crate::sockets::Inherited;
 use crate::{CommandError, Outcome, process, provision, run_state, worker};
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
-    // One thread answers everything: capabilities are given up by the thread that runs this, before it has any other.
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
-    let context = runtime.enter();
-    let sockets = gate_dns::bind(&config.dns.listen).map_err(CommandError::internal)?;
+    let mut sockets = Inherited::take();
+    let (udp, tcp) = (sockets.udp(config.dns.listen.len())?, sockets.tcp(config.dns.listen.len())?);
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Dns.as_str(), key)?);
 
     let own_names = vec![config.own_name().map_err(CommandError::input)?];
-    let identity =
-        Identity { addresses: config.identity.addresses.clone(), own_names, subnets: config.own_subnets() };
+    let identity = Identity { addresses: config.identity.addresses.clone(), own_names, subnets: config.own_subnets() };
     let catalogue = Arc::new(worker::catalogue()?);
     let dns = Dns::new(settings(config), catalogue, identity, journal.clone(), Arc::new(SystemClock))
         .map_err(CommandError::input)?;
     let destinations = dns.destinations();
     let file = provision::destinations_file(&config.data);
     let gateway = config.mode == Mode::Gateway;
-    drop(context);
+    // One thread answers everything: a question costs microseconds, and handing it over would cost more.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let stop = CancellationToken::new();
     let result = worker::serve(&runtime, &stop, async {
+        let udp = udp.into_iter().map(|socket| UdpSocket::from_std(socket).map_err(CommandError::internal));
+        let udp = udp.collect::<Result<_, _>>()?;
         let publish = async {
             if gateway {
                 publish(file, destinations, &stop).await;
             }
         };
-        tokio::join!(dns.serve(sockets.udp, sockets.tcp, stop.clone()), publish);
+        tokio::join!(dns.serve(udp, worker::listen(tcp)?, stop.clone()), publish);
         Ok(())
     });
+    drop(dns);
     worker::close(runtime, journal);
     result
 }

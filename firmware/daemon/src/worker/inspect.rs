@@ -27,11 +27,7 @@ pub(super) struct Inspection {
 }
 
 impl Inspection {
-    pub(super) fn new(
-        policy: Arc<ArcSwap<Policy>>,
-        scanner: Scanner,
-        config: &Config,
-    ) -> Result<Self, CommandError> {
+    pub(super) fn new(policy: Arc<ArcSwap<Policy>>, scanner: Scanner, config: &Config) -> Result<Self, CommandError> {
         Ok(Self {
             policy,
             scanner,

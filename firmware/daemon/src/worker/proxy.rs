@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use gate_core::{Catalogue, Clock, HostName, OrigDst, SystemClock};
 use gate_dns::{LookupError, Timeouts, Upstreams};
+use gate_policy::Policy;
 use gate_proxy::{
     Answer, Listeners, Mint, MintError, OriginalDestination, Place, Ports, Proxy, Resolve, ResolveError, Snapshot,
 };
-use gate_policy::Policy;
 use gate_scrub::Scanner;
 use gate_seal::{Authority, IssueError, LEAF_MAX_DAYS, LeafRequest};
 use rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
@@ -22,13 +22,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
+use crate::sockets::Inherited;
 use crate::worker::reload::follow_policy;
 use crate::{CommandError, Outcome, process, provision, worker};
 
 /// What a parser cannot see: the trust anchors are there and are certificates.
 pub(super) fn check(config: &Config) -> Result<(), CommandError> {
     let Some(file) = &config.proxy.extra_roots else { return Ok(()) };
-    let wrong = |what: &dyn std::fmt::Display| CommandError::Input(format!("proxy.extra_roots: {}: {what}", file.display()));
+    let wrong =
+        |what: &dyn std::fmt::Display| CommandError::Input(format!("proxy.extra_roots: {}: {what}", file.display()));
     let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
     let mut count = 0;
     for certificate in certificates {
@@ -39,17 +41,18 @@ pub(super) fn check(config: &Config) -> Result<(), CommandError> {
 }
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
-    let bind = |addresses| process::bind_tcp(addresses).map_err(CommandError::internal);
-    let tls = bind(&config.proxy.listen)?;
-    let http = bind(&config.proxy.http_listen)?;
-    let explicit = bind(&config.proxy.explicit_listen)?;
+    let mut sockets = Inherited::take();
+    let tls = sockets.tcp(config.proxy.listen.len())?;
+    let http = sockets.tcp(config.proxy.http_listen.len())?;
+    let explicit = sockets.tcp(config.proxy.explicit_listen.len())?;
     let authority = provision::authority(config)?;
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Proxy.as_str(), key)?);
 
     let policy = worker::policy(config)?;
-    let fixed = Fixed { catalogue: Arc::new(worker::catalogue()?), scanner: worker::scanner(config)?, place: place(config)? };
+    let fixed =
+        Fixed { catalogue: Arc::new(worker::catalogue()?), scanner: worker::scanner(config)?, place: place(config)? };
     let snapshot = Arc::new(ArcSwap::from_pointee(fixed.with(policy)));
     let settings = worker::dns::settings(config);
     let ports = Ports {
@@ -66,10 +69,12 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let result = worker::serve(&runtime, &stop, async {
         let listeners =
             Listeners { tls: worker::listen(tls)?, http: worker::listen(http)?, explicit: worker::listen(explicit)? };
-        let reload = follow_policy(config.policy.clone(), stop.clone(), |new| snapshot.store(Arc::new(fixed.with(new))));
+        let reload =
+            follow_policy(config.policy.clone(), stop.clone(), |new| snapshot.store(Arc::new(fixed.with(new))));
         tokio::join!(proxy.serve(listeners, stop.clone()), reload);
         Ok(())
     });
+    drop(proxy);
     worker::close(runtime, journal);
     result
 }
@@ -107,13 +112,10 @@ struct Resolver(Upstreams);
 impl Resolve for Resolver {
     fn resolve<'a>(&'a self, host: &'a HostName) -> Answer<'a, Result<Vec<IpAddr>, ResolveError>> {
         Box::pin(async move {
-            self.0
-                .addresses(host)
-                .await
-                .map_err(|error| match error {
-                    LookupError::NoSuchName { host } | LookupError::NoAddress { host } => ResolveError::NoAddress(host),
-                    LookupError::Upstream { host, why } => ResolveError::Failed { host, what: why },
-                })
+            self.0.addresses(host).await.map_err(|error| match error {
+                LookupError::NoSuchName { host } | LookupError::NoAddress { host } => ResolveError::NoAddress(host),
+                LookupError::Upstream { host, why } => ResolveError::Failed { host, what: why },
+            })
         })
     }
 }

@@ -26,8 +26,7 @@ const WATCH: Duration = Duration::from_secs(10);
 const FILE_CAP: u64 = 42 * DESTINATIONS_CAP as u64;
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Steer), &[Capability::CAP_NET_ADMIN])
         .map_err(CommandError::internal)?;
@@ -41,9 +40,10 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
 /// The rule set that the configuration and the learnt addresses ask for.
 pub(crate) fn rule_set(config: &Config, destinations: BTreeSet<IpAddr>) -> Result<RuleSet, CommandError> {
     let port = |listen: &[std::net::SocketAddr], key| {
-        listen.first().map(std::net::SocketAddr::port).ok_or_else(|| {
-            CommandError::Input(format!("{key} must name an address, or steer.enabled must be false"))
-        })
+        listen
+            .first()
+            .map(std::net::SocketAddr::port)
+            .ok_or_else(|| CommandError::Input(format!("{key} must name an address, or steer.enabled must be false")))
     };
     let desired = Desired {
         table: config.steer.table.clone(),

@@ -13,7 +13,8 @@ fn rows(input: &str) -> (Outcome, Vec<Value>) {
 
 #[test]
 fn rows_keep_their_order_and_ids() {
-    let (outcome, out) = rows("{\"id\":1,\"text\":\"hello\"}\n\n{\"id\":\"b\",\"text\":\"write to anna.meyer@example.org\"}\n");
+    let (outcome, out) =
+        rows("{\"id\":1,\"text\":\"hello\"}\n\n{\"id\":\"b\",\"text\":\"write to anna.meyer@example.org\"}\n");
     assert_eq!(outcome, Outcome::No);
     assert_eq!(out[0], json!({"id": 1, "verdict": "allow", "findings": [], "redacted": "hello"}));
     assert_eq!(out[1]["id"], "b");
