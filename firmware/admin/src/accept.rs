@@ -16,7 +16,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
+use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -33,7 +35,7 @@ mod proxy_line;
 pub(crate) use self::activity::InFlight;
 
 use self::activity::Activity;
-use self::places::Places;
+use self::places::{Place, Places};
 
 /// How long open requests may go on after the daemon was told to stop; everything must be over within 5 s.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -121,28 +123,54 @@ async fn listen(house: Arc<House>, listener: TcpListener, door: Door, connection
 }
 
 /// One connection, from the bare socket to its end.
-async fn welcome(house: Arc<House>, mut stream: TcpStream, peer: SocketAddr, door: Door) {
-    let patience = Duration::from_millis(house.app.config.handshake_ms);
-    let refuse = || house.app.meters.refused_connections.add();
-    let Some(mut place) = Places::enter(&house.places) else { return refuse() };
-    let client = match timeout(patience, client_of(&mut stream, peer, door)).await {
-        Ok(Ok(client)) if is_local(&house.app.site, client.ip()) => client,
-        other => {
-            tracing::debug!(%peer, ?door, ?other, "a connection was refused");
-            return refuse();
-        }
+async fn welcome(house: Arc<House>, stream: TcpStream, peer: SocketAddr, door: Door) {
+    let greeted = tokio::select! {
+        greeted = greet(&house, stream, peer, door) => greeted,
+        () = house.stop.cancelled() => return,
     };
+    match greeted {
+        Ok((stream, client, _place)) => speak(&house, stream, client).await,
+        Err(refusal) => {
+            tracing::debug!(%peer, ?door, %refusal, "a connection was refused");
+            house.app.meters.refused_connections.add();
+        }
+    }
+}
+
+/// Why a connection never came to speak.
+#[derive(Debug, Error)]
+enum Refusal {
+    #[error("there are too many connections")]
+    Full,
+    #[error("{0} is not in a local subnet")]
+    NotLocal(ClientAddr),
+    #[error("{0} has too many connections")]
+    TooMany(ClientAddr),
+    #[error("it took too long")]
+    Late(#[from] Elapsed),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Everything before the first request: a place, who it is, TLS.
+async fn greet(
+    house: &House,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    door: Door,
+) -> Result<(TlsStream<TcpStream>, ClientAddr, Place), Refusal> {
+    let patience = Duration::from_millis(house.app.config.handshake_ms);
+    let mut place = Places::enter(&house.places).ok_or(Refusal::Full)?;
+    let client = timeout(patience, client_of(&mut stream, peer, door)).await??;
+    if !is_local(&house.app.site, client.ip()) {
+        return Err(Refusal::NotLocal(client));
+    }
     if !place.seat(client.ip()) {
-        return refuse();
+        return Err(Refusal::TooMany(client));
     }
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%client, %error, "small answers may wait for one another");
-    }
-    match timeout(patience, house.tls.accept(stream)).await {
-        Ok(Ok(stream)) => speak(&house, stream, client).await,
-        Ok(Err(error)) => tracing::debug!(%client, %error, "the TLS handshake failed"),
-        Err(_) => tracing::debug!(%client, "the TLS handshake took too long"),
-    }
+    stream.set_nodelay(true)?;
+    let stream = timeout(patience, house.tls.accept(stream)).await??;
+    Ok((stream, client, place))
 }
 
 /// The client: the peer, or whom the proxy names. Only this machine may name others.

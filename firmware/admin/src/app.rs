@@ -37,7 +37,7 @@ pub(crate) struct App {
 /// What the admin process counts about itself, for `/metrics`.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
-    /// Connections closed before TLS: not local, or past a cap.
+    /// Connections that never came to speak: not local, past a cap, or without a TLS handshake.
     pub(crate) refused_connections: Meter,
     /// Commands turned away by a rate limit before they were read.
     pub(crate) throttled_commands: Meter,

@@ -53,6 +53,8 @@ export interface Overview {
   live: boolean;
   connections: ModeCounts;
   requests: DecisionCounts;
+  /** Texts judged for other gateways. */
+  inspections: DecisionCounts;
   dns: { questions: number; steered: number; failed: number; refused: number };
   clients_by_mode: { watched: number; inspected: number; refused: number };
   clients: ClientRow[];

@@ -48,8 +48,11 @@ group("what a record says", () => {
       "Refused: the client is not in a local network",
     );
     const admin = { client: "192.0.2.10", actor: "owner", command: "token_create", ok: true, detail: null };
-    expect(words({ admin }).title).toBe("Token create by owner from 192.0.2.10");
-    expect(words({ admin: { ...admin, actor: null, ok: false, detail: "The password is wrong." } }).tone).toBe("refused");
+    expect(words({ admin }).title).toBe("Token creation by owner from 192.0.2.10");
+    const failed = words({ admin: { ...admin, command: "sign_in", actor: null, ok: false, detail: "The password is wrong." } });
+    expect([failed.tone, failed.title, failed.detail]).toEqual(
+      ["refused", "Sign-in by 192.0.2.10", "Refused: The password is wrong."],
+    );
     expect(words({ process: { process: "proxy", pid: 7, state: "crashed" } }).tone).toBe("refused");
     expect(words({ steer: { rules: 1, destinations: 2, verified: false, error: null } }).detail).toBe("The read-back differs");
     expect(words({}).title).toBe("proxy-1");

@@ -152,10 +152,21 @@ function describeDns(event: DnsEvent): Words {
   return { tone: "quiet", label: "dns", title, detail: `Refused${why}` };
 }
 
+const COMMANDS: Record<string, string> = {
+  ca_download: "Certificate download",
+  claim: "Claim",
+  inspect: "Inspection",
+  sign_in: "Sign-in",
+  sign_out: "Sign-out",
+  token_create: "Token creation",
+  token_revoke: "Token revocation",
+};
+
 function describeAdmin(event: AdminEvent): Words {
   const who = [event.actor, event.client].filter((part) => part !== null).join(" from ");
-  const title = `${sentence(event.command.replaceAll("_", " "))}${who === "" ? "" : ` by ${who}`}`;
-  const detail = event.ok ? "Done" : (event.detail ?? "Refused");
+  const command = COMMANDS[event.command] ?? sentence(event.command.replaceAll("_", " "));
+  const title = who === "" ? command : `${command} by ${who}`;
+  const detail = event.ok ? "Done" : `Refused: ${event.detail ?? "no reason given"}`;
   return { tone: event.ok ? "quiet" : "refused", label: "admin", title, detail };
 }
 

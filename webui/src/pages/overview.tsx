@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { api, type Overview as Numbers, Refusal, type Status } from "../lib/api";
-import { count, duration } from "../lib/format";
+import { count, duration, plural } from "../lib/format";
 import { useLive } from "../lib/live";
 import { kindWords } from "../lib/records";
 import { summary } from "../lib/summary";
@@ -94,7 +94,8 @@ function Prompts({ numbers }: { numbers: Numbers }) {
     { name: "Redacted, then sent", value: redact, tone: "changed" },
     { name: "Stopped", value: deny, tone: "refused" },
   ];
-  const { added_micros_p50: half, added_micros_p99: most } = numbers;
+  const { added_micros_p50: half, added_micros_p99: most, inspections } = numbers;
+  const judged = inspections.allow + inspections.alert + inspections.redact + inspections.deny;
   return (
     <Panel id="prompts" title="Inspected prompts" aside={<span class="sum">{count(allow + alert + redact + deny)}</span>}>
       <dl class="figures">
@@ -110,6 +111,7 @@ function Prompts({ numbers }: { numbers: Numbers }) {
           Added delay: at most {duration(half)} for half of them, {duration(most)} for 99 of 100.
         </p>
       )}
+      {judged > 0 && <p class="hint">And {plural(judged, "text")} judged for other gateways.</p>}
     </Panel>
   );
 }

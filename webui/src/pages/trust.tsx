@@ -30,7 +30,7 @@ export function Trust() {
         <h1>One certificate makes a device inspectable.</h1>
         <p class="lead">
           A device that trusts this certificate lets Nano-Gate read its AI traffic, and only that. Install it only where
-          the person using the device has agreed. A device without it keeps working and is watched only.
+          the person using the device has agreed. A device without it can only be watched.
         </p>
       </div>
       <Panel id="check" title="1 · Check it is ours" wide>

@@ -77,7 +77,7 @@ fn write(text: &mut Text, app: &App) -> fmt::Result {
         ("nanogate_admin_requests_total", "Requests to the admin listener.", meters.requests.get()),
         (
             "nanogate_admin_refused_connections_total",
-            "Connections refused before TLS: not local, or past a cap.",
+            "Connections refused: not local, past a cap, or without TLS.",
             meters.refused_connections.get(),
         ),
         (
@@ -123,6 +123,10 @@ fn write_traffic(text: &mut Text, counters: &Counters) -> fmt::Result {
     text.family("nanogate_requests_total", "counter", "Inspected requests by decision.")?;
     for (decision, count) in decisions(&counters.requests) {
         text.sample("nanogate_requests_total", &[("decision", decision)], count)?;
+    }
+    text.family("nanogate_inspections_total", "counter", "Texts judged through the inspection API by decision.")?;
+    for (decision, count) in decisions(&counters.inspections) {
+        text.sample("nanogate_inspections_total", &[("decision", decision)], count)?;
     }
     text.family("nanogate_findings_total", "counter", "Findings by kind.")?;
     for ((kind, kb), count) in &counters.findings {

@@ -27,7 +27,10 @@ pub(crate) struct OverviewView {
     /// Whether the journals can be followed; if not, the numbers stand still.
     live: bool,
     connections: ModeCounts,
+    /// Prompts of inspected connections.
     requests: DecisionCounts,
+    /// Texts judged through `/api/v1/inspect`.
+    inspections: DecisionCounts,
     dns: DnsCounts,
     /// How many clients stand under each rule of the policy, of those seen.
     clients_by_mode: ClientsByMode,
@@ -107,6 +110,7 @@ pub(crate) async fn overview(State(app): State<Arc<App>>, _: SignedIn) -> Json<O
         live: app.live.fresh(),
         connections: counters.connections,
         requests: counters.requests,
+        inspections: counters.inspections,
         dns: counters.dns,
         clients_by_mode: by_mode(&clients),
         clients,

@@ -145,11 +145,15 @@ fn count_connection(counters: &mut Counters, event: &ConnectionEvent, at: UnixMi
 }
 
 fn count_request(counters: &mut Counters, event: &RequestEvent, at: UnixMicros) {
-    counters.requests.add(event.decision);
-    counters.added.add(event.added_micros);
     for finding in &event.findings {
         counters.finding(finding);
     }
+    if event.connection.is_none() {
+        counters.inspections.add(event.decision);
+        return;
+    }
+    counters.requests.add(event.decision);
+    counters.added.add(event.added_micros);
     if let Some(client) = counters.client(event.client.to_canonical(), at) {
         client.requests.add(event.decision);
     }

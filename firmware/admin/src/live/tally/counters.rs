@@ -17,6 +17,8 @@ pub(crate) const ADDED_BOUNDS_MICROS: [u64; 9] = [500, 1_000, 2_000, 5_000, 10_0
 pub(crate) struct Counters {
     pub(crate) connections: ModeCounts,
     pub(crate) requests: DecisionCounts,
+    /// Texts judged for other gateways: no traffic of ours, so they name no client and no vendor here.
+    pub(crate) inspections: DecisionCounts,
     pub(crate) dns: DnsCounts,
     pub(crate) added: Histogram,
     pub(crate) findings: BTreeMap<(String, KnowledgeBase), u64>,
@@ -174,6 +176,7 @@ impl Counters {
     pub(crate) fn merge(&mut self, other: &Self) {
         self.connections.merge(other.connections);
         self.requests.merge(other.requests);
+        self.inspections.merge(other.inspections);
         self.dns.questions += other.dns.questions;
         self.dns.steered += other.dns.steered;
         self.dns.failed += other.dns.failed;

@@ -106,6 +106,18 @@ fn each_client_vendor_and_kind_has_its_row() {
 }
 
 #[test]
+fn a_text_judged_for_another_gateway_is_no_traffic() {
+    let mut tally = Tally::default();
+    let mut record = request(Action::Redact, 900);
+    let Event::Request(event) = &mut record.event else { unreachable!() };
+    event.connection = None;
+    tally.add(&record, NOW);
+    let counters = tally.window(NOW).counters;
+    assert_eq!((counters.inspections.redact, counters.requests.redact), (1, 0));
+    assert_eq!((counters.clients.len(), counters.vendors.len(), counters.findings.len()), (0, 0, 1));
+}
+
+#[test]
 fn tables_are_bounded_and_say_so() {
     let mut tally = Tally::default();
     for client in 0..2000 {
