@@ -16,7 +16,9 @@ export function Treatment({ numbers }: { numbers: Overview }) {
   return (
     <section class="treatment" aria-label="How AI connections were treated">
       <div class="bar" aria-hidden="true">
-        {modes.map((mode) => <span key={mode} class={mode} style={{ flexGrow: numbers.connections[mode] }} />)}
+        {modes.filter((mode) => numbers.connections[mode] > 0).map((mode) => (
+          <span key={mode} class={mode} style={{ flexGrow: numbers.connections[mode] }} />
+        ))}
       </div>
       <div class="cards">
         {modes.map((mode) => (
