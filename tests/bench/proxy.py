@@ -49,8 +49,19 @@ class Bench:
         client, address = ROUTES[path]
         roots = self.office.folder / f"etc/{client}/certs/{trust.BUNDLE}"
         command = [
-            GENERATOR, "--work", work, "--address", f"{address}:443", "--roots", roots,
-            "--concurrency", concurrency, "--seconds", self.seconds, "--fake", fake,
+            GENERATOR,
+            "--work",
+            work,
+            "--address",
+            f"{address}:443",
+            "--roots",
+            roots,
+            "--concurrency",
+            concurrency,
+            "--seconds",
+            self.seconds,
+            "--fake",
+            fake,
         ]
         before = self.proxy_seconds()
         done = self.office.hosts[client].run(command, timeout=self.seconds + 60)
@@ -99,7 +110,9 @@ def row(label, values, unit, *, added=False, digits=2):
     for path in PATHS:
         cell = f"{values[path]:.{digits}f}"
         if path != "direct" and values["direct"]:
-            change = f"{values[path] - values['direct']:+.{digits}f}" if added else f"×{values[path] / values['direct']:.2f}"
+            change = (
+                f"{values[path] - values['direct']:+.{digits}f}" if added else f"×{values[path] / values['direct']:.2f}"
+            )
             cell += f" ({change})"
         cells.append(cell.rjust(20))
     print(f"{label.ljust(34)}{unit.rjust(6)}{''.join(cells)}", flush=True)
@@ -155,16 +168,23 @@ def main():
         office.install_puck()
         bench = Bench(office, arguments.seconds, arguments.rounds)
         begun = time.monotonic()
-        print(f"{os.cpu_count()} processors; prompts of 8 KiB; the model thinks for {THINKING_MS} ms, at full load not at all\n")
+        print(
+            f"{os.cpu_count()} processors; prompts of 8 KiB;"
+            f" the model thinks for {THINKING_MS} ms, at full load not at all\n"
+        )
         print(" " * 40 + "".join(path.rjust(20) for path in PATHS))
         for measure in (latency, throughput, connections, streams):
             measure(bench, results)
-        print("\nresident memory (of it private), MiB: " + ", ".join(
-            f"{name} {rss:.1f} ({private:.1f})" for name, (rss, private) in bench.resident().items()
-        ))
+        print(
+            "\nresident memory (of it private), MiB: "
+            + ", ".join(f"{name} {rss:.1f} ({private:.1f})" for name, (rss, private) in bench.resident().items())
+        )
         results["resident_mib"] = bench.resident()
         added = results["request_c50_p99_ms"]["inspect"] - results["request_c50_p99_ms"]["direct"]
-        print(f"added p99 at c=50, inspected: {added:.2f} ms (the promise is under 10); {time.monotonic() - begun:.0f} s in all")
+        print(
+            f"added p99 at c=50, inspected: {added:.2f} ms (the promise is under 10);"
+            f" {time.monotonic() - begun:.0f} s in all"
+        )
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n")
     return 0 if added < 10 else 1

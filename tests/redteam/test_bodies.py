@@ -2,6 +2,7 @@
 
 import base64
 import bz2
+import contextlib
 import gzip
 import io
 import json
@@ -11,7 +12,7 @@ import zlib
 
 import planted
 import pytest
-from attacker import H2, Attacker, h1_request, h2_headers
+from attacker import H2, Attacker, Refused, h1_request, h2_headers
 
 EMAIL, CARD = planted.EMAIL.value, planted.CARD.value
 KEY = planted.openai_key(seed=7)
@@ -37,6 +38,10 @@ def prose(text):
     return chat(json.dumps(text))
 
 
+def turns(*said):
+    return json.dumps({"model": "m", "messages": [{"role": role, "content": text} for role, text in said]}).encode()
+
+
 def nested(text, times):
     for _ in range(times):
         text = json.dumps({"v": text})
@@ -58,20 +63,37 @@ DISGUISES = {
     "one letter in a \\u escape": chat(f'"mail {EMAIL.replace("@", chr(92) + "u0040")} now"'),
     "upper case hexadecimal": chat(f'"mail {EMAIL.replace("n", chr(92) + "u006E")} now"'),
     "an escaped slash before it": chat(f'"see \\/{EMAIL}\\/ now"'),
-    "in a second message": (
-        f'{{"model":"m","messages":[{{"role":"user","content":"hi"}},{{"role":"user","content":"card {CARD}"}}]}}'.encode()
-    ),
-    "in an assistant message": (
-        f'{{"model":"m","messages":[{{"role":"assistant","content":"I wrote to {EMAIL}"}},{{"role":"user","content":"ok"}}]}}'.encode()
-    ),
+    "in a second message": (turns(("user", "hi"), ("user", f"card {CARD}"))),
+    "in an assistant message": (turns(("assistant", f"I wrote to {EMAIL}"), ("user", "ok"))),
     "in tool arguments": (
-        json.dumps({"model": "m", "messages": [
-            {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": {
-                "name": "send", "arguments": json.dumps({"to": EMAIL, "n": 1})}}]},
-            {"role": "tool", "tool_call_id": "1", "content": "ok"}]}).encode()
+        json.dumps(
+            {
+                "model": "m",
+                "messages": [
+                    {
+                        "role": "assistant",
+                        "tool_calls": [
+                            {
+                                "id": "1",
+                                "type": "function",
+                                "function": {"name": "send", "arguments": json.dumps({"to": EMAIL, "n": 1})},
+                            }
+                        ],
+                    },
+                    {"role": "tool", "tool_call_id": "1", "content": "ok"},
+                ],
+            }
+        ).encode()
     ),
-    "in a tool's description": json.dumps({"model": "m", "messages": [{"role": "user", "content": "x"}], "tools": [
-        {"type": "function", "function": {"name": "f", "description": f"Mails {EMAIL}", "parameters": {}}}]}).encode(),
+    "in a tool's description": json.dumps(
+        {
+            "model": "m",
+            "messages": [{"role": "user", "content": "x"}],
+            "tools": [
+                {"type": "function", "function": {"name": "f", "description": f"Mails {EMAIL}", "parameters": {}}}
+            ],
+        }
+    ).encode(),
     "in a content part": chat(json.dumps([{"type": "text", "text": f"mail {EMAIL}"}])),
     "in a key": prose("x")[:-1] + f',"metadata":{{"{EMAIL}":"1"}}}}'.encode(),
     "in a field nobody knows": prose("x")[:-1] + f',"vendor_extension":{{"deep":[[["{EMAIL}"]]]}}}}'.encode(),
@@ -81,7 +103,9 @@ DISGUISES = {
     "in base64": prose(f"attached: {b64('From: ' + EMAIL + ', card ' + CARD)}"),
     "in base64url": prose(f"attached: {base64.urlsafe_b64encode(('key ' + KEY).encode()).decode()}"),
     "in base64 of base64": prose(f"attached: {b64(b64('key ' + KEY))}"),
-    "in a data URL": chat(json.dumps([{"type": "file", "file": {"file_data": "data:text/plain;base64," + b64(f"mail {EMAIL}")}}])),
+    "in a data URL": chat(
+        json.dumps([{"type": "file", "file": {"file_data": "data:text/plain;base64," + b64(f"mail {EMAIL}")}}])
+    ),
     "in hexadecimal": prose(f"bytes {('key ' + KEY).encode().hex()}"),
     "percent-encoded": prose(f"see https://x.example/?to={urllib.parse.quote(EMAIL, safe='')}"),
     "with zero-width spaces": prose(f"mail {EMAIL[:4]}\u200b{EMAIL[4:]}"),
@@ -114,10 +138,8 @@ DISGUISES = {
 def readable(data):
     """The planted values in some bytes as a provider could read them, whatever the coding."""
     texts = [data.decode(coding, "ignore") for coding in ("utf-8", "utf-16", "utf-16-le", "utf-32")]
-    try:
+    with contextlib.suppress(ValueError, RecursionError):
         texts.append(json.dumps(json.loads(texts[0]), ensure_ascii=False))
-    except (ValueError, RecursionError):
-        pass
     texts += [urllib.parse.unquote(text) for text in texts]
     texts += [unicodedata.normalize("NFKC", text).replace("\u200b", "") for text in texts]
     views = [text.encode("utf-8", "ignore") for text in texts]
@@ -128,7 +150,11 @@ def readable(data):
 
 def undone(token, depth=2):
     """What a token says in base64 or hexadecimal, twice over."""
-    for decode in (lambda t: base64.b64decode(t + "=" * (-len(t) % 4)), lambda t: base64.urlsafe_b64decode(t + "=" * (-len(t) % 4)), bytes.fromhex):
+    for decode in (
+        lambda t: base64.b64decode(t + "=" * (-len(t) % 4)),
+        lambda t: base64.urlsafe_b64decode(t + "=" * (-len(t) % 4)),
+        bytes.fromhex,
+    ):
         try:
             plain = decode(token)
         except ValueError:
@@ -153,7 +179,9 @@ def test_a_disguised_secret_is_refused_or_clean(attacker, arrived, label):
     assert planted.leaks(arrived.wire, SECRETS) == []
 
 
-@pytest.mark.parametrize("label", ["in the clear", "all in \\u escapes", "in tool arguments", "in base64", "in a second message"])
+@pytest.mark.parametrize(
+    "label", ["in the clear", "all in \\u escapes", "in tool arguments", "in base64", "in a second message"]
+)
 def test_the_same_over_h2(attacker, arrived, label):
     body = DISGUISES[label]
     h2 = H2(attacker.tls(alpn=("h2",)))
@@ -229,7 +257,7 @@ def test_content_codings_hide_nothing(office, attacker, arrived, label):
         for view in unpacked(request["bytes"]):
             assert planted.leaks(view) == []
     if "bomb" in label:
-        assert status in (400, 403, 413), status
+        assert status in (400, 403, 413, 415), status
         assert arrived.requests == []
         assert resident(office) - before < 80 << 20, "the bomb went off in memory"
 
@@ -248,11 +276,10 @@ def test_an_endless_body_is_cut_off(office, attacker, arrived):
     chunk = b"%x\r\n" % (1 << 20) + b"A" * (1 << 20) + b"\r\n"
     tls.send(head)
     sent = 0
-    try:
-        for sent in range(512):
+    with contextlib.suppress(Refused, TimeoutError):
+        while sent < 512:
             tls.send(chunk)
-    except Exception as error:
-        assert type(error).__name__ in ("Refused", "BrokenPipeError", "SSLError"), error
+            sent += 1
     assert sent < 200, "half a gigabyte was taken in"
     assert resident(office) - before < 120 << 20
     assert arrived.wire.count(b"A") < 1000
@@ -263,7 +290,9 @@ def test_multipart_uploads_are_looked_into(attacker, arrived):
     part = io.BytesIO()
     part.write(f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'.encode())
     part.write(f"mail {EMAIL}, card {CARD}\r\n--{boundary}--\r\n".encode())
-    request = h1_request(part.getvalue(), path="/v1/files").replace(b"application/json", f"multipart/form-data; boundary={boundary}".encode())
+    request = h1_request(part.getvalue(), path="/v1/files").replace(
+        b"application/json", f"multipart/form-data; boundary={boundary}".encode()
+    )
     status, _ = attacker.tls().exchange(request)
     assert status == 403
     assert planted.leaks(arrived.wire) == []

@@ -7,8 +7,17 @@ import time
 import plan
 import planted
 import pytest
-from attacker import (API, Attacker, Refused, client_hello, h1_request, hello_naming, one_byte_records,
-                      one_byte_segments, records)
+from attacker import (
+    API,
+    Attacker,
+    Refused,
+    client_hello,
+    h1_request,
+    hello_naming,
+    one_byte_records,
+    one_byte_segments,
+    records,
+)
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"to anna.meyer@example.org"}]}'
 CLEAN = BODY.replace(planted.EMAIL.value.encode(), planted.EMAIL.placeholder.encode())
@@ -69,7 +78,7 @@ def test_a_name_that_is_not_steered_goes_nowhere(attacker, arrived, label):
 
 
 def test_no_name_on_the_pucks_own_address_is_the_admin_page(attacker, arrived):
-    tls = attacker.tls(name=None)
+    tls = attacker.tls(name=None, verify=False)
     status, body = tls.exchange(h1_request(method="GET", path="/healthz", host=plan.PUCK))
     assert status == 200, body
     assert arrived.connections == []
@@ -93,7 +102,13 @@ def doubled_sni(message):
 def two_names(message):
     """One extension with two names in its list."""
     old = b"\0\0" + struct.pack("!HHBH", 19, 17, 0, 14) + b"api.openai.com"
-    new = b"\0\0" + struct.pack("!HHBH", 36, 34, 0, 14) + b"api.openai.com" + struct.pack("!BH", 0, 14) + b"www.google.com"
+    new = (
+        b"\0\0"
+        + struct.pack("!HHBH", 36, 34, 0, 14)
+        + b"api.openai.com"
+        + struct.pack("!BH", 0, 14)
+        + b"www.google.com"
+    )
     at = message.index(old)
     message[at : at + len(old)] = new
     return with_extension_length(message)
@@ -125,7 +140,9 @@ BROKEN = {
     "SSH": lambda: b"SSH-2.0-OpenSSH_9.2p1\r\n",
     "noise": lambda: os.urandom(2048),
     "a message of 16 MiB": lambda: b"\x16\x03\x01\x40\x00\x01\xff\xff\xff" + b"\0" * 16380,
-    "a message just over the cap": lambda: records(b"\x16\x03\x01\0\0\x01" + struct.pack("!I", 70000)[1:] + b"\3\3" + bytes(69998), 16384),
+    "a message just over the cap": lambda: records(
+        b"\x16\x03\x01\0\0\x01" + struct.pack("!I", 70000)[1:] + b"\3\3" + bytes(69998), 16384
+    ),
 }
 
 
@@ -138,7 +155,9 @@ def test_what_cannot_be_understood_is_refused(attacker, arrived, label):
     assert arrived.connections == []
 
 
-@pytest.mark.parametrize("sent", [0, 1, 5, 60, -1], ids=["nothing", "one byte", "a record head", "a part", "all but one"])
+@pytest.mark.parametrize(
+    "sent", [0, 1, 5, 60, -1], ids=["nothing", "one byte", "a record head", "a part", "all but one"]
+)
 def test_a_hello_that_never_ends_is_cut_off(attacker, arrived, sent):
     begun = time.monotonic()
     assert attacker.throw(client_hello(API)[:sent] if sent else b"") != "silence"

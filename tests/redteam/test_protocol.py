@@ -1,5 +1,6 @@
 """Games with the protocol itself: upgrades, tunnels, smuggling, floods."""
 
+import contextlib
 import struct
 import time
 
@@ -9,8 +10,12 @@ from attacker import API, H2, PATH, Attacker, Refused, h1_request, h2_headers
 
 SECRET = b'{"model":"m","messages":[{"role":"user","content":"to anna.meyer@example.org"}]}'
 CLEAN = b'{"model":"m","messages":[{"role":"user","content":"hello"}]}'
-WEBSOCKET = ["connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13",
-             "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="]
+WEBSOCKET = [
+    "connection: Upgrade",
+    "upgrade: websocket",
+    "sec-websocket-version: 13",
+    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+]
 
 
 @pytest.fixture
@@ -24,7 +29,11 @@ def nothing_leaked(arrived):
 
 UPGRADES = {
     "websocket": ("GET", "/v1/realtime?model=m", WEBSOCKET),
-    "h2c": ("POST", PATH, ["connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAARAAAAAAAIAAAAA"]),
+    "h2c": (
+        "POST",
+        PATH,
+        ["connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAARAAAAAAAIAAAAA"],
+    ),
     "tls inside": ("GET", "/", ["connection: upgrade", "upgrade: TLS/1.2"]),
     "connect-udp": ("GET", "/.well-known/masque/udp/192.0.2.1/443/", ["connection: upgrade", "upgrade: connect-udp"]),
 }
@@ -55,7 +64,13 @@ def test_connect_inside_a_connection_is_refused(attacker, arrived, target):
 
 def test_connect_over_h2_is_refused(attacker, arrived):
     plain = [(":method", "CONNECT"), (":authority", f"{API}:443")]
-    extended = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/v1/realtime"), (":authority", API)]
+    extended = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "https"),
+        (":path", "/v1/realtime"),
+        (":authority", API),
+    ]
     for headers in (plain, extended):
         h2 = H2(attacker.tls(alpn=("h2",)))
         outcome, _ = h2.outcome(h2.request(headers, SECRET, end=False))
@@ -64,11 +79,13 @@ def test_connect_over_h2_is_refused(attacker, arrived):
     assert arrived.requests == []
 
 
-SMUGGLED = b"POST /v1/chat/completions HTTP/1.1\r\nhost: api.openai.com\r\nauthorization: Bearer k\r\ncontent-length: %d\r\n\r\n%s" % (len(SECRET), SECRET)
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: api.openai.com\r\nauthorization: Bearer k\r\n"
+SMUGGLED = HEAD + b"content-length: %d\r\n\r\n" % len(SECRET) + SECRET
 SMUGGLING = {
     "length and chunks": HEAD + b"content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
-    "chunks and length": HEAD + b"transfer-encoding: chunked\r\ncontent-length: %d\r\n\r\n0\r\n\r\n" % (5 + len(SMUGGLED)) + SMUGGLED,
+    "chunks and length": HEAD
+    + b"transfer-encoding: chunked\r\ncontent-length: %d\r\n\r\n0\r\n\r\n" % (5 + len(SMUGGLED))
+    + SMUGGLED,
     "two lengths": HEAD + b"content-length: 0\r\ncontent-length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
     "a list of lengths": HEAD + b"content-length: 0, %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
     "a signed length": HEAD + b"content-length: +0\r\n\r\n" + SMUGGLED,
@@ -83,15 +100,24 @@ SMUGGLING = {
     "a NUL in a header": HEAD + b"x: a\0b\r\ncontent-length: 0\r\n\r\n" + SMUGGLED,
     "a huge chunk": HEAD + b"transfer-encoding: chunked\r\n\r\nffffffffffffffff\r\n" + SECRET,
     "an overflowing chunk": HEAD + b"transfer-encoding: chunked\r\n\r\n10000000000000000\r\n" + SECRET,
-    "a chunk extension": HEAD + b"transfer-encoding: chunked\r\n\r\n%x;x=y\r\n" % len(SECRET) + SECRET + b"\r\n0\r\n\r\n",
+    "a chunk extension": HEAD
+    + b"transfer-encoding: chunked\r\n\r\n%x;x=y\r\n" % len(SECRET)
+    + SECRET
+    + b"\r\n0\r\n\r\n",
     "HTTP/1.0 with chunks": HEAD.replace(b"1.1", b"1.0") + b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
     "HTTP/0.9": b"GET /\r\n" + SMUGGLED,
     "HTTP/2 preface on h1": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SMUGGLED,
     "two requests at once": HEAD + b"content-length: %d\r\n\r\n" % len(CLEAN) + CLEAN + SMUGGLED,
-    "a body on GET": b"GET /v1/models HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET) + SECRET,
-    "a body on HEAD": b"HEAD /v1/models HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET) + SECRET,
-    "an unknown method": b"QUERY /v1/x HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET) + SECRET,
-    "a secret in a trailer": HEAD + b"te: trailers\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n" % len(CLEAN) + CLEAN + b"\r\n0\r\nx-note: anna.meyer@example.org\r\n\r\n",
+    "a body on GET": b"GET /v1/models HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET)
+    + SECRET,
+    "a body on HEAD": b"HEAD /v1/models HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET)
+    + SECRET,
+    "an unknown method": b"QUERY /v1/x HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET)
+    + SECRET,
+    "a secret in a trailer": HEAD
+    + b"te: trailers\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n" % len(CLEAN)
+    + CLEAN
+    + b"\r\n0\r\nx-note: anna.meyer@example.org\r\n\r\n",
 }
 
 
@@ -138,10 +164,8 @@ H2_HEADERS = {
 @pytest.mark.parametrize("label", H2_HEADERS)
 def test_header_games_over_h2(attacker, arrived, label):
     h2 = H2(attacker.tls(alpn=("h2",)))
-    try:
+    with contextlib.suppress(Refused):
         h2.outcome(h2.request(H2_HEADERS[label], SECRET))
-    except Refused:
-        pass
     for request in arrived.requests:
         assert request["host"] == API
     nothing_leaked(arrived)
@@ -151,34 +175,27 @@ def frame(kind, flags, stream, payload=b""):
     return struct.pack("!I", len(payload))[1:] + struct.pack("!BBI", kind, flags, stream) + payload
 
 
-def flood(attacker, frames):
-    """Sends frames until the other side has enough; how many it took."""
-    h2 = H2(attacker.tls(alpn=("h2",)))
-    sent = 0
-    try:
-        for sent, data in enumerate(frames):
-            h2.tls.send(data)
-    except (Refused, OSError):
-        return sent, h2
-    return sent, h2
+def request_and_reset(h2, stream):
+    """A request that is taken back at once (CVE-2023-44487)."""
+    head = frame(1, 0x04, stream, h2.connection.encoder.encode(h2_headers()))
+    return head + frame(3, 0, stream, struct.pack("!I", 8))
 
 
-def headers_frame(h2, stream, flags):
-    return frame(1, flags, stream, h2.connection.encoder.encode(h2_headers()))
+FLOODS = {
+    "rapid reset": lambda h2: (request_and_reset(h2, 2 * number + 1) for number in range(20000)),
+    "continuation": lambda h2: [frame(1, 0x00, 1, b"\x82"), *[frame(9, 0, 1, b"\0" * 1000)] * 20000],
+    "settings": lambda h2: [frame(4, 0, 0)] * 50000,
+    "ping": lambda h2: [frame(6, 0, 0, b"12345678")] * 50000,
+}
 
 
-@pytest.mark.parametrize("label", ["rapid reset", "continuation", "settings", "ping"])
+@pytest.mark.parametrize("label", FLOODS)
 def test_floods_end_and_others_are_served(office, attacker, arrived, label):
     """Each is a known way to make an h2 server work for nothing; the puck closes, or takes it without noticing."""
-    fragment = frame(9, 0, 1, b"\0" * 1000)
-    opening = H2(attacker.tls(alpn=("h2",)))
-    floods = {
-        "rapid reset": lambda: (headers_frame(opening, 2 * i + 1, 0x04) + frame(3, 0, 2 * i + 1, struct.pack("!I", 8)) for i in range(20000)),
-        "continuation": lambda: [frame(1, 0x00, 1, b"\x82")] + [fragment] * 20000,
-        "settings": lambda: [frame(4, 0, 0)] * 50000,
-        "ping": lambda: [frame(6, 0, 0, b"12345678")] * 50000,
-    }
-    flood(attacker, floods[label]())
+    flooding = H2(attacker.tls(alpn=("h2",)))
+    with contextlib.suppress(Refused, OSError):
+        for data in FLOODS[label](flooding):
+            flooding.tls.send(data)
     begun = time.monotonic()
     assert office.chat("client-watched", "curl", {"prompt": "hello"})["error"] is None
     assert office.chat("client-inspected", "curl", {"prompt": planted.CHAT})["error"] is None
@@ -203,7 +220,12 @@ def test_a_request_that_never_ends_holds_nothing_else_up(office, attacker, arriv
 def test_a_reader_that_never_reads_holds_nothing_else_up(office, attacker):
     """Back-pressure ends at its own connection; the answer is not collected in memory."""
     slow = attacker.tls()
-    slow.send(h1_request(b'{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}', headers=["x-fake: pace=0,words=400000"]))
+    slow.send(
+        h1_request(
+            b'{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}',
+            headers=["x-fake: pace=0,words=400000"],
+        )
+    )
     time.sleep(1)
     pid = office.puck.processes()["proxy"]
     with open(f"/proc/{pid}/statm") as statm:
@@ -223,8 +245,6 @@ def test_http2_towards_a_provider_that_speaks_only_http1(attacker, arrived):
 
 @pytest.mark.parametrize("alpn", [("spdy/3",), ("http/1.0",), ("dot",)])
 def test_other_protocols_are_not_spoken_past_the_scanner(attacker, arrived, alpn):
-    try:
+    with contextlib.suppress(Refused):
         attacker.tls(alpn=alpn).exchange(h1_request(SECRET))
-    except Refused:
-        pass
     nothing_leaked(arrived)

@@ -2,7 +2,8 @@
 
     tests/.venv/bin/python tests/support/demo.py [--once]
 
-It goes through `tests/support/enter` by itself, with a socket in hand that opens the admin page from outside. Exit code 0 only if all of it held: nothing planted arrived, everything clean did.
+It goes through `tests/support/enter` by itself, with a socket in hand that opens the admin page from outside.
+Exit code 0 only if all of it held: nothing planted arrived, everything clean did.
 """
 
 import argparse
@@ -23,7 +24,9 @@ from office import CLIENTS, VENV, Office
 
 CLEAN = "Give me three headings for the quarterly review."
 WATCHED, INSPECTED, DENIED = plan.CLIENTS
-MARKS = [("red", secret.value) for secret in planted.EVERY] + [("green", secret.placeholder) for secret in planted.EVERY]
+MARKS = [("red", secret.value) for secret in planted.EVERY] + [
+    ("green", secret.placeholder) for secret in planted.EVERY
+]
 # A scheduler on a busy machine is late now and then; a buffer is late every time.
 ADDED_GAP_MS = 5
 BACK_WITHIN_SECONDS = 1.0
@@ -82,16 +85,16 @@ class Demo:
 
     def inspected(self):
         show.title("2  A client with the CA: secrets stay, the sentence goes")
-        result, arrived = self.chat(
-            INSPECTED, "openai-python", prompt=planted.CHAT, system=planted.SYSTEM, stream=True
-        )
+        result, arrived = self.chat(INSPECTED, "openai-python", prompt=planted.CHAT, system=planted.SYSTEM, stream=True)
         texts = [message["content"] for message in json.loads(arrived[0]["body"])["messages"]] if arrived else []
         shown = "\n\n".join(texts) or "(nothing)"
         typed = f"{planted.SYSTEM}\n\n{planted.CHAT}"
         show.side_by_side("typed on 192.0.2.11 (openai, Python)", typed, "received by api.openai.com", shown, MARKS)
         show.line(f"came back: {result['text'][:78]}…")
         expected = [planted.redacted(planted.SYSTEM), planted.redacted(planted.CHAT)]
-        self.held(texts == expected, "e-mail, phone, card and API key are placeholders, every other character is as typed")
+        self.held(
+            texts == expected, "e-mail, phone, card and API key are placeholders, every other character is as typed"
+        )
         for record in self.records("request", INSPECTED, decision="redact")[-1:]:
             show.journal(record)
         added = gap(result) - self.baseline
@@ -116,11 +119,16 @@ class Demo:
         received = json.loads(arrived[0]["body"])["messages"][1]["content"][0]["input"] if arrived else "(nothing)"
         show.line()
         show.side_by_side(
-            "tool arguments (anthropic, Python)", planted.TOOL_ARGUMENTS,
-            "received by api.anthropic.com", json.dumps(received), MARKS,
+            "tool arguments (anthropic, Python)",
+            planted.TOOL_ARGUMENTS,
+            "received by api.anthropic.com",
+            json.dumps(received),
+            MARKS,
         )
         expected = json.loads(planted.redacted(planted.TOOL_ARGUMENTS))
-        self.held(result["error"] is None and received == expected, "tool arguments are clean; the numbers in them stay")
+        self.held(
+            result["error"] is None and received == expected, "tool arguments are clean; the numbers in them stay"
+        )
 
     def node(self):
         result, arrived = self.chat(INSPECTED, "openai-node", prompt=planted.CHAT, stream=True)
@@ -143,8 +151,10 @@ class Demo:
                 f"{program}: its normal PermissionDeniedError, HTTP 403; the provider received nothing",
             )
             body = "".join(key.splitlines()[1:-1])
-            self.held("private key" in error.get("message", "").lower() and body[:20] not in error["message"],
-                      "the reason is plain and repeats nothing of the key")
+            self.held(
+                "private key" in error.get("message", "").lower() and body[:20] not in error["message"],
+                "the reason is plain and repeats nothing of the key",
+            )
         for record in self.records("request", INSPECTED, decision="deny")[-1:]:
             show.journal(record)
 
@@ -156,14 +166,16 @@ class Demo:
         page, _, address = done.stdout.rpartition("\n")
         arrived = self.office.internet.requests(before)
         show.line(f"https://www.example.com/ at {address}: {page.strip()[:60]}…")
-        own = f"{plan.LAN}.{plan.CLIENTS[INSPECTED]}"
-        direct = address == plan.v4(80) and arrived and arrived[0]["peer"].startswith(own + ":")
-        self.held(direct, f"a name that is not AI resolves to its own address and is reached directly, from {own}")
+        own = (f"{plan.LAN}.{plan.CLIENTS[INSPECTED]}", f"[{plan.LAN6}:{plan.CLIENTS[INSPECTED]}]")
+        direct = address in (plan.v4(80), plan.v6(80)) and arrived and arrived[0]["peer"].rpartition(":")[0] in own
+        self.held(direct, f"a name that is not AI is reached at its own address, from the client's own: {address}")
         result, arrived = self.chat(DENIED, "curl", prompt=CLEAN)
         error = result["error"] or {}
         show.line(f"192.0.2.12, denied: {error.get('message')}")
-        self.held(error.get("class") == "TlsHandshake" and "alert" in error["message"] and not arrived,
-                  "a client that policy denies gets a TLS alert before anything leaves")
+        self.held(
+            error.get("class") == "TlsHandshake" and "alert" in error["message"] and not arrived,
+            "a client that policy denies gets a TLS alert before anything leaves",
+        )
         records = self.records("connection", DENIED, mode="refused")
         for record in records[-1:]:
             show.journal(record)
@@ -175,14 +187,16 @@ class Demo:
         body = json.dumps({"model": "gpt-5-mini", "messages": [{"role": "user", "content": planted.CHAT}]})
         asker = self.office.hosts[INSPECTED].popen(
             [VENV / "python", CLIENTS / "keeps_asking.py", "api.openai.com", "/v1/chat/completions", body],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         time.sleep(1)
         victims = self.puck.kill()
         killed_at = time.monotonic()
         time.sleep(2.5)
         out, _ = asker.communicate(input="\n", timeout=10)
-        asked = [json.loads(row) for row in out.splitlines()]
+        asked = sorted((json.loads(row) for row in out.splitlines()), key=lambda row: row["ended"])
         before = [row for row in asked if row["ended"] < killed_at]
         failed = [row for row in asked if row["begun"] < killed_at + BACK_WITHIN_SECONDS and row["error"]]
         after = [row for row in asked if row["begun"] > killed_at and row["status"] == 200]
@@ -190,8 +204,10 @@ class Demo:
         self.held(before and all(row["status"] == 200 for row in before), f"{len(before)} answers before it")
         self.held(failed, f"then closed: {failed[0]['error'] if failed else 'nothing failed'}")
         back = (after[0]["ended"] - killed_at) if after else None
-        self.held(back is not None and back < BACK_WITHIN_SECONDS,
-                  f"and back: the first answer {back * 1000:.0f} ms after it" if back else "it did not come back")
+        self.held(
+            back is not None and back < BACK_WITHIN_SECONDS,
+            f"and back: the first answer {back * 1000:.0f} ms after it" if back else "it did not come back",
+        )
         self.puck.await_ready()
         code, text = self.puck.verify()
         for row in text.strip().splitlines()[:6]:
@@ -200,10 +216,14 @@ class Demo:
 
     def nothing_arrived(self):
         show.title("All in all")
-        self.held(not planted.leaks(self.office.internet.wire()),
-                  "no planted value is among all the bytes that the providers decrypted")
-        self.held(all(request["scheme"] == "https" for request in self.office.internet.requests()),
-                  "and nothing went out in the clear")
+        self.held(
+            not planted.leaks(self.office.internet.wire()),
+            "no planted value is among all the bytes that the providers decrypted",
+        )
+        self.held(
+            all(request["scheme"] == "https" for request in self.office.internet.requests()),
+            "and nothing went out in the clear",
+        )
 
     def run(self):
         for act in (self.watched, self.inspected, self.refused, self.beside, self.killed, self.nothing_arrived):

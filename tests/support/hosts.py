@@ -90,9 +90,7 @@ class Host:
 
     def sysctl(self, **values):
         """Sets keys below net/, written with double underscores for slashes."""
-        script = "\n".join(
-            f"echo {value} > /proc/sys/net/{key.replace('__', '/')}" for key, value in values.items()
-        )
+        script = "\n".join(f"echo {value} > /proc/sys/net/{key.replace('__', '/')}" for key, value in values.items())
         self.run(["sh", "-ec", script])
 
     def bind(self, source, target):
@@ -120,8 +118,22 @@ def enter_network(path):
 def cable(left, left_name, right, right_name):
     """Joins two hosts by a pair of interfaces that are up."""
     subprocess.run(
-        ["ip", "link", "add", "name", left_name, "netns", str(left.pid),
-         "type", "veth", "peer", "name", right_name, "netns", str(right.pid)],
+        [
+            "ip",
+            "link",
+            "add",
+            "name",
+            left_name,
+            "netns",
+            str(left.pid),
+            "type",
+            "veth",
+            "peer",
+            "name",
+            right_name,
+            "netns",
+            str(right.pid),
+        ],
         check=True,
     )
     left.ip(f"link set {left_name} up")

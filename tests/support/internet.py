@@ -93,6 +93,6 @@ def dns_lines():
 def read_lines(path):
     if not path.exists():
         return []
-    # The writer appends whole lines; a last one without its end is still on its way.
-    text = path.read_text()
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    # The writer appends whole lines; a last one without its end is still on its way. JSON may hold what other rules
+    # of line breaking would break at.
+    return [json.loads(line) for line in path.read_text().split("\n")[:-1]]

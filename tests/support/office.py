@@ -53,7 +53,9 @@ class Office:
         self.puck = None
         try:
             self._wire()
-            self.internet = Internet(self.hosts["provider"], self._subfolder("internet"), pace_ms=pace_ms, record=record)
+            self.internet = Internet(
+                self.hosts["provider"], self._subfolder("internet"), pace_ms=pace_ms, record=record
+            )
             self._equip_clients()
         except BaseException:
             self.close()
@@ -104,7 +106,10 @@ class Office:
         )
         provider.ip(
             f"address add {plan.DNS}/24 dev eth0",
-            *(f"address add {a}/{64 if ':' in a else 24} dev eth0 {'nodad' if ':' in a else ''}" for a in plan.addresses()),
+            *(
+                f"address add {a}/{64 if ':' in a else 24} dev eth0 {'nodad' if ':' in a else ''}"
+                for a in plan.addresses()
+            ),
             f"route add default via {plan.NET}.{plan.ROUTER}",
             f"route add default via {plan.NET6}:{plan.ROUTER}",
         )
@@ -150,7 +155,9 @@ class Office:
 
     def _point_dns(self, name, address):
         # Written in place: a bind mount follows the file and not its name.
-        (self._subfolder(f"etc/{name}") / "resolv.conf").write_text(f"nameserver {address}\noptions timeout:2 attempts:1\n")
+        (self._subfolder(f"etc/{name}") / "resolv.conf").write_text(
+            f"nameserver {address}\noptions timeout:2 attempts:1\n"
+        )
 
     def install_puck(self, **options):
         """Plugs the puck in: starts it, hands it out as DNS server, installs its CA on the inspected client."""

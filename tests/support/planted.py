@@ -20,15 +20,18 @@ class Planted:
 def openai_key(seed=1):
     """A project key in OpenAI's shape: two random halves around the marker that theirs carry."""
     letters = random.Random(seed)
-    half = lambda: "".join(letters.choices(string.ascii_letters + string.digits, k=74))
-    return "-".join(["sk", "proj", half() + "T3Blbk" + "FJ" + half()])
+    halves = ["".join(letters.choices(string.ascii_letters + string.digits, k=74)) for _ in range(2)]
+    # In two parts, so that this line itself looks like no key.
+    return "-".join(["sk", "proj", ("T3Blbk" + "FJ").join(halves)])
 
 
 def private_key():
     """A fresh private key as PEM; nobody else has ever seen it."""
     made = subprocess.run(
         ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
-        check=True, capture_output=True, text=True,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return made.stdout
 

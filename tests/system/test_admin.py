@@ -22,8 +22,24 @@ class Browser:
         self.base = base
 
     def ask(self, method, path, body=None, *options):
-        command = ["curl", "-sk", "-X", method, "-w", "\n%{http_code}", "-b", self.jar, "-c", self.jar,
-                   "-H", "x-nanogate: 1", "-H", "content-type: application/json", *options, f"{self.base}{path}"]
+        command = [
+            "curl",
+            "-sk",
+            "-X",
+            method,
+            "-w",
+            "\n%{http_code}",
+            "-b",
+            self.jar,
+            "-c",
+            self.jar,
+            "-H",
+            "x-nanogate: 1",
+            "-H",
+            "content-type: application/json",
+            *options,
+            f"{self.base}{path}",
+        ]
         if body is not None:
             command += ["--data-binary", json.dumps(body)]
         text, _, status = self.host.run(command).stdout.rpartition("\n")
@@ -62,7 +78,9 @@ def test_the_own_name_is_trusted_with_the_ca(office):
 
 
 def test_plain_http_leads_to_https(office):
-    done = office.hosts[CLIENT].run(["curl", "-sS", "-o", "/dev/null", "-w", "%{redirect_url}", f"http://nanogate.{plan.DOMAIN}/x"])
+    done = office.hosts[CLIENT].run(
+        ["curl", "-sS", "-o", "/dev/null", "-w", "%{redirect_url}", f"http://nanogate.{plan.DOMAIN}/x"]
+    )
     assert done.stdout == f"{BY_NAME}/x"
 
 
@@ -119,7 +137,9 @@ def test_the_inspection_api_decides(office, token):
         assert key.splitlines()[1] not in json.dumps(answer)
         for finding in answer["findings"]:
             assert set(finding) == {"rule", "kind", "kb", "start", "end", "confidence", "action"}
-    found = gateway.json("POST", "/api/v1/inspect", {"text": planted.CHAT, "client": f"{plan.LAN}.11"}, *bearer)["findings"]
+    found = gateway.json("POST", "/api/v1/inspect", {"text": planted.CHAT, "client": f"{plan.LAN}.11"}, *bearer)[
+        "findings"
+    ]
     spans = {planted.CHAT.encode()[f["start"] : f["end"]].decode() for f in found}
     assert {secret.value for secret in planted.EVERY} <= spans
 
@@ -127,8 +147,11 @@ def test_the_inspection_api_decides(office, token):
 def test_a_whole_request_is_inspected_by_its_own_bytes(office, token):
     request = {"model": "m", "messages": [{"role": "user", "content": planted.CHAT}]}
     answer = Browser(office).json(
-        "POST", "/api/v1/inspect", {"request": request, "provider": "openai", "client": f"{plan.LAN}.11"},
-        "-H", f"authorization: Bearer {token}",
+        "POST",
+        "/api/v1/inspect",
+        {"request": request, "provider": "openai", "client": f"{plan.LAN}.11"},
+        "-H",
+        f"authorization: Bearer {token}",
     )
     assert answer["decision"] == "redact"
     assert answer["redacted"]["messages"][0]["content"] == planted.redacted(planted.CHAT)

@@ -51,7 +51,11 @@ def test_a_denied_secret_is_redacted_when_it_comes_back_as_history(office, arriv
     first = [{"role": "user", "content": f"Look: {key}"}]
     assert office.chat(INSPECTED, "openai-python", {"messages": first})["error"]["status"] == 403
     assert office.chat(INSPECTED, "openai-python", {"messages": first})["error"]["status"] == 403
-    turned = [*first, {"role": "assistant", "content": "I cannot see it."}, {"role": "user", "content": "Never mind. Hello?"}]
+    turned = [
+        *first,
+        {"role": "assistant", "content": "I cannot see it."},
+        {"role": "user", "content": "Never mind. Hello?"},
+    ]
     result = office.chat(INSPECTED, "openai-python", {"messages": turned})
     assert result["error"] is None
     body = arrived.only_request()["bytes"].decode()
@@ -78,5 +82,7 @@ def test_the_alert_says_access_denied_and_the_journal_says_why(office):
 
 
 def test_a_denied_client_still_has_the_rest_of_the_internet(office):
-    done = office.hosts[DENIED].run(["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "https://www.example.com/"])
+    done = office.hosts[DENIED].run(
+        ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "https://www.example.com/"]
+    )
     assert done.stdout == "200"

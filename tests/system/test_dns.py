@@ -83,5 +83,5 @@ def test_a_question_from_elsewhere_is_not_answered(office):
 def test_every_question_is_one_record(office):
     name = "one-record.example.com"
     dig(office, name, "A")
-    matching = lambda record: (record["event"].get("dns") or {}).get("name") == name
-    assert len(office.puck.await_records(matching)) == 1
+    records = office.puck.await_records(lambda record: (record["event"].get("dns") or {}).get("name") == name)
+    assert len(records) == 1

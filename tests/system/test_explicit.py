@@ -35,8 +35,18 @@ def test_a_denied_client_is_denied(office, arrived):
     assert arrived.connections == []
 
 
-@pytest.mark.parametrize("target", ["10.0.0.5:443", "127.0.0.1:443", "169.254.169.254:80", f"{plan.PUCK}:9443",
-                                    "private.openai.azure.com:443", "www.example.com:22", "www.example.com:25"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "10.0.0.5:443",
+        "127.0.0.1:443",
+        "169.254.169.254:80",
+        f"{plan.PUCK}:9443",
+        "private.openai.azure.com:443",
+        "www.example.com:22",
+        "www.example.com:25",
+    ],
+)
 def test_it_leads_nowhere_it_should_not(office, arrived, target):
     done = curl(office, "--proxytunnel", "-o", "/dev/null", f"https://{target}/", check=False)
     assert done.returncode != 0
@@ -51,7 +61,9 @@ def test_the_tunnel_and_the_hello_must_name_the_same_host(office, arrived):
 
 
 def test_plain_requests_to_steered_names_are_refused(office, arrived):
-    done = curl(office, "-o", "/dev/null", "-w", "%{http_code}", "-d", planted.CHAT, "http://api.openai.com/v1/chat/completions")
+    done = curl(
+        office, "-o", "/dev/null", "-w", "%{http_code}", "-d", planted.CHAT, "http://api.openai.com/v1/chat/completions"
+    )
     assert done.stdout.startswith(("4", "5")) and arrived.requests == []
     done = curl(office, "--proxytunnel", "-d", planted.CHAT, "http://api.openai.com/v1/chat/completions", check=False)
     assert done.returncode != 0 and arrived.requests == []

@@ -53,8 +53,11 @@ def test_a_stall_is_the_clients_timeout_and_nobody_elses(office, mode):
 @pytest.mark.parametrize("mode", CLIENTS)
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd"])
 def test_compressed_streams_pass_through_as_streams(office, coding, mode):
-    result = office.chat(CLIENTS[mode], "openai-node" if coding != "zstd" else "curl",
-                         {"stream": True, "headers": {"x-fake": f"{coding},pace=30"}})
+    result = office.chat(
+        CLIENTS[mode],
+        "openai-node" if coding != "zstd" else "curl",
+        {"stream": True, "headers": {"x-fake": f"{coding},pace=30"}},
+    )
     assert result["error"] is None and result["text"].startswith("Certainly.")
     assert result["events_ms"][-1] - result["events_ms"][0] > 300, "the events came in one lump"
 

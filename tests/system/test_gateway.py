@@ -12,7 +12,8 @@ def gateway():
     from office import Office
 
     with Office(gateway=True) as office:
-        office.install_puck(config={"mode": "gateway"})
+        both_families = {"listen": ["[::]:8443"], "http_listen": ["[::]:8088"]}
+        office.install_puck(config={"mode": "gateway", "proxy": both_families})
         learn(office)
         yield office
 
@@ -38,8 +39,24 @@ def test_names_resolve_truly(gateway):
 @pytest.mark.parametrize("family", ["-4", "-6"])
 def test_a_prompt_is_redacted_on_its_way_to_the_true_address(gateway, family):
     before = len(gateway.internet.requests())
-    curl = ["curl", family, "-sS", "-o", "/dev/null", "-w", "%{remote_ip} %{http_code}", "-H", "authorization: Bearer k"]
-    curl += ["-H", "content-type: application/json", "--data-binary", "@-", "https://api.openai.com/v1/chat/completions"]
+    curl = [
+        "curl",
+        family,
+        "-sS",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{remote_ip} %{http_code}",
+        "-H",
+        "authorization: Bearer k",
+    ]
+    curl += [
+        "-H",
+        "content-type: application/json",
+        "--data-binary",
+        "@-",
+        "https://api.openai.com/v1/chat/completions",
+    ]
     body = '{"model":"m","messages":[{"role":"user","content":"to anna.meyer@example.org"}]}'
     address, status = gateway.hosts[INSPECTED].run(curl, input=body).stdout.split()
     assert (address, status) == (plan.v4(10) if family == "-4" else plan.v6(10), "200")

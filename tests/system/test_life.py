@@ -32,7 +32,7 @@ class Asker:
 
     def end(self):
         out, _ = self.process.communicate(input="\n", timeout=10)
-        return [json.loads(line) for line in out.splitlines()]
+        return sorted((json.loads(line) for line in out.splitlines()), key=lambda row: row["ended"])
 
 
 class Digger:
@@ -87,7 +87,17 @@ def test_with_the_daemon_gone_for_good_ai_stays_closed(own):
     own.puck.process.wait()
     own.puck.host.run(["sh", "-c", f"kill -9 {' '.join(map(str, workers.values()))} 2>/dev/null; true"])
     for to in (f"api.openai.com:443:{address}", "unrelated.example:1:127.0.0.1"):
-        curl = ["curl", "-sS", "--max-time", "3", "--resolve", to, "-d", planted.CHAT, "https://api.openai.com/v1/chat/completions"]
+        curl = [
+            "curl",
+            "-sS",
+            "--max-time",
+            "3",
+            "--resolve",
+            to,
+            "-d",
+            planted.CHAT,
+            "https://api.openai.com/v1/chat/completions",
+        ]
         assert own.hosts["client-inspected"].run(curl, check=False).returncode in (6, 7, 28, 35)
     assert own.internet.requests() == []
 
@@ -127,7 +137,9 @@ def test_it_drains_within_five_seconds(own):
     """A stream that would go on for a minute is running, and an idle connection is open."""
     endless = {"stream": True, "timeout": 60, "headers": {"x-fake": "pace=50,words=2000"}}
     host = own.hosts["client-inspected"]
-    client = host.popen([VENV / "python", CLIENTS / "curl_chat.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client = host.popen(
+        [VENV / "python", CLIENTS / "curl_chat.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     client.stdin.write(json.dumps(endless))
     client.stdin.close()
     idle = host.popen(["sh", "-c", f"exec 3<>/dev/tcp/{plan.PUCK}/443; sleep 60"], stdin=subprocess.DEVNULL)
@@ -140,7 +152,9 @@ def test_it_drains_within_five_seconds(own):
 
 def test_sigterm_lets_a_short_answer_finish(own):
     host = own.hosts["client-inspected"]
-    client = host.popen([VENV / "python", CLIENTS / "curl_chat.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client = host.popen(
+        [VENV / "python", CLIENTS / "curl_chat.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     client.stdin.write(json.dumps({"stream": True, "headers": {"x-fake": "pace=50,words=40"}}))
     client.stdin.close()
     time.sleep(1)

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAMS = ["openai-python", "anthropic-python", "openai-node", "curl"]
 CLIENTS = {"watched": "client-watched", "inspected": "client-inspected"}
-PROMPT = "Give me three headings; keep \"quotes\", café, 日本語, emoji 🧾 and \u2028 as they are."
+PROMPT = 'Give me three headings; keep "quotes", café, 日本語, emoji 🧾 and \u2028 as they are.'
 
 
 @pytest.mark.parametrize("mode", CLIENTS)
@@ -22,9 +22,7 @@ def test_a_clean_conversation_is_untouched(office, arrived, program, stream, mod
     body = json.loads(request["bytes"])
     assert body["messages"][-1]["content"] == PROMPT
     assert request["complete"]
-    records = office.puck.await_records(
-        lambda record: record["event"].get("connection", {}).get("mode") == mode
-    )
+    records = office.puck.await_records(lambda record: record["event"].get("connection", {}).get("mode") == mode)
     assert records, f"no {mode} connection in the journal"
 
 
@@ -35,7 +33,9 @@ def test_http2_is_mirrored_end_to_end(office, arrived, program):
     assert arrived.only_request()["version"] == "HTTP/2.0"
 
 
-@pytest.mark.parametrize(("host", "version"), [("h1-only", "HTTP/1.1"), ("h2-only", "HTTP/2.0"), ("office", "HTTP/2.0")])
+@pytest.mark.parametrize(
+    ("host", "version"), [("h1-only", "HTTP/1.1"), ("h2-only", "HTTP/2.0"), ("office", "HTTP/2.0")]
+)
 def test_the_providers_protocol_wins(office, arrived, host, version):
     base = f"https://{host}.openai.azure.com/openai/v1"
     result = office.chat("client-inspected", "curl", {"http2": True, "base_url": base})
@@ -46,9 +46,7 @@ def test_the_providers_protocol_wins(office, arrived, host, version):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_usage_is_what_the_provider_counted(office, program):
     result = office.chat("client-inspected", program, {"stream": True, "prompt": "Count me, please."})
-    records = office.puck.await_records(
-        lambda record: (record["event"].get("request") or {}).get("usage") is not None
-    )
+    records = office.puck.await_records(lambda record: (record["event"].get("request") or {}).get("usage") is not None)
     assert result["usage"] is None or records[-1]["event"]["request"]["usage"] == result["usage"]
     assert records, "no usage in the journal"
 
@@ -58,7 +56,9 @@ def test_an_inspected_stream_keeps_the_providers_pace(office, program):
     """Event by event: a buffer anywhere would bunch them; 5 ms is the promise, the median hides a busy machine."""
     paces = {}
     for mode, client in CLIENTS.items():
-        arrivals = office.chat(client, program, {"stream": True, "headers": {"x-fake": "pace=30,words=40"}})["events_ms"]
+        arrivals = office.chat(client, program, {"stream": True, "headers": {"x-fake": "pace=30,words=40"}})[
+            "events_ms"
+        ]
         assert len(arrivals) > 35
         paces[mode] = statistics.median(later - earlier for earlier, later in zip(arrivals, arrivals[1:]))
     assert abs(paces["inspected"] - paces["watched"]) < 5, paces

@@ -6,7 +6,14 @@ import subprocess
 import outcome
 
 # The exit codes that have a name worth reading in a test.
-CODES = {6: "CouldNotResolve", 7: "CouldNotConnect", 28: "Timeout", 35: "TlsHandshake", 56: "ReceiveFailed", 60: "Certificate"}
+CODES = {
+    6: "CouldNotResolve",
+    7: "CouldNotConnect",
+    28: "Timeout",
+    35: "TlsHandshake",
+    56: "ReceiveFailed",
+    60: "Certificate",
+}
 
 
 class CurlError(Exception):
@@ -25,12 +32,22 @@ def live(scenario, result):
         body["tools"] = scenario["tools"]
     url = scenario.get("base_url", "https://api.openai.com/v1") + "/chat/completions"
     command = [
-        "curl", "--silent", "--show-error", "--no-buffer", "--include", "--compressed",
+        "curl",
+        "--silent",
+        "--show-error",
+        "--no-buffer",
+        "--include",
+        "--compressed",
         "--http2" if scenario.get("http2") else "--http1.1",
-        "--max-time", str(scenario.get("timeout", 20)),
-        "--header", "content-type: application/json",
-        "--header", f"authorization: Bearer {scenario.get('api_key', 'sk-test')}",
-        "--data-binary", "@-", url,
+        "--max-time",
+        str(scenario.get("timeout", 20)),
+        "--header",
+        "content-type: application/json",
+        "--header",
+        f"authorization: Bearer {scenario.get('api_key', 'sk-test')}",
+        "--data-binary",
+        "@-",
+        url,
     ]
     for name, value in (scenario.get("headers") or {}).items():
         command += ["--header", f"{name}: {value}"]
@@ -69,7 +86,12 @@ def read_whole(pipe, status, result):
         result.count(answer["usage"]["prompt_tokens"], answer["usage"]["completion_tokens"])
     elif status is not None:
         error = json.loads(text)["error"] if text.startswith(b"{") else {}
-        raised = {"class": "HttpError", "status": status, "code": error.get("code"), "message": error.get("message", "")}
+        raised = {
+            "class": "HttpError",
+            "status": status,
+            "code": error.get("code"),
+            "message": error.get("message", ""),
+        }
         result.result["error"] = raised
 
 
@@ -78,6 +100,7 @@ def named(error):
 
 
 if __name__ == "__main__":
+
     def run(scenario, result):
         try:
             live(scenario, result)

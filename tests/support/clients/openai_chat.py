@@ -22,7 +22,12 @@ def live(scenario, result):
         request["tools"] = scenario["tools"]
     create = client.chat.completions.create
     if scenario.get("stream"):
-        stream(create(**request, stream=True, stream_options={"include_usage": True}, extra_headers=scenario.get("headers")), result)
+        stream(
+            create(
+                **request, stream=True, stream_options={"include_usage": True}, extra_headers=scenario.get("headers")
+            ),
+            result,
+        )
     else:
         whole(create(**request, extra_headers=scenario.get("headers")), result)
 
