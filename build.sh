@@ -133,7 +133,7 @@ need_office() {
 
 need_chromium() {
     if ! command -v chromium >/dev/null; then
-        need_apt chromium
+        need_apt chromium fonts-dejavu-core
     fi
     npm_folder tests/browser
 }
@@ -257,7 +257,7 @@ fuzz_build() {
     say "building the fuzz targets"
     RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
--Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 -Cdebug-assertions" \
+-Cllvm-args=-sanitizer-coverage-trace-compares -Cdebug-assertions" \
         logged fuzz-build cargo build --release --manifest-path tests/fuzz/Cargo.toml --target "$(rustc -vV | sed -n 's/^host: //p')"
 }
 
