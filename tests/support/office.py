@@ -12,6 +12,7 @@ out, a DNS server, a trust store.
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import plan
@@ -172,6 +173,17 @@ class Office:
     def chat(self, client, program, scenario, timeout=60):
         """Lets a client's program live through a scenario; what happened to it."""
         return json.loads(self._program(client, PROGRAMS[program], json.dumps(scenario), timeout))
+
+    def start_chat(self, client, program, scenario):
+        """Starts a program on a scenario; its result is on its stdout when it ends."""
+        child = self.hosts[client].popen(
+            PROGRAMS[program], env=CLIENT_ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        child.stdin.write(json.dumps(scenario))
+        child.stdin.close()
+        # Nothing is left to write: communicate() must not try.
+        child.stdin = None
+        return child
 
     def python(self, client, script, *arguments, input="", timeout=60):
         """Runs a Python script on a client; what it printed."""

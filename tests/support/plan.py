@@ -8,6 +8,7 @@ NET = "203.0.113"
 NET6 = "2001:db8:2:"
 
 PUCK = f"{LAN}.53"
+PUCK6 = f"{LAN6}:53"
 ROUTER = 254
 DNS = f"{NET}.53"
 DOMAIN = "office.test"

@@ -12,8 +12,16 @@ def gateway():
     from office import Office
 
     with Office(gateway=True) as office:
-        both_families = {"listen": ["[::]:8443"], "http_listen": ["[::]:8088"]}
-        office.install_puck(config={"mode": "gateway", "proxy": both_families})
+        office.install_puck(
+            config={
+                "mode": "gateway",
+                "identity": {"addresses": [plan.PUCK, plan.PUCK6]},
+                "proxy": {
+                    "listen": ["0.0.0.0:8443", "[::]:8443"],
+                    "http_listen": ["0.0.0.0:8088", "[::]:8088"],
+                },
+            }
+        )
         learn(office)
         yield office
 

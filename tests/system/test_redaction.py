@@ -79,7 +79,8 @@ def test_a_compressed_body_is_read(office, arrived, coding, packer):
     script = f"""
         const zlib = require("node:zlib");
         const body = zlib.{packer}(require("node:fs").readFileSync(0));
-        const headers = {{ "content-type": "application/json", "content-encoding": "{coding}", authorization: "Bearer k" }};
+        const kind = {{ "content-type": "application/json", "content-encoding": "{coding}" }};
+        const headers = {{ ...kind, authorization: "Bearer k" }};
         fetch("{URL}", {{ method: "POST", headers, body }}).then((answer) => console.log(answer.status));
     """
     body = json.dumps({"model": "m", "messages": [{"role": "user", "content": planted.CHAT}]})

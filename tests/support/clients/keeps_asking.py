@@ -15,8 +15,7 @@ import sys
 import threading
 import time
 
-# Long enough for a healthy answer, short enough that one lost packet does not hide a second of outage.
-PATIENCE_SECONDS = 0.5
+PATIENCE_SECONDS = 3
 PAUSE_SECONDS = 0.05
 ASKERS = 3
 
