@@ -35,6 +35,8 @@ ROUTES = {
 CONCURRENCIES = [1, 10, 50]
 # A model takes its time: with an answer in no time, the queue for two processors would be all there is to see.
 THINKING_MS = 100
+# Before each request, on average: clients do not ask in step.
+PAUSE_MS = 25
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -44,7 +46,7 @@ class Bench:
         self.seconds = seconds
         self.rounds = rounds
 
-    def generate(self, path, work, concurrency, fake=""):
+    def generate(self, path, work, concurrency, fake="", pause_ms=0):
         """One run of the load generator; its summary, with the CPU time the proxy spent on each request."""
         client, address = ROUTES[path]
         roots = self.office.folder / f"etc/{client}/certs/{trust.BUNDLE}"
@@ -60,6 +62,8 @@ class Bench:
             concurrency,
             "--seconds",
             self.seconds,
+            "--pause-ms",
+            pause_ms,
             "--fake",
             fake,
         ]
@@ -74,12 +78,12 @@ class Bench:
         stat = Path(f"/proc/{self.office.puck.processes()['proxy']}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(stat[11]) + int(stat[12])) / TICKS
 
-    def taking_turns(self, work, concurrency, fake=""):
+    def taking_turns(self, work, concurrency, fake="", pause_ms=0):
         """All paths in turn, round after round; the samples of each path together."""
         merged = {path: {"samples": [], "cpu_seconds": 0.0, "per_second": []} for path in PATHS}
         for _ in range(self.rounds):
             for path in PATHS:
-                summary = self.generate(path, work, concurrency, fake)
+                summary = self.generate(path, work, concurrency, fake, pause_ms)
                 merged[path]["samples"] += summary["samples"]
                 merged[path]["cpu_seconds"] += summary["cpu_seconds"]
                 merged[path]["per_second"].append(summary["per_second"])
@@ -120,7 +124,7 @@ def row(label, values, unit, *, added=False, digits=2):
 
 def latency(bench, results):
     for concurrency in CONCURRENCIES:
-        merged = bench.taking_turns("requests", concurrency, f"slow-head={THINKING_MS}")
+        merged = bench.taking_turns("requests", concurrency, f"slow-head={THINKING_MS}", PAUSE_MS)
         for percent in (50, 99):
             values = {path: percentile(merged[path]["samples"], percent) for path in PATHS}
             row(f"request, c={concurrency}, p{percent}", values, "ms", added=True)
@@ -150,7 +154,7 @@ def connections(bench, results):
 
 
 def streams(bench, results):
-    merged = bench.taking_turns("streams", 10, f"slow-head={THINKING_MS},pace=5,words=40")
+    merged = bench.taking_turns("streams", 10, f"slow-head={THINKING_MS},pace=5,words=40", PAUSE_MS)
     for percent in (50, 99):
         values = {path: percentile(merged[path]["samples"], percent) for path in PATHS}
         row(f"first event of a stream, p{percent}", values, "ms", added=True)

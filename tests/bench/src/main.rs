@@ -47,6 +47,10 @@ struct Args {
     /// Bytes of prose in the prompt.
     #[arg(long, default_value_t = 8192)]
     prompt_bytes: usize,
+    /// Pause before each request, in milliseconds on average: people do not ask in step, and workers that did would
+    /// measure the queue that they make themselves.
+    #[arg(long, default_value_t = 0)]
+    pause_ms: u32,
     /// Sent as `x-fake`: what the fake provider should do.
     #[arg(long, default_value = "")]
     fake: String,
@@ -67,6 +71,7 @@ fn main() -> Result<(), connect::Failure> {
         work: args.work,
         body: work::body(args.prompt_bytes, args.work == Work::Streams).into(),
         fake: args.fake.parse()?,
+        pause_ms: args.pause_ms,
     };
     // One thread: a generator that takes both cores would measure its own contention.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

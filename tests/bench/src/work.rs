@@ -28,6 +28,25 @@ pub(crate) struct Job {
     pub(crate) work: Work,
     pub(crate) body: Bytes,
     pub(crate) fake: HeaderValue,
+    pub(crate) pause_ms: u32,
+}
+
+/// A small generator (xorshift32) with a seed for each worker: every run pauses alike, no two workers do.
+struct Pauses(u32);
+
+impl Pauses {
+    fn of_worker(number: usize) -> Self {
+        // Any odd constant spreads neighbouring numbers; zero is the one state that xorshift never leaves.
+        Self(u32::try_from(number + 1).unwrap_or(1).wrapping_mul(0x9e37_79b9) | 1)
+    }
+
+    /// Uniform between nothing and twice the mean, in microseconds steps.
+    fn next(&mut self, mean_ms: u32) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        Duration::from_micros(u64::from(self.0) % (u64::from(mean_ms) * 2000 + 1))
+    }
 }
 
 /// A chat completion with about so many bytes of prose in its prompt.
@@ -44,8 +63,8 @@ pub(crate) fn body(prompt_bytes: usize, stream: bool) -> String {
 pub(crate) async fn run(job: Job, concurrency: usize, time: Duration) -> Result<Vec<Duration>, Failure> {
     let (begin, stop) = (Instant::now() + WARM_UP, Arc::new(AtomicBool::new(false)));
     let mut workers = tokio::task::JoinSet::new();
-    for _ in 0..concurrency {
-        workers.spawn(worker(job.clone(), begin, Arc::clone(&stop)));
+    for number in 0..concurrency {
+        workers.spawn(worker(job.clone(), Pauses::of_worker(number), begin, Arc::clone(&stop)));
     }
     tokio::time::sleep_until(begin + time).await;
     stop.store(true, Ordering::Relaxed);
@@ -56,10 +75,13 @@ pub(crate) async fn run(job: Job, concurrency: usize, time: Duration) -> Result<
     Ok(samples)
 }
 
-async fn worker(job: Job, begin: Instant, stop: Arc<AtomicBool>) -> Result<Vec<Duration>, Failure> {
+async fn worker(job: Job, mut pauses: Pauses, begin: Instant, stop: Arc<AtomicBool>) -> Result<Vec<Duration>, Failure> {
     let mut samples = Vec::new();
     let mut kept = None;
     while !stop.load(Ordering::Relaxed) {
+        if job.pause_ms > 0 {
+            tokio::time::sleep(pauses.next(job.pause_ms)).await;
+        }
         let started = Instant::now();
         let mut sender = match kept.take() {
             Some(sender) => sender,
@@ -110,7 +132,19 @@ async fn listen(response: Response<Incoming>, work: Work, started: Instant) -> R
 
 #[cfg(test)]
 mod tests {
-    use super::body;
+    use std::time::Duration;
+
+    use super::{Pauses, body};
+
+    #[test]
+    fn pauses_differ_between_workers_and_stay_in_their_range() {
+        let (mut one, mut two) = (Pauses::of_worker(0), Pauses::of_worker(1));
+        let pairs: Vec<_> = (0..1000).map(|_| (one.next(25), two.next(25))).collect();
+        assert!(pairs.iter().all(|(a, b)| a.max(b) <= &Duration::from_millis(50)));
+        assert!(pairs.iter().filter(|(a, b)| a == b).count() < 10);
+        let mean = pairs.iter().map(|(a, _)| *a).sum::<Duration>() / 1000;
+        assert!((20..30).contains(&mean.as_millis()), "{mean:?}");
+    }
 
     #[test]
     fn the_prompt_has_the_size_it_was_asked_for() {
