@@ -114,9 +114,8 @@ def row(label, values, unit, *, added=False, digits=2):
     for path in PATHS:
         cell = f"{values[path]:.{digits}f}"
         if path != "direct" and values["direct"]:
-            change = (
-                f"{values[path] - values['direct']:+.{digits}f}" if added else f"×{values[path] / values['direct']:.2f}"
-            )
+            difference, ratio = values[path] - values["direct"], values[path] / values["direct"]
+            change = f"{difference:+.{digits}f}" if added else f"×{ratio:.2f}"
             cell += f" ({change})"
         cells.append(cell.rjust(20))
     print(f"{label.ljust(34)}{unit.rjust(6)}{''.join(cells)}", flush=True)
