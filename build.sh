@@ -59,28 +59,45 @@ need_apt() {
     [ ${#missing[@]} -eq 0 ] && return
     say "installing with apt: ${missing[*]}"
     logged apt-update as_root apt-get update
-    logged apt-install as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
+    # The servers among them are for the tests to start; policy-rc.d keeps apt from starting them on the machine itself.
+    local policy=/usr/sbin/policy-rc.d made=
+    if [ ! -e "$policy" ]; then
+        made=$policy
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    (logged apt-install as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}") ||
+        { [ -z "$made" ] || as_root rm "$made"; exit 1; }
+    [ -z "$made" ] || as_root rm "$made"
 }
 
 version_at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
 
+# rustup: from apt where it is packaged, else by its own installer.
+need_rustup() {
+    command -v rustup >/dev/null && return
+    say "installing rustup"
+    if apt-cache show rustup 2>/dev/null | grep -q '^Version:'; then
+        need_apt rustup
+    else
+        need_apt curl ca-certificates
+        mkdir -p out
+        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs -o out/rustup-init.sh
+        logged rustup-init sh out/rustup-init.sh -y --no-modify-path --default-toolchain none
+    fi
+}
+
+# Any Rust that is new enough will do; otherwise the pinned one beside it, without touching the default.
 need_rust() {
     need_apt build-essential cmake pkg-config libnftnl-dev libmnl-dev
-    if ! command -v cargo >/dev/null; then
+    local have
+    have=$(rustc --version 2>/dev/null | cut -d' ' -f2 || true)
+    if ! version_at_least "$RUST_VERSION" "${have:-0}" || ! command -v cargo >/dev/null; then
+        need_rustup
         say "installing Rust $RUST_VERSION"
-        if apt-cache show rustup >/dev/null 2>&1; then
-            need_apt rustup
-            logged rustup rustup toolchain install "$RUST_VERSION" --profile minimal -c clippy -c rustfmt
-            rustup default "$RUST_VERSION"
-        else
-            need_apt curl ca-certificates
-            mkdir -p out
-            curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs -o out/rustup-init.sh
-            logged rustup sh out/rustup-init.sh -y --profile minimal -c clippy,rustfmt --default-toolchain "$RUST_VERSION"
-        fi
+        logged rust rustup toolchain install "$RUST_VERSION" --profile minimal -c clippy -c rustfmt
+        export RUSTUP_TOOLCHAIN=$RUST_VERSION
     fi
-    version_at_least "$RUST_VERSION" "$(rustc --version | cut -d' ' -f2)" ||
-        die "Rust $RUST_VERSION or newer is needed: rustup toolchain install $RUST_VERSION && rustup default $RUST_VERSION"
 }
 
 need_python() {
@@ -98,8 +115,8 @@ need_python() {
 # Node from the system when it is new enough, else from PyPI's wheel, which requirements.txt pins beside the rest.
 need_node() {
     local have
-    have=$(node --version 2>/dev/null | tr -d v || true)
-    if ! version_at_least "$NODE_MAJOR" "${have:-0}" || ! command -v npm >/dev/null; then
+    have=$(node --version 2>/dev/null | tr -d v) || have=0
+    if ! version_at_least "$NODE_MAJOR" "$have" || ! command -v npm >/dev/null; then
         need_python
         export PATH="$VENV/bin:$PATH"
     fi
@@ -125,22 +142,22 @@ need_web() {
 }
 
 need_office() {
-    need_apt iproute2 nftables unbound dnsutils curl openssl util-linux procps
+    need_apt iproute2 nftables dnsmasq-base bind9-dnsutils curl openssl util-linux procps
     need_python
     need_node
     npm_folder tests/support/clients
 }
 
 need_chromium() {
-    if ! command -v chromium >/dev/null; then
-        need_apt chromium fonts-dejavu-core
-    fi
+    need_node
     npm_folder tests/browser
+    command -v chromium >/dev/null || need_apt chromium fonts-dejavu-core
 }
 
 # The arm64 libraries that the daemon links, unpacked into a folder of their own: a pkg-config path that also held arm64's
 # libc would break the build scripts of the host. apt works in out/apt, so nothing on the machine changes.
 need_aarch64() {
+    need_rustup
     need_rust
     need_apt gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
     rustup target list --installed | grep -q '^aarch64-unknown-linux-gnu$' || {
@@ -214,7 +231,7 @@ build_daemon() {
 cmd_demo() {
     need_office
     build_daemon
-    exec tests/support/enter "$VENV/bin/python" tests/support/demo.py "$@"
+    exec "$VENV/bin/python" tests/support/demo.py "$@"
 }
 
 test_check() {
@@ -232,7 +249,7 @@ test_web() {
 test_unit() {
     need_rust
     need_web
-    need_apt nftables unbound openssl iproute2 util-linux
+    need_apt nftables unbound openssl python3 iproute2 util-linux
     shown unit cargo test --workspace --quiet
 }
 
@@ -261,7 +278,7 @@ fuzz_build() {
         logged fuzz-build cargo build --release --manifest-path tests/fuzz/Cargo.toml --target "$(rustc -vV | sed -n 's/^host: //p')"
 }
 
-# fuzz SECONDS: every target for that long, two at a time; a crash keeps its input in tests/fuzz/artifacts/.
+# fuzz SECONDS: every target for that long, all at once; a crash keeps its input in tests/fuzz/artifacts/.
 fuzz() {
     local seconds=$1 target host failed=0 pids=()
     fuzz_build
@@ -274,6 +291,8 @@ fuzz() {
             -artifact_prefix="tests/fuzz/artifacts/$target-" -timeout=5 -rss_limit_mb=1024 -max_len=65536 >"$LOGS/$target.log" 2>&1 &
         pids+=("$!:$target")
     done
+    # Ctrl-C ends them with us.
+    trap 'kill "${pids[@]%%:*}" 2>/dev/null' INT TERM
     for target in "${pids[@]}"; do
         if wait "${target%%:*}"; then
             grep '^Done ' "$LOGS/${target#*:}.log" | sed "s/^/${target#*:}: /"
@@ -310,7 +329,8 @@ summary() {
     local area
     for area in "$@"; do
         case $area in
-            web) sed 's/\x1b\[[0-9;]*m//g' "$LOGS/web.log" | grep -E '^ *(Test Files|Tests) ' || true ;;
+            web) sed 's/\x1b\[[0-9;]*m//g' "$LOGS/web.log" | grep -E '^ *(Test Files|Tests) ' ;;
+            check) ;;
             unit) grep -E '^test result:' "$LOGS/unit.log" ;;
             fuzz) cat "$LOGS/fuzz.log" ;;
             system | browser | firmware) grep -E '^[0-9]+ passed' "$LOGS/$area.log" ;;
@@ -350,7 +370,7 @@ cmd_bench() {
             need_web
             say "building the release binaries"
             logged bench-build cargo build --release -p gate-daemon -p gate-test-provider -p gate-test-bench
-            shift || true
+            [ $# -eq 0 ] || shift
             exec tests/support/enter "$VENV/bin/python" tests/bench/proxy.py "$@"
             ;;
         *) die "no bench area \`$area\`; there is: proxy" ;;
@@ -367,7 +387,7 @@ cmd_soak() {
 
 main() {
     local verb=${1:-help}
-    shift || true
+    [ $# -eq 0 ] || shift
     declare -F "cmd_$verb" >/dev/null || die "no verb \`$verb\`; ./build.sh help lists them"
     "cmd_$verb" "$@"
 }

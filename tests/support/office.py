@@ -34,7 +34,7 @@ PROGRAMS = {
 }
 
 CLIENT_ENVIRONMENT = {
-    "PATH": f"{VENV}:/usr/local/bin:/usr/bin:/bin",
+    "PATH": f"{VENV}:{Path(shutil.which('node') or '/usr/bin/node').parent}:/usr/local/bin:/usr/bin:/bin",
     # Node alone does not read the system's store.
     "NODE_EXTRA_CA_CERTS": f"{trust.SYSTEM}/{trust.BUNDLE}",
 }
