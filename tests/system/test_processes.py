@@ -9,7 +9,8 @@ import planted
 import pytest
 from test_life import Digger
 
-USERS = {"dns": 64101, "proxy": 64102, "admin": 64103, "steer": 64104}
+# What the daemon takes by itself when it is root and the machine has no users of these names.
+USERS = {"dns": 0x7F4E4701, "proxy": 0x7F4E4702, "admin": 0x7F4E4703, "steer": 0x7F4E4704}
 MEMORY_MIB = {"dns": 80, "proxy": 300, "admin": 150, "steer": 40}
 # capabilities(7): CAP_NET_ADMIN is bit 12.
 CAPABILITIES = {"dns": 0, "proxy": 0, "admin": 0, "steer": 1 << 12}
@@ -24,9 +25,6 @@ def may_change_users():
 def apart(new_office):
     office = new_office()
     processes = {name: {"memory_mib": mib} for name, mib in MEMORY_MIB.items()}
-    if may_change_users():
-        for name, user in USERS.items():
-            processes[name]["user"] = str(user)
     office.install_puck(config={"process": processes})
     return office
 
@@ -79,6 +77,15 @@ def test_no_process_reads_the_keys_of_the_device(apart):
         for key in (data / "keys").iterdir():
             peek = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "cat", key]
             assert apart.puck.host.run(peek, check=False).returncode != 0, f"{name} reads {key.name}"
+
+
+def test_a_restart_with_a_broken_policy_keeps_the_last_good_one(apart):
+    apart.puck.write_policy("version: 1\ngroups: [broken")
+    time.sleep(1)
+    apart.puck.kill()
+    apart.puck.await_ready()
+    assert apart.chat("client-denied", "curl", {"prompt": "hello"})["error"]
+    assert apart.chat("client-watched", "curl", {"prompt": "hello"})["error"] is None
 
 
 def test_a_process_out_of_memory_ends_alone(new_office):

@@ -10,7 +10,11 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::cli::ProcessName;
+use crate::process::default_user;
 use crate::worker::rule_set;
+
+/// Above every range that distributions, systemd and subordinate ids use (systemd's UIDS-GIDS), below the sign bit.
+const FIRST_USER: u32 = 0x7f4e_4700;
 
 /// Everything `nanogate run` needs; documented key by key in `nanogate.example.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -96,23 +100,25 @@ pub(crate) struct Processes {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ProcessConfig {
-    /// Name or number; without it the process keeps the user that started the daemon, less its capabilities.
+    /// Name or number. Without it: `nanogate-<process>` or a number of its own when the daemon is root, else the user
+    /// that started the daemon.
     pub(crate) user: Option<String>,
     /// Cap on private memory in MiB; 0 takes the process's own default.
     pub(crate) memory_mib: u64,
 }
 
 impl Processes {
-    /// The process's settings, its default memory cap filled in.
+    /// The process's settings, its default user and memory cap filled in.
     pub(crate) fn of(&self, name: ProcessName) -> ProcessConfig {
-        let (chosen, memory_mib) = match name {
-            ProcessName::Dns => (&self.dns, 96),
-            ProcessName::Proxy => (&self.proxy, 512),
-            ProcessName::Admin => (&self.admin, 160),
-            ProcessName::Steer => (&self.steer, 48),
+        let (chosen, memory_mib, number) = match name {
+            ProcessName::Dns => (&self.dns, 96, 1),
+            ProcessName::Proxy => (&self.proxy, 512, 2),
+            ProcessName::Admin => (&self.admin, 160, 3),
+            ProcessName::Steer => (&self.steer, 48, 4),
         };
         let memory_mib = if chosen.memory_mib == 0 { memory_mib } else { chosen.memory_mib };
-        ProcessConfig { user: chosen.user.clone(), memory_mib }
+        let user = chosen.user.clone().or_else(|| default_user(name.as_str(), FIRST_USER + number));
+        ProcessConfig { user, memory_mib }
     }
 }
 

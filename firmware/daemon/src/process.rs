@@ -22,26 +22,30 @@ pub(crate) enum ConfineError {
     Capabilities(#[from] caps::errors::CapsError),
 }
 
-/// Gives up root, capabilities and memory beyond the cap. Called before any thread is started, because capabilities
-/// belong to threads.
+/// Gives up user, capabilities and memory beyond the cap. Called before any thread is started, because capabilities belong
+/// to threads.
 pub(crate) fn confine(config: &ProcessConfig, keep: &[Capability]) -> Result<(), ConfineError> {
-    let keep: CapsHashSet = keep.iter().copied().collect();
-    if Uid::effective().is_root() {
-        for set in [CapSet::Ambient, CapSet::Bounding] {
-            for capability in caps::all() {
-                if !keep.contains(&capability) && caps::has_cap(None, set, capability).unwrap_or(false) {
-                    caps::drop(None, set, capability)?;
-                }
+    let held = caps::read(None, CapSet::Permitted)?;
+    let keep: CapsHashSet = keep.iter().copied().filter(|capability| held.contains(capability)).collect();
+    if held.contains(&Capability::CAP_SETPCAP) {
+        for capability in caps::all() {
+            if !keep.contains(&capability) && caps::has_cap(None, CapSet::Bounding, capability)? {
+                caps::drop(None, CapSet::Bounding, capability)?;
             }
         }
-        if let Some(user) = &config.user {
-            become_user(user, &keep)?;
-        }
-        caps::set(None, CapSet::Effective, &keep)?;
-        caps::set(None, CapSet::Permitted, &keep)?;
-        caps::set(None, CapSet::Inheritable, &CapsHashSet::new())?;
     }
+    if let Some(user) = &config.user {
+        become_user(user, &keep)?;
+    }
+    caps::clear(None, CapSet::Ambient)?;
+    caps::set(None, CapSet::Inheritable, &CapsHashSet::new())?;
+    caps::set(None, CapSet::Effective, &keep)?;
+    caps::set(None, CapSet::Permitted, &keep)?;
     nix::sys::prctl::set_no_new_privs().map_err(|source| ConfineError::System { step: "set no_new_privs", source })?;
+    cap_resources(config)
+}
+
+fn cap_resources(config: &ProcessConfig) -> Result<(), ConfineError> {
     // RLIMIT_DATA counts private writable memory, heap and mapped alike (getrlimit(2)); past it an allocation fails, the
     // process aborts and the supervisor starts it again.
     let cap = config.memory_mib * 1024 * 1024;
@@ -70,4 +74,23 @@ pub(crate) fn ids(user: &str) -> Result<(Uid, Gid), ConfineError> {
     }
     let found = User::from_name(user).map_err(|source| ConfineError::System { step: "look up a user", source })?;
     found.map(|found| (found.uid, found.gid)).ok_or_else(|| ConfineError::NoUser(user.to_owned()))
+}
+
+/// The user a process gets when the daemon is root and the configuration names none: `nanogate-<process>` if the machine
+/// has it, else a number that no distribution hands out. None where there is nobody else to become: without root, and in
+/// a user namespace that has only one user.
+pub(crate) fn default_user(process: &str, number: u32) -> Option<String> {
+    if !Uid::effective().is_root() {
+        return None;
+    }
+    let name = format!("nanogate-{process}");
+    if matches!(User::from_name(&name), Ok(Some(_))) {
+        return Some(name);
+    }
+    let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
+    let mapped = map.lines().any(|line| {
+        let fields: Vec<u64> = line.split_whitespace().filter_map(|field| field.parse().ok()).collect();
+        matches!(fields[..], [first, _, count] if (first..first + count).contains(&u64::from(number)))
+    });
+    mapped.then(|| number.to_string())
 }

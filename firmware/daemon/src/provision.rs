@@ -4,7 +4,7 @@
 //!   <data>/keys      0700  device.pem  ca.key.pem  page.key.pem     read before privileges are given up
 //!   <data>/ca        0755  nanogate.pem  page-name.pem  page-address.pem
 //!   <data>/journal   0755  one folder a process, owned by it, readable to admin; device.pub.pem to verify with
-//!   <data>/state     0755  running.json; dns/ and admin/ owned by those processes
+//!   <data>/state     0755  running.json, policy.yaml (the copy in force); dns/ and admin/ owned by those processes
 //! ```
 
 use std::fs;
@@ -46,9 +46,11 @@ pub(crate) struct PageIdentity {
 pub(crate) fn prepare(config: &Config) -> Result<Option<String>, CommandError> {
     let io_error = |error: io::Error| CommandError::input(format!("{}: {error}", config.data.display()));
     make_folders(config).map_err(io_error)?;
+    check_way(config)?;
     device_key(config)?;
     let authority = authority_or_new(config)?;
     renew_page(config, &authority)?;
+    copy_inputs(config)?;
     own_everything(config)?;
     let accounts = Accounts::open(&admin_state_dir(&config.data)).map_err(CommandError::input)?;
     Ok(accounts.renew_claim().map_err(CommandError::internal)?.map(|code| code.to_string()))
@@ -63,9 +65,60 @@ pub(crate) fn admin_state_dir(data: &Path) -> PathBuf {
     data.join("state/admin")
 }
 
+/// The policy that the workers follow: the supervisor's copy of the last good version of the owner's file.
+pub(crate) fn active_policy(config: &Config) -> Option<PathBuf> {
+    config.policy.as_ref().map(|_| config.data.join("state/policy.yaml"))
+}
+
+/// Puts a validated policy in force.
+pub(crate) fn activate_policy(config: &Config, text: &str) -> Result<(), CommandError> {
+    match active_policy(config) {
+        // Equal text is left alone: the workers would read it again for nothing.
+        Some(file) if fs::read_to_string(&file).is_ok_and(|old| old == text) => Ok(()),
+        Some(file) => write(&file, text.as_bytes(), 0o644),
+        None => Ok(()),
+    }
+}
+
+/// The extra trust anchors where the `proxy` worker can read them.
+pub(crate) fn active_roots(config: &Config) -> Option<PathBuf> {
+    config.proxy.extra_roots.as_ref().map(|_| config.data.join("ca/extra-roots.pem"))
+}
+
+/// Workers cannot read the owner's files once they have given up root; they get copies.
+fn copy_inputs(config: &Config) -> Result<(), CommandError> {
+    if let Some(file) = &config.policy {
+        let (_, text) = worker::read_policy(file).map_err(CommandError::Input)?;
+        activate_policy(config, &text)?;
+    }
+    if let (Some(from), Some(to)) = (&config.proxy.extra_roots, active_roots(config)) {
+        let pem = fs::read(from).map_err(|error| CommandError::input(format!("{}: {error}", from.display())))?;
+        write(&to, &pem, 0o644)?;
+    }
+    Ok(())
+}
+
 /// Where the `dns` worker writes the addresses that gateway mode redirects.
 pub(crate) fn destinations_file(data: &Path) -> PathBuf {
     data.join("state/dns/destinations.json")
+}
+
+/// A folder on the way that only root may enter would keep the workers out.
+fn check_way(config: &Config) -> Result<(), CommandError> {
+    let whole = fs::canonicalize(&config.data)
+        .map_err(|error| CommandError::input(format!("data: {}: {error}", config.data.display())))?;
+    if ProcessName::ALL.into_iter().all(|name| config.process.of(name).user.is_none()) {
+        return Ok(());
+    }
+    let open = |folder: &&Path| fs::metadata(folder).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0);
+    match whole.ancestors().skip(1).find(|folder| !open(folder)) {
+        Some(closed) => Err(CommandError::input(format!(
+            "data: {}: the processes' own users cannot enter {} (chmod o+x it, or choose another folder)",
+            whole.display(),
+            closed.display()
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn make_folders(config: &Config) -> io::Result<()> {

@@ -35,7 +35,10 @@ pub(crate) enum SocketError {
 
 impl From<SocketError> for CommandError {
     fn from(error: SocketError) -> Self {
-        Self::internal(error)
+        match error {
+            SocketError::Bind { .. } | SocketError::Dns(_) => Self::input(error),
+            SocketError::Handover(_) | SocketError::Missing(_) => Self::internal(error),
+        }
     }
 }
 

@@ -7,6 +7,9 @@
 //!                └── admin   page, API, live feed
 //! ```
 //!
+//! It is the one writer of policy: it validates the owner's file and hands the workers a copy, so that a worker that is
+//! started again finds the last good one, whatever the owner's file says by then.
+//!
 //! The supervisor holds every socket: what arrives while a worker is started again waits for it.
 //!
 //! Workers share nothing but files: none of them waits for another, so the death or starvation of one costs none of
@@ -27,10 +30,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::run_state::RunState;
+use crate::worker::follow_policy;
 use crate::{CommandError, Outcome, provision, sockets, worker};
 
 /// A worker that lived this long was healthy: the next restart is immediate again.
@@ -46,7 +51,6 @@ const RENEWAL: Duration = Duration::from_secs(3600);
 /// What the supervisor tells the task of each worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
-    Reload,
     RenewCertificate,
     Drain,
 }
@@ -69,7 +73,6 @@ async fn supervise(file: &Path, config: Config) -> Result<Outcome, CommandError>
     let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, provision::device_key(&config)?)?);
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(CommandError::internal)?;
     let state = Arc::new(RunState::start(&config).map_err(CommandError::internal)?);
     note(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Started);
 
@@ -88,11 +91,18 @@ async fn supervise(file: &Path, config: Config) -> Result<Outcome, CommandError>
         workers.spawn(keeper.keep(orders.subscribe()));
     }
     let mut renewal = tokio::time::interval(RENEWAL);
+    let never = CancellationToken::new();
+    let mut follow = std::pin::pin!(follow_policy(config.policy.clone(), never, |_, text| {
+        match provision::activate_policy(&config, text) {
+            Ok(()) => tracing::info!("the new policy is in force"),
+            Err(error) => tracing::error!(%error, "the new policy could not be handed to the workers"),
+        }
+    }));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => { let _ = orders.send(Order::Reload); }
+            () = &mut follow => {}
             _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
                 Ok(false) => {}
                 Ok(true) => { let _ = orders.send(Order::RenewCertificate); }
@@ -174,7 +184,6 @@ impl Keeper {
             tokio::select! {
                 _ = child.wait() => return false,
                 order = orders.recv() => match order {
-                    Ok(Order::Reload) => send(child, Signal::SIGHUP),
                     // It reads its certificate at start: it drains and comes back with the new one.
                     Ok(Order::RenewCertificate) if self.name == ProcessName::Admin => send(child, Signal::SIGTERM),
                     Ok(Order::RenewCertificate) | Err(broadcast::error::RecvError::Lagged(_)) => {}

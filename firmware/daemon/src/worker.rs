@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::admin::resident;
-pub(crate) use self::reload::read_policy;
+pub(crate) use self::reload::{follow_policy, read_policy};
 pub(crate) use self::steer::rule_set;
 use crate::cli::ProcessName;
 use crate::config::{Config, Log, LogFormat};
@@ -51,7 +51,9 @@ pub(crate) fn run(name: ProcessName, file: &Path) -> Result<Outcome, CommandErro
 /// of `nanogate run`.
 pub(crate) fn check(config: &Config) -> Result<(), CommandError> {
     catalogue()?;
-    policy(config)?;
+    if let Some(file) = &config.policy {
+        read_policy(file).map_err(CommandError::Input)?;
+    }
     scanner(config)?;
     proxy::check(config)
 }
@@ -79,10 +81,12 @@ pub(crate) fn catalogue() -> Result<Catalogue, CommandError> {
     Catalogue::from_toml(packs::PROVIDERS.iter().copied()).map_err(CommandError::internal)
 }
 
-/// The policy file, or the default: everybody watched, nothing denied.
-pub(crate) fn policy(config: &Config) -> Result<Policy, CommandError> {
-    let Some(file) = &config.policy else { return Ok(Policy::default()) };
-    read_policy(file).map_err(CommandError::input)
+/// The copy of the policy that the supervisor put in force, or the default: everybody watched, nothing denied.
+fn policy(config: &Config) -> Result<Policy, CommandError> {
+    match provision::active_policy(config) {
+        Some(file) => read_policy(&file).map(|(policy, _)| policy).map_err(CommandError::Input),
+        None => Ok(Policy::default()),
+    }
 }
 
 /// The compiled rules with the office's own words.

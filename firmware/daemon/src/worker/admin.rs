@@ -60,7 +60,8 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let stop = CancellationToken::new();
     let result = worker::serve(&runtime, &stop, async {
         let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };
-        let reload = follow_policy(config.policy.clone(), stop.clone(), |new| policy.store(Arc::new(new)));
+        let reload =
+            follow_policy(provision::active_policy(config), stop.clone(), |new, _| policy.store(Arc::new(new)));
         tokio::join!(admin.serve(listeners, tls, stop.clone()), reload);
         Ok(())
     });

@@ -63,14 +63,16 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         clock: Arc::new(SystemClock),
         snapshot: snapshot.clone(),
     };
-    let proxy = Proxy::new(config.proxy.clone(), ports).map_err(CommandError::input)?;
+    let settings = gate_proxy::Config { extra_roots: provision::active_roots(config), ..config.proxy.clone() };
+    let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
     let runtime = worker::runtime()?;
     let stop = CancellationToken::new();
     let result = worker::serve(&runtime, &stop, async {
         let listeners =
             Listeners { tls: worker::listen(tls)?, http: worker::listen(http)?, explicit: worker::listen(explicit)? };
-        let reload =
-            follow_policy(config.policy.clone(), stop.clone(), |new| snapshot.store(Arc::new(fixed.with(new))));
+        let reload = follow_policy(provision::active_policy(config), stop.clone(), |new, _| {
+            snapshot.store(Arc::new(fixed.with(new)))
+        });
         tokio::join!(proxy.serve(listeners, stop.clone()), reload);
         Ok(())
     });

@@ -1,5 +1,5 @@
-//! The policy file, read again when it changes. Every process does this for itself, so that a new policy needs no
-//! restart and no process waits for another.
+//! The policy file, read again when it changes: the owner's by the supervisor, the validated copy by the workers, so that
+//! a new policy needs no restart and no process waits for another.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,45 +9,46 @@ use gate_policy::Policy;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How often the file's time stamp is looked at: one `stat` a second costs nothing and misses no kind of file system.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often the file's time stamp is looked at: a `stat` costs a microsecond and misses no kind of file system.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// A policy is written by a person; more than this is a mistake.
 const POLICY_CAP: u64 = 1024 * 1024;
 
-/// Reads and validates a policy file.
-pub(crate) fn read_policy(file: &Path) -> Result<Policy, String> {
+/// Reads and validates a policy file; the policy and its text.
+pub(crate) fn read_policy(file: &Path) -> Result<(Policy, String), String> {
     let name = file.display().to_string();
     let size = fs::metadata(file).map_err(|error| format!("{name}: {error}"))?.len();
     if size > POLICY_CAP {
         return Err(format!("{name}: {size} bytes are more than a policy may have ({POLICY_CAP})"));
     }
     let text = fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
-    Policy::from_yaml(&name, &text).map_err(|error| error.to_string())
+    let policy = Policy::from_yaml(&name, &text).map_err(|error| error.to_string())?;
+    Ok((policy, text))
 }
 
-/// Calls `apply` with every valid new version. A broken one is logged and the last good one stays in force.
-pub(crate) async fn follow_policy(file: Option<PathBuf>, stop: CancellationToken, apply: impl Fn(Policy)) {
-    let Some(file) = file else { return stop.cancelled().await };
+/// Calls `apply` with every valid new version and its text, once at the start and then whenever the file changes or
+/// SIGHUP asks. A broken one is logged and the last good one stays in force.
+pub(crate) async fn follow_policy(file: Option<PathBuf>, stop: CancellationToken, apply: impl Fn(Policy, &str)) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return stop.cancelled().await };
-    let mut seen = stamp(&file);
+    let mut seen = None;
     loop {
-        let forced = tokio::select! {
-            () = stop.cancelled() => return,
-            _ = hangup.recv() => true,
-            () = tokio::time::sleep(LOOK) => false,
-        };
-        let now = stamp(&file);
-        if now == seen && !forced {
-            continue;
-        }
-        seen = now;
-        match read_policy(&file) {
-            Ok(policy) => {
-                tracing::info!(file = %file.display(), "policy reloaded");
-                apply(policy);
+        if let Some(file) = &file {
+            let now = stamp(file);
+            if now != seen {
+                seen = now;
+                match read_policy(file) {
+                    Ok((policy, text)) => apply(policy, &text),
+                    Err(error) => {
+                        tracing::error!(%error, "the new policy is not used; the last good one stays in force");
+                    }
+                }
             }
-            Err(error) => tracing::error!(%error, "the new policy is not used; the last good one stays in force"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = hangup.recv() => seen = None,
+            () = tokio::time::sleep(LOOK) => {}
         }
     }
 }
