@@ -107,7 +107,29 @@ pub(crate) struct ProcessConfig {
     pub(crate) memory_mib: u64,
 }
 
+/// No process comes up with less.
+const LEAST_MEMORY_MIB: u64 = 16;
+
+/// tracing takes any word for the name of a target; a misspelt level would silence the log.
+fn is_log_filter(filter: &str) -> bool {
+    let level = |word: &str| word.parse::<tracing::level_filters::LevelFilter>().is_ok();
+    let known = |directive: &str| match directive.rsplit_once('=') {
+        Some((target, word)) => !target.is_empty() && level(word),
+        None => level(directive),
+    };
+    filter.split(',').all(|directive| known(directive.trim()))
+}
+
 impl Processes {
+    fn all(&self) -> [(&'static str, &ProcessConfig); 4] {
+        [
+            ("process.dns", &self.dns),
+            ("process.proxy", &self.proxy),
+            ("process.admin", &self.admin),
+            ("process.steer", &self.steer),
+        ]
+    }
+
     /// The process's settings, its default user and memory cap filled in.
     pub(crate) fn of(&self, name: ProcessName) -> ProcessConfig {
         let (chosen, memory_mib, number) = match name {
@@ -196,8 +218,18 @@ impl Config {
         if let Err(error) = self.own_name() {
             return Err(format!("domain: {error}"));
         }
-        if self.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
-            return Err(format!("log.level: `{}` is no level or filter", self.log.level));
+        if !is_log_filter(&self.log.level) {
+            return Err(format!("log.level: `{}` is no level, nor a list of `target=level`", self.log.level));
+        }
+        for (key, process) in self.process.all() {
+            if !matches!(process.memory_mib, 0 | LEAST_MEMORY_MIB..=1_048_576) {
+                return Err(format!("{key}.memory_mib must be 0 or at least {LEAST_MEMORY_MIB}"));
+            }
+            if let Some(user) = &process.user
+                && let Err(error) = crate::process::ids(user)
+            {
+                return Err(format!("{key}.user: {error}"));
+            }
         }
         let worded = |error: &dyn std::fmt::Display| error.to_string();
         self.dns.check(&self.identity.addresses).map_err(|error| worded(&error))?;

@@ -16,6 +16,7 @@ mod cli;
 mod command;
 mod config;
 mod packs;
+mod print;
 mod process;
 mod provision;
 mod run_state;
@@ -43,6 +44,9 @@ enum CommandError {
     /// Wrong usage or bad input: one line that names file, line and key.
     #[error("{0}")]
     Input(String),
+    /// Whoever read our output has had enough of it.
+    #[error("the output was closed")]
+    ClosedPipe,
     /// A fault of ours or of the machine.
     #[error("{0}")]
     Internal(String),
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
     match dispatch(cli.verb) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
+        Err(CommandError::ClosedPipe) => ExitCode::SUCCESS,
         Err(CommandError::Input(message)) => {
             eprintln!("nanogate: {}", one_line(&message));
             ExitCode::from(2)

@@ -30,6 +30,8 @@ const PAGE_NAME_DAYS: u8 = 7;
 
 /// The chain of the process that starts the others.
 pub(crate) const SUPERVISOR: &str = "supervisor";
+/// The chain of commands given at the machine itself.
+pub(crate) const CONSOLE: &str = "console";
 /// The public half of the device key, in the journal's folder beside the chains that it signed.
 pub(crate) const DEVICE_PUBLIC: &str = "device.pub.pem";
 
@@ -42,12 +44,17 @@ pub(crate) struct PageIdentity {
     pub(crate) by_address: Identity,
 }
 
-/// Makes what is missing; the claim code when nobody has claimed the page yet.
-pub(crate) fn prepare(config: &Config) -> Result<Option<String>, CommandError> {
-    let io_error = |error: io::Error| CommandError::input(format!("{}: {error}", config.data.display()));
+/// The folders and the device's key: all that a journal needs.
+pub(crate) fn begin(config: &Config) -> Result<DeviceKey, CommandError> {
+    let io_error = |error: io::Error| CommandError::input(format!("data: {}: {error}", config.data.display()));
     make_folders(config).map_err(io_error)?;
     check_way(config)?;
-    device_key(config)?;
+    device_key(config)
+}
+
+/// Everything else; the claim code when nobody has claimed the page yet. Called by the one daemon that holds the journal: a
+/// second one on the same folder must change nothing.
+pub(crate) fn complete(config: &Config) -> Result<Option<String>, CommandError> {
     let authority = authority_or_new(config)?;
     renew_page(config, &authority)?;
     copy_inputs(config)?;
@@ -130,7 +137,7 @@ fn make_folders(config: &Config) -> io::Result<()> {
     folder(&data.join("state"), 0o755)?;
     folder(&data.join("state/dns"), 0o755)?;
     folder(&admin_state_dir(data), 0o700)?;
-    for process in ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([SUPERVISOR]) {
+    for process in ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([SUPERVISOR, CONSOLE]) {
         // The set-group-id bit hands the admin process's group on to every segment.
         folder(&chain_dir(data, process), 0o2750)?;
     }
@@ -165,7 +172,8 @@ fn own_everything(config: &Config) -> Result<(), CommandError> {
             ProcessName::Proxy | ProcessName::Steer => {}
         }
     }
-    give(&chain_dir(&config.data, SUPERVISOR), None, admin_group)
+    give(&chain_dir(&config.data, SUPERVISOR), None, admin_group)?;
+    give(&chain_dir(&config.data, CONSOLE), None, admin_group)
 }
 
 fn give(dir: &Path, uid: Option<u32>, gid: Option<u32>) -> Result<(), CommandError> {

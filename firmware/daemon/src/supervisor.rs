@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use command_fds::CommandFdExt;
+use gate_audit::ChainWriter;
 use gate_core::{Event, Journal, ProcessEvent, ProcessState};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -60,17 +61,18 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
     worker::start_log(&config.log);
     worker::check(&config)?;
-    let claim_code = provision::prepare(&config)?;
+    let key = provision::begin(&config)?;
+    let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, key)?);
+    let claim_code = provision::complete(&config)?;
     if let Some(code) = claim_code {
         let own_name = config.own_name().map_err(CommandError::input)?;
         println!("claim code: {code}   (for the first sign-in at https://{own_name}/)");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
-    runtime.block_on(supervise(file, config))
+    runtime.block_on(supervise(file, config, journal))
 }
 
-async fn supervise(file: &Path, config: Config) -> Result<Outcome, CommandError> {
-    let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, provision::device_key(&config)?)?);
+async fn supervise(file: &Path, config: Config, journal: Arc<ChainWriter>) -> Result<Outcome, CommandError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
     let state = Arc::new(RunState::start(&config).map_err(CommandError::internal)?);
@@ -92,7 +94,10 @@ async fn supervise(file: &Path, config: Config) -> Result<Outcome, CommandError>
     }
     let mut renewal = tokio::time::interval(RENEWAL);
     let never = CancellationToken::new();
-    let mut follow = std::pin::pin!(follow_policy(config.policy.clone(), never, |_, text| {
+    let mut follow = std::pin::pin!(follow_policy(config.policy.clone(), never, |policy, text| {
+        for warning in worker::policy_warnings(&policy).unwrap_or_default() {
+            tracing::warn!(warning, "the policy says something that cannot come true");
+        }
         match provision::activate_policy(&config, text) {
             Ok(()) => tracing::info!("the new policy is in force"),
             Err(error) => tracing::error!(%error, "the new policy could not be handed to the workers"),

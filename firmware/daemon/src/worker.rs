@@ -50,7 +50,10 @@ pub(crate) fn run(name: ProcessName, file: &Path) -> Result<Outcome, CommandErro
 /// Builds everything that can be wrong in the input and throws it away: the body of `nanogate check`, and the first step
 /// of `nanogate run`.
 pub(crate) fn check(config: &Config) -> Result<(), CommandError> {
-    catalogue()?;
+    let own = config.own_name().map_err(CommandError::input)?;
+    if let Some(entry) = catalogue()?.lookup(&own) {
+        return Err(CommandError::Input(format!("domain: {own} is a name of the AI vendor {}", entry.vendor)));
+    }
     if let Some(file) = &config.policy {
         read_policy(file).map_err(CommandError::Input)?;
     }
@@ -79,6 +82,11 @@ pub(crate) fn open_journal_with(config: &Config, process: &str, key: DeviceKey) 
 /// The providers that this build knows.
 pub(crate) fn catalogue() -> Result<Catalogue, CommandError> {
     Catalogue::from_toml(packs::PROVIDERS.iter().copied()).map_err(CommandError::internal)
+}
+
+/// What in a policy cannot come true with the vendors that this build knows.
+pub(crate) fn policy_warnings(policy: &Policy) -> Result<Vec<String>, CommandError> {
+    Ok(policy.warnings(Some(&catalogue()?)))
 }
 
 /// The copy of the policy that the supervisor put in force, or the default: everybody watched, nothing denied.

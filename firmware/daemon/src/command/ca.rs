@@ -1,13 +1,12 @@
 //! `nanogate ca`: the local certificate authority, for people and scripts.
 
-use std::io::Write;
 use std::path::Path;
 
 use serde_json::json;
 
 use crate::cli::CaFormat;
 use crate::config::Config;
-use crate::{CommandError, Outcome, provision};
+use crate::{CommandError, Outcome, print, provision};
 
 /// Subject, fingerprint, end and the names it may sign.
 pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> {
@@ -19,14 +18,14 @@ pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> 
     if json {
         let shown =
             json!({"subject": subject, "fingerprint_sha256": fingerprint, "expires": expires, "permitted": names});
-        println!("{shown}");
+        print::line(shown)?;
     } else {
-        println!("subject      {subject}");
-        println!("SHA-256      {fingerprint}");
-        println!("expires      {expires}");
-        println!("may vouch for {} names and what lies below them:", names.len());
+        print::line(format_args!("subject      {subject}"))?;
+        print::line(format_args!("SHA-256      {fingerprint}"))?;
+        print::line(format_args!("expires      {expires}"))?;
+        print::line(format_args!("may vouch for {} names and what lies below them:", names.len()))?;
         for name in names {
-            println!("  {name}");
+            print::line(format_args!("  {name}"))?;
         }
     }
     Ok(Outcome::Done)
@@ -41,6 +40,6 @@ pub(crate) fn ca_export(file: &Path, format: CaFormat) -> Result<Outcome, Comman
         CaFormat::Der => authority.cert_der().to_vec(),
         CaFormat::Mobileconfig => authority.mobileconfig(&config.domain).into_bytes(),
     };
-    std::io::stdout().write_all(&bytes).map_err(CommandError::internal)?;
+    print::bytes(&bytes)?;
     Ok(Outcome::Done)
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sarif;
 use crate::cli::{ScanArgs, ScanFormat};
-use crate::{CommandError, Outcome, worker};
+use crate::{CommandError, Outcome, print, worker};
 
 /// Larger files are not source, configuration or prompts; they are counted as skipped.
 const FILE_CAP: u64 = 16 * 1024 * 1024;
@@ -48,11 +48,20 @@ struct Judged<'a> {
     redacted: String,
 }
 
+/// What was not scanned. Binary and large files inside a folder are expected there; whatever was named itself, or could
+/// not be read, must not pass for clean.
 #[derive(Default)]
 struct Skipped {
     binary: usize,
     large: usize,
-    unread: usize,
+    failed: Vec<String>,
+}
+
+/// Why a file was not scanned.
+enum Skip {
+    Binary,
+    Large,
+    Failed(String),
 }
 
 /// Scans what the arguments name; exit 1 when something was found.
@@ -72,61 +81,84 @@ pub(crate) fn scan(args: &ScanArgs) -> Result<Outcome, CommandError> {
     } else {
         scan_paths(&scanner, &args.paths, &mut skipped)?
     };
-    report(&files, args.format).map_err(CommandError::internal)?;
-    if skipped.binary + skipped.large + skipped.unread > 0 {
-        eprintln!(
-            "skipped {} binary, {} larger than {} MiB, {} unreadable",
-            skipped.binary,
-            skipped.large,
-            FILE_CAP >> 20,
-            skipped.unread
-        );
+    print::checked(report(&files, args.format))?;
+    if skipped.binary + skipped.large > 0 {
+        eprintln!("skipped {} binary and {} larger than {} MiB", skipped.binary, skipped.large, FILE_CAP >> 20);
     }
-    let clean = files.iter().all(|file| file.found.is_empty());
-    Ok(if clean { Outcome::Done } else { Outcome::No })
+    for failed in &skipped.failed {
+        eprintln!("nanogate: not scanned: {failed}");
+    }
+    if files.iter().any(|file| !file.found.is_empty()) {
+        return Ok(Outcome::No);
+    }
+    match skipped.failed.len() {
+        0 => Ok(Outcome::Done),
+        count => Err(CommandError::Input(format!("nothing found, but {count} could not be scanned"))),
+    }
 }
 
 fn scan_paths(scanner: &Scanner, paths: &[PathBuf], skipped: &mut Skipped) -> Result<Vec<Scanned>, CommandError> {
     let mut scanned = Vec::new();
     for path in paths {
-        std::fs::metadata(path).map_err(|error| CommandError::Input(format!("{}: {error}", path.display())))?;
+        let meta =
+            std::fs::metadata(path).map_err(|error| CommandError::Input(format!("{}: {error}", path.display())))?;
+        if !meta.is_dir() {
+            match scan_file(scanner, path) {
+                Ok(file) => scanned.push(file),
+                Err(Skip::Binary) => skipped.failed.push(format!("{}: a binary file", path.display())),
+                Err(Skip::Large) => {
+                    skipped.failed.push(format!("{}: larger than {} MiB", path.display(), FILE_CAP >> 20));
+                }
+                Err(Skip::Failed(why)) => skipped.failed.push(why),
+            }
+            continue;
+        }
         // Dot files hold the most secrets (.env, .netrc, .npmrc); what git ignores stays ignored.
         for entry in ignore::WalkBuilder::new(path).hidden(false).require_git(false).sort_by_file_name(Ord::cmp).build()
         {
-            let Ok(entry) = entry else {
-                skipped.unread += 1;
-                continue;
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    skipped.failed.push(error.to_string());
+                    continue;
+                }
             };
             if !entry.file_type().is_some_and(|kind| kind.is_file()) || within_git(entry.path(), path) {
                 continue;
             }
-            match read_text(entry.path(), skipped) {
-                Ok(Some(bytes)) => scanned.push(scan_bytes(scanner, entry.path().display().to_string(), &bytes)?),
-                Ok(None) => {}
-                Err(_) => skipped.unread += 1,
+            match scan_file(scanner, entry.path()) {
+                Ok(file) => scanned.push(file),
+                Err(Skip::Binary) => skipped.binary += 1,
+                Err(Skip::Large) => skipped.large += 1,
+                Err(Skip::Failed(why)) => skipped.failed.push(why),
             }
         }
     }
     Ok(scanned)
 }
 
+fn scan_file(scanner: &Scanner, file: &Path) -> Result<Scanned, Skip> {
+    let bytes = read_text(file)?;
+    scan_bytes(scanner, file.display().to_string(), &bytes).map_err(|error| Skip::Failed(error.to_string()))
+}
+
 fn within_git(file: &Path, root: &Path) -> bool {
     file.strip_prefix(root).is_ok_and(|rest| rest.components().any(|part| part.as_os_str() == ".git"))
 }
 
-fn read_text(file: &Path, skipped: &mut Skipped) -> io::Result<Option<Vec<u8>>> {
-    let opened = File::open(file)?;
-    if opened.metadata()?.len() > FILE_CAP {
-        skipped.large += 1;
-        return Ok(None);
-    }
+fn read_text(file: &Path) -> Result<Vec<u8>, Skip> {
+    let failed = |error: io::Error| Skip::Failed(format!("{}: {error}", file.display()));
+    let opened = File::open(file).map_err(failed)?;
     let mut bytes = Vec::new();
-    opened.take(FILE_CAP).read_to_end(&mut bytes)?;
-    if bytes[..bytes.len().min(BINARY_PROBE)].contains(&0) {
-        skipped.binary += 1;
-        return Ok(None);
+    // A pipe has no length to ask for.
+    opened.take(FILE_CAP + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_CAP {
+        return Err(Skip::Large);
     }
-    Ok(Some(bytes))
+    let probe = &bytes[..bytes.len().min(BINARY_PROBE)];
+    // UTF-16 is text, and every second byte of it may be NUL.
+    let utf16 = probe.starts_with(b"\xff\xfe") || probe.starts_with(b"\xfe\xff");
+    if probe.contains(&0) && !utf16 { Err(Skip::Binary) } else { Ok(bytes) }
 }
 
 fn scan_bytes(scanner: &Scanner, name: String, bytes: &[u8]) -> Result<Scanned, CommandError> {

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use gate_admin::{Accounts, Scope};
 use gate_audit::export;
-use gate_core::{Clock, SystemClock};
+use gate_core::{AdminEvent, Clock, Event, Journal, SystemClock};
 use serde_json::json;
 
 use crate::config::Config;
 use crate::run_state::Running;
 use crate::worker::resident;
-use crate::{CommandError, Outcome, provision};
+use crate::{CommandError, Outcome, print, provision, worker};
 
 /// Who runs, since when, with how much memory; exit 1 when a process is missing.
 pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
@@ -18,9 +18,9 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     let Some(running) = Running::read(&config.data).ok().filter(|running| resident(running.supervisor).is_some())
     else {
         if json {
-            println!("{}", json!({"running": false}));
+            print::line(json!({"running": false}))?;
         } else {
-            println!("not running");
+            print::line("not running")?;
         }
         return Ok(Outcome::No);
     };
@@ -39,19 +39,19 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
             "running": true, "healthy": healthy, "version": running.version, "mode": running.mode,
             "uptime_seconds": uptime, "supervisor": running.supervisor, "processes": processes,
         });
-        println!("{shown}");
+        print::line(shown)?;
     } else {
-        println!("nanogate {}, {} mode, up {uptime} s", running.version, running.mode);
+        print::line(format_args!("nanogate {}, {} mode, up {uptime} s", running.version, running.mode))?;
         for process in &running.processes {
             match resident(process.pid) {
-                Some(rss) => println!(
+                Some(rss) => print::line(format_args!(
                     "  {:<6} pid {:<7} {:>5.1} MiB  {} restarts",
                     process.name,
                     process.pid,
                     rss as f64 / 1_048_576.0,
                     process.restarts
-                ),
-                None => println!("  {:<6} DOWN", process.name),
+                ))?,
+                None => print::line(format_args!("  {:<6} DOWN", process.name))?,
             }
         }
     }
@@ -62,7 +62,7 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
 pub(crate) fn steer_show(file: &Path) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
     let set = gate_steer::list(&config.steer.table).map_err(CommandError::internal)?;
-    print!("{}", set.to_nft());
+    print::bytes(set.to_nft().as_bytes())?;
     Ok(Outcome::Done)
 }
 
@@ -71,13 +71,24 @@ fn accounts(file: &Path) -> Result<Accounts, CommandError> {
     Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::input)
 }
 
+/// Notes a command of the person at the console; it has no chain of its own process, so it opens one for the moment.
+fn note(file: &Path, command: &str, ok: bool, detail: Option<String>) -> Result<(), CommandError> {
+    let config = Config::load(file).map_err(CommandError::input)?;
+    let journal = worker::open_journal_with(&config, provision::CONSOLE, provision::device_key(&config)?)?;
+    let actor = Some("console".to_owned());
+    let event = Event::Admin(AdminEvent { client: None, actor, command: command.to_owned(), ok, detail });
+    journal.append(&event).map_err(CommandError::internal)?;
+    journal.close().map_err(CommandError::internal)
+}
+
 /// Makes a token for the inspection API and the metrics; the secret is printed once and kept nowhere.
 pub(crate) fn token_add(file: &Path, name: &str) -> Result<Outcome, CommandError> {
     let (token, secret) = accounts(file)?
         .create_token(name, &[Scope::Inspect, Scope::Metrics], SystemClock.now())
         .map_err(CommandError::input)?;
+    note(file, "token_create", true, Some(token.id.clone()))?;
     eprintln!("token {} ({name}); it is shown only now:", token.id);
-    println!("{secret}");
+    print::line(secret)?;
     Ok(Outcome::Done)
 }
 
@@ -86,9 +97,9 @@ pub(crate) fn token_list(file: &Path, json: bool) -> Result<Outcome, CommandErro
     for token in accounts(file)?.tokens().map_err(CommandError::input)? {
         let made = export::rfc3339(token.created_at);
         if json {
-            println!("{}", json!({"id": token.id, "name": token.name, "scopes": token.scopes, "created_at": made}));
+            print::line(json!({"id": token.id, "name": token.name, "scopes": token.scopes, "created_at": made}))?;
         } else {
-            println!("{}  {made}  {}", token.id, token.name);
+            print::line(format_args!("{}  {made}  {}", token.id, token.name))?;
         }
     }
     Ok(Outcome::Done)
@@ -96,7 +107,9 @@ pub(crate) fn token_list(file: &Path, json: bool) -> Result<Outcome, CommandErro
 
 /// Ends a token at once.
 pub(crate) fn token_revoke(file: &Path, id: &str) -> Result<Outcome, CommandError> {
-    let token = accounts(file)?.revoke_token(id).map_err(CommandError::input)?;
-    println!("revoked {} ({})", token.id, token.name);
+    let revoked = accounts(file)?.revoke_token(id);
+    note(file, "token_revoke", revoked.is_ok(), Some(id.to_owned()))?;
+    let token = revoked.map_err(CommandError::input)?;
+    print::line(format_args!("revoked {} ({})", token.id, token.name))?;
     Ok(Outcome::Done)
 }

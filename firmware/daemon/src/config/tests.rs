@@ -48,6 +48,9 @@ fn wrong_value_names_line_and_key() {
         ("addresses = [\"192.0.2.53\"]", "addresses = []", "n.toml:6: identity.addresses"),
         ("domain = \"office.test\"", "domain = \"of fice\"", "n.toml:3: domain"),
         ("upstreams = [\"203.0.113.53\"]", "upstreams = []", "n.toml:9: dns.upstreams"),
+        ("[dns]", "[log]\nlevel = \"loudest\"\n[dns]", "n.toml:9: log.level"),
+        ("[dns]", "[process.dns]\nmemory_mib = 1\n[dns]", "n.toml:9: process.dns.memory_mib"),
+        ("[dns]", "[process.dns]\nuser = \"no such user\"\n[dns]", "n.toml:9: process.dns.user"),
     ];
     for (from, to, expected) in rows {
         let message = error(&GOOD.replace(from, to));

@@ -136,7 +136,8 @@ struct Chains(VecDeque<(Arc<str>, Follower)>);
 
 impl Chains {
     fn new(config: &Config) -> Self {
-        let names = ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([provision::SUPERVISOR]);
+        let names =
+            ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([provision::SUPERVISOR, provision::CONSOLE]);
         Self(
             names
                 .map(|name| {

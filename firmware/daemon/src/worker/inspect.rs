@@ -8,7 +8,7 @@ use gate_admin::{Content, InspectAnswer, InspectRequest, Inspector as InspectorP
 use gate_core::{Action, Catalogue, Clock, HostName, SystemClock};
 use gate_policy::Policy;
 use gate_proxy::{Inspector, Judged, Prompt, ValueHash};
-use gate_scrub::Scanner;
+use gate_scrub::{Limits, Scanner};
 use serde_json::value::RawValue;
 
 use crate::config::Config;
@@ -73,6 +73,10 @@ impl InspectorPort for Inspection {
             Content::Request(json) => self.judge(request.client, vendor, "application/json", json.get().as_bytes()),
         };
         answer(judged, &request.content)
+    }
+
+    fn is_clean(&self, word: &str) -> bool {
+        self.scanner.text(word.as_bytes(), &Limits::default()).is_ok_and(|found| found.is_empty())
     }
 }
 

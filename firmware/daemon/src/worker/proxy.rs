@@ -71,7 +71,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         let listeners =
             Listeners { tls: worker::listen(tls)?, http: worker::listen(http)?, explicit: worker::listen(explicit)? };
         let reload = follow_policy(provision::active_policy(config), stop.clone(), |new, _| {
-            snapshot.store(Arc::new(fixed.with(new)))
+            snapshot.store(Arc::new(fixed.with(new)));
         });
         tokio::join!(proxy.serve(listeners, stop.clone()), reload);
         Ok(())

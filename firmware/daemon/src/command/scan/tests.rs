@@ -41,3 +41,26 @@ fn line_and_column_count_characters() {
     let scanned = scan_bytes(&scanner, "a.txt".to_owned(), text.as_bytes()).unwrap();
     assert_eq!(scanned.found.iter().map(|found| (found.line, found.column)).collect::<Vec<_>>(), [(3, 10)]);
 }
+
+#[test]
+fn what_was_named_and_not_scanned_is_not_clean() {
+    let dir = std::env::temp_dir().join(format!("nanogate-scan-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let write = |name: &str, bytes: &[u8]| {
+        let file = dir.join(name);
+        std::fs::write(&file, bytes).unwrap();
+        file
+    };
+    let binary = write("a.bin", b"\0\x01\x02");
+    let clean = write("b.txt", b"hello");
+    let units: Vec<u8> = "write to anna.meyer@example.org".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = write("c.txt", &[b"\xff\xfe", units.as_slice()].concat());
+    let scan = |paths: Vec<std::path::PathBuf>| {
+        super::scan(&crate::cli::ScanArgs { paths, jsonl: false, format: crate::cli::ScanFormat::Json })
+    };
+    assert_eq!(scan(vec![clean]).unwrap(), Outcome::Done);
+    assert!(scan(vec![binary]).unwrap_err().to_string().contains("could not be scanned"));
+    assert_eq!(scan(vec![utf16]).unwrap(), Outcome::No);
+    assert_eq!(scan(vec![dir.clone()]).unwrap(), Outcome::No, "in a folder a binary file is only counted");
+    std::fs::remove_dir_all(dir).unwrap();
+}
