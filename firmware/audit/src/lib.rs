@@ -31,7 +31,8 @@
 //! **Invariant:** one writer per chain. A lock on the folder keeps the second out, also across crashes.
 //!
 //! **Invariant:** one record is one `write`. A chain whose write or sync fails takes nothing more and says so each time;
-//! a full disk leaves a clean tail.
+//! a full disk leaves a clean tail. An append at least a second later tries to take it up again, and the interruption is
+//! signed for as a repair before its record.
 //!
 //! **Invariant:** opening never refuses over damage and never hides it. What has to be cut is cut, put aside if it was
 //! more than a torn write, and signed for before the next record.

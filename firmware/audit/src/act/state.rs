@@ -1,9 +1,10 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use gate_core::{Clock, Event, JournalError, Position, UnixMicros};
 use gate_seal::DeviceKey;
@@ -11,12 +12,19 @@ use serde::Serialize;
 use tracing::error;
 
 use super::Options;
-use crate::accept::{Closed, Recovered, SegmentName, create_segment};
+use crate::OpenError;
+use crate::accept::{Closed, Recovered, SegmentName, create_segment, recover};
 use crate::decide::{Chain, Head, Note, StoredHead, encode_head, link};
 use crate::parse::{BODY_MIN, FRAME_CAP, HEADER_LEN, Hash, Kind, PREFIX_LEN};
 
 /// Kind and sequence number before the payload.
 const PAYLOAD_AT: usize = PREFIX_LEN + 9;
+
+/// How long a chain that failed rests before the next append tries to mend it.
+const BACK_OFF: Duration = Duration::from_secs(1);
+
+/// A segment is written again in pieces of this size.
+const PIECE: usize = 64 * 1024;
 
 /// Everything behind the writer's lock.
 pub(super) struct State {
@@ -34,7 +42,10 @@ pub(super) struct State {
     frame: Box<[u8; PREFIX_LEN + FRAME_CAP]>,
     /// Records since the last head.
     since_head: u64,
-    failed: bool,
+    /// Since when no record is taken.
+    failed: Option<Instant>,
+    /// Files of a sync that failed: nobody knows what of them is on disk.
+    doubtful: Vec<Arc<File>>,
     pending: Batch,
 }
 
@@ -77,10 +88,7 @@ impl State {
         let mut pending = Batch::default();
         // A segment that begins a chain, or another key's part of it, begins with a head.
         let note = repair.or(newest.is_none().then_some(Note::Plain));
-        let newest = match newest {
-            Some((name, file, bytes)) => Newest { name, previous: segment_start(&file)?, file: Arc::new(file), bytes },
-            None => begin_segment(dir, &chain, &mut pending)?,
-        };
+        let newest = Newest::resume(dir, newest, &chain, &mut pending)?;
         let mut state = Self {
             dir: dir.to_owned(),
             key,
@@ -93,7 +101,8 @@ impl State {
             closed: closed.into(),
             frame: Box::new([0; PREFIX_LEN + FRAME_CAP]),
             since_head: 0,
-            failed: false,
+            failed: None,
+            doubtful: Vec::new(),
             pending,
         };
         if let Some(note) = note {
@@ -102,8 +111,38 @@ impl State {
         Ok(state)
     }
 
+    /// Whether the chain failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Goes on after a failure as [`Self::open`] does after a crash: from what is in the files. That the chain was
+    /// interrupted is signed for as a repair even when nothing had to be cut.
+    pub(super) fn mend(&mut self) -> Result<(), JournalError> {
+        if self.failed.is_some_and(|since| since.elapsed() < BACK_OFF) {
+            return Err(JournalError::Closed);
+        }
+        // Whatever goes wrong below counts as failed from now.
+        self.failed = Some(Instant::now());
+        self.doubtful.iter().try_for_each(|file| write_again(file))?;
+        let Recovered { chain, closed, newest, repair } = recover(&self.dir, &self.key.public()).map_err(lost)?;
+        // Heads and removals that never came to pass: the repair's head stands for the former, pruning finds the latter.
+        let mut pending = Batch { names: true, ..Batch::default() };
+        self.newest = Newest::resume(&self.dir, newest, &chain, &mut pending)?;
+        pending.files.append(&mut self.pending.files);
+        pending.files.append(&mut self.doubtful);
+        let note = repair.unwrap_or(Note::Repaired { cut_bytes: 0, resumes_at: chain.next_seq });
+        (self.chain, self.closed, self.pending) = (chain, closed.into(), pending);
+        self.sign(note)
+    }
+
+    /// The mended chain is on disk; it takes records again.
+    pub(super) fn mended(&mut self) {
+        self.failed = None;
+    }
+
     pub(super) fn append(&mut self, event: &Event) -> Result<Position, JournalError> {
-        if self.failed {
+        if self.has_failed() {
             return Err(JournalError::Closed);
         }
         let record = RecordRef { at: self.clock.now(), event };
@@ -119,9 +158,9 @@ impl State {
         self.chain.next_seq = next_seq;
         self.since_head += 1;
         if self.since_head >= self.head_records {
-            // The record itself is safe; the next append will say that the chain is closed.
+            // The record itself is safe; the next append will say that the chain failed.
             if let Err(error) = self.head() {
-                error!(dir = %self.dir.display(), %error, "no head could be signed; the journal is closed");
+                error!(dir = %self.dir.display(), %error, "no head could be signed; the journal takes no records");
             }
         }
         Ok(position)
@@ -135,7 +174,7 @@ impl State {
 
     /// Signs a head if any record came since the last one.
     pub(super) fn head(&mut self) -> Result<(), JournalError> {
-        if self.failed {
+        if self.has_failed() {
             return Err(JournalError::Closed);
         }
         if self.since_head == 0 { Ok(()) } else { self.sign(Note::Plain) }
@@ -151,15 +190,21 @@ impl State {
         self.pending.files.len() + self.pending.doomed.len()
     }
 
-    /// No record is taken any more.
-    pub(super) fn fail(&mut self) {
-        self.failed = true;
+    /// A sync of these files failed: no record is taken until the chain is mended.
+    pub(super) fn fail(&mut self, files: Vec<Arc<File>>) {
+        self.failed = Some(Instant::now());
+        // Each try to mend opens the newest segment anew.
+        for file in files {
+            if !self.doubtful.iter().any(|known| is_same(known, &file)) {
+                self.doubtful.push(file);
+            }
+        }
     }
 
     /// Runs a step whose failure leaves the chain unusable.
     fn guarded<T>(&mut self, step: impl FnOnce(&mut Self) -> io::Result<T>) -> Result<T, JournalError> {
         step(self).map_err(|error| {
-            self.failed = true;
+            self.failed = Some(Instant::now());
             JournalError::Io(error)
         })
     }
@@ -231,6 +276,46 @@ impl State {
             self.closed.front().map_or((self.newest.name, self.newest.previous), |kept| (kept.name, kept.previous));
         let note = Note::Pruned { first_seq: kept.0.0, previous: kept.1 };
         self.sign(note).map_err(io::Error::other)
+    }
+}
+
+impl Newest {
+    /// The segment to go on in, or a new one.
+    fn resume(
+        dir: &Path,
+        found: Option<(SegmentName, File, u64)>,
+        chain: &Chain,
+        pending: &mut Batch,
+    ) -> io::Result<Self> {
+        let Some((name, file, bytes)) = found else { return begin_segment(dir, chain, pending) };
+        Ok(Self { name, previous: segment_start(&file)?, file: Arc::new(file), bytes })
+    }
+}
+
+/// Writes a file's bytes where they are. After a failed sync the kernel takes pages for clean that never reached the
+/// disk; this has it try them again.
+fn write_again(file: &File) -> io::Result<()> {
+    let (mut piece, mut at) = (vec![0; PIECE], 0);
+    loop {
+        let read = file.read_at(&mut piece, at)?;
+        if read == 0 {
+            return Ok(());
+        }
+        file.write_all_at(&piece[..read], at)?;
+        at += read as u64;
+    }
+}
+
+fn is_same(one: &File, other: &File) -> bool {
+    let id = |file: &File| file.metadata().map(|data| (data.dev(), data.ino()));
+    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Why a chain that was open a moment ago cannot be found again.
+fn lost(error: OpenError) -> JournalError {
+    match error {
+        OpenError::Io { source, .. } => JournalError::Io(source),
+        other => JournalError::Io(io::Error::other(other)),
     }
 }
 

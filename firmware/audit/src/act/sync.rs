@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use gate_core::{Event, JournalError, Position};
 use parking_lot::{Condvar, Mutex};
-use tracing::error;
+use tracing::{error, warn};
 
 use super::Options;
 use super::state::{Batch, State};
@@ -41,6 +41,9 @@ impl Shared {
     }
 
     pub(super) fn append(&self, event: &Event) -> Result<Position, JournalError> {
+        if self.state.lock().0.has_failed() {
+            self.mend()?;
+        }
         let (position, backlog) = {
             let state = &mut self.state.lock().0;
             (state.append(event)?, state.backlog())
@@ -49,6 +52,26 @@ impl Shared {
             self.sync()?;
         }
         Ok(position)
+    }
+
+    /// Takes a failed chain up again, once it has rested. Everybody waits meanwhile: the repair is on disk before a
+    /// record relies on it.
+    fn mend(&self) -> Result<(), JournalError> {
+        let _order = self.syncing.lock();
+        let state = &mut self.state.lock().0;
+        if !state.has_failed() {
+            return Ok(());
+        }
+        state.mend()?;
+        let batch = state.take_pending();
+        let files = batch.files.clone();
+        if let Err(error) = run(&self.dir, batch) {
+            state.fail(files);
+            return Err(JournalError::Io(error));
+        }
+        state.mended();
+        warn!(dir = %self.dir.display(), "the journal takes records again; the interruption is signed for");
+        Ok(())
     }
 
     pub(super) fn flush(&self) -> Result<(), JournalError> {
@@ -61,15 +84,20 @@ impl Shared {
         self.wake.notify_all();
     }
 
-    /// Takes what is pending and makes it last. A disk that cannot promise ends the chain: after a failed fdatasync
-    /// nobody knows what is on it.
+    /// Takes what is pending and makes it last. A disk that cannot promise stops the chain: after a failed fdatasync
+    /// nobody knows what is on it. Until it is mended nothing is synced, so no head promises what may be missing.
     pub(super) fn sync(&self) -> Result<(), JournalError> {
-        let order = self.syncing.lock();
-        let batch = self.state.lock().0.take_pending();
-        let done = run(&self.dir, batch);
-        drop(order);
-        done.map_err(|error| {
-            self.state.lock().0.fail();
+        let _order = self.syncing.lock();
+        let batch = {
+            let state = &mut self.state.lock().0;
+            if state.has_failed() {
+                return Err(JournalError::Closed);
+            }
+            state.take_pending()
+        };
+        let files = batch.files.clone();
+        run(&self.dir, batch).map_err(|error| {
+            self.state.lock().0.fail(files);
             JournalError::Io(error)
         })
     }
@@ -93,9 +121,10 @@ pub(super) fn spawn(shared: Arc<Shared>, process: &str) -> io::Result<JoinHandle
                 head_at = Instant::now();
                 done = shared.state.lock().0.head();
             }
-            if let Err(error) = done.and_then(|()| shared.sync()) {
-                error!(dir = %shared.dir.display(), %error, "the journal is closed");
-                return;
+            match done.and_then(|()| shared.sync()) {
+                // Said when it failed; the next append mends it.
+                Ok(()) | Err(JournalError::Closed) => {}
+                Err(error) => error!(dir = %shared.dir.display(), %error, "the journal takes no records"),
             }
         }
     })

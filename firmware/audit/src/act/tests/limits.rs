@@ -4,8 +4,11 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use gate_core::{Journal, JournalError, Position};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tempfile::TempDir;
 
 use crate::testing::{append, assert_holds, event, event_of, frames, key, open, options, read_all, segments};
@@ -116,6 +119,7 @@ fn a_slow_sync_cannot_pile_up_segments() {
 }
 
 const DIR: &str = "GATE_AUDIT_FULL_DIR";
+const HEAL_DIR: &str = "GATE_AUDIT_HEAL_DIR";
 
 /// The child, whose files may not grow beyond a limit: as on a full disk, part of a write goes through, then none.
 #[test]
@@ -156,4 +160,63 @@ fn a_full_disk_closes_the_chain_and_leaves_a_clean_tail() {
     writer.close().unwrap();
     assert_eq!(read_all(dir.path()).len() as u64, taken + 5);
     assert_eq!(verify(dir.path(), None).unwrap().repairs, 0, "there was nothing to repair");
+}
+
+/// The child whose disk gets room again: the chain goes on by itself, with the same writer.
+#[test]
+fn child_with_room_again() {
+    let Some(dir) = std::env::var_os(HEAL_DIR) else { return };
+    let writer = open(Path::new(&dir), Options { segment_bytes: 1 << 20, ..options() });
+    let mut taken = 0;
+    while writer.append(&event(taken)).is_ok() {
+        taken += 1;
+    }
+    let (_, most) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+    thread::sleep(Duration::from_millis(1100));
+    assert!(matches!(writer.append(&event(0)), Err(JournalError::Io(_))), "it tried, and there is no room yet");
+    setrlimit(Resource::RLIMIT_FSIZE, most, most).unwrap();
+    assert!(matches!(writer.append(&event(0)), Err(JournalError::Closed)), "it rests before it tries again");
+    thread::sleep(Duration::from_millis(1100));
+    append(&writer, taken..taken + 500);
+    writer.close().unwrap();
+    fs::write(Path::new(&dir).join("taken"), (taken + 500).to_string()).unwrap();
+}
+
+#[test]
+fn a_chain_goes_on_by_itself_once_there_is_room_and_admits_the_interruption() {
+    let dir = TempDir::new().unwrap();
+    let status = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 24; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "act::tests::limits::child_with_room_again", "--test-threads=1"])
+        .env(HEAL_DIR, dir.path())
+        .process_group(0)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let taken: u64 = fs::read_to_string(dir.path().join("taken")).unwrap().parse().unwrap();
+    let report = verify(dir.path(), Some(&key().public())).unwrap();
+    assert_eq!((report.records, report.repairs, report.lost), (taken, 1, 0), "{report:?}");
+    assert_holds(dir.path(), 0..taken);
+}
+
+#[test]
+fn a_failed_sync_is_mended_with_its_bytes_written_again() {
+    let dir = TempDir::new().unwrap();
+    let writer = open(dir.path(), Options { segment_bytes: 1 << 20, ..options() });
+    append(&writer, 0..10);
+    // The head file cannot be replaced while its new name is a folder.
+    fs::create_dir(dir.path().join("head.new")).unwrap();
+    assert!(matches!(writer.flush(), Err(JournalError::Io(_))));
+    assert!(matches!(writer.append(&event(10)), Err(JournalError::Closed)));
+    assert!(matches!(writer.shared.sync(), Err(JournalError::Closed)), "no later head may promise what is in doubt");
+    thread::sleep(Duration::from_millis(1100));
+    assert!(matches!(writer.append(&event(10)), Err(JournalError::Io(_))), "it is as broken as before");
+    fs::remove_dir(dir.path().join("head.new")).unwrap();
+    thread::sleep(Duration::from_millis(1100));
+    append(&writer, 10..20);
+    writer.close().unwrap();
+    let report = verify(dir.path(), Some(&key().public())).unwrap();
+    assert_eq!((report.records, report.lost, report.torn_tail.is_none()), (20, 0, true), "{report:?}");
+    assert!(report.repairs >= 1);
 }
