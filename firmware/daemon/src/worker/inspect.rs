@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate_admin::{Content, InspectAnswer, InspectRequest, Inspector as InspectorPort};
-use gate_core::{Action, Catalogue, Clock, HostName, SystemClock};
+use gate_core::{Action, Catalogue, Clock, HostName, Reason, SystemClock};
 use gate_policy::Policy;
 use gate_proxy::{Inspector, Judged, Prompt, ValueHash};
 use gate_scrub::{Limits, Scanner};
@@ -46,6 +46,13 @@ impl Inspection {
         api.unwrap_or_else(|| self.own_name.clone())
     }
 
+    /// The vendor by its identifier in any case, or by one of its hosts.
+    fn vendor_of(&self, name: &str) -> Option<&str> {
+        let by_id = self.catalogue.vendors().iter().find(|known| known.id.eq_ignore_ascii_case(name));
+        let by_host = || HostName::parse(name.as_bytes()).ok().and_then(|host| self.catalogue.lookup(&host));
+        by_id.map(|known| known.id.as_str()).or_else(|| by_host().map(|entry| entry.vendor.as_str()))
+    }
+
     fn judge(&self, client: IpAddr, vendor: &str, content_type: &str, body: &[u8]) -> Judged {
         let prompt = Prompt {
             client,
@@ -67,7 +74,12 @@ impl Inspection {
 
 impl InspectorPort for Inspection {
     fn inspect(&self, request: &InspectRequest) -> InspectAnswer {
-        let vendor = request.provider.as_deref().unwrap_or(NO_VENDOR);
+        let vendor = match request.provider.as_deref().map(|name| self.vendor_of(name)) {
+            None => NO_VENDOR,
+            Some(Some(vendor)) => vendor,
+            // A rule against a vendor must not be passed by misspelling it.
+            Some(None) => return unknown_provider(),
+        };
         let judged = match &request.content {
             Content::Text(text) => self.judge(request.client, vendor, "text/plain; charset=utf-8", text.as_bytes()),
             Content::Request(json) => self.judge(request.client, vendor, "application/json", json.get().as_bytes()),
@@ -77,6 +89,17 @@ impl InspectorPort for Inspection {
 
     fn is_clean(&self, word: &str) -> bool {
         self.scanner.text(word.as_bytes(), &Limits::default()).is_ok_and(|found| found.is_empty())
+    }
+}
+
+fn unknown_provider() -> InspectAnswer {
+    InspectAnswer {
+        decision: Action::Deny,
+        findings: Vec::new(),
+        redacted: None,
+        reasons: vec!["the provider is not in the catalogue".to_owned()],
+        counts: Vec::new(),
+        reason: Some(Reason::NotInCatalogue),
     }
 }
 
@@ -93,4 +116,44 @@ fn answer(judged: Judged, content: &Content) -> InspectAnswer {
     // An edit that is not whole again must not pass for one.
     let decision = if judged.action == Action::Redact && redacted.is_none() { Action::Deny } else { judged.action };
     InspectAnswer { decision, findings: judged.findings, redacted, reasons, reason, counts: judged.counts }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use arc_swap::ArcSwap;
+    use gate_admin::{Content, Direction, InspectRequest, Inspector};
+    use gate_core::Action;
+    use gate_policy::Policy;
+
+    use super::Inspection;
+    use crate::config::Config;
+    use crate::worker;
+
+    #[test]
+    fn a_rule_against_a_vendor_is_not_passed_by_another_spelling() {
+        let rule = "version: 1\nrules:\n  - {name: no, vendors: [deepseek], action: deny}\n";
+        let policy = Policy::from_yaml("p.yaml", rule).unwrap();
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("nanogate.example.toml");
+        let config = Config::load(&example).unwrap();
+        let scanner = worker::scanner_with(&[]).unwrap();
+        let inspection = Inspection::new(Arc::new(ArcSwap::from_pointee(policy)), scanner, &config).unwrap();
+        let decide = |provider: Option<&str>| {
+            let request = InspectRequest {
+                content: Content::Text("hello".to_owned()),
+                client: "192.0.2.11".parse().unwrap(),
+                provider: provider.map(str::to_owned),
+                model: None,
+                direction: Direction::Request,
+            };
+            inspection.inspect(&request).decision
+        };
+        for denied in ["deepseek", "DeepSeek", "api.deepseek.com", "nosuch", ""] {
+            assert_eq!(decide(Some(denied)), Action::Deny, "{denied:?}");
+        }
+        assert_eq!(decide(Some("openai")), Action::Allow);
+        assert_eq!(decide(None), Action::Allow);
+    }
 }
