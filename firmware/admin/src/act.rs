@@ -9,9 +9,11 @@ use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use tokio::time::{Instant, timeout_at};
 
 use crate::app::App;
 use crate::decide::access;
+use crate::parse::Unread;
 use crate::problem::Problem;
 
 pub(crate) mod events;
@@ -77,15 +79,24 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// What every request passes first: the name it asks for, and a limit on its time.
+/// What every request passes first: the name it asks for, and a limit on its time. What its handler leaves unread of the
+/// body is taken in before the answer goes out.
 async fn front(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     app.meters.requests.add();
-    if !access::names_us(&app, &request) {
+    let latest = Instant::now() + Duration::from_secs(app.config.request_seconds);
+    let (unread, request) = Unread::of(request);
+    let answer = answer(&app, request, next, latest).await;
+    // Twice what is ever accepted, so that a body too large by less than that still gets its answer.
+    unread.drain(2 * app.config.inspect_body_bytes as u64, latest).await;
+    answer
+}
+
+async fn answer(app: &App, request: Request, next: Next, latest: Instant) -> Response {
+    if !access::names_us(app, &request) {
         let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, "misdirected", "This is not the host you named.");
         return problem.into_response();
     }
-    let limit = Duration::from_secs(app.config.request_seconds);
-    let answer = tokio::time::timeout(limit, next.run(request)).await;
+    let answer = timeout_at(latest, next.run(request)).await;
     answer.unwrap_or_else(|_| {
         Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The request took too long.").into_response()
     })

@@ -7,6 +7,10 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
+mod unread;
+
+pub(crate) use self::unread::Unread;
+
 /// Reads a JSON body of at most `most` bytes.
 pub(crate) async fn json<T: DeserializeOwned>(request: Request, most: usize) -> Result<T, Problem> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -3,5 +3,6 @@
 mod door;
 mod inspection;
 mod live;
+mod refusal;
 mod sign_in;
 mod support;
