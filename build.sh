@@ -148,10 +148,24 @@ need_office() {
     npm_folder tests/support/clients
 }
 
+# Chromium from apt; Ubuntu has it as a snap only, so there a build that comes inside an npm package stands in.
 need_chromium() {
     need_node
     npm_folder tests/browser
-    command -v chromium >/dev/null || need_apt chromium fonts-dejavu-core
+    need_apt fonts-dejavu-core
+    if ! command -v chromium >/dev/null && grep -q '^ID=ubuntu' /etc/os-release; then
+        need_apt libnss3 libnspr4
+        if [ ! -d out/chromium/node_modules ]; then
+            say "installing Chromium from npm into out/chromium"
+            mkdir -p out/chromium
+            logged npm-chromium npm --prefix out/chromium install --no-audit --no-fund @sparticuz/chromium@153.0.0
+        fi
+        CHROMIUM=$(cd out/chromium && node --input-type=module -e \
+            'import chromium from "@sparticuz/chromium"; console.log(await chromium.executablePath());')
+        export CHROMIUM
+    else
+        need_apt chromium
+    fi
 }
 
 # The arm64 libraries that the daemon links, unpacked into a folder of their own: a pkg-config path that also held arm64's
