@@ -162,6 +162,11 @@ fn a_full_disk_closes_the_chain_and_leaves_a_clean_tail() {
     assert_eq!(verify(dir.path(), None).unwrap().repairs, 0, "there was nothing to repair");
 }
 
+#[expect(clippy::disallowed_methods, reason = "there is no runtime here")]
+fn rest() {
+    thread::sleep(Duration::from_millis(1100));
+}
+
 /// The child whose disk gets room again: the chain goes on by itself, with the same writer.
 #[test]
 fn child_with_room_again() {
@@ -172,11 +177,11 @@ fn child_with_room_again() {
         taken += 1;
     }
     let (_, most) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
-    thread::sleep(Duration::from_millis(1100));
+    rest();
     assert!(matches!(writer.append(&event(0)), Err(JournalError::Io(_))), "it tried, and there is no room yet");
     setrlimit(Resource::RLIMIT_FSIZE, most, most).unwrap();
     assert!(matches!(writer.append(&event(0)), Err(JournalError::Closed)), "it rests before it tries again");
-    thread::sleep(Duration::from_millis(1100));
+    rest();
     append(&writer, taken..taken + 500);
     writer.close().unwrap();
     fs::write(Path::new(&dir).join("taken"), (taken + 500).to_string()).unwrap();
@@ -210,10 +215,10 @@ fn a_failed_sync_is_mended_with_its_bytes_written_again() {
     assert!(matches!(writer.flush(), Err(JournalError::Io(_))));
     assert!(matches!(writer.append(&event(10)), Err(JournalError::Closed)));
     assert!(matches!(writer.shared.sync(), Err(JournalError::Closed)), "no later head may promise what is in doubt");
-    thread::sleep(Duration::from_millis(1100));
+    rest();
     assert!(matches!(writer.append(&event(10)), Err(JournalError::Io(_))), "it is as broken as before");
     fs::remove_dir(dir.path().join("head.new")).unwrap();
-    thread::sleep(Duration::from_millis(1100));
+    rest();
     append(&writer, 10..20);
     writer.close().unwrap();
     let report = verify(dir.path(), Some(&key().public())).unwrap();
