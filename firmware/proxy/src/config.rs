@@ -43,13 +43,14 @@ pub struct Config {
     pub idle_seconds: u64,
     /// Open connections in total; more wait in the kernel's backlog. Default: 2048.
     pub max_connections: usize,
-    /// Open connections of one client address; more are closed at once. Default: 256.
+    /// Open connections of one client address; more are closed at once. Default: 64.
     pub max_connections_per_client: usize,
     /// Time that open connections get to finish when the daemon stops, in seconds, at most 4. Default: 3.
     pub drain_seconds: u64,
     /// Largest request body that is inspected, as sent and as decoded, in bytes. Default: 33554432 (32 MiB).
     pub body_cap_bytes: usize,
-    /// All request bodies held for inspection together, in bytes. Default: 134217728 (128 MiB).
+    /// All request bodies held for inspection together, in bytes, at least twice the largest one: no client gets more
+    /// than half. Default: 201326592 (192 MiB).
     pub body_budget_bytes: usize,
     /// Longest wait for a part of that budget, in milliseconds. Default: 2000.
     pub body_budget_wait_ms: u64,
@@ -64,7 +65,7 @@ pub struct Config {
 pub enum ConfigError {
     #[error("proxy.{key} must be between {min} and {max}, not {value}")]
     Range { key: &'static str, min: u64, max: u64, value: u64 },
-    #[error("proxy.body_budget_bytes ({budget}) is smaller than proxy.body_cap_bytes ({cap})")]
+    #[error("proxy.body_budget_bytes ({budget}) is smaller than twice proxy.body_cap_bytes ({cap})")]
     BudgetBelowCap { budget: usize, cap: usize },
     #[error("proxy.ech_public_names: `{0}` is not a host name")]
     EchName(String),
@@ -88,10 +89,10 @@ impl Default for Config {
             connect_timeout_ms: 10_000,
             idle_seconds: 600,
             max_connections: 2048,
-            max_connections_per_client: 256,
+            max_connections_per_client: 64,
             drain_seconds: 3,
             body_cap_bytes: 32 * 1024 * 1024,
-            body_budget_bytes: 128 * 1024 * 1024,
+            body_budget_bytes: 192 * 1024 * 1024,
             body_budget_wait_ms: 2000,
             max_ratio: 100,
             leaf_cache: 512,
@@ -126,7 +127,7 @@ impl Config {
                 return Err(ConfigError::Range { key, min, max, value });
             }
         }
-        if self.body_budget_bytes < self.body_cap_bytes {
+        if self.body_budget_bytes / 2 < self.body_cap_bytes {
             return Err(ConfigError::BudgetBelowCap { budget: self.body_budget_bytes, cap: self.body_cap_bytes });
         }
         self.ech_names().map(drop)

@@ -2,7 +2,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gate_core::{Event, HostName, JournalError, Position, UnixMicros};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::act::inspect;
@@ -17,8 +16,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) ports: Ports,
     pub(crate) counters: Counters,
-    /// The global budget for buffered bodies; one permit is one byte.
-    pub(crate) bodies: Arc<Semaphore>,
+    /// The global budget for buffered bodies, and each client's share of it.
+    pub(crate) bodies: inspect::Budget,
     /// Verifies providers. The inspect path clones it to set ALPN; clones share the resumption store.
     pub(crate) upstream_tls: Arc<rustls::ClientConfig>,
     /// `ech_public_names` of the configuration, parsed.
@@ -40,7 +39,7 @@ impl Shared {
         config.validate()?;
         let upstream_tls = trust::upstream(config.extra_roots.as_deref())?;
         Ok(Self {
-            bodies: Arc::new(Semaphore::new(config.body_budget_bytes)),
+            bodies: inspect::Budget::new(config.body_budget_bytes),
             upstream_tls,
             ech_public_names: config.ech_names()?,
             pipes: Pipes::default(),

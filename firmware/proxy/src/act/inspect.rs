@@ -61,6 +61,7 @@ mod usage;
 
 mod record;
 
+pub(crate) use budget::Budget;
 pub use judge::{Inspector, Judged, Prompt};
 pub use memory::ValueHash;
 pub use refusal::Refusal;

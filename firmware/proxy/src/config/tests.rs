@@ -41,8 +41,8 @@ fn mistakes_name_their_key() {
         ("idle_seconds = 0", "proxy.idle_seconds must be between 1 and 86400, not 0"),
         ("ech_public_names = [\"not a host\"]", "proxy.ech_public_names: `not a host` is not a host name"),
         (
-            "body_budget_bytes = 1048576",
-            "proxy.body_budget_bytes (1048576) is smaller than proxy.body_cap_bytes (33554432)",
+            "body_budget_bytes = 67108863",
+            "proxy.body_budget_bytes (67108863) is smaller than twice proxy.body_cap_bytes (33554432)",
         ),
     ];
     for (text, expected) in rows {

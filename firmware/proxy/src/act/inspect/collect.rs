@@ -1,22 +1,24 @@
 //! Request bodies: gathered whole, under a cap of their own and a budget for all together.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body_util::BodyExt;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use thiserror::Error;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::budget::Charge;
 
 /// A client that sends nothing of an announced body for so long holds budget for nobody.
 const BODY_IDLE: Duration = Duration::from_secs(30);
+
+/// After that time a body must have come at this many bytes a second on average (256 kbit/s), so that one which
+/// trickles does not hold its budget for hours: the largest has 17 minutes.
+const BODY_RATE: usize = 32 * 1024;
 
 /// A whole body, with what it costs.
 pub(super) struct Collected {
@@ -32,41 +34,54 @@ pub(super) enum CollectError {
     TooLarge,
     #[error("the budget for buffered bodies stayed used up")]
     OutOfBudget,
-    #[error("the client stopped sending")]
+    #[error("the client stopped sending, or sends too slowly")]
     Stalled,
     #[error("the client broke off: {0}")]
     Client(#[from] hyper::Error),
 }
 
 /// Reads a body to its end. What is not paid for is not read, so a client above the budget is slowed by its own socket.
-pub(super) async fn collect(
-    mut body: Incoming,
+pub(super) async fn collect<B>(
+    mut body: B,
     cap: usize,
-    pool: &Arc<Semaphore>,
+    mut charge: Charge,
     wait: Duration,
-) -> Result<Collected, CollectError> {
+) -> Result<Collected, CollectError>
+where
+    B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
+{
     if body.size_hint().lower() > u64::try_from(cap).unwrap_or(u64::MAX) {
         return Err(CollectError::TooLarge);
     }
-    let mut charge = Charge::new(Arc::clone(pool));
     let (mut parts, mut trailers) = (Gathered::default(), None);
+    let mut due = Instant::now() + BODY_IDLE;
     loop {
-        let Ok(next) = timeout(BODY_IDLE, body.frame()).await else { return Err(CollectError::Stalled) };
+        let deadline = due.min(Instant::now() + BODY_IDLE);
+        let Ok(next) = timeout_at(deadline, body.frame()).await else { return Err(CollectError::Stalled) };
         let Some(frame) = next.transpose()? else { break };
         match frame.into_data() {
             Ok(data) => {
                 if parts.len() + data.len() > cap {
                     return Err(CollectError::TooLarge);
                 }
+                due += earned(data.len());
+                let asked = Instant::now();
                 if !charge.grow(data.len(), wait).await {
                     return Err(CollectError::OutOfBudget);
                 }
+                // Waiting for budget is not the client's fault.
+                due += asked.elapsed();
                 parts.push(data);
             }
             Err(frame) => trailers = frame.into_trailers().ok(),
         }
     }
     Ok(Collected { bytes: parts.freeze(), trailers, charge })
+}
+
+/// The time that so many bytes buy for the rest of the body.
+fn earned(bytes: usize) -> Duration {
+    Duration::from_micros((bytes as u64).saturating_mul(1_000_000) / BODY_RATE as u64)
 }
 
 /// Most bodies come in one frame and are then not copied.
@@ -129,5 +144,76 @@ impl Body for Held {
             Some(_) => SizeHint::default(),
             None => SizeHint::with_exact(self.bytes.len() as u64),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use hyper::body::{Body, Frame};
+    use tokio::time::Instant;
+
+    use super::{BODY_IDLE, BODY_RATE, CollectError, collect};
+    use crate::act::inspect::budget::Budget;
+
+    const CAP: usize = 1 << 20;
+
+    struct Trickle(tokio::sync::mpsc::Receiver<Frame<Bytes>>);
+
+    impl Body for Trickle {
+        type Data = Bytes;
+        type Error = hyper::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+            self.0.poll_recv(context).map(|frame| frame.map(Ok))
+        }
+    }
+
+    /// A body that brings `piece` bytes every `pause`, `count` times; what became of it and how long that took.
+    async fn trickle(piece: usize, pause: Duration, count: usize) -> (Result<usize, CollectError>, Duration) {
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            for _ in 0..count {
+                tokio::time::sleep(pause).await;
+                if sender.send(Frame::data(vec![b' '; piece].into())).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let body = Trickle(receiver);
+        let (budget, begun) = (Budget::new(4 * CAP), Instant::now());
+        let charge = budget.charge(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let collected = collect(body, CAP, charge, Duration::ZERO).await;
+        (collected.map(|collected| collected.bytes.len()), begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_is_given_up_although_it_never_stops() {
+        let (result, took) = trickle(1, Duration::from_secs(1), CAP).await;
+        assert!(matches!(result, Err(CollectError::Stalled)));
+        assert!((BODY_IDLE..BODY_IDLE + Duration::from_secs(2)).contains(&took), "{took:?}");
+        let (result, took) = trickle(BODY_RATE / 2, Duration::from_secs(1), CAP).await;
+        assert!(matches!(result, Err(CollectError::Stalled)));
+        assert!(
+            (2 * BODY_IDLE - Duration::from_secs(2)..2 * BODY_IDLE + Duration::from_secs(2)).contains(&took),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_link_gets_its_time_and_a_silent_one_does_not() {
+        let (result, _) = trickle(BODY_RATE / 4, Duration::from_millis(250), CAP / (BODY_RATE / 4)).await;
+        assert_eq!(result.unwrap(), CAP);
+        let (result, took) = trickle(CAP / 2, Duration::from_secs(60), 1).await;
+        assert!(matches!(result, Err(CollectError::Stalled)));
+        assert_eq!(took, BODY_IDLE);
     }
 }

@@ -74,7 +74,8 @@ impl Exchange {
         }
         let config = &self.shared.config;
         let wait = Duration::from_millis(config.body_budget_wait_ms);
-        let collected = collect::collect(body, config.body_cap_bytes, &self.shared.bodies, wait).await;
+        let charge = self.shared.bodies.charge(self.session.client.ip());
+        let collected = collect::collect(body, config.body_cap_bytes, charge, wait).await;
         let Collected { bytes, trailers, mut charge } = collected.map_err(|error| uncollected(&error))?;
         let started = Instant::now();
         let draft = Draft::new(&parts, bytes.clone(), trailers);
