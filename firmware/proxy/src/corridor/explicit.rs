@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use gate_core::{HostName, Mode, Reason};
 use tokio::net::TcpStream;
 
@@ -75,7 +75,9 @@ async fn tunnel_tls(visitor: &mut Visitor, mut stream: TcpStream, host: HostName
     visitor.follow(course, stream, peeked.value, peeked.raw).await
 }
 
-/// Plain HTTP to a name that is not AI, once the first request has named the same host.
+/// Plain HTTP to a name that is not AI, once the request has named the same host. What comes behind that request is not
+/// read here, so it must not be another one: the server is told to close after its answer, and ignores what follows
+/// (RFC 9112 section 9.6).
 async fn pass_http(visitor: &mut Visitor, mut stream: TcpStream, host: HostName, rest: BytesMut) -> Closed {
     let patience = visitor.shared.config.hello_timeout();
     let peeked = match peek::until(&mut stream, rest, patience, &visitor.meter, head::parse).await {
@@ -86,15 +88,21 @@ async fn pass_http(visitor: &mut Visitor, mut stream: TcpStream, host: HostName,
         let answer = Answer::misdirected("Refused: the request names another host than the CONNECT.");
         return say_no(visitor, stream, answer, Reason::HostMismatch).await;
     }
-    relay_http(visitor, stream, &host, peeked.raw).await
+    if peeked.value.method == "CONNECT" {
+        let answer = Answer::bad_request("Refused: a tunnel inside the tunnel.");
+        return say_no(visitor, stream, answer, Reason::BadRequest).await;
+    }
+    let (head, behind) = peeked.raw.split_at(peeked.value.len);
+    let only = [&head::only_request(head), behind].concat();
+    relay_http(visitor, stream, &host, &only).await
 }
 
-async fn relay_http(visitor: &mut Visitor, stream: TcpStream, host: &HostName, raw: Bytes) -> Closed {
+async fn relay_http(visitor: &mut Visitor, stream: TcpStream, host: &HostName, raw: &[u8]) -> Closed {
     match visitor.dial(host, visitor.shared.config.upstream_http_port).await {
         Ok(server) => {
             visitor.pending.connected(Mode::Passed);
             let (shared, meter) = (Arc::clone(&visitor.shared), Arc::clone(&visitor.meter));
-            let reason = splice::relay(&shared, stream, server, &raw, &meter).await;
+            let reason = splice::relay(&shared, stream, server, raw, &meter).await;
             Closed { mode: Mode::Passed, reason, alpn: None }
         }
         Err(reason) => say_no(visitor, stream, Answer::bad_gateway(host, &reason), reason).await,

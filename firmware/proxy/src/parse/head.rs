@@ -75,6 +75,30 @@ pub(crate) fn parse(raw: &[u8]) -> Result<Option<Head>, HeadError> {
     Ok(Some(Head { method: method.to_owned(), authority, path: path.to_owned(), len }))
 }
 
+/// A parsed head, rewritten so that its request is the last one of its connection. Only a WebSocket may take the
+/// connection over: every other protocol could be HTTP again.
+pub(crate) fn only_request(head: &[u8]) -> Vec<u8> {
+    let mut only = Vec::with_capacity(head.len() + 32);
+    let mut socket = false;
+    let mut lines = head.split_inclusive(|byte| *byte == b'\n');
+    only.extend_from_slice(lines.next().unwrap_or_default());
+    for line in lines {
+        let (name, value) = line.split_at(line.iter().position(|byte| *byte == b':').unwrap_or(0));
+        let upgrade = name.eq_ignore_ascii_case(b"upgrade");
+        let to_socket = upgrade && !socket && value[1..].trim_ascii().eq_ignore_ascii_case(b"websocket");
+        let of_the_hop = upgrade
+            || [b"connection".as_slice(), b"proxy-connection", b"keep-alive", b"http2-settings"]
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known));
+        socket |= to_socket;
+        if to_socket || !(of_the_hop || line.trim_ascii().is_empty()) {
+            only.extend_from_slice(line);
+        }
+    }
+    only.extend_from_slice(if socket { b"Connection: close, Upgrade\r\n\r\n" } else { b"Connection: close\r\n\r\n" });
+    only
+}
+
 fn host_header(headers: &[httparse::Header<'_>]) -> Result<Option<Authority>, HeadError> {
     let mut hosts = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("host"));
     let Some(first) = hosts.next() else { return Ok(None) };

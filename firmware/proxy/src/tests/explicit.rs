@@ -102,10 +102,15 @@ async fn plain_http_passes_only_to_the_host_of_the_connect() {
     let request = "GET / HTTP/1.1\r\nHost: www.example.org\r\n\r\n";
     client.write_all(format!("{CONNECT}{request}").as_bytes()).await.unwrap();
     let mut far = next(&web).await;
-    assert_eq!(read_some(&mut far, request.len()).await, request.as_bytes());
+    let only = "GET / HTTP/1.1\r\nHost: www.example.org\r\nConnection: close\r\n\r\n";
+    assert_eq!(read_some(&mut far, only.len()).await, only.as_bytes());
     drop((far, client));
     assert_eq!(open.record().await.mode, Mode::Passed);
 
+    let inner = format!("{CONNECT}CONNECT www.example.org:443 HTTP/1.1\r\n\r\n");
+    let (answer, record) = ask(plain(), inner.as_bytes()).await;
+    assert!(answer.contains("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(record.reason, Some(Reason::BadRequest));
     let other = format!("{CONNECT}GET / HTTP/1.1\r\nHost: api.openai.com\r\n\r\n");
     let (answer, record) = ask(plain(), other.as_bytes()).await;
     assert!(answer.contains("HTTP/1.1 421 "), "{answer}");
@@ -115,4 +120,33 @@ async fn plain_http_passes_only_to_the_host_of_the_connect() {
     let (answer, record) = ask(office(), format!("{CONNECT}{request}").as_bytes()).await;
     assert!(answer.contains("HTTP/1.1 502 "), "{answer}");
     assert_eq!(record.reason, Some(Reason::Unresolvable));
+}
+
+#[tokio::test]
+async fn a_second_request_in_a_plain_tunnel_reaches_no_server() {
+    let (web, port) = server().await;
+    let office = office().name("www.example.org", &["127.0.0.1"]).config(|config| config.upstream_http_port = port);
+    let office = office.open().await;
+    // A server as the standard wants it, which also answers for the AI host, as one behind a CDN does.
+    let asked = tokio::spawn(async move {
+        let (mut far, mut asked, mut raw) = (next(&web).await, Vec::new(), bytes::BytesMut::new());
+        while tokio::io::AsyncReadExt::read_buf(&mut far, &mut raw).await.unwrap() > 0 {
+            while let Some(head) = crate::parse::head::parse(&raw).unwrap() {
+                let last = raw.split_to(head.len).to_ascii_lowercase();
+                asked.push(head.authority.host);
+                far.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+                if last.windows(17).any(|line| line == b"connection: close") {
+                    return asked;
+                }
+            }
+        }
+        asked
+    });
+    let mut client = TcpStream::connect(office.explicit).await.unwrap();
+    let first = "CONNECT www.example.org:80 HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nHost: www.example.org\r\n\r\n";
+    client.write_all(first.as_bytes()).await.unwrap();
+    read_some(&mut client, ESTABLISHED.len() + "HTTP/1.1 200 OK".len()).await;
+    let _ = client.write_all(b"POST / HTTP/1.1\r\nHost: api.openai.com\r\n\r\n").await;
+    let _ = client.shutdown().await;
+    assert_eq!(asked.await.unwrap(), [crate::parse::head::Host::Name(host("www.example.org"))]);
 }

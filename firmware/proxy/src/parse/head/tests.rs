@@ -78,3 +78,27 @@ proptest! {
         let _ = Authority::parse(text.as_bytes());
     }
 }
+
+#[test]
+fn only_request_closes_whatever_the_client_wished() {
+    const GET: &str = "GET / HTTP/1.1\r\nHost: a.example\r\n";
+    let rows = [
+        ("", "Connection: close\r\n"),
+        ("Connection: keep-alive\r\nX: 1\r\n", "X: 1\r\nConnection: close\r\n"),
+        ("connection:keep-alive\nCONNECTION: x\r\nX: 1\n", "X: 1\nConnection: close\r\n"),
+        ("Proxy-Connection: keep-alive\r\nKeep-Alive: 5\r\n", "Connection: close\r\n"),
+        ("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n", "Connection: close\r\n"),
+        ("Upgrade: websocket, h2c\r\nConnection: Upgrade\r\n", "Connection: close\r\n"),
+        (
+            "Upgrade: WebSocket\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+            "Upgrade: WebSocket\r\nConnection: close, Upgrade\r\n",
+        ),
+    ];
+    for (before, after) in rows {
+        let head = format!("{GET}{before}\r\n");
+        assert_eq!(parse(head.as_bytes()).unwrap().unwrap().len, head.len(), "{before}");
+        let only = String::from_utf8(only_request(head.as_bytes())).unwrap();
+        assert_eq!(only, format!("{GET}{after}\r\n"));
+        assert_eq!(parse(only.as_bytes()).unwrap().unwrap().len, only.len());
+    }
+}
