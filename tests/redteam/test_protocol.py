@@ -199,7 +199,7 @@ def test_floods_end_and_others_are_served(office, attacker, arrived, label):
     begun = time.monotonic()
     assert office.chat("client-watched", "curl", {"prompt": "hello"})["error"] is None
     assert office.chat("client-inspected", "curl", {"prompt": planted.CHAT})["error"] is None
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 10, "the flood held them up"
     assert len([r for r in arrived.requests if r["complete"]]) < 300, "the flood was passed on"
     nothing_leaked(arrived)
 
@@ -210,7 +210,7 @@ def test_a_request_that_never_ends_holds_nothing_else_up(office, attacker, arriv
         tls.send(h1_request(SECRET)[:-10])
     begun = time.monotonic()
     assert office.chat("client-inspected", "curl", {"prompt": "hello"})["error"] is None
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 10, "unfinished requests held it up"
     for tls in held:
         tls.close()
     time.sleep(0.2)

@@ -198,16 +198,18 @@ class Demo:
         killed_at = time.monotonic()
         show.line(f"SIGKILL to {', '.join(f'{name} ({pid})' for name, pid in victims.items())}")
         cut = json.loads(streaming.communicate(timeout=30)[0])
+        back_at = self.puck.await_restart(victims)
         time.sleep(2)
         out, _ = asker.communicate(input="\n", timeout=10)
-        self.judge_outage(sorted(map(json.loads, out.splitlines()), key=lambda row: row["ended"]), killed_at, cut)
+        asked = sorted(map(json.loads, out.splitlines()), key=lambda row: row["ended"])
+        self.judge_outage(asked, killed_at, back_at, cut)
         self.puck.await_ready()
         code, text = self.puck.verify()
         for row in text.strip().splitlines():
             show.line(row)
         self.held(code == 0, "the journal verifies")
 
-    def judge_outage(self, asked, killed_at, cut):
+    def judge_outage(self, asked, killed_at, back_at, cut):
         """What a client saw that asked all the time, and one that was in the middle of an answer."""
         before = [row for row in asked if row["ended"] < killed_at]
         after = [row for row in asked if row["begun"] > killed_at and row["status"] == 200]
@@ -216,6 +218,8 @@ class Demo:
         self.held(
             message, f"closed: an answer that was streaming is cut after {len(cut['events_ms'])} events ({message})"
         )
+        early = [row for row in after if row["ended"] < back_at]
+        self.held(not early, "closed: nobody was answered before it was back")
         back = (after[0]["ended"] - killed_at) if after else float("inf")
         self.held(back < BACK_WITHIN_SECONDS, f"back: {back * 1000:.0f} ms later the next question is answered")
 

@@ -145,6 +145,17 @@ class Puck:
             os.kill(pid, signal.SIGKILL)
         return victims
 
+    def await_restart(self, victims, timeout=10):
+        """Waits until every killed worker runs again under a new pid; the time at which the first of them started."""
+        deadline = time.monotonic() + timeout
+        while True:
+            running = self.processes()
+            if all(running.get(name, pid) != pid for name, pid in victims.items()):
+                return min(started_at(running[name]) for name in victims)
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{victims} were not started again within {timeout} s:\n{self.tail_log()}")
+            time.sleep(0.05)
+
     def write_policy(self, text):
         """Replaces the policy in one rename, as an editor does."""
         fresh = self.policy_file.with_suffix(".new")
@@ -184,3 +195,11 @@ def to_toml(settings, prefix=""):
         if isinstance(value, dict):
             text += f"\n[{prefix}{key}]\n" + to_toml(value, f"{prefix}{key}.")
     return text
+
+
+def started_at(pid):
+    """When a process started, on the monotonic clock, at most a tick too early."""
+    with open(f"/proc/{pid}/stat") as stat:
+        ticks = int(stat.read().rpartition(")")[2].split()[19])
+    since_boot = ticks / os.sysconf("SC_CLK_TCK")
+    return since_boot - time.clock_gettime(time.CLOCK_BOOTTIME) + time.monotonic()

@@ -70,12 +70,15 @@ def test_killed_it_fails_closed_and_is_back_within_a_second(own):
     assert set(victims) == set(WORKERS)
     cut = json.loads(streaming.communicate(timeout=10)[0])
     assert cut["error"] and cut["events_ms"], "a stream that was running goes on without the daemon"
+    back_at = own.puck.await_restart(victims)
     time.sleep(2)
     asked = asker.end()
     before = [row for row in asked if row["ended"] < killed_at]
     assert before and all(row["status"] == 200 for row in before)
     recovered = [row["ended"] - killed_at for row in asked if row["begun"] > killed_at and row["status"] == 200]
     assert recovered and recovered[0] < 1.0, recovered[:1]
+    early = [row for row in asked if row["begun"] > killed_at and row["ended"] < back_at and row["status"] == 200]
+    assert early == [], "something answered while the daemon was down"
     assert planted.leaks(own.internet.wire()) == []
     code, text = own.puck.verify()
     assert code == 0, text
@@ -108,8 +111,9 @@ def test_with_the_daemon_gone_for_good_ai_stays_closed(own):
 def test_killing_another_process_loses_no_dns_answer(own, victim):
     digger = Digger(own)
     for _ in range(3):
-        assert own.puck.kill(victim)
-        time.sleep(0.6)
+        victims = own.puck.kill(victim)
+        assert victims
+        own.puck.await_restart(victims)
     answers = digger.end()
     assert len(answers) > 50 and set(answers) == {"True"}
 
@@ -135,12 +139,21 @@ def test_an_acknowledged_request_is_in_the_journal_after_a_kill(own):
     assert own.puck.verify()[0] == 0
 
 
+IDLE = """
+import socket, sys, time
+with socket.create_connection((sys.argv[1], 443), 5):
+    print("connected", flush=True)
+    time.sleep(60)
+"""
+
+
 def test_it_drains_within_five_seconds(own):
     """A stream that would go on for a minute is running, and an idle connection is open."""
     endless = {"stream": True, "timeout": 60, "headers": {"x-fake": "pace=50,words=2000"}}
     host = own.hosts["client-inspected"]
     own.start_chat("client-inspected", "curl", endless)
-    idle = host.popen(["sh", "-c", f"exec 3<>/dev/tcp/{plan.PUCK}/443; sleep 60"], stdin=subprocess.DEVNULL)
+    idle = host.popen([VENV / "python", "-c", IDLE, plan.PUCK], stdout=subprocess.PIPE, text=True)
+    assert idle.stdout.readline() == "connected\n"
     time.sleep(1.5)
     seconds, code = own.puck.stop()
     assert code == 0 and seconds < 5.5
