@@ -52,6 +52,20 @@ pub(crate) enum Charset {
     Utf16Be,
 }
 
+/// Whether a body is in an encoding that is read whole: UTF-8, or UTF-16 that shows itself as such, with neither a broken
+/// character nor a NUL. What else there is (UTF-32, compressed bytes) another reader may make sense of.
+pub fn is_readable(body: &[u8]) -> bool {
+    let (charset, start) = charset(body);
+    let unit = match charset {
+        Charset::Utf8 => return std::str::from_utf8(body).is_ok() && !body.contains(&0),
+        Charset::Utf16Le => u16::from_le_bytes,
+        Charset::Utf16Be => u16::from_be_bytes,
+    };
+    let (units, rest) = body[start..].as_chunks::<2>();
+    let whole = |next: Result<char, _>| next.is_ok_and(|character| character != '\0');
+    rest.is_empty() && char::decode_utf16(units.iter().map(|pair| unit(*pair))).all(whole)
+}
+
 /// A body's encoding and the length of its byte order mark.
 pub(crate) fn charset(body: &[u8]) -> (Charset, usize) {
     match body {
@@ -62,5 +76,38 @@ pub(crate) fn charset(body: &[u8]) -> (Charset, usize) {
         [a, 0, b, 0, ..] if *a != 0 && *b != 0 => (Charset::Utf16Le, 0),
         [0, a, 0, b, ..] if *a != 0 && *b != 0 => (Charset::Utf16Be, 0),
         _ => (Charset::Utf8, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_readable;
+
+    #[test]
+    fn only_whole_utf8_and_utf16_are_readable() {
+        let text = "{\"a\": \"gr\u{FC}n \u{1F600}\"}";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let marked = |mark: &[u8], rest: &[u8]| [mark, rest].concat();
+        let readable =
+            [text.into(), marked(b"\xEF\xBB\xBF", b"{}"), little.clone(), big, marked(b"\xFF\xFE", &little), vec![]];
+        for body in readable {
+            assert!(is_readable(&body), "{body:?}");
+        }
+        let wide: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let wide_big: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        let broken = [
+            wide.clone(),
+            wide_big,
+            marked(b"\xFF\xFE\0\0", &wide),
+            b"{\"a\": \"\xFF\"}".to_vec(),
+            b"{\"a\": \"\0\"}".to_vec(),
+            little[..little.len() - 1].to_vec(),
+            marked(b"\xFF\xFE", &[0x00, 0xD8, b'a', 0]),
+            vec![0x1F, 0x8B, 8, 0],
+        ];
+        for body in broken {
+            assert!(!is_readable(&body), "{body:?}");
+        }
     }
 }

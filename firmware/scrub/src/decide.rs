@@ -8,3 +8,4 @@ mod value;
 pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKBEHIND, Sweep};
 pub(crate) use resolve::resolve;
+pub(crate) use value::contains_word;

@@ -13,8 +13,8 @@
 //! ```
 //!
 //! A body becomes one *shadow*: a text in which escapes are resolved, invisible characters are dropped and compatibility
-//! forms are folded, with a map back to the bytes of the body. JSON contributes its strings only, as lines of
-//! `"key": "value"`, so that a key is context for its value. All rules run over that one text: an Aho-Corasick automaton
+//! forms are folded, with a map back to the bytes of the body. JSON contributes its strings as lines of
+//! `"key": "value"`, so that a key is context for its value, and apart from them its long numbers. All rules run over that one text: an Aho-Corasick automaton
 //! finds the literals that a match must contain, an anchored DFA reads on from there, checks and context decide.
 //!
 //! **Invariant:** pure and deterministic. No socket, file, clock or thread; the same bytes and pack give the same
@@ -38,8 +38,8 @@ mod pack;
 mod scan;
 mod stream;
 
-pub use accept::{BodyKind, Limits, ScanError};
+pub use accept::{BodyKind, Limits, ScanError, is_readable};
 pub use act::{Edit, edit, placeholder};
 pub use pack::{BUILTIN, OfficeWord, Pack, PackError, RuleInfo, Severity};
-pub use scan::Scanner;
+pub use scan::{Scanned, Scanner};
 pub use stream::Stream;

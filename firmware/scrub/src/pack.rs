@@ -23,6 +23,7 @@ pub use builtin::BUILTIN;
 pub use source::Severity;
 pub use words::OfficeWord;
 
+pub(crate) use machine::Forward;
 pub(crate) use rule::{Approach, MAX_ANCHOR, MAX_REACH, Rule};
 
 /// Compiled rules. Share it as an `Arc`; nothing in it changes after [`Pack::compile`].

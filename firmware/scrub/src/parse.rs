@@ -13,7 +13,7 @@ pub(crate) use chars::whole_units;
 pub(crate) use form::form;
 pub(crate) use json::{Nesting, json, ndjson};
 pub(crate) use nested::runs;
-pub(crate) use shadow::{Shadow, Source};
+pub(crate) use shadow::{Reading, Shadow, Source};
 pub(crate) use utf16::utf16;
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The corridor of one scan, from a body to its findings.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use gate_core::Finding;
@@ -7,7 +8,7 @@ use gate_core::Finding;
 use crate::accept::{BodyKind, Charset, Limits, ScanError, charset};
 use crate::decide::{Candidate, Engine, Sweep, resolve};
 use crate::pack::Pack;
-use crate::parse::{Nesting, Shadow, Source, form, json, ndjson, runs, utf16};
+use crate::parse::{Nesting, Reading, Shadow, Source, form, json, ndjson, runs, utf16};
 use crate::stream::Stream;
 
 /// How often an encoding may lie inside another one.
@@ -17,6 +18,15 @@ const MAX_LEVELS: usize = 3;
 #[derive(Clone, Debug)]
 pub struct Scanner {
     pack: Arc<Pack>,
+}
+
+/// What was found in a body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// In order of place.
+    pub findings: Vec<Finding>,
+    /// The places of those that are numbers of JSON: an edit there would break the text or change its types.
+    pub numbers: Vec<Range<usize>>,
 }
 
 /// One look at one shadow and everything that unfolds from it.
@@ -54,17 +64,25 @@ impl Scanner {
 
     /// Scans a body as what it says it is, or as text if it is not. Offsets are bytes of `body`.
     pub fn body(&self, kind: BodyKind, body: &[u8], limits: &Limits) -> Result<Vec<Finding>, ScanError> {
+        self.scan(kind, body, limits).map(|scanned| scanned.findings)
+    }
+
+    /// Scans a body like [`Scanner::body`] and says as well what must not be edited.
+    pub fn scan(&self, kind: BodyKind, body: &[u8], limits: &Limits) -> Result<Scanned, ScanError> {
         if body.len() > limits.max_bytes {
             return Err(ScanError::TooLarge { bytes: body.len(), limit: limits.max_bytes });
         }
         let mut nesting = Nesting { max_depth: limits.max_depth, max_decoded: limits.max_decoded, decoded: 0 };
-        let shadows = readings(kind, body, &mut nesting)?;
+        let readings = readings(kind, body, &mut nesting)?;
         let mut pass = Pass { pack: &self.pack, nesting, open: false, settled: 0, resume: true };
-        let mut candidates = Vec::new();
-        for shadow in &shadows {
-            candidates.extend(pass.shadow(shadow, 0)?.candidates);
+        let (mut candidates, mut numbers) = (Vec::new(), Vec::new());
+        for reading in &readings {
+            candidates.extend(pass.shadow(&reading.text, 0)?.candidates);
+            let found = pass.numbers(&reading.numbers);
+            numbers.extend(found.iter().map(|candidate| candidate.start..candidate.end));
+            candidates.extend(found);
         }
-        Ok(self.findings(candidates, 0))
+        Ok(Scanned { findings: self.findings(candidates, 0), numbers })
     }
 
     /// Scans text that arrives in pieces.
@@ -92,7 +110,7 @@ impl Scanner {
 
 /// The shadows of a body of some kind: one, or two where it looks like UTF-16. That is a guess from its first bytes, and
 /// what a guess got wrong must not go unread.
-fn readings(kind: BodyKind, body: &[u8], nesting: &mut Nesting) -> Result<Vec<Shadow>, ScanError> {
+fn readings(kind: BodyKind, body: &[u8], nesting: &mut Nesting) -> Result<Vec<Reading>, ScanError> {
     let (charset, start) = charset(body);
     if charset == Charset::Utf8 {
         return Ok(vec![structure(kind, Source::origin(body), start, nesting)?]);
@@ -102,16 +120,17 @@ fn readings(kind: BodyKind, body: &[u8], nesting: &mut Nesting) -> Result<Vec<Sh
     Ok(vec![structure(kind, wide, 0, nesting)?, structure(kind, Source::origin(body), 0, nesting)?])
 }
 
-fn structure(kind: BodyKind, source: Source<'_>, start: usize, nesting: &mut Nesting) -> Result<Shadow, ScanError> {
-    let mut shadow = Shadow::with_capacity(source.bytes.len() + source.bytes.len() / 8);
+fn structure(kind: BodyKind, source: Source<'_>, start: usize, nesting: &mut Nesting) -> Result<Reading, ScanError> {
+    let text = Shadow::with_capacity(source.bytes.len() + source.bytes.len() / 8);
+    let mut reading = Reading { text, numbers: Shadow::default() };
     let all = start..source.bytes.len();
     match kind {
-        BodyKind::Json if json(source, all.clone(), 0, nesting, &mut shadow)? => {}
-        BodyKind::Ndjson => ndjson(source, nesting, &mut shadow)?,
-        BodyKind::Form => form(source, &mut shadow),
-        BodyKind::Json | BodyKind::Text => shadow.push(source, all),
+        BodyKind::Json if json(source, all.clone(), 0, nesting, &mut reading)? => {}
+        BodyKind::Ndjson => ndjson(source, nesting, &mut reading)?,
+        BodyKind::Form => form(source, &mut reading.text),
+        BodyKind::Json | BodyKind::Text => reading.text.push(source, all),
     }
-    Ok(shadow)
+    Ok(reading)
 }
 
 impl Pass<'_> {
@@ -128,19 +147,26 @@ impl Pass<'_> {
     }
 
     fn view(&mut self, shadow: &Shadow, level: usize) -> Result<Sweep, ScanError> {
-        let mut sweep = Engine::sweep(self.pack, &shadow.text, self.open);
+        let mut sweep = Engine::sweep(self.pack, shadow, self.open);
         sweep.live_from = shadow.map.start_of(sweep.live_from);
-        sweep.candidates.retain_mut(|candidate| match shadow.map.origin(candidate.start, candidate.end) {
-            Some(origin) => {
-                (candidate.start, candidate.end) = (origin.start, origin.end);
-                true
-            }
-            None => false,
-        });
+        sweep.candidates.retain_mut(|candidate| locate(shadow, candidate));
         if level < MAX_LEVELS {
             self.encoded_runs(shadow, level, &mut sweep)?;
         }
         Ok(sweep)
+    }
+
+    /// The candidates among the numbers of JSON that their own keys name.
+    fn numbers(&self, shadow: &Shadow) -> Vec<Candidate> {
+        let mut candidates = Engine::sweep(self.pack, shadow, false).candidates;
+        let line = |candidate: &Candidate| {
+            let start = shadow.text[..candidate.start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            &shadow.text[start..candidate.end]
+        };
+        candidates.retain_mut(|candidate| {
+            self.pack.rule(candidate.rule).is_named(line(candidate)) && locate(shadow, candidate)
+        });
+        candidates
     }
 
     /// Looks into base64 and hexadecimal; what is found there has the span of the whole run.
@@ -157,8 +183,8 @@ impl Pass<'_> {
             let inner = readings(BodyKind::Text, &decoded, &mut self.nesting)?;
             let mut pass = Pass { pack: self.pack, nesting: self.nesting, open: false, settled: 0, resume: true };
             let mut found = Vec::new();
-            for shadow in &inner {
-                found.extend(pass.shadow(shadow, level + 1)?.candidates);
+            for reading in &inner {
+                found.extend(pass.shadow(&reading.text, level + 1)?.candidates);
             }
             self.nesting = pass.nesting;
             let whole = |candidate: Candidate| Candidate { start: origin.start, end: origin.end, ..candidate };
@@ -166,6 +192,15 @@ impl Pass<'_> {
         }
         Ok(())
     }
+}
+
+/// Turns a candidate's place in a shadow into that in the body, if it has one.
+fn locate(shadow: &Shadow, candidate: &mut Candidate) -> bool {
+    let origin = shadow.map.origin(candidate.start, candidate.end);
+    if let Some(origin) = &origin {
+        (candidate.start, candidate.end) = (origin.start, origin.end);
+    }
+    origin.is_some()
 }
 
 #[cfg(test)]

@@ -60,8 +60,8 @@ pub(crate) enum Check {
     SecretLike,
     /// No word that manuals write where a password goes.
     NotSample,
-    /// The body of an armoured key, not a row of dots or crosses.
-    VariedBody,
+    /// An armour's first line with a key behind it, whatever stands at the starts of its lines.
+    KeyBody,
     /// The last 6 characters are the CRC-32 of what follows the first `_`, in base 62 (GitHub, npm).
     Crc32Base62,
     /// The last 8 characters are the CRC-32 of all before them, in upper-case hexadecimal (Atlassian).
@@ -118,7 +118,7 @@ impl Check {
             Self::PasswordLike => token::password_like(value),
             Self::SecretLike => token::secret_like(value),
             Self::NotSample => !is_sample_word(value),
-            Self::VariedBody => token::varied_body(value),
+            Self::KeyBody => token::key_body(value),
             Self::Crc32Base62 => token::crc32_base62(value),
             Self::Crc32Hex => token::crc32_hex(value),
             Self::Jwt => token::jwt(value),

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
-use crate::pack::{Approach, MAX_ANCHOR, MAX_REACH, Pack, Rule};
+use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
+use crate::parse::Shadow;
 
 /// Bytes before and after a value in which words of context count.
 const CONTEXT: (usize, usize) = (72, 40);
@@ -17,6 +18,9 @@ const _: () = assert!(LOOKBEHIND >= 2 * MAX_REACH + 8 && LOOKBEHIND >= CONTEXT.0
 /// a value that begins before it, and words of context.
 pub(crate) const LOOKAHEAD: usize = MAX_REACH + MAX_ANCHOR + 16;
 const _: () = assert!(LOOKAHEAD >= CONTEXT.1 + 16);
+
+/// Bytes of a long value by which it is judged.
+const HEAD: usize = 640;
 
 /// How much a confirming word nearby adds to a rule's confidence.
 const CONTEXT_BONUS: u8 = 10;
@@ -41,17 +45,31 @@ pub(crate) struct Sweep {
 /// Runs the rules of a pack over one text.
 pub(crate) struct Engine<'a> {
     pack: &'a Pack,
+    shadow: &'a Shadow,
     text: &'a [u8],
+    /// The leaf that was asked for last.
+    leaf: Range<usize>,
+    /// Where the last value that went on `until` something ends: what begins before is a part of it.
+    covered: usize,
     /// Whether the text may go on.
     open: bool,
     sweep: Sweep,
 }
 
 impl<'a> Engine<'a> {
-    /// Finds all candidates in `text`, which is complete unless `open`.
-    pub(crate) fn sweep(pack: &'a Pack, text: &'a [u8], open: bool) -> Sweep {
+    /// Finds all candidates in the text of `shadow`, which is complete unless `open`.
+    pub(crate) fn sweep(pack: &'a Pack, shadow: &'a Shadow, open: bool) -> Sweep {
+        let text = shadow.text.as_slice();
         let live_from = if open { text.len().saturating_sub(LOOKAHEAD) } else { text.len() };
-        let mut engine = Self { pack, text, open, sweep: Sweep { candidates: Vec::new(), live_from } };
+        let mut engine = Self {
+            pack,
+            shadow,
+            text,
+            leaf: 0..0,
+            covered: 0,
+            open,
+            sweep: Sweep { candidates: Vec::new(), live_from },
+        };
         engine.anchors();
         engine.digits();
         engine.sweep
@@ -138,6 +156,9 @@ impl<'a> Engine<'a> {
         let reach = rule.pattern.run(self.text, from, from + rule.max_len, self.open);
         self.keep_alive(reach.live, origin);
         let Some(end) = reach.end.filter(|end| *end > start) else { return false };
+        if let Some(until) = &rule.until {
+            return self.long_value(index, rule, until, start, end);
+        }
         if let Some(tail) = &rule.tail {
             let reach = tail.run(self.text, end, end + MAX_REACH, self.open);
             self.keep_alive(reach.live, origin);
@@ -157,6 +178,32 @@ impl<'a> Engine<'a> {
                 None => return false,
             }
         }
+    }
+
+    /// Judges a value by its head, and takes all that follows up to its end mark, or to the end of its leaf.
+    fn long_value(&mut self, index: usize, rule: &Rule, until: &Forward, start: usize, end: usize) -> bool {
+        if start < self.covered {
+            return false;
+        }
+        let leaf_end = self.leaf_end(start);
+        let head_end = end.max(leaf_end.min(start + HEAD));
+        self.keep_alive(self.open && head_end == self.text.len(), start);
+        let Some(confidence) = self.judge(rule, start, head_end) else { return false };
+        // The end mark may be what the pattern ended with.
+        let reach = until.run(self.text, start, leaf_end, self.open);
+        self.keep_alive(reach.end.is_none() && reach.live, start);
+        let end = reach.end.unwrap_or(leaf_end).max(end);
+        self.covered = end;
+        self.sweep.candidates.push(Candidate { rule: index, start, end, confidence });
+        true
+    }
+
+    /// The end of the string or text that `at` lies in.
+    fn leaf_end(&mut self, at: usize) -> usize {
+        if !self.leaf.contains(&at) {
+            self.leaf = at..self.shadow.map.stretch_end(at);
+        }
+        self.leaf.end
     }
 
     /// The confidence of a value, if it passes everything that the rule asks for.

@@ -4,7 +4,7 @@ use gate_core::{Action, KnowledgeBase};
 
 use super::machine::{Alphabet, Backward, Forward};
 use super::source::{RawRule, Severity, Start};
-use crate::decide::Check;
+use crate::decide::{Check, contains_word};
 
 /// Longest `before` and `lead`, and farthest `within`: what the engine must still see of a text that it has settled.
 pub(crate) const MAX_REACH: usize = 96;
@@ -32,6 +32,8 @@ pub(crate) struct Rule {
     pub(crate) approach: Approach,
     pub(crate) pattern: Forward,
     pub(crate) tail: Option<Forward>,
+    /// Finds the end of a value that goes on past its pattern.
+    pub(crate) until: Option<Forward>,
     pub(crate) max_len: usize,
     pub(crate) not_before: ByteSet,
     pub(crate) not_after: ByteSet,
@@ -111,6 +113,7 @@ impl Rule {
             not_after: class("not_after", raw.not_after.as_deref(), "A-Za-z0-9")?,
             pattern: machine("pattern", &raw.pattern)?,
             tail: raw.tail.as_deref().map(|tail| machine("tail", tail)).transpose()?,
+            until: raw.until.as_deref().map(until).transpose().map_err(|why| ("until", why))?,
             exact_anchors: (!raw.ignore_case).then(|| raw.anchors.into_iter().map(String::into_bytes).collect()),
             no_placeholders: raw.placeholders.map_or(kb == KnowledgeBase::Secrets, |allowed| !allowed),
             context: lower(raw.context),
@@ -134,11 +137,23 @@ impl Rule {
         })
     }
 
+    /// Whether a keyword led to the value that `line` ends with, or a word of the rule's context stands before it.
+    pub(crate) fn is_named(&self, line: &[u8]) -> bool {
+        let keyword = matches!(self.approach, Approach::Lead(_) | Approach::Within(_));
+        keyword || self.context.iter().any(|word| contains_word(line, word))
+    }
+
     /// Bytes of memory of its automata, the bulk of it.
     pub(crate) fn memory(&self) -> usize {
         let lead = if let Approach::Lead(lead) = &self.approach { lead.memory() } else { 0 };
-        self.pattern.memory() + lead + self.tail.as_ref().map_or(0, Forward::memory)
+        let ends = [&self.tail, &self.until].into_iter().flatten().map(Forward::memory).sum::<usize>();
+        self.pattern.memory() + lead + ends
     }
+}
+
+/// A pattern that is looked for instead of matched at once.
+fn until(pattern: &str) -> Result<Forward, String> {
+    Forward::new(&format!("(?s:.)*?(?:{pattern})"), Alphabet::Ascii)
 }
 
 fn validate(raw: &RawRule) -> Result<(), (&'static str, String)> {

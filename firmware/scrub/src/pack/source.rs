@@ -44,6 +44,8 @@ pub(super) struct RawRule {
     #[serde(default)]
     pub(super) tail: Option<String>,
     #[serde(default)]
+    pub(super) until: Option<String>,
+    #[serde(default)]
     pub(super) within: Option<usize>,
     #[serde(default = "default_max_len")]
     pub(super) max_len: usize,

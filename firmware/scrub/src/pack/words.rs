@@ -54,6 +54,7 @@ impl OfficeWord {
             lead: None,
             pattern: format!("(?i:{pattern})"),
             tail: None,
+            until: None,
             within: None,
             max_len: folded.len() * 2 + 16,
             not_before: None,

@@ -3,8 +3,15 @@
 use std::ops::Range;
 
 use super::map::Map;
-use super::{Shadow, Source};
+use super::{Reading, Shadow, Source};
 use crate::accept::ScanError;
+
+/// Digits of the shortest and the longest number that a rule could speak of.
+const MIN_NUMBER: usize = 7;
+const MAX_NUMBER: usize = 32;
+
+/// Bytes of a key that are read beside a number.
+const MAX_NAME: usize = 48;
 
 /// What is left of the limits while structures unfold inside each other.
 #[derive(Clone, Copy, Debug)]
@@ -22,11 +29,27 @@ impl Nesting {
     }
 }
 
-/// A string of the text, without its quotes.
+/// A string of the text, without its quotes, or a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Token {
     range: Range<usize>,
-    is_key: bool,
+    kind: TokenKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum TokenKind {
+    Key,
+    Text,
+    /// With its own key and that of the object or list around it; empty where there is none.
+    Number([Range<usize>; 2]),
+}
+
+/// An object or a list that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Level {
+    bracket: u8,
+    /// The last key of an object, or the key that a list stands under.
+    key: Range<usize>,
 }
 
 /// Why there are no tokens.
@@ -37,36 +60,90 @@ enum Stop {
     TooDeep,
 }
 
-/// Appends all strings of one JSON text; says whether it was one. Numbers, `true` and structure stay out: they cannot
-/// be edited without changing the types that the reader expects.
+/// Appends all strings and long numbers of one JSON text; says whether it was one.
 pub(crate) fn json(
     source: Source<'_>,
     range: Range<usize>,
     depth: usize,
     nesting: &mut Nesting,
-    out: &mut Shadow,
+    out: &mut Reading,
 ) -> Result<bool, ScanError> {
-    let tokens = match tokens(source.bytes, range, nesting.max_depth.saturating_sub(depth)) {
+    unfold(source, range, depth, nesting, out, |_| true)
+}
+
+fn unfold(
+    source: Source<'_>,
+    range: Range<usize>,
+    depth: usize,
+    nesting: &mut Nesting,
+    out: &mut Reading,
+    accept: fn(&[Token]) -> bool,
+) -> Result<bool, ScanError> {
+    let (tokens, deepest) = match tokens(source.bytes, range, nesting.max_depth.saturating_sub(depth)) {
         Ok((tokens, deepest)) => (tokens, depth + deepest),
         Err(Stop::Malformed) => return Ok(false),
         Err(Stop::TooDeep) => return Err(ScanError::TooDeep { limit: nesting.max_depth }),
     };
-    for token in tokens.0 {
-        out.glue("\"");
-        leaf(source, token.range, tokens.1, nesting, out)?;
-        out.glue(if token.is_key { "\": " } else { "\"\n" });
+    if !accept(&tokens) {
+        return Ok(false);
+    }
+    for token in tokens {
+        if let TokenKind::Number(names) = token.kind {
+            number(source, token.range, names, &mut out.numbers);
+            continue;
+        }
+        out.text.glue("\"");
+        leaf(source, token.range, deepest, nesting, out)?;
+        out.text.glue(if token.kind == TokenKind::Key { "\": " } else { "\"\n" });
     }
     Ok(true)
 }
 
+/// Whether JSON inside a string is a structure. A list of numbers without a key is what a person wrote, and is read as
+/// text, in which a number needs no key that names it.
+fn is_structure(tokens: &[Token]) -> bool {
+    let has = |kind: fn(&TokenKind) -> bool| tokens.iter().any(|token| kind(&token.kind));
+    has(|kind| *kind == TokenKind::Key) || !has(|kind| matches!(kind, TokenKind::Number(_)))
+}
+
+/// Appends the whole part of a number, if it is long enough for any rule, as a line behind the words of its keys.
+fn number(source: Source<'_>, range: Range<usize>, [name, around]: [Range<usize>; 2], out: &mut Shadow) {
+    let sign = usize::from(source.bytes[range.start] == b'-');
+    let start = range.start + sign;
+    let len = source.bytes[start..range.end].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(MIN_NUMBER..=MAX_NUMBER).contains(&len) || name.is_empty() {
+        return;
+    }
+    let words = [around, name].map(|key| words(source, key));
+    out.glue(&format!("{} {}: ", words[0], words[1]));
+    out.copy(source, start..start + len);
+    out.glue("\n");
+}
+
+/// The words of a key, whether it is written `card_number` or `cardNumber`.
+fn words(source: Source<'_>, key: Range<usize>) -> String {
+    let mut resolved = Shadow::default();
+    resolved.push(source, key.start..key.end.min(key.start + MAX_NAME));
+    let mut words = Vec::with_capacity(resolved.text.len() + 4);
+    let mut lower = false;
+    for byte in resolved.text {
+        if lower && byte.is_ascii_uppercase() {
+            words.push(b' ');
+        }
+        lower = byte.is_ascii_lowercase();
+        words.push(if byte.is_ascii_alphanumeric() || !byte.is_ascii() { byte } else { b' ' });
+    }
+    String::from_utf8_lossy(&words).into_owned()
+}
+
 /// Appends one JSON text for each line; a line that is none is read as text.
-pub(crate) fn ndjson(source: Source<'_>, nesting: &mut Nesting, out: &mut Shadow) -> Result<(), ScanError> {
+pub(crate) fn ndjson(source: Source<'_>, nesting: &mut Nesting, out: &mut Reading) -> Result<(), ScanError> {
     let mut start = 0;
     for line in source.bytes.split_inclusive(|byte| *byte == b'\n') {
         let range = start..start + line.len();
         start = range.end;
         if !json(source, range.clone(), 0, nesting, out)? {
-            out.push(source, range);
+            out.text.push(source, range);
         }
     }
     Ok(())
@@ -78,7 +155,7 @@ fn leaf(
     range: Range<usize>,
     depth: usize,
     nesting: &mut Nesting,
-    out: &mut Shadow,
+    out: &mut Reading,
 ) -> Result<(), ScanError> {
     let bytes = &source.bytes[range.clone()];
     let opens = bytes.trim_ascii_start().first().is_some_and(|byte| matches!(byte, b'{' | b'[' | b'"' | b'\\'));
@@ -90,12 +167,12 @@ fn leaf(
         let (text, map) = decode(source, range.clone());
         let inner = Source { bytes: &text, map: Some(&map) };
         if text.trim_ascii_start().first().is_some_and(|byte| matches!(byte, b'{' | b'[' | b'"'))
-            && json(inner, 0..text.len(), depth, nesting, out)?
+            && unfold(inner, 0..text.len(), depth, nesting, out, is_structure)?
         {
             return Ok(());
         }
     }
-    out.push(source, range);
+    out.text.push(source, range);
     Ok(())
 }
 
@@ -145,10 +222,10 @@ enum Expect {
     Comma,
 }
 
-/// Reads `range` as one JSON text with an explicit stack, so that nesting costs one byte a level.
+/// Reads `range` as one JSON text with an explicit stack, so that nesting costs a few words a level.
 fn tokens(bytes: &[u8], range: Range<usize>, max_depth: usize) -> Result<(Vec<Token>, usize), Stop> {
     let mut tokens = Vec::new();
-    let mut open: Vec<u8> = Vec::new();
+    let mut open: Vec<Level> = Vec::new();
     let mut deepest = 0;
     let mut expect = Expect::Value;
     let mut at = range.start;
@@ -159,12 +236,15 @@ fn tokens(bytes: &[u8], range: Range<usize>, max_depth: usize) -> Result<(Vec<To
         match (*byte, expect) {
             (b'"', Expect::Value | Expect::ValueOrEnd) => {
                 let end = string_end(bytes, at)?;
-                tokens.push(Token { range: at + 1..end, is_key: false });
+                tokens.push(Token { range: at + 1..end, kind: TokenKind::Text });
                 (at, expect) = (end + 1, Expect::Comma);
             }
             (b'"', Expect::Key | Expect::KeyOrEnd) => {
                 let end = string_end(bytes, at)?;
-                tokens.push(Token { range: at + 1..end, is_key: true });
+                tokens.push(Token { range: at + 1..end, kind: TokenKind::Key });
+                if let Some(object) = open.last_mut() {
+                    object.key = at + 1..end;
+                }
                 at = skip_space(bytes, end + 1);
                 if bytes.get(at) != Some(&b':') {
                     return Err(Stop::Malformed);
@@ -172,27 +252,51 @@ fn tokens(bytes: &[u8], range: Range<usize>, max_depth: usize) -> Result<(Vec<To
                 (at, expect) = (at + 1, Expect::Value);
             }
             (b'{' | b'[', Expect::Value | Expect::ValueOrEnd) => {
-                open.push(*byte);
+                let list = *byte == b'[';
+                let key = open.last().filter(|_| list).map_or(0..0, |level| level.key.clone());
+                open.push(Level { bracket: *byte, key });
                 deepest = deepest.max(open.len());
                 if deepest > max_depth {
                     return Err(Stop::TooDeep);
                 }
-                (at, expect) = (at + 1, if *byte == b'{' { Expect::KeyOrEnd } else { Expect::ValueOrEnd });
+                (at, expect) = (at + 1, if list { Expect::ValueOrEnd } else { Expect::KeyOrEnd });
             }
-            (b'}', Expect::Comma | Expect::KeyOrEnd) if open.pop() == Some(b'{') => {
+            (b'}', Expect::Comma | Expect::KeyOrEnd) if closes(&mut open, b'{') => {
                 (at, expect) = (at + 1, Expect::Comma);
             }
-            (b']', Expect::Comma | Expect::ValueOrEnd) if open.pop() == Some(b'[') => {
+            (b']', Expect::Comma | Expect::ValueOrEnd) if closes(&mut open, b'[') => {
                 (at, expect) = (at + 1, Expect::Comma);
             }
             (b',', Expect::Comma) if !open.is_empty() => {
-                (at, expect) = (at + 1, if open.last() == Some(&b'{') { Expect::Key } else { Expect::Value });
+                (at, expect) = (at + 1, if is_in(&open, b'{') { Expect::Key } else { Expect::Value });
             }
-            (_, Expect::Value | Expect::ValueOrEnd) => (at, expect) = (scalar_end(bytes, at)?, Expect::Comma),
+            (b'-' | b'0'..=b'9', Expect::Value | Expect::ValueOrEnd) => {
+                let end = number_end(bytes, at)?;
+                tokens.push(Token { range: at..end, kind: TokenKind::Number(names(&open)) });
+                (at, expect) = (end, Expect::Comma);
+            }
+            (_, Expect::Value | Expect::ValueOrEnd) => (at, expect) = (literal_end(bytes, at)?, Expect::Comma),
             _ => return Err(Stop::Malformed),
         }
     }
     if open.is_empty() && expect == Expect::Comma { Ok((tokens, deepest)) } else { Err(Stop::Malformed) }
+}
+
+fn is_in(open: &[Level], bracket: u8) -> bool {
+    open.last().is_some_and(|level| level.bracket == bracket)
+}
+
+fn closes(open: &mut Vec<Level>, bracket: u8) -> bool {
+    open.pop().is_some_and(|level| level.bracket == bracket)
+}
+
+/// The keys that a value which stands here is named by.
+fn names(open: &[Level]) -> [Range<usize>; 2] {
+    let mut keys = open.iter().rev().map(|level| level.key.clone());
+    let [own, around] = [keys.next(), keys.next()].map(Option::unwrap_or_default);
+    // A list has the key that stands around it.
+    let around = if around == own { 0..0 } else { around };
+    [own, around]
 }
 
 fn skip_space(bytes: &[u8], at: usize) -> usize {
@@ -215,11 +319,29 @@ fn string_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     }
 }
 
-/// One past a number or word; only its alphabet is checked, for it is neither read nor edited.
-fn scalar_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
-    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b'+' | b'-' | b'.');
-    match bytes[at..].iter().take_while(part).count() {
-        0 => Err(Stop::Malformed),
-        len => Ok(at + len),
+/// One past a number, exactly as RFC 8259 section 6 writes them: what is nearly one is text that a person wrote.
+fn number_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    let digits = |at: usize| {
+        let count = bytes[at.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        if count == 0 { Err(Stop::Malformed) } else { Ok(at + count) }
+    };
+    let whole = at + usize::from(bytes[at] == b'-');
+    let mut end = digits(whole)?;
+    if bytes[whole] == b'0' && end > whole + 1 {
+        return Err(Stop::Malformed);
     }
+    if bytes.get(end) == Some(&b'.') {
+        end = digits(end + 1)?;
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let signed = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        end = digits(end + 1 + signed)?;
+    }
+    Ok(end)
+}
+
+/// One past `true`, `false` or `null`.
+fn literal_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+    let literal = ["true", "false", "null"].into_iter().find(|word| bytes[at..].starts_with(word.as_bytes()));
+    literal.map(|word| at + word.len()).ok_or(Stop::Malformed)
 }

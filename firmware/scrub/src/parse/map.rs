@@ -109,6 +109,12 @@ impl Map {
         }
     }
 
+    /// The end of the stretch around `at` that no glue interrupts.
+    pub(crate) fn stretch_end(&self, at: usize) -> usize {
+        let rest = self.pieces.get(self.index_of(at)..).unwrap_or_default();
+        rest.iter().find(|piece| piece.unit == GLUE).map_or(self.len, |piece| piece.at)
+    }
+
     fn without_glue(&self, start: usize, end: usize) -> Option<(usize, usize)> {
         let mut best: Option<(usize, usize)> = None;
         let mut run: Option<(usize, usize)> = None;
@@ -158,6 +164,7 @@ mod tests {
         assert_eq!(map.origin(1, 12), Some(7..12));
         assert_eq!(map.origin(0, 8), Some(1..4));
         assert_eq!(map.origin(3, 7), None);
+        assert_eq!((map.stretch_end(1), map.stretch_end(8)), (3, 12));
     }
 
     #[test]

@@ -10,6 +10,15 @@ pub(crate) struct Shadow {
     pub(crate) map: Map,
 }
 
+/// What is read of a body.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) text: Shadow,
+    /// The long numbers of JSON, each a line with the words of its keys. They stand apart because they cannot be edited
+    /// without changing the type that a reader expects, and because a bare number means nothing without its name.
+    pub(crate) numbers: Shadow,
+}
+
 /// A text to take pieces from: the body itself, or one that was derived from it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a> {

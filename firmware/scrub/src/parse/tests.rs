@@ -1,4 +1,4 @@
-use super::{Nesting, Shadow, Source, form, json, ndjson, runs, utf16, whole_units};
+use super::{Nesting, Reading, Shadow, Source, form, json, ndjson, runs, utf16, whole_units};
 use crate::accept::{Charset, ScanError};
 
 fn nesting() -> Nesting {
@@ -97,10 +97,11 @@ fn percent_escapes_are_resolved_at_any_depth() {
 fn json_gives_its_strings_with_their_keys() {
     let text =
         r#"{"a": "x\ny", "n": 12345678, "list": ["p", {"q": true}], "inner": "{\"k\": \"v\\u0041\", \"n\": 99}"}"#;
-    let mut out = Shadow::default();
+    let mut out = Reading::default();
     assert!(json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut out).unwrap());
-    assert_eq!(read(&out), "\"a\": \"x\ny\"\n\"n\": \"list\": \"p\"\n\"q\": \"inner\": \"\"k\": \"vA\"\n\"n\": \"\n",);
-    assert_eq!(origin(text, &out, "vA"), r"v\\u0041");
+    assert_eq!(read(&out.text), "\"a\": \"x\ny\"\n\"n\": \"list\": \"p\"\n\"q\": \"inner\": \"\"k\": \"vA\"\n\"n\": \"\n",);
+    assert_eq!(origin(text, &out.text, "vA"), r"v\\u0041");
+    assert_eq!(read(&out.numbers), " n: 12345678\n");
 }
 
 #[test]
@@ -124,15 +125,26 @@ fn what_is_not_json_says_so() {
         "[\"a\" \"b\"]",
         ",",
         "{,}",
+        "[AKIA3XJ7QZP2LMNB5R6T]",
+        "[+33612345678]",
+        "[DE89370400440532013000]",
+        "[012]",
+        "[1.]",
+        "[.5]",
+        "[1e]",
+        "[-]",
+        "[1x]",
+        "[nulls]",
+        "[True]",
     ];
     for text in rows {
-        let mut out = Shadow::default();
+        let mut out = Reading::default();
         assert_eq!(
             json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut out),
             Ok(false),
             "{text}"
         );
-        assert!(out.text.is_empty(), "{text}");
+        assert!(out.text.text.is_empty() && out.numbers.text.is_empty(), "{text}");
     }
 }
 
@@ -140,7 +152,7 @@ fn what_is_not_json_says_so() {
 fn depth_counts_across_strings() {
     let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     let scan =
-        |text: String| json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut Shadow::default());
+        |text: String| json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut Reading::default());
     assert_eq!(scan(deep(16)), Ok(true));
     assert_eq!(scan(deep(17)), Err(ScanError::TooDeep { limit: 16 }));
     assert_eq!(scan(format!("[\"{}\"]", deep(15))), Ok(true));
@@ -151,16 +163,36 @@ fn depth_counts_across_strings() {
 fn unfolding_spends_the_budget() {
     let text = format!("[\"{{}}{}{{}}\"]", " ".repeat(200));
     let mut small = Nesting { max_depth: 16, max_decoded: 100, decoded: 0 };
-    let result = json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut small, &mut Shadow::default());
+    let result = json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut small, &mut Reading::default());
     assert_eq!(result, Err(ScanError::Budget { limit: 100 }));
 }
 
 #[test]
 fn lines_that_are_no_json_are_text() {
     let text = "{\"a\": \"b\"}\nnot json\n[\"c\"]\n";
-    let mut out = Shadow::default();
+    let mut out = Reading::default();
     ndjson(Source::origin(text.as_bytes()), &mut nesting(), &mut out).unwrap();
-    assert_eq!(read(&out), "\"a\": \"b\"\nnot json\n\"c\"\n");
+    assert_eq!(read(&out.text), "\"a\": \"b\"\nnot json\n\"c\"\n");
+}
+
+#[test]
+fn numbers_stand_apart_with_the_words_of_their_keys() {
+    let rows = [
+        (r#"{"cardNumber": 4012888888881881}"#, " card Number: 4012888888881881\n"),
+        (r#"{"card": {"exp": 12, "number": -4012888888881881.5e3}}"#, "card number: 4012888888881881\n"),
+        (r#"{"c\u0061rd_no": [1234567, 89, [12345678]]}"#, " card no: 1234567\n card no: 12345678\n"),
+        (r#"{"a": "{\"tel\": 1234567}"}"#, " tel: 1234567\n"),
+        (r#"[1234567]"#, ""),
+    ];
+    for (text, seen) in rows {
+        let mut out = Reading::default();
+        assert_eq!(json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut out), Ok(true));
+        assert_eq!(read(&out.numbers), seen, "{text}");
+    }
+    let text = r#"{"a": "[1234567, 12345678]"}"#;
+    let mut out = Reading::default();
+    json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut out).unwrap();
+    assert_eq!((read(&out.text), read(&out.numbers)), ("\"a\": \"[1234567, 12345678]\"\n", ""));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
-use super::Scanner;
+use super::{Scanned, Scanner};
 use crate::{BUILTIN, BodyKind, Edit, Limits, Pack, ScanError, edit, placeholder};
 
 pub(crate) static SCANNER: LazyLock<Scanner> =
@@ -86,6 +86,75 @@ fn a_private_key_is_denied_wherever_it_stands() {
             "{body}"
         );
     }
+}
+
+#[test]
+fn a_private_key_is_found_whatever_stands_at_its_line_starts() {
+    let numbered: Vec<String> = PEM.lines().enumerate().map(|(at, line)| format!("{}: {line}", at + 1)).collect();
+    let each = |before: &str| PEM.lines().map(|line| format!("{before}{line}")).collect::<Vec<_>>().join("\n");
+    let pastes =
+        [numbered.join("\n"), each("> "), each("    "), each("\t// "), each(" * "), each("| 7 | "), each("\"")];
+    for text in pastes {
+        let body = json!({"content": format!("see\n{text}\nthanks")}).to_string();
+        let findings = scan(BodyKind::Json, body.as_bytes());
+        assert_eq!((findings.len(), findings[0].kind.as_str()), (1, "private_key"), "{text}");
+        let redacted: Value = serde_json::from_slice(&redact(BodyKind::Json, body.as_bytes())).unwrap();
+        assert!(redacted["content"].as_str().unwrap().ends_with("[REDACTED_PRIVATE_KEY]\nthanks"), "{redacted}");
+    }
+}
+
+#[test]
+fn a_private_key_ends_at_its_mark_or_with_its_string() {
+    let line = "MIIEl8Ofo4A4qXaxUeUnGiwPFnnQtQ44xnDsSeOIJ7RJOf7V58ayVYUilCx2Iq84\n";
+    let long = line.repeat(400);
+    let (begin, end) = ("-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----");
+    let rows = [
+        (format!("{begin}{line}; a comment, {{not}} base64\n{line}{end} bye"), " bye"),
+        (format!("{begin}{long}{end} bye"), " bye"),
+        (format!("{begin}{line}; a comment\n{long}"), ""),
+        (format!("{begin}{line}{end} and {begin}{line}; cut"), " and [REDACTED_PRIVATE_KEY]"),
+    ];
+    for (text, rest) in rows {
+        let body = json!({"a": format!("see {text}"), "b": "the next"}).to_string();
+        let redacted: Value = serde_json::from_slice(&redact(BodyKind::Json, body.as_bytes())).unwrap();
+        assert_eq!(redacted["a"].as_str().unwrap(), format!("see [REDACTED_PRIVATE_KEY]{rest}"));
+        assert_eq!(redacted["b"], "the next");
+        let redacted = redact(BodyKind::Text, text.as_bytes());
+        assert_eq!(String::from_utf8(redacted).unwrap(), format!("[REDACTED_PRIVATE_KEY]{rest}"));
+    }
+}
+
+#[test]
+fn a_string_that_is_nearly_json_is_read_as_text() {
+    let body = r#"{"content":"[AKIA3XJ7QZP2LMNB5R6T, +33612345678, DE89370400440532013000]"}"#;
+    assert_eq!(kinds(BodyKind::Json, body), ["api_key", "phone", "iban"]);
+    assert_eq!(kinds(BodyKind::Json, "[AKIA3XJ7QZP2LMNB5R6T]"), ["api_key"]);
+    assert_eq!(kinds(BodyKind::Json, r#"{"content":"[1, 4012888888881881]"}"#), ["card"]);
+}
+
+#[test]
+fn a_number_of_json_is_found_where_its_key_names_it() {
+    let limits = Limits::default();
+    let number = "4012888888881881";
+    let named = [
+        format!(r#"{{"card_number":{number}}}"#),
+        format!(r#"{{"cardNumber": {number}}}"#),
+        format!(r#"{{"card": {{"exp": "12/27", "number": {number}}}}}"#),
+        format!(r#"{{"content":"{{\"card_number\":{number}}}"}}"#),
+        format!(r#"{{"credit_card": ["x", {number}]}}"#),
+    ];
+    for body in named {
+        let scanned = SCANNER.scan(BodyKind::Json, body.as_bytes(), &limits).unwrap();
+        let start = body.find(number).unwrap();
+        assert!(scanned.numbers.contains(&(start..start + number.len())), "{body}");
+        assert_eq!((scanned.findings.len(), scanned.findings[0].kind.as_str()), (1, "card"), "{body}");
+    }
+    for key in ["id", "created", "ts", "order", "total_tokens", "discard"] {
+        let body = format!(r#"{{"text": "my card is broken", "{key}": {number}, "n": "card"}}"#);
+        assert_eq!(SCANNER.scan(BodyKind::Json, body.as_bytes(), &limits), Ok(Scanned::default()), "{body}");
+    }
+    let text = SCANNER.scan(BodyKind::Json, format!(r#"["card {number}"]"#).as_bytes(), &limits).unwrap();
+    assert_eq!((text.findings.len(), text.numbers.len()), (1, 0), "a string can be edited");
 }
 
 #[test]
@@ -232,6 +301,7 @@ fn hostile_bodies_cost_linear_time() {
         "@",
         "a@a.",
         "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
         "-----BEGIN PRIVATE KEY-----\nMIIEP1wOPN1zSqJfiMmGmJwW",
         "password=",
         "password is ",

@@ -107,8 +107,38 @@ fn is_jagged(value: &[u8]) -> bool {
     changes * 4 >= value.len()
 }
 
-/// The armour's lines between its dashes hold more than one or two different characters.
-pub(super) fn varied_body(value: &[u8]) -> bool {
-    let body: Vec<u8> = value.split(|byte| *byte == b'-').max_by_key(|part| part.len()).unwrap_or_default().to_vec();
-    entropy(&body) >= 3.0
+/// Bytes behind the armour's first line within which a key begins.
+const KEY_BEGINS: usize = 200;
+
+/// A key follows the armour's first line: 16 characters of base64 on the first line of text that is no header, or 40
+/// in a row somewhere near. A row of dots or crosses and a word in code are none.
+pub(super) fn key_body(value: &[u8]) -> bool {
+    let dashes = |text: &[u8]| text.windows(5).position(|window| window == b"-----");
+    let Some(mark) = value.get(5..).and_then(dashes) else { return false };
+    let body = &value[mark + 10..];
+    let body = &body[..dashes(body).unwrap_or(body.len())];
+    let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    let run = |text: &[u8]| text.iter().take_while(|byte| base64(byte)).count();
+    let mut at = 0;
+    while at < body.len().min(KEY_BEGINS) {
+        let len = run(&body[at..]);
+        let row = &body[at..at + len];
+        let mixed = row.iter().any(u8::is_ascii_lowercase) && row.iter().any(u8::is_ascii_uppercase);
+        if len >= 40 && mixed && entropy(row) >= 3.0 {
+            return true;
+        }
+        at += len + 1;
+    }
+    for line in body.split(|byte| *byte == b'\n') {
+        let sign = |byte: &u8| byte.is_ascii_whitespace() || byte.is_ascii_digit() || b">|#*+:.".contains(byte);
+        let text = &line[line.iter().take_while(|byte| sign(byte)).count()..];
+        let len = run(text);
+        if len >= 16 {
+            return entropy(&text[..len]) >= 3.0;
+        }
+        if !text.is_empty() && !text.windows(2).any(|pair| pair == b": ") {
+            return false;
+        }
+    }
+    false
 }
