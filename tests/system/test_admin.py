@@ -1,7 +1,9 @@
 """The admin page and its API, as a browser and an existing gateway use them."""
 
 import json
+import stat
 import time
+from pathlib import Path
 
 import plan
 import planted
@@ -118,6 +120,26 @@ def test_events_arrive_live(office, signed_in):
     office.hosts["client-watched"].run(["dig", "+short", f"@{plan.PUCK}", "live-event.example.com"])
     text, _ = stream.communicate(timeout=10)
     assert "live-event.example.com" in text
+
+
+def test_a_journal_that_cannot_be_read_does_not_stop_the_others(office, signed_in):
+    """The page goes on with what it can read, and says once what it cannot."""
+    chain = Path(office.puck.settings["data"]) / "journal" / "steer"
+    mode, log = stat.S_IMODE(chain.stat().st_mode), office.puck.folder / "stderr.log"
+    seen = log.stat().st_size
+    chain.chmod(0o700)
+    try:
+        curl = ["curl", "-skN", "--max-time", "4", "-b", signed_in.jar, f"{BY_ADDRESS}/api/v1/events"]
+        stream = office.hosts[CLIENT].popen(curl, stdout=-1, text=True)
+        time.sleep(2)
+        office.hosts["client-watched"].run(["dig", "+short", f"@{plan.PUCK}", "still-read.example.com"])
+        text, _ = stream.communicate(timeout=10)
+        assert signed_in.json("GET", "/api/v1/overview")["live"]
+    finally:
+        chain.chmod(mode)
+    assert "still-read.example.com" in text
+    said = [line for line in log.read_bytes()[seen:].decode().splitlines() if "journal of steer" in line]
+    assert len(said) == 1, said
 
 
 def test_the_inspection_api_decides(office, token):

@@ -79,8 +79,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .with_state(Arc::clone(app))
 }
 
-/// What every request passes first: the name it asks for, and a limit on its time. What its handler leaves unread of the
-/// body is taken in before the answer goes out.
+/// What every request passes first: the name it asks for, and a limit on its time. What its handler leaves unread of
+/// the body is taken in before the answer goes out.
 async fn front(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     app.meters.requests.add();
     let latest = Instant::now() + Duration::from_secs(app.config.request_seconds);

@@ -20,12 +20,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::decide::sessions::SessionKey;
-use crate::ports::{Feed, FeedEntry, FeedError};
+use crate::ports::{Feed, Polled};
 
+mod complaints;
 pub(crate) mod recent;
 pub(crate) mod stream;
 pub(crate) mod tally;
 
+use self::complaints::Complaints;
 use self::recent::{Cursor, Kinds, Line, Recent};
 use self::stream::{Stream, Subscribers};
 use self::tally::{Counters, Tally};
@@ -51,6 +53,7 @@ struct State {
     recent: Recent,
     tally: Tally,
     subscribers: Subscribers,
+    complaints: Complaints,
     followed_at: Instant,
 }
 
@@ -60,6 +63,7 @@ impl Live {
             recent: Recent::new(config.recent_records),
             tally: Tally::default(),
             subscribers: Subscribers::new(config.max_subscribers, config.subscriber_queue),
+            complaints: Complaints::default(),
             followed_at: Instant::now(),
         };
         Self { state: Mutex::new(state), poll_every: Duration::from_millis(config.feed_poll_ms) }
@@ -76,15 +80,15 @@ impl Live {
         let mut beat = tokio::time::interval(HEARTBEAT);
         while !stop.is_cancelled() {
             let polled = tokio::task::spawn_blocking(move || {
-                let entries = feed.poll(BATCH);
-                (feed, entries)
+                let polled = feed.poll(BATCH);
+                (feed, polled)
             });
-            let Ok((back, entries)) = polled.await else {
+            let Ok((back, polled)) = polled.await else {
                 tracing::error!("the feed of the journals broke down; the overview stands still");
                 break;
             };
             feed = back;
-            if self.take(entries, clock.now()) == BATCH {
+            if self.take(polled, clock.now()) == BATCH {
                 continue;
             }
             tokio::select! {
@@ -97,23 +101,21 @@ impl Live {
     }
 
     /// Takes in what one poll brought; answers how many records that were.
-    fn take(&self, polled: Result<Vec<FeedEntry>, FeedError>, now: UnixMicros) -> usize {
-        let entries = match polled {
-            Ok(entries) => entries,
-            Err(error) => {
-                tracing::warn!(%error, "the live feed waits");
-                return 0;
-            }
-        };
+    fn take(&self, polled: Polled, now: UnixMicros) -> usize {
         let mut state = self.state.lock();
         let state = &mut *state;
-        state.followed_at = Instant::now();
-        for entry in &entries {
+        for error in polled.failed.iter().filter(|error| state.complaints.due(&error.process, Instant::now())) {
+            tracing::warn!(%error, "the live feed goes on without a journal");
+        }
+        if polled.followed {
+            state.followed_at = Instant::now();
+        }
+        for entry in &polled.entries {
             state.tally.add(&entry.record, now);
             let line = state.recent.push(entry);
             state.subscribers.send(&line);
         }
-        entries.len()
+        polled.entries.len()
     }
 
     /// Whether the journals could be followed lately.
@@ -148,3 +150,6 @@ impl Live {
         (state.tally.total.clone(), state.subscribers.count(), state.subscribers.dropped)
     }
 }
+
+#[cfg(test)]
+mod tests;

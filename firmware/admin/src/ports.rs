@@ -29,7 +29,17 @@ pub struct FeedEntry {
     pub record: Record,
 }
 
-/// Why the journals could not be followed just now; asked again at the next poll.
+/// What one look at all chains brought.
+#[derive(Debug, Default)]
+pub struct Polled {
+    pub entries: Vec<FeedEntry>,
+    /// Whether any chain could be read, with or without something new in it.
+    pub followed: bool,
+    /// The chains that could not be read; the others go on without them.
+    pub failed: Vec<FeedError>,
+}
+
+/// Why one journal could not be followed just now; asked again at the next poll.
 #[derive(Debug, Error)]
 #[error("the journal of {process} cannot be followed: {source}")]
 pub struct FeedError {
@@ -41,7 +51,7 @@ pub struct FeedError {
 /// Follows the chains of all processes, read-only.
 pub trait Feed: Send + 'static {
     /// The next records since the last call, at most `max`, each chain in its order. May block on the disk.
-    fn poll(&mut self, max: usize) -> Result<Vec<FeedEntry>, FeedError>;
+    fn poll(&mut self, max: usize) -> Polled;
 }
 
 /// Scanner and policy behind the inspection API.

@@ -151,30 +151,32 @@ impl Chains {
 }
 
 impl Feed for Chains {
-    fn poll(&mut self, max: usize) -> Result<Vec<FeedEntry>, FeedError> {
-        let mut entries = Vec::new();
+    fn poll(&mut self, max: usize) -> gate_admin::Polled {
+        let mut polled = gate_admin::Polled::default();
         for _ in 0..self.0.len() {
             let Some((process, follower)) = self.0.front_mut() else { break };
-            let batch = follower.poll(max - entries.len());
+            let batch = follower.poll(max - polled.entries.len());
             let process = process.clone();
             // Whoever was read last comes last next time, also when it failed.
             self.0.rotate_left(1);
             match batch {
-                Ok(batch) => entries.extend(batch.into_iter().map(|(position, record)| FeedEntry {
-                    process: process.clone(),
-                    position,
-                    record,
-                })),
-                Err(error) if entries.is_empty() => {
-                    return Err(FeedError { process: process.to_string(), source: Box::new(error) });
+                Ok(batch) => {
+                    polled.followed = true;
+                    polled.entries.extend(batch.into_iter().map(|(position, record)| FeedEntry {
+                        process: process.clone(),
+                        position,
+                        record,
+                    }));
                 }
-                Err(error) => tracing::warn!(%process, %error, "a journal cannot be followed just now"),
+                Err(error) => {
+                    polled.failed.push(FeedError { process: process.to_string(), source: Box::new(error) });
+                }
             }
-            if entries.len() >= max {
+            if polled.entries.len() >= max {
                 break;
             }
         }
-        Ok(entries)
+        polled
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gate_admin::{
-    CaInfo, Content, Feed, FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView,
-    Ports, ProcessStatus, Status, StatusReport,
+    CaInfo, Content, Feed, FeedEntry, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports,
+    ProcessStatus, Status, StatusReport,
 };
 use gate_core::{
     Action, Event, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason, Record,
@@ -57,12 +57,12 @@ pub(crate) struct Follower {
 }
 
 impl Feed for Follower {
-    fn poll(&mut self, max: usize) -> Result<Vec<FeedEntry>, FeedError> {
+    fn poll(&mut self, max: usize) -> Polled {
         let entries = self.journals.entries.lock();
         let end = entries.len().min(self.at + max);
         let new = entries[self.at..end].to_vec();
         self.at = end;
-        Ok(new)
+        Polled { entries: new, followed: true, failed: Vec::new() }
     }
 }
 
