@@ -114,6 +114,7 @@ fn runtime() -> Result<Runtime, CommandError> {
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
+        .max_blocking_threads(16)
         .enable_all()
         .build()
         .map_err(CommandError::internal)
