@@ -58,6 +58,9 @@ pub trait Feed: Send + 'static {
 pub trait Inspector: Send + Sync + 'static {
     /// Judges one text or request. Runs on a thread of its own: it may use the processor, but not wait.
     fn inspect(&self, request: &InspectRequest) -> InspectAnswer;
+
+    /// Whether nothing is found in a caller's word, so that it may stand in a record.
+    fn is_clean(&self, word: &str) -> bool;
 }
 
 /// What is to be inspected, already checked for shape.

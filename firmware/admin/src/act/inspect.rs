@@ -81,7 +81,7 @@ pub(crate) async fn inspect(
     let started = Instant::now();
     let mut answer = judge(&app, &asked).await;
     let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    if command.end_as(event(&asked, &answer, latency_us)).await.is_err() {
+    if command.end_as(event(&app, &asked, &answer, latency_us)).await.is_err() {
         answer = denied("The journal cannot be written.", Reason::Internal);
     }
     let InspectAnswer { decision, findings, redacted, reasons, .. } = answer;
@@ -142,7 +142,13 @@ fn denied(words: &str, reason: Reason) -> InspectAnswer {
     }
 }
 
-fn event(asked: &InspectRequest, answer: &InspectAnswer, micros: u64) -> Event {
+/// A caller's name for something as a record may carry it: a word, and nothing that the scanner knows.
+fn recorded(app: &App, name: Option<&String>) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@-+".contains(&byte);
+    name.filter(|name| name.bytes().all(allowed) && app.inspector.is_clean(name)).cloned()
+}
+
+fn event(app: &App, asked: &InspectRequest, answer: &InspectAnswer, micros: u64) -> Event {
     let size = match &asked.content {
         Content::Text(text) => text.len(),
         Content::Request(request) => request.get().len(),
@@ -151,9 +157,9 @@ fn event(asked: &InspectRequest, answer: &InspectAnswer, micros: u64) -> Event {
         connection: None,
         client: asked.client,
         host: "inspection-api".to_owned(),
-        vendor: asked.provider.clone().unwrap_or_else(|| "unknown".to_owned()),
+        vendor: recorded(app, asked.provider.as_ref()).unwrap_or_else(|| "unknown".to_owned()),
         target: "POST /api/v1/inspect".to_owned(),
-        model: asked.model.clone(),
+        model: recorded(app, asked.model.as_ref()),
         decision: answer.decision,
         reason: answer.reason.clone(),
         findings: answer.counts.clone(),

@@ -134,6 +134,26 @@ async fn without_the_right_token_nothing_is_read() {
 }
 
 #[tokio::test]
+async fn a_callers_prose_or_secret_stays_out_of_the_record() {
+    let door = Door::open_with(patient()).await;
+    let mut gateway = gateway(&door);
+    let rows = [
+        ("the merger with acme", "please translate", "unknown", None),
+        ("sk-proj-AAAA", "sk-proj-AAAA", "unknown", None),
+        ("open-ai", "acme/gpt-5:beta", "open-ai", Some("acme/gpt-5:beta")),
+    ];
+    for (provider, model, ..) in rows {
+        let answer = gateway.post("/api/v1/inspect", &json!({"text": "a", "provider": provider, "model": model})).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    }
+    let events = door.records(rows.len()).await;
+    for (event, (_, _, vendor, model)) in requests(&events).into_iter().zip(rows) {
+        assert_eq!((event.vendor.as_str(), event.model.as_deref()), (vendor, model));
+    }
+    assert_eq!(requests(&events).len(), rows.len());
+}
+
+#[tokio::test]
 async fn a_body_that_would_be_half_understood_is_refused() {
     let door = Door::open_with(Config { inspect_body_bytes: 2048, ..Config::default() }).await;
     let mut gateway = gateway(&door);
