@@ -102,10 +102,25 @@ impl Fixed {
 fn place(config: &Config) -> Result<Place, CommandError> {
     Ok(Place {
         own_names: vec![config.own_name().map_err(CommandError::input)?],
-        own_addresses: config.identity.addresses.clone(),
+        own_addresses: own_addresses(&config.identity.addresses)?,
         local: config.local_subnets(),
         admin: Some(config.admin.handover_listen),
     })
+}
+
+/// The configured addresses and those that this machine's interfaces really have: a name that leads to any of them would
+/// have the proxy dial itself, or a service of the puck that only the puck may reach.
+fn own_addresses(configured: &[IpAddr]) -> Result<Vec<IpAddr>, CommandError> {
+    let interfaces = nix::ifaddrs::getifaddrs()
+        .map_err(|error| CommandError::internal(format!("the interfaces' addresses cannot be read: {error}")))?;
+    let mut own = configured.to_vec();
+    for address in interfaces.filter_map(|interface| interface.address) {
+        let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+        own.extend(v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip()))));
+    }
+    own.sort_unstable();
+    own.dedup();
+    Ok(own)
 }
 
 /// The real upstream resolvers, never our own steered view.
@@ -145,5 +160,22 @@ impl Mint for Minter {
         })?;
         let key = any_ecdsa_type(&PrivateKeyDer::Pkcs8(leaf.key_der)).map_err(|error| failed(error.to_string()))?;
         Ok(Arc::new(CertifiedKey::new(leaf.chain_der, key)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::own_addresses;
+
+    #[test]
+    fn own_addresses_are_the_configured_and_the_real_ones() {
+        let configured: IpAddr = "192.0.2.53".parse().unwrap();
+        let own = own_addresses(&[configured]).unwrap();
+        assert!(own.contains(&configured));
+        // Every machine has this one; it stands for what the kernel says.
+        assert!(own.contains(&"127.0.0.1".parse().unwrap()), "{own:?}");
+        assert!(own.is_sorted_by(|one, next| one < next), "{own:?}");
     }
 }
