@@ -16,19 +16,35 @@ pub(super) enum Kind {
 impl Kind {
     /// The bytes speak before the header: many servers read JSON whatever the client calls it.
     pub(super) fn of(content_type: Option<&str>, body: &[u8]) -> Self {
-        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
-        let essence = essence.trim().to_ascii_lowercase();
+        let declared = Self::declared(content_type);
         let bare = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let first = bare.iter().find(|byte| !byte.is_ascii_whitespace());
-        match essence.as_str() {
-            "application/x-ndjson" | "application/jsonl" | "application/x-jsonlines" => Self::Ndjson,
+        match declared {
+            Self::Ndjson => Self::Ndjson,
             _ if matches!(first, Some(b'{' | b'[' | b'"')) => Self::Json,
+            _ => declared,
+        }
+    }
+
+    /// What the media type alone says; without one, text.
+    fn declared(content_type: Option<&str>) -> Self {
+        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
+        match essence.trim().to_ascii_lowercase().as_str() {
+            "application/x-ndjson" | "application/jsonl" | "application/x-jsonlines" => Self::Ndjson,
             "application/x-www-form-urlencoded" => Self::Form,
             "application/json" => Self::Json,
             json if json.ends_with("+json") => Self::Json,
             text if text.is_empty() || text.starts_with("text/") => Self::Text,
             _ => Self::Opaque,
         }
+    }
+
+    /// Whether the body cannot be the text it is said to be: in no encoding that is read here, or packed without saying
+    /// so. A body said to be something else may hold any bytes.
+    pub(super) fn is_garbled(content_type: Option<&str>, body: &[u8]) -> bool {
+        const PACKED: [&[u8]; 3] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"];
+        let packed = PACKED.iter().any(|magic| body.starts_with(magic));
+        Self::declared(content_type) != Self::Opaque && (packed || !gate_scrub::is_readable(body))
     }
 
     pub(super) fn scanned_as(self) -> BodyKind {
@@ -68,5 +84,20 @@ mod tests {
         for (content_type, body, want) in rows {
             assert_eq!(Kind::of(content_type, body), want, "{content_type:?} {body:?}");
         }
+    }
+
+    #[test]
+    fn text_in_no_known_encoding_is_garbled_and_media_never() {
+        let wide: Vec<u8> = "{\"a\":1}".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let bodies: [&[u8]; 4] = [&wide, b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd\0", b"PK\x03\x04 file"];
+        for body in bodies {
+            for text in [None, Some("application/json"), Some("text/plain"), Some("application/x-ndjson")] {
+                assert!(Kind::is_garbled(text, body), "{text:?} {body:?}");
+            }
+            for other in ["multipart/form-data; boundary=x", "audio/wav", "application/octet-stream"] {
+                assert!(!Kind::is_garbled(Some(other), body), "{other} {body:?}");
+            }
+        }
+        assert!(!Kind::is_garbled(Some("application/json"), "{\"a\":\"ü\"}".as_bytes()));
     }
 }

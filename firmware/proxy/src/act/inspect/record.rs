@@ -6,12 +6,12 @@ use gate_core::{Action, Event, JournalError, Reason, RequestEvent};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use self::words::{is_word, method_word, route};
 use super::judge::Judged;
 use crate::session::Session;
 use crate::shared::Shared;
 
-/// Longest target or model kept in a record: both are the client's words.
-const WORDS_CAP: usize = 256;
+mod words;
 
 /// How a connection comes to its end; its requests blame what ended it.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl Pending {
             host: session.host.as_str().to_owned(),
             vendor: session.vendor().to_owned(),
             // The path joins once it is known to hold nothing that must not reach disk.
-            target: cut(method.as_str()).to_owned(),
+            target: method_word(method).to_owned(),
             model: None,
             // Until it is judged, nothing of it is passed on.
             decision: Action::Deny,
@@ -69,7 +69,7 @@ impl Pending {
     pub(super) fn note_judged(&mut self, judged: &Judged, added_micros: u64) {
         self.note(|event| {
             if let Some(path) = &judged.path {
-                event.target = format!("{} {}", event.target, cut(path));
+                event.target = format!("{} {}", event.target, route(path));
             }
             event.model = judged.model.as_deref().filter(|model| is_word(model)).map(str::to_owned);
             event.stream = judged.facts.stream;
@@ -121,27 +121,5 @@ impl Drop for Pending {
         self.note(|event| event.reason = event.reason.take().or(Some(reason)));
         // A failure is counted and logged where it happens; there is nobody left to tell.
         let _ = self.finish();
-    }
-}
-
-/// Whether a model's name looks like one. A prompt pasted into that field is not kept.
-fn is_word(model: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@-+".contains(&byte);
-    model.len() <= WORDS_CAP / 2 && model.bytes().all(allowed)
-}
-
-fn cut(words: &str) -> &str {
-    &words[..words.floor_char_boundary(WORDS_CAP)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{WORDS_CAP, cut, is_word};
-
-    #[test]
-    fn a_client_cannot_write_prose_into_the_record() {
-        assert!(is_word("anthropic/claude-sonnet-4.5:beta@2025") && is_word("ft:gpt-4o:acme::x1"));
-        assert!(!is_word("please translate this") && !is_word(&"a".repeat(WORDS_CAP)));
-        assert_eq!(cut(&"ä".repeat(WORDS_CAP)).len(), WORDS_CAP);
     }
 }

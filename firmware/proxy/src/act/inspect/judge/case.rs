@@ -21,6 +21,9 @@ pub(super) const COUNTS_CAP: usize = 64;
 /// Bytes that the scanner keeps for one escape: the unit and what lies between it and the next.
 pub(super) const PIECE: usize = 48;
 
+/// Bytes that the scanner keeps for one long number: its keys, itself, and where it came from.
+pub(super) const NUMBER_LINE: usize = 192;
+
 /// One request while it is judged.
 pub(super) struct Case<'a> {
     inspector: &'a Inspector,
@@ -29,6 +32,8 @@ pub(super) struct Case<'a> {
     prompt: Prompt<'a>,
     facts: RequestFacts,
     findings: Vec<Finding>,
+    /// Where findings are numbers of JSON, which no edit may touch.
+    numbers: Vec<Range<usize>>,
     tags: Vec<Tag>,
     counts: Vec<FindingCount>,
     reasons: Vec<String>,
@@ -57,6 +62,7 @@ impl<'a> Case<'a> {
             // Known before the body is decoded, so that every refusal has the provider's shape.
             facts: gate_dialect::read_request(prompt.vendor, prompt.host, prompt.target, b""),
             findings: Vec::new(),
+            numbers: Vec::new(),
             tags: Vec::new(),
             counts: Vec::new(),
             reasons: Vec::new(),
@@ -71,6 +77,9 @@ impl<'a> Case<'a> {
         let coding = Coding::parse(self.prompt.content_encoding)?;
         let body = decode::decode(coding, self.prompt.body, self.inspector.limits, take)?;
         self.decoded_bytes = body.len() as u64;
+        if Kind::is_garbled(self.prompt.content_type, &body) {
+            return Err(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding));
+        }
         let kind = Kind::of(self.prompt.content_type, &body);
         self.read_facts(&body)?;
         self.scan_body(kind, &body, take)?;
@@ -143,7 +152,8 @@ impl<'a> Case<'a> {
         if !take(scan_memory(body)) {
             return Err(DecodeError::OutOfBudget.into());
         }
-        self.findings = self.scanner.body(kind.scanned_as(), body, &self.scan_limits()).map_err(|_| scan_budget())?;
+        let scanned = self.scanner.scan(kind.scanned_as(), body, &self.scan_limits()).map_err(|_| scan_budget())?;
+        (self.findings, self.numbers) = (scanned.findings, scanned.numbers);
         let hash = &self.inspector.hash;
         self.tags = self.findings.iter().map(|finding| hash.tag(&body[finding.start..finding.end])).collect();
         Ok(())
@@ -190,6 +200,7 @@ impl<'a> Case<'a> {
             let finding = &self.findings[*index];
             finding.action == Action::Deny
                 && !overlaps(finding, &turn)
+                && !is_cut_key(&body[finding.start..finding.end])
                 && self.inspector.memory.was_denied(client, self.tags[*index], tag, now)
         };
         (0..self.findings.len()).filter(is_history).collect()
@@ -231,7 +242,10 @@ impl<'a> Case<'a> {
         if redacted.is_empty() {
             return Ok(Passed { action: action.min(Action::Alert), edited: None });
         }
-        let frozen = |finding: &&Finding| self.facts.is_frozen(&(finding.start..finding.end));
+        let frozen = |finding: &&Finding| {
+            let is_number = self.numbers.iter().any(|number| overlaps(finding, number));
+            is_number || self.facts.is_frozen(&(finding.start..finding.end))
+        };
         if self.prompt.signed || !kind.editable() || redacted.iter().any(frozen) {
             return Err(self.frozen());
         }
@@ -289,14 +303,22 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What a scan needs beside the body, in bytes: a copy, and for every escape or foldable character where it came from.
+/// What a scan needs beside the body, in bytes: a copy, for every escape or foldable character where it came from, and
+/// for every long number a line of its own.
 pub(in super::super) fn scan_memory(body: &[u8]) -> usize {
     let unlike = |byte: &&u8| matches!(byte, b'\\' | 0xE2 | 0xEF | 0xF0);
-    body.len() + PIECE * body.iter().filter(unlike).count()
+    let numbers = body.split(|byte| !byte.is_ascii_digit()).filter(|run| run.len() >= 7).count();
+    body.len() + PIECE * body.iter().filter(unlike).count() + NUMBER_LINE * numbers
 }
 
 fn overlaps(finding: &Finding, range: &Range<usize>) -> bool {
     finding.start < range.end && range.start < finding.end
+}
+
+/// Whether an armoured key has no end here: the rest of it may stand in another string, which nobody would redact.
+fn is_cut_key(value: &[u8]) -> bool {
+    let has = |mark: &[u8]| value.windows(mark.len()).any(|window| window == mark);
+    has(b"-----BEGIN") && !has(b"-----END")
 }
 
 fn redaction(finding: &Finding) -> Edit {

@@ -7,7 +7,7 @@ use gate_core::{
 use gate_scrub::{Pack, Scanner};
 
 use super::super::tests::support::scanner;
-use super::case::{COUNTS_CAP, PIECE};
+use super::case::{COUNTS_CAP, NUMBER_LINE, PIECE};
 use super::{Inspector, Judged, Prompt, ValueHash};
 
 const KEY: &str = "sk-proj-Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3BxcnN0dXY";
@@ -123,6 +123,39 @@ fn a_secret_is_found_whatever_the_body_is_called() {
 }
 
 #[test]
+fn a_finding_in_a_number_is_refused_rather_than_edited() {
+    for body in [r#"{"card_number":4012888888881881}"#, r#"{"a":"{\"card_number\":4012888888881881}"}"#] {
+        let judged = judge(&inspector(), &Always(Action::Redact), body.as_bytes());
+        assert_eq!((judged.action, judged.edited), (Action::Deny, None));
+        assert_eq!(judged.refusal.unwrap().reason, Reason::FrozenContent);
+        assert_eq!(judge(&inspector(), &Always(Action::Alert), body.as_bytes()).action, Action::Alert);
+    }
+    let id = judge(&inspector(), &Always(Action::Deny), br#"{"id":4012888888881881,"created":4012888888881881}"#);
+    assert_eq!((id.action, id.findings.len()), (Action::Allow, 0));
+}
+
+#[test]
+fn a_text_in_no_known_encoding_is_refused_and_media_is_not() {
+    let body = String::from_utf8(chat("hello")).unwrap();
+    let utf32: Vec<u8> = body.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let marked = [&b"\xff\xfe\0\0"[..], &utf32].concat();
+    let zip = b"PK\x03\x04 and more";
+    let bodies: [&[u8]; 5] = [&utf32, &marked, b"{\"a\":\"\xff\"}", b"\x1f\x8b\x08\0\0", zip];
+    for body in bodies {
+        for content_type in [None, Some("application/json"), Some("text/plain")] {
+            let judged = judge_as(&inspector(), &Always(Action::Allow), content_type, body);
+            assert_eq!(judged.refusal.map(|refusal| refusal.reason), Some(Reason::BadEncoding), "{content_type:?}");
+        }
+    }
+    let utf16: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(judge(&inspector(), &Always(Action::Allow), &utf16).refusal, None);
+    for media in ["audio/wav", "multipart/form-data; boundary=x"] {
+        let judged = judge_as(&inspector(), &Always(Action::Allow), Some(media), b"\x1f\x8b\x08\0\xff");
+        assert_eq!(judged.refusal, None, "{media}");
+    }
+}
+
+#[test]
 fn a_policy_that_loses_count_and_a_scan_over_budget_deny() {
     let judged = judge(&inspector(), &Broken, &chat(KEY));
     assert_eq!((judged.action, judged.refusal.unwrap().reason), (Action::Deny, Reason::Internal));
@@ -157,6 +190,8 @@ fn a_body_full_of_escapes_is_paid_for_before_it_is_scanned() {
     };
     assert_eq!(paid(&plain), plain.len());
     assert_eq!(paid(&escaped), escaped.len() + PIECE * 10_000);
+    let numbers = format!(r#"{{"input":[{}1]}}"#, "1234567,".repeat(1000)).into_bytes();
+    assert_eq!(paid(&numbers), numbers.len() + NUMBER_LINE * 1000);
 }
 
 #[test]

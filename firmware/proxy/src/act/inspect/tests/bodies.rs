@@ -199,7 +199,12 @@ async fn path_and_query_are_scanned_but_the_providers_own_key_passes() {
         let got = client.send(super::support::get(false, path)).await;
         assert_eq!(got.status.as_u16(), *status, "{path}");
     }
-    for record in office.journal.requests() {
+    let own = Method::from_bytes(b"OUR-MERGER").unwrap();
+    let prose = head(false, own, "/v1/our%20merger%20with%20acme").body(Full::new(CLEAN.into()).boxed()).unwrap();
+    assert_eq!(client.send(prose).await.status.as_u16(), 200);
+    let records = office.journal.requests();
+    assert_eq!(records.last().unwrap().target, "* /v1/*");
+    for record in records {
         assert!(!record.target.contains("sk-proj"), "{}", record.target);
     }
 }

@@ -40,6 +40,24 @@ async fn a_secret_denied_once_is_redacted_in_the_history_and_denied_when_sent_ag
 }
 
 #[tokio::test]
+async fn no_part_of_a_private_key_passes_in_the_history() {
+    let office = Office::new(Provider::http(&["http/1.1"], |_| reply("{}")).await);
+    let mut client = office.h1().await;
+    let mut status = async |turns: &[&str]| {
+        client.send(post(false, "/v1/chat/completions", conversation(turns))).await.status.as_u16()
+    };
+    let commented = PEM.replacen("\\nMIGH", "\\nMIGHAgEAMBMGByqGSM49AgEGCCqGSM49\\n; my, comment\\n", 1);
+    assert_eq!(status(&[&commented]).await, 403);
+    assert_eq!(status(&[&commented, "no", "go on"]).await, 200);
+    let redacted = conversation(&["[REDACTED_PRIVATE_KEY]", "no", "go on"]);
+    assert_eq!(office.provider.only().body, redacted);
+    // The rest may have been said elsewhere.
+    let cut = PEM.split("\\n-----END").next().unwrap();
+    assert_eq!(status(&[cut]).await, 403);
+    assert_eq!(status(&[cut, "no", "go on"]).await, 403);
+}
+
+#[tokio::test]
 async fn a_secret_never_denied_gets_no_grace_in_the_history() {
     let office = Office::new(Provider::http(&["http/1.1"], |_| reply("{}")).await);
     let body = conversation(&[PEM, "no", "go on"]);

@@ -298,7 +298,7 @@ fn catalogue() -> Catalogue {
     Catalogue::from_toml([("openai.toml", openai)]).unwrap()
 }
 
-/// The real engine with three rules.
+/// The real engine with a few rules.
 pub(in crate::act::inspect) fn scanner() -> Scanner {
     static SCANNER: std::sync::OnceLock<Scanner> = std::sync::OnceLock::new();
     let build = || {
