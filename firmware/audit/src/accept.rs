@@ -1,6 +1,8 @@
 //! The folder of one chain: its files, who may read them, and the lock that keeps a second writer out.
 
+mod promise;
 mod recover;
+mod resync;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
@@ -10,6 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::{Flock, FlockArg};
 
 pub(crate) use self::recover::{Closed, Recovered, Tail, recover};
+pub(crate) use self::resync::next_whole;
 
 pub(crate) const HEAD_FILE: &str = "head";
 pub(crate) const HEAD_FILE_NEW: &str = "head.new";

@@ -18,15 +18,19 @@
 //!
 //! A *record* (kind 1) is postcard of [`gate_core::Record`] and has a number of its own. A *head* (kind 2) has the
 //! number of the record which comes next; it is signed, and its note says what the writer did besides appending: nothing,
-//! *pruned* (the tombstone of dropped segments) or *repaired* (a tail was cut after a crash, records may be lost).
-//! The file `head` holds the newest head that is safely on disk, so that a missing end is noticed.
+//! *pruned* (the tombstone of dropped segments), *repaired* (a tail was cut after a crash, records may be lost) or *broken*
+//! (a signed head is gone). The file `head` holds the newest head that is safely on disk, so that a missing end is noticed.
 //!
 //! How long things last: when [`append`](gate_core::Journal::append) returns, the kernel has the record and the death of
 //! the process loses nothing. A thread forces data to disk every `sync_ms`, which is what a power cut can take.
 //!
 //! What verification can and cannot see: every change before the newest signed head, wherever it is; a missing end back
-//! to the head file. Not: an end rewritten after the last signed head, or a whole folder set back to an older state;
-//! for that, heads must be witnessed outside (row M20), and [`SignedHead`] is what a witness takes.
+//! to the head file; segments removed beside it. A writer that starts on such a folder repairs it and signs that a promise
+//! was broken, so the answer stays no until the segment which says so is pruned. A repair of what no head had promised,
+//! the torn end of a crash, is only told. Not seen: an end rewritten after the last signed head; a folder set back as a
+//! whole to an older state; a folder emptied as a whole, head file included, for the next chain in it begins at 0 under
+//! another name and is sound. Before that start the other chains still miss it (the supervisor's names every process);
+//! after it only heads witnessed outside tell (row M20): [`SignedHead`] is what a witness takes, and its chain is gone.
 //!
 //! **Invariant:** one writer per chain. A lock on the folder keeps the second out, also across crashes.
 //!

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use gate_seal::DevicePublic;
 use tracing::warn;
 
+use super::promise::{Cut, inspect};
 use super::{SegmentName, create_shared, list_segments};
 use crate::OpenError;
 use crate::decide::{Chain, Link, Note, StoredHead};
@@ -49,20 +50,27 @@ struct Walked {
 pub(crate) fn recover(dir: &Path, signer: &DevicePublic) -> Result<Recovered, OpenError> {
     let io = |source| OpenError::Io { path: dir.to_owned(), source };
     let segments = usable_segments(dir)?;
+    let mut signers = vec![signer.to_bytes()];
+    signers.extend(segments.newest.as_ref().map(|(_, header, _)| header.signer));
+    signers.extend(segments.signer_before);
+    let head = own_head(dir, &signers);
     let Some((name, header, file)) = segments.newest else {
-        return begin(dir, signer, own_head(dir, &[signer.to_bytes()]));
+        let id = head.as_ref().map(|head| head.chain);
+        let cut = inspect_all(&segments.set_aside, id, &signers).map_err(io)?;
+        return begin(dir, signer, head, cut);
     };
-    let head = own_head(dir, &[signer.to_bytes(), header.signer]);
     let walked = walk(&file, &header, head.as_ref()).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
+    let id = Some(walked.chain.id);
+    let mut cut = inspect_all(&segments.set_aside, id, &signers).map_err(io)?;
     if let Some(fault) = &walked.fault {
+        cut = cut.and(inspect(&file, walked.good_bytes, id, &signers).map_err(io)?);
         warn!(segment = %name.path(dir).display(), offset = walked.good_bytes, %fault, "the journal's tail is cut");
         if !matches!(fault, Fault::Torn { .. }) {
             keep_damaged(dir, name, &file, walked.good_bytes).map_err(io)?;
         }
         file.set_len(walked.good_bytes).and_then(|()| file.sync_all()).map_err(io)?;
     }
-    let repair = repair(&walked, head.as_ref(), length - walked.good_bytes + segments.set_aside);
+    let repair = repair(&walked, head.as_ref(), cut);
     let (chain, mut closed) = (walked.chain, segments.closed);
     if header.signer == signer.to_bytes() {
         return Ok(Recovered { chain, closed, newest: Some((name, file, walked.good_bytes)), repair });
@@ -82,19 +90,43 @@ fn own_head(dir: &Path, signers: &[[u8; 32]]) -> Option<StoredHead> {
     head.filter(|head| signers.contains(&head.signer))
 }
 
-/// What the writer has to admit to, if anything.
-fn repair(walked: &Walked, head: Option<&StoredHead>, cut_bytes: u64) -> Option<Note> {
-    let promised = head.filter(|head| !walked.head_seen && head.chain == walked.chain.id).map_or(0, |head| head.seq);
-    let resumes_at = promised.max(walked.chain.next_seq);
-    (cut_bytes > 0 || !walked.head_seen).then_some(Note::Repaired { cut_bytes, resumes_at })
+/// What the pieces that were put away had promised.
+fn inspect_all(files: &[File], chain: Option<ChainId>, signers: &[[u8; 32]]) -> io::Result<Cut> {
+    let header = HEADER_LEN as u64;
+    files.iter().try_fold(Cut::default(), |sum, file| {
+        let cut = inspect(file, header, chain, signers)?;
+        Ok(sum.and(Cut { bytes: cut.bytes + header, ..cut }))
+    })
 }
 
-/// An empty folder: a new chain, or the old one's name and numbers if only its head is left.
-fn begin(dir: &Path, signer: &DevicePublic, head: Option<StoredHead>) -> Result<Recovered, OpenError> {
+/// What the writer has to admit to, if anything.
+fn repair(walked: &Walked, head: Option<&StoredHead>, cut: Cut) -> Option<Note> {
+    let next_seq = walked.chain.next_seq;
+    let broken = match head {
+        Some(_) => !walked.head_seen,
+        // A chain's first head is on disk before its first record, so where records are its file was taken away.
+        None => next_seq > 0 || cut.records,
+    };
+    let ours = head.filter(|head| !walked.head_seen && head.chain == walked.chain.id);
+    let promised = ours.map(|head| head.seq).max(cut.promised);
+    let resumes_at = promised.map_or(next_seq, |promised| promised.max(next_seq));
+    let broken = broken || cut.promised.is_some();
+    (cut.bytes > 0 || !walked.head_seen).then(|| admission(broken, next_seq, resumes_at, cut.bytes))
+}
+
+/// The note of a repair: records that were promised and are gone count, a promise that is gone without any is broken.
+fn admission(broken: bool, next_seq: u64, resumes_at: u64, cut_bytes: u64) -> Note {
+    if broken && resumes_at == next_seq { Note::Broken { cut_bytes } } else { Note::Repaired { cut_bytes, resumes_at } }
+}
+
+/// A folder without a usable segment: a new chain, or the old one's name and numbers if its head is left.
+fn begin(dir: &Path, signer: &DevicePublic, head: Option<StoredHead>, cut: Cut) -> Result<Recovered, OpenError> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|source| OpenError::Entropy { path: dir.to_owned(), source })?;
     let id = head.as_ref().map_or(ChainId(id), |head| head.chain);
-    let repair = head.map(|head| Note::Repaired { cut_bytes: 0, resumes_at: head.seq });
+    let promised = head.as_ref().map(|head| head.seq).max(cut.promised);
+    let broken = head.is_some() || cut.records;
+    let repair = (broken || cut.bytes > 0).then(|| admission(broken, 0, promised.unwrap_or(0), cut.bytes));
     Ok(Recovered { chain: Chain::new(id, 0, id.genesis(), signer.clone()), closed: Vec::new(), newest: None, repair })
 }
 
@@ -102,14 +134,16 @@ fn begin(dir: &Path, signer: &DevicePublic, head: Option<StoredHead>) -> Result<
 struct Segments {
     closed: Vec<Closed>,
     newest: Option<(SegmentName, Header, File)>,
-    /// Bytes of newest segments that had to be put away.
-    set_aside: u64,
+    /// Whose heads the segment before the newest holds.
+    signer_before: Option<[u8; 32]>,
+    /// Newest segments that had to be put away.
+    set_aside: Vec<File>,
 }
 
 /// The headers of all segments. Newest ones whose header was never finished, or cannot be read, are put away.
 fn usable_segments(dir: &Path) -> Result<Segments, OpenError> {
     let mut names = list_segments(dir).map_err(|source| OpenError::Io { path: dir.to_owned(), source })?;
-    let (mut newest, mut set_aside) = (None, 0);
+    let (mut newest, mut set_aside) = (None, Vec::new());
     while let Some(name) = names.pop() {
         let path = name.path(dir);
         let io = |source| OpenError::Io { path: path.clone(), source };
@@ -123,21 +157,23 @@ fn usable_segments(dir: &Path) -> Result<Segments, OpenError> {
             Err(Fault::Torn { .. }) => fs::remove_file(&path).map_err(io)?,
             _ => {
                 warn!(segment = %path.display(), "a segment of the journal has no usable header");
-                set_aside += file.metadata().map_err(io)?.len();
                 fs::rename(&path, damaged(&path, 0)).and_then(|()| limit_damaged(dir)).map_err(io)?;
+                set_aside.push(file);
             }
         }
     }
-    let mut closed = Vec::with_capacity(names.len());
+    let (mut closed, mut signer_before) = (Vec::with_capacity(names.len()), None);
     for name in names {
         let path = name.path(dir);
         let io = |source| OpenError::Io { path: path.clone(), source };
         let file = File::open(&path).map_err(io)?;
         // A damaged header in the middle is for `verify` to report; dropping the segment some day needs no header.
-        let previous = read_header(&file).map_err(io)?.map_or([0; 32], |header| header.previous);
+        let header = read_header(&file).map_err(io)?.ok();
+        let previous = header.as_ref().map_or([0; 32], |header| header.previous);
+        signer_before = header.map(|header| header.signer);
         closed.push(Closed { name, previous, bytes: file.metadata().map_err(io)?.len() });
     }
-    Ok(Segments { closed, newest, set_aside })
+    Ok(Segments { closed, newest, signer_before, set_aside })
 }
 
 fn read_header(file: &File) -> io::Result<Result<Header, Fault>> {

@@ -42,6 +42,9 @@ pub(crate) enum Note {
     /// An unusable tail of `cut_bytes` was cut off; the next record has the number `resumes_at`, and those before it
     /// that are not here are lost.
     Repaired { cut_bytes: u64, resumes_at: u64 },
+    /// A signed head is gone without a record known to be lost: what stands before here is proved no more, or the head
+    /// file was removed and nobody knows what else. A tail of `cut_bytes` was cut off.
+    Broken { cut_bytes: u64 },
 }
 
 impl Chain {
@@ -125,7 +128,7 @@ pub(crate) fn encode_head(chain: &Chain, head: &Head, key: &DeviceKey) -> Vec<u8
 }
 
 /// Checks a head that stands outside its chain, in the head file or with a witness.
-pub(super) fn check_head(
+pub(crate) fn check_head(
     chain: ChainId,
     seq: u64,
     previous: &Hash,

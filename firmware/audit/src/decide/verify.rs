@@ -33,6 +33,8 @@ pub struct Report {
     pub pruned: u64,
     /// Repairs that the writer signed for,
     pub repairs: u64,
+    /// those among them that broke the promise of a signed head,
+    pub broken: u64,
     /// and records known to be lost in them.
     pub lost: u64,
     /// What a crash left at the very end; the next writer cuts it off and says so.
@@ -64,10 +66,30 @@ pub enum VerifyError {
         "{file}, record {seq}, byte {offset}: the journal ends or was changed before the head signed at record {head}"
     )]
     Truncated { file: PathBuf, seq: u64, offset: u64, head: u64 },
+    /// The chain is sound, and says itself that what a signed head had promised is gone: the first such place.
+    #[error("{file}, record {seq}, byte {offset}: a repair cut off {}", loss(*lost))]
+    Lost { file: PathBuf, seq: u64, offset: u64, lost: u64, report: Box<Report> },
+}
+
+fn loss(lost: u64) -> String {
+    match lost {
+        0 => "what a signed head had promised, or the head itself".to_owned(),
+        1 => "1 record that a signed head had promised".to_owned(),
+        lost => format!("{lost} records that a signed head had promised"),
+    }
+}
+
+/// A repair that broke a promise.
+struct Loss {
+    file: PathBuf,
+    seq: u64,
+    offset: u64,
+    lost: u64,
 }
 
 /// Checks a whole journal, offline and with little memory: every frame, every link, every signature, both ends. With a
-/// key, only heads by that key count; without one, those by the key that the files name.
+/// key, only heads by that key count; without one, those by the key that the files name. A repair that broke the promise
+/// of a signed head makes the answer no for as long as the segment which says so is kept.
 pub fn verify(dir: &Path, key: Option<&DevicePublic>) -> Result<Report, VerifyError> {
     let mut attempt = 1;
     loop {
@@ -91,6 +113,8 @@ struct Walk<'a> {
     /// What the newest tombstone says about the oldest segment that is kept.
     tombstone: Option<(u64, Hash)>,
     report: Report,
+    /// The first repair that broke a promise.
+    loss: Option<Loss>,
     /// Where the walk stands, for errors.
     file: PathBuf,
     offset: u64,
@@ -100,7 +124,7 @@ impl<'a> Walk<'a> {
     fn new(dir: &'a Path, key: Option<&'a DevicePublic>, head: Option<StoredHead>) -> Self {
         let report = Report { trusted_key: key.is_some(), ..Report::default() };
         let file = dir.to_owned();
-        Self { dir, key, head, head_seen: false, chain: None, tombstone: None, report, file, offset: 0 }
+        Self { dir, key, head, head_seen: false, chain: None, tombstone: None, report, loss: None, file, offset: 0 }
     }
 
     fn run(mut self) -> Result<Report, VerifyError> {
@@ -118,7 +142,12 @@ impl<'a> Walk<'a> {
         }
         self.check_front(&names, front)?;
         self.check_head()?;
-        Ok(self.report)
+        match self.loss {
+            None => Ok(self.report),
+            Some(Loss { file, seq, offset, lost }) => {
+                Err(VerifyError::Lost { file, seq, offset, lost, report: Box::new(self.report) })
+            }
+        }
     }
 
     /// Walks one segment; its header, unless a crash left none.
@@ -203,11 +232,18 @@ impl<'a> Walk<'a> {
         match head.note {
             Note::Plain => {}
             Note::Pruned { first_seq, previous } => self.tombstone = Some((first_seq, previous)),
-            Note::Repaired { resumes_at, .. } => {
-                self.report.repairs += 1;
-                self.report.lost += resumes_at - seq;
-            }
+            Note::Repaired { resumes_at, .. } if resumes_at == seq => self.report.repairs += 1,
+            Note::Repaired { resumes_at, .. } => self.broken(seq, resumes_at - seq),
+            Note::Broken { .. } => self.broken(seq, 0),
         }
+    }
+
+    fn broken(&mut self, seq: u64, lost: u64) {
+        self.report.repairs += 1;
+        self.report.broken += 1;
+        self.report.lost += lost;
+        let (file, offset) = (&self.file, self.offset);
+        self.loss.get_or_insert_with(|| Loss { file: file.clone(), seq, offset, lost });
     }
 
     /// A chain begins at 0, or where a tombstone says. One that still has segments which a tombstone gives up was

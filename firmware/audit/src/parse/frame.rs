@@ -95,6 +95,15 @@ fn decode(body: &[u8], sum: u32) -> Result<Frame<'_>, Fault> {
     Ok(Frame { kind, seq, payload: &linked[9..], linked, hash: hash.try_into().expect("32 bytes") })
 }
 
+/// Whether bytes begin with a whole frame of a known kind.
+pub(crate) fn frame_at(bytes: &[u8]) -> bool {
+    let Some((prefix, rest)) = bytes.split_first_chunk::<PREFIX_LEN>() else { return false };
+    let (len, sum) = prefix.split_at(4);
+    let len = u32::from_le_bytes(len.try_into().expect("four bytes")) as usize;
+    let sum = u32::from_le_bytes(sum.try_into().expect("four bytes"));
+    (BODY_MIN..=FRAME_CAP).contains(&len) && rest.get(..len).is_some_and(|body| decode(body, sum).is_ok())
+}
+
 /// Reads until the buffer is full or the source ends; how much was read.
 pub(super) fn fill(source: &mut impl Read, buffer: &mut [u8]) -> Result<usize, ReadFault> {
     let mut have = 0;

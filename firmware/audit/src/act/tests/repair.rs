@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::testing::{
     append, assert_holds, copy_dir, edit, event, frames, key, open, options, read_all, record, segments,
 };
-use crate::{ChainWriter, OpenError, Options, Report, read_head, verify};
+use crate::{ChainWriter, OpenError, Options, Report, VerifyError, read_head, verify};
 
 /// Ten records, a synced head, ten more in the page cache only; then the writer died.
 fn died(dir: &Path) {
@@ -28,6 +28,29 @@ fn died(dir: &Path) {
 fn reopened(dir: &Path) -> Report {
     open(dir, options()).close().unwrap();
     verify(dir, Some(&key().public())).unwrap()
+}
+
+/// The same for a journal that cannot be whole again: it says no now, after more records, and after another start.
+fn reopened_broken(dir: &Path, lost_here: u64) -> Report {
+    open(dir, options()).close().unwrap();
+    let first = broken(dir, lost_here);
+    let writer = open(dir, options());
+    for number in 0..100 {
+        writer.append(&event(number)).unwrap();
+    }
+    writer.close().unwrap();
+    assert_eq!(broken(dir, lost_here).records, first.records + 100);
+    first
+}
+
+fn broken(dir: &Path, lost_here: u64) -> Report {
+    match verify(dir, Some(&key().public())).unwrap_err() {
+        VerifyError::Lost { lost, report, .. } => {
+            assert_eq!((lost, report.repairs, report.broken), (lost_here, 1, 1));
+            *report
+        }
+        other => panic!("{other}"),
+    }
 }
 
 fn damaged_files(dir: &Path) -> usize {
@@ -99,14 +122,15 @@ fn damage_before_the_synced_head_is_signed_for_as_loss() {
     edit(segment, |bytes| bytes[fourth.start + 20] ^= 1);
     let error = verify(&dir, None).unwrap_err().to_string();
     assert!(error.contains(&format!("record 4, byte {}: the checksum is wrong", fourth.start)), "{error}");
-    let report = reopened(&dir);
     // The head promised ten; what came after it was promised to nobody.
-    assert_eq!((report.records, report.repairs, report.lost), (4, 1, 6));
+    let report = reopened_broken(&dir, 6);
+    assert_eq!((report.records, report.lost), (4, 6));
+    let error = verify(&dir, None).unwrap_err().to_string();
+    let place = format!("record 4, byte {}: a repair cut off 6 records that a signed head had promised", fourth.start);
+    assert!(error.contains(&place), "{error}");
     assert_eq!(damaged_files(&dir), 1);
-    assert_eq!(open(&dir, options()).append(&event(10)).unwrap(), Position(10), "no number is used twice");
-    let positions: Vec<u64> = read_all(&dir).iter().map(|(position, _)| position.0).collect();
-    assert_eq!(positions, [0, 1, 2, 3, 10]);
-    assert_eq!(verify(&dir, Some(&key().public())).unwrap().records, 5);
+    let positions: Vec<u64> = read_all(&dir).iter().map(|(position, _)| position.0).take(6).collect();
+    assert_eq!(positions, [0, 1, 2, 3, 10, 11], "no number is used twice");
 }
 
 #[test]
@@ -146,10 +170,10 @@ fn a_newest_segment_with_a_broken_header_is_put_away_and_admitted() {
     let newest = segments(dir.path()).pop().unwrap();
     let first: u64 = newest.file_stem().unwrap().to_str().unwrap().parse().unwrap();
     edit(&newest, |bytes| bytes[30] ^= 1);
-    let report = reopened(dir.path());
-    assert_eq!((report.records, report.repairs, report.lost), (first, 1, 100 - first));
+    let report = reopened_broken(dir.path(), 100 - first);
+    assert_eq!((report.records, report.lost), (first, 100 - first));
     assert_eq!(damaged_files(dir.path()), 1);
-    assert_eq!(open(dir.path(), options()).append(&event(100)).unwrap(), Position(100));
+    assert!(read_all(dir.path()).iter().any(|(position, _)| position.0 == 100), "the numbers go on after the promised");
 }
 
 #[test]
@@ -161,10 +185,57 @@ fn a_folder_with_only_its_head_left_says_what_is_lost() {
         fs::remove_file(segment).unwrap();
     }
     assert!(verify(dir.path(), None).unwrap_err().to_string().contains("before the head signed at record 100"));
-    let report = reopened(dir.path());
-    assert_eq!((report.records, report.repairs, report.lost), (0, 1, 100));
+    let report = reopened_broken(dir.path(), 100);
+    assert_eq!((report.records, report.lost), (0, 100));
     assert_eq!(read_head(dir.path()).unwrap().unwrap().chain, chain, "it is the same chain");
-    assert_eq!(open(dir.path(), options()).append(&event(100)).unwrap(), Position(100));
+    assert_eq!(read_all(dir.path())[0].0, Position(100));
+}
+
+#[test]
+fn a_signed_head_in_the_cut_promises_even_if_the_head_file_is_older_or_gone() {
+    for keep_head_file in [true, false] {
+        let parent = TempDir::new().unwrap();
+        let dir = parent.path().join("dir");
+        let writer = open(&dir, Options { segment_bytes: 1 << 20, ..options() });
+        append(&writer, 0..10);
+        writer.flush().unwrap();
+        let older = fs::read(dir.join("head")).unwrap();
+        append(&writer, 10..20);
+        writer.close().unwrap();
+        if keep_head_file {
+            fs::write(dir.join("head"), older).unwrap();
+        } else {
+            fs::remove_file(dir.join("head")).unwrap();
+        }
+        // The head after twenty records still stands in the file when record 14 is changed.
+        let segment = &segments(&dir)[0];
+        edit(segment, |bytes| {
+            let fifteenth = frames(bytes)[record(14) + 1].start;
+            bytes[fifteenth + 20] ^= 1;
+        });
+        assert_eq!(reopened_broken(&dir, 6).records, 14, "head file kept: {keep_head_file}");
+    }
+}
+
+#[test]
+fn records_forged_before_a_promised_head_are_not_blessed_by_its_removal() {
+    let parent = TempDir::new().unwrap();
+    let dir = parent.path().join("dir");
+    append(&open(&dir, Options { segment_bytes: 1 << 20, ..options() }), 0..10);
+    // Only the last head is taken away: every record has its number, and none is proved any more.
+    edit(&segments(&dir)[0], |bytes| {
+        let last = frames(bytes).pop().unwrap();
+        bytes.truncate(last.start);
+    });
+    assert_eq!(reopened_broken(&dir, 0).records, 10);
+}
+
+#[test]
+fn a_removed_head_file_is_said_for_ever() {
+    let dir = TempDir::new().unwrap();
+    append(&open(dir.path(), options()), 0..100);
+    fs::remove_file(dir.path().join("head")).unwrap();
+    assert_eq!(reopened_broken(dir.path(), 0).records, 100);
 }
 
 #[test]
@@ -177,8 +248,8 @@ fn a_head_file_by_somebody_else_is_not_believed() {
     writer.close().unwrap();
     fs::copy(other.path().join("head"), dir.path().join("head")).unwrap();
     assert!(verify(dir.path(), None).is_err());
-    append(&open(dir.path(), options()), 10..11);
-    assert_eq!(verify(dir.path(), None).unwrap().records, 11);
+    // Its ninety records are not believed, and that ours is gone is not forgotten.
+    assert_eq!(reopened_broken(dir.path(), 0).records, 10);
 }
 
 #[test]
