@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gate_core::{Position, Record};
 use thiserror::Error;
 
-use crate::accept::{SegmentName, Tail, list_segments};
+use crate::accept::{SegmentName, Tail, list_segments, next_whole};
 use crate::parse::{Fault, FrameReader, HEADER_LEN, Header, Kind, ReadFault};
 
 /// Records in one batch of [`Records`].
@@ -20,6 +20,8 @@ pub struct Follower {
     current: Option<Current>,
     /// The first position that was not handed out yet.
     next: u64,
+    /// What is wrong with the very end, with nothing behind it yet.
+    end: Option<(u64, Fault)>,
 }
 
 /// The segment being read.
@@ -28,6 +30,10 @@ struct Current {
     name: SegmentName,
     file: File,
     offset: u64,
+    /// What is wrong with the header; said before the first record.
+    header: Option<Fault>,
+    /// The length of the file when nothing whole was found behind a bad frame: only more bytes can change that.
+    searched: Option<(u64, u64)>,
     /// A later segment was seen, so the writer had finished this one before the look that is due.
     last_look: bool,
 }
@@ -51,7 +57,7 @@ impl Follower {
 
     /// Follows from a position on; if that was dropped already, from the oldest record after it.
     pub fn from(dir: impl Into<PathBuf>, first: Position) -> Self {
-        Self { dir: dir.into(), current: None, next: first.0 }
+        Self { dir: dir.into(), current: None, next: first.0, end: None }
     }
 
     /// Follows so that the newest `last_n` records come first.
@@ -68,9 +74,10 @@ impl Follower {
     }
 
     /// The next records, at most `max`; none if nothing was appended since. Damage is said once and then stepped over,
-    /// but only when the writer has gone on behind it: at the very end it is a write in progress, or soon repaired.
+    /// to the next whole record, but only when there is one: at the very end it is a write in progress, or soon repaired.
     pub fn poll(&mut self, max: usize) -> Result<Batch, FollowError> {
         let mut records = Vec::new();
+        self.end = None;
         while records.len() < max {
             let Some(current) = &mut self.current else {
                 if self.open_next()? {
@@ -78,6 +85,12 @@ impl Follower {
                 }
                 break;
             };
+            if current.header.is_some() && !records.is_empty() {
+                break;
+            }
+            if let Some(why) = current.header.take() {
+                return Err(FollowError::Damaged { file: current.name.path(&self.dir), offset: 0, why });
+            }
             let fault = current.read(&mut self.next, &mut records, max).map_err(|source| self.io(source))?;
             if records.len() == max || !self.leave(fault, records.is_empty())? {
                 break;
@@ -86,10 +99,33 @@ impl Follower {
         Ok(records)
     }
 
+    /// Damage at the very end of the chain, which [`poll`](Self::poll) waits with because the next write may tell more.
+    /// The torn end of a write is none.
+    pub fn damaged_end(&self) -> Option<FollowError> {
+        let file = self.current.as_ref()?.name.path(&self.dir);
+        let (offset, why) = self.end.clone().filter(|(_, why)| !matches!(why, Fault::Torn { .. }))?;
+        Some(FollowError::Damaged { file, offset, why })
+    }
+
     /// At the end of what the current segment gives: whether to go on reading, in it or in another.
     fn leave(&mut self, fault: Option<Fault>, may_fail: bool) -> Result<bool, FollowError> {
         let names = self.list()?;
         let Some(current) = &mut self.current else { return Ok(false) };
+        let bad_at = current.offset;
+        if let Some(why) = &fault
+            && let Some(next) =
+                current.behind(why).map_err(|source| FollowError::Io { path: self.dir.clone(), source })?
+        {
+            // First what was read, then the bad news; none if the frame was only just being written.
+            let damaged = next != bad_at;
+            if damaged && !may_fail {
+                return Ok(false);
+            }
+            current.offset = next;
+            let file = current.name.path(&self.dir);
+            let bad = fault.filter(|_| damaged).map(|why| FollowError::Damaged { file, offset: bad_at, why });
+            return bad.map_or(Ok(true), Err);
+        }
         let later: Vec<SegmentName> = names.into_iter().filter(|name| *name > current.name).collect();
         if later.is_empty() {
             let rewound = current.rewind();
@@ -97,6 +133,9 @@ impl Follower {
             if gone {
                 // The folder was emptied and another chain begins in it.
                 (self.current, self.next) = (None, 0);
+            }
+            if !rewound && !gone {
+                self.end = fault.map(|why| (bad_at, why));
             }
             return Ok(rewound || gone);
         }
@@ -136,13 +175,26 @@ impl Follower {
 
     /// The number of the newest record in a segment, as far as it can be read.
     fn newest_in(&self, name: SegmentName) -> Result<Option<u64>, FollowError> {
-        let Some(current) = Current::open(&self.dir, name).map_err(|source| self.io(source))? else { return Ok(None) };
-        let mut reader = current.reader();
+        let open = Current::open(&self.dir, name).map_err(|source| self.io(source))?;
+        let Some(mut current) = open else { return Ok(None) };
         let mut newest = None;
-        while let Ok(Some(frame)) = reader.next() {
-            newest = if frame.kind == Kind::Record { Some(frame.seq) } else { newest };
+        loop {
+            let mut reader = current.reader();
+            let fault = loop {
+                match reader.next() {
+                    Ok(Some(frame)) if frame.kind == Kind::Record => newest = Some(frame.seq),
+                    Ok(Some(_)) => {}
+                    Ok(None) => return Ok(newest),
+                    Err(ReadFault::Io(source)) => return Err(self.io(source)),
+                    Err(ReadFault::Bad(fault)) => break fault,
+                }
+            };
+            current.offset = reader.offset();
+            match current.behind(&fault).map_err(|source| self.io(source))? {
+                Some(next) => current.offset = next,
+                None => return Ok(newest),
+            }
         }
-        Ok(newest)
     }
 
     fn list(&self) -> Result<Vec<SegmentName>, FollowError> {
@@ -155,7 +207,7 @@ impl Follower {
 }
 
 impl Current {
-    /// `None`: dropped meanwhile, or without a usable header.
+    /// `None`: dropped meanwhile, or without a whole header yet. Behind a damaged one the records are read all the same.
     fn open(dir: &Path, name: SegmentName) -> io::Result<Option<Self>> {
         let file = match File::open(name.path(dir)) {
             Ok(file) => file,
@@ -168,8 +220,24 @@ impl Current {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         }
-        let usable = Header::decode(&bytes).is_ok();
-        Ok(usable.then_some(Self { name, file, offset: HEADER_LEN as u64, last_look: false }))
+        let header = Header::decode(&bytes).err();
+        // What a newer program wrote is not guessed at.
+        let known = !matches!(header, Some(Fault::Version(_)));
+        let offset = if known { HEADER_LEN as u64 } else { file.metadata()?.len() };
+        Ok(Some(Self { name, file, offset, header, searched: None, last_look: false }))
+    }
+
+    /// Where the next whole frame stands, seen from a bad one at the present place: there, if it is whole by now.
+    fn behind(&mut self, fault: &Fault) -> io::Result<Option<u64>> {
+        let state = (self.offset, self.file.metadata()?.len());
+        if self.searched == Some(state) {
+            return Ok(None);
+        }
+        // Whole, and yet not a record: what its length says is what there is to step over.
+        let again = *fault != Fault::Payload && matches!(self.reader().next(), Ok(Some(_)));
+        let found = if again { Some(self.offset) } else { next_whole(&self.file, self.offset)? };
+        self.searched = found.is_none().then_some(state);
+        Ok(found)
     }
 
     fn reader(&self) -> FrameReader<BufReader<Tail<'_>>> {
@@ -212,17 +280,19 @@ impl Current {
     }
 }
 
-/// All records of a chain from a position to its present end.
+/// All records of a chain from a position to its present end, and what is damaged between them, each place once.
 #[derive(Debug)]
 pub struct Records {
     follower: Follower,
     batch: std::vec::IntoIter<(Position, Record)>,
+    /// The damaged end was said.
+    ended: bool,
 }
 
 impl Records {
     /// Reads from a position on.
     pub fn open(dir: impl Into<PathBuf>, first: Position) -> Self {
-        Self { follower: Follower::from(dir, first), batch: Vec::new().into_iter() }
+        Self { follower: Follower::from(dir, first), batch: Vec::new().into_iter(), ended: false }
     }
 }
 
@@ -236,7 +306,12 @@ impl Iterator for Records {
                 Err(error) => return Some(Err(error)),
             }
         }
-        self.batch.next().map(Ok)
+        let record = self.batch.next().map(Ok);
+        if record.is_none() && !self.ended {
+            self.ended = true;
+            return self.follower.damaged_end().map(Err);
+        }
+        record
     }
 }
 

@@ -125,36 +125,90 @@ fn a_torn_end_in_the_middle_of_reading_is_stepped_over_once_repaired() {
     assert_eq!(numbers(&mut follower, 100), [10, 11]);
 }
 
-#[test]
-fn damage_is_said_once_and_stepped_over_at_the_next_segment() {
-    let dir = TempDir::new().unwrap();
-    append(&open(dir.path(), options()), 0..100);
-    let names = segments(dir.path());
-    edit(&names[0], |bytes| {
-        let bad = frames(bytes)[record(3)].start + 12;
-        bytes[bad] ^= 1;
-    });
-    let second: u64 = names[1].file_stem().unwrap().to_str().unwrap().parse().unwrap();
-    let mut follower = Follower::new(dir.path());
-    assert_eq!(numbers(&mut follower, 100), [0, 1, 2]);
-    match follower.poll(100).unwrap_err() {
-        FollowError::Damaged { file, .. } => assert_eq!(file, names[0]),
-        other => panic!("{other}"),
+/// Polls to the end: the numbers of the records, and where damage was said.
+fn all(dir: &std::path::Path) -> (Vec<u64>, Vec<(std::path::PathBuf, u64)>) {
+    let (mut seen, mut damage) = (Vec::new(), Vec::new());
+    for record in Records::open(dir, Position(0)) {
+        match record {
+            Ok((position, record)) => {
+                assert_eq!(record.event, event(position.0));
+                seen.push(position.0);
+            }
+            Err(FollowError::Damaged { file, offset, .. }) => damage.push((file, offset)),
+            Err(other) => panic!("{other}"),
+        }
     }
-    assert!(numbers(&mut follower, 1000).into_iter().eq(second..100));
-    let export: Vec<_> = Records::open(dir.path(), Position(0)).map(|record| record.is_ok()).collect();
-    assert_eq!(export.iter().filter(|ok| !**ok).count(), 1, "an export hears of it");
+    (seen, damage)
 }
 
 #[test]
-fn a_segment_without_a_usable_header_is_stepped_over() {
+fn damage_is_said_once_and_stepped_over_to_the_next_record() {
+    // A byte of the content, of the length, and so much of the length that it points beyond the end.
+    for (byte, bit) in [(12, 1), (0, 1), (0, 0x80), (2, 1), (3, 1)] {
+        let dir = TempDir::new().unwrap();
+        append(&open(dir.path(), options()), 0..100);
+        let names = segments(dir.path());
+        let (mut damage, mut missing) = (Vec::new(), Vec::new());
+        for (segment, skip) in [(0, record(3)), (names.len() - 1, 0)] {
+            edit(&names[segment], |bytes| {
+                let place = frames(bytes)[skip].clone();
+                missing.push(u64::from_le_bytes(bytes[place.start + 9..place.start + 17].try_into().unwrap()));
+                bytes[place.start + byte] ^= bit;
+                damage.push((names[segment].clone(), place.start as u64));
+            });
+        }
+        let (seen, said) = all(dir.path());
+        assert!(seen.into_iter().eq((0..100).filter(|number| !missing.contains(number))), "byte {byte}");
+        assert_eq!(said, damage, "byte {byte}");
+        let mut live = Follower::new(dir.path());
+        assert_eq!(numbers(&mut live, 100), [0, 1, 2], "first what was read");
+        assert!(matches!(live.poll(100), Err(FollowError::Damaged { file, .. }) if file == names[0]));
+        assert_eq!(numbers(&mut live, 2), [4, 5]);
+        assert_eq!(Follower::at_end(dir.path(), 1).unwrap().next, 99);
+    }
+}
+
+#[test]
+fn a_damaged_end_is_said_by_whoever_does_not_wait_for_more() {
+    let dir = TempDir::new().unwrap();
+    append(&open(dir.path(), options()), 0..10);
+    let segment = segments(dir.path()).remove(0);
+    let mut end = 0;
+    edit(&segment, |bytes| {
+        end = frames(bytes).last().unwrap().start;
+        bytes[end + 20] ^= 1;
+    });
+    assert_eq!(all(dir.path()), ((0..10).collect(), vec![(segment.clone(), end as u64)]));
+    let mut live = Follower::new(dir.path());
+    assert_eq!(numbers(&mut live, 100).len(), 10);
+    assert_eq!(numbers(&mut live, 100), NONE, "it may still be written");
+    // Said as soon as something stands behind it.
+    edit(&segment, |bytes| bytes.extend_from_within(frames(bytes)[record(2)].clone()));
+    assert!(matches!(live.poll(100), Err(FollowError::Damaged { offset, .. }) if offset == end as u64));
+    assert_eq!(numbers(&mut live, 100), NONE);
+}
+
+#[test]
+fn records_behind_a_damaged_header_are_read_and_the_header_is_said() {
     let dir = TempDir::new().unwrap();
     append(&open(dir.path(), options()), 0..150);
     let names = segments(dir.path());
     edit(&names[1], |bytes| bytes[9] ^= 1);
+    assert_eq!(all(dir.path()), ((0..150).collect(), vec![(names[1].clone(), 0)]));
+}
+
+#[test]
+fn a_segment_of_a_newer_format_is_said_and_stepped_over() {
+    let dir = TempDir::new().unwrap();
+    append(&open(dir.path(), options()), 0..150);
+    let names = segments(dir.path());
+    edit(&names[1], |bytes| {
+        bytes[8] = 9;
+        let sum = crc32fast::hash(&bytes[..124]);
+        bytes[124..128].copy_from_slice(&sum.to_le_bytes());
+    });
     let (second, third) = (first_of(&names[1]), first_of(&names[2]));
-    let seen = numbers(&mut Follower::new(dir.path()), 1000);
-    assert!(seen.into_iter().eq((0..second).chain(third..150)));
+    assert_eq!(all(dir.path()), ((0..second).chain(third..150).collect(), vec![(names[1].clone(), 0)]));
 }
 
 fn first_of(segment: &std::path::Path) -> u64 {
