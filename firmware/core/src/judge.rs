@@ -42,6 +42,8 @@ pub struct PromptVerdict {
     pub action: Action,
     /// One action for each finding, in the order of [`PromptFacts::findings`].
     pub per_finding: Vec<Action>,
+    /// The rule, or the mode, that refuses the request as a whole.
+    pub rule: Option<String>,
     /// Plain reasons for people, such as `API key pattern detected`; never the value.
     pub reasons: Vec<String>,
 }

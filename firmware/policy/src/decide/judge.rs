@@ -26,8 +26,12 @@ impl Judge for Policy {
         let per_finding: Vec<Action> = facts.findings.iter().map(|finding| self.action(place, finding)).collect();
         let worst = per_finding.iter().copied().max().unwrap_or(Action::Allow);
         let action = if refusal.is_some() { Action::Deny } else { worst };
+        let rule = match &refusal {
+            Some(Reason::Policy(rule)) => Some(rule.clone()),
+            _ => None,
+        };
         let reasons = reasons(refusal, action, facts.findings, &per_finding);
-        PromptVerdict { action, per_finding, reasons }
+        PromptVerdict { action, per_finding, rule, reasons }
     }
 
     fn mode_of(&self, client: IpAddr) -> Mode {

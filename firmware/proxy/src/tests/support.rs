@@ -219,7 +219,7 @@ impl Judge for FakeJudge {
 
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
         let per_finding = vec![Action::Allow; facts.findings.len()];
-        PromptVerdict { action: Action::Allow, per_finding, reasons: vec![] }
+        PromptVerdict { action: Action::Allow, per_finding, rule: None, reasons: vec![] }
     }
 
     fn mode_of(&self, _client: IpAddr) -> Mode {

@@ -224,7 +224,7 @@ impl<'a> Case<'a> {
             return Err(self.deny_finding(kind, &verdict.reasons));
         }
         if verdict.action == Action::Deny {
-            let rule = verdict.reasons.first().cloned().unwrap_or_else(|| "policy".to_owned());
+            let rule = verdict.rule.clone().unwrap_or_else(|| "policy".to_owned());
             let text = sentence(&verdict.reasons).unwrap_or_else(|| "The policy refuses this request.".to_owned());
             return Err(Refusal::new(StatusCode::FORBIDDEN, Reason::Policy(rule), text));
         }

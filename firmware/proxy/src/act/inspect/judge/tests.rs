@@ -23,7 +23,7 @@ impl Judge for Always {
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
         let per_finding = vec![self.0; facts.findings.len()];
         let action = per_finding.iter().copied().max().unwrap_or(Action::Allow);
-        PromptVerdict { action, per_finding, reasons: vec!["API key pattern detected".to_owned()] }
+        PromptVerdict { action, per_finding, rule: None, reasons: vec!["API key pattern detected".to_owned()] }
     }
 
     fn mode_of(&self, _: IpAddr) -> Mode {
@@ -40,7 +40,7 @@ impl Judge for Broken {
     }
 
     fn prompt(&self, _: &PromptFacts<'_>) -> PromptVerdict {
-        PromptVerdict { action: Action::Allow, per_finding: vec![Action::Allow; 1000], reasons: Vec::new() }
+        PromptVerdict { action: Action::Allow, per_finding: vec![Action::Allow; 1000], rule: None, reasons: Vec::new() }
     }
 
     fn mode_of(&self, _: IpAddr) -> Mode {

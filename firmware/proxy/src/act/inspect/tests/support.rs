@@ -161,11 +161,13 @@ impl Judge for TestJudge {
             facts.findings.iter().map(|finding| format!("{} pattern detected", finding.kind)).collect();
         reasons.dedup();
         let mut action = per_finding.iter().copied().max().unwrap_or(Action::Allow);
+        let mut rule = None;
         if self.banned_model.is_some() && facts.model == self.banned_model {
             action = Action::Deny;
+            rule = Some("models".to_owned());
             reasons.insert(0, "models".to_owned());
         }
-        PromptVerdict { action, per_finding, reasons }
+        PromptVerdict { action, per_finding, rule, reasons }
     }
 
     fn mode_of(&self, _: IpAddr) -> Mode {
