@@ -1,138 +1,72 @@
 //! `nanogate audit`: the journal offline, from its files alone.
 
+mod chains;
+mod verify;
+
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gate_audit::{Follower, Records, export};
+use gate_audit::{FollowError, Follower, Records, VerifyError, export};
 use gate_core::{Position, Record};
-use gate_seal::DevicePublic;
 use serde_json::json;
 
+use self::chains::{Chain, chains, unreadable};
+pub(crate) use self::verify::audit_verify;
 use crate::cli::{ExportFormat, JournalArgs};
-use crate::config::Config;
-use crate::{CommandError, Outcome, provision};
+use crate::{CommandError, Outcome, print};
 
 /// How often `tail --follow` looks for more.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// One chain of the journal.
-struct Chain {
-    process: String,
-    dir: PathBuf,
-}
-
-fn root(args: &JournalArgs) -> Result<PathBuf, CommandError> {
-    match (&args.config, &args.dir) {
-        (Some(file), _) => Ok(Config::load(file).map_err(CommandError::input)?.data.join("journal")),
-        (None, Some(dir)) => Ok(dir.clone()),
-        (None, None) => Err(CommandError::Input("either --config or --dir is needed".to_owned())),
-    }
-}
-
-/// The chains that the arguments name, in the order of their names.
-fn chains(args: &JournalArgs) -> Result<Vec<Chain>, CommandError> {
-    let root = root(args)?;
-    let unreadable = |error: io::Error| CommandError::Input(format!("{}: {error}", root.display()));
-    let mut chains = Vec::new();
-    for entry in std::fs::read_dir(&root).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let process = entry.file_name().to_string_lossy().into_owned();
-        let wanted = args.process.as_ref().is_none_or(|only| *only == process);
-        if wanted && entry.file_type().map_err(unreadable)?.is_dir() && has_segments(&entry.path()) {
-            chains.push(Chain { process, dir: entry.path() });
-        }
-    }
-    chains.sort_by(|a, b| a.process.cmp(&b.process));
-    if chains.is_empty() {
-        let which = args.process.as_deref().unwrap_or("any process");
-        return Err(CommandError::Input(format!("{}: there is no journal of {which}", root.display())));
-    }
-    Ok(chains)
-}
-
-/// A process that never ran has a folder and nothing in it.
-fn has_segments(dir: &Path) -> bool {
-    std::fs::read_dir(dir).is_ok_and(|mut entries| {
-        entries.any(|entry| entry.is_ok_and(|entry| entry.path().extension().is_some_and(|kind| kind == "seg")))
-    })
-}
-
-/// The key to check signatures with: the one given, or the one beside the chains.
-fn verifying_key(args: &JournalArgs) -> Result<Option<DevicePublic>, CommandError> {
-    let file = match &args.key {
-        Some(file) => file.clone(),
-        None => root(args)?.join(provision::DEVICE_PUBLIC),
-    };
-    if args.key.is_none() && !file.exists() {
-        return Ok(None);
-    }
-    let named = |error: &dyn std::fmt::Display| CommandError::Input(format!("{}: {error}", file.display()));
-    let pem = std::fs::read_to_string(&file).map_err(|error| named(&error))?;
-    DevicePublic::from_pem(&pem).map(Some).map_err(|error| named(&error))
-}
-
-/// Checks every chain; exit 1 names the first bad record of each that is bad.
-pub(crate) fn audit_verify(args: &JournalArgs) -> Result<Outcome, CommandError> {
-    let key = verifying_key(args)?;
-    let mut outcome = Outcome::Done;
-    for Chain { process, dir } in chains(args)? {
-        match gate_audit::verify(&dir, key.as_ref()) {
-            Ok(report) if args.json => {
-                println!("{}", json!({"process": process, "ok": true, "report": report}));
-            }
-            Ok(report) => {
-                let torn = if report.torn_tail.is_some() { ", a torn write at the end" } else { "" };
-                println!(
-                    "{process}: ok, {} records in {} segments, {} signed heads{torn}",
-                    report.records, report.segments, report.heads_verified
-                );
-            }
-            Err(error) => {
-                outcome = Outcome::No;
-                if args.json {
-                    println!("{}", json!({"process": process, "ok": false, "error": error.to_string()}));
-                } else {
-                    println!("{process}: BAD, {error}");
-                }
-            }
-        }
-    }
-    Ok(outcome)
-}
 
 /// The newest signed head of each chain.
 pub(crate) fn audit_head(args: &JournalArgs) -> Result<Outcome, CommandError> {
     let mut outcome = Outcome::Done;
     for Chain { process, dir } in chains(args)? {
-        match gate_audit::read_head(&dir).map_err(CommandError::internal)? {
-            Some(head) if args.json => println!("{}", json!({"process": process, "head": head})),
-            Some(head) => println!("{process}: {} records, {} by {}", head.seq, head.hash, head.signer),
-            None => {
-                outcome = Outcome::No;
-                eprintln!("{process}: no head is signed yet");
+        let said = match gate_audit::read_head(&dir) {
+            Ok(Some(head)) if args.json => print::line(json!({"process": process, "head": head})),
+            Ok(Some(head)) => {
+                print::line(format_args!("{process}: {} records, {} by {}", head.seq, head.hash, head.signer))
             }
-        }
+            Ok(None) => no(&mut outcome, &format!("{process}: no head is signed yet")),
+            Err(VerifyError::Io { path, source }) => return Err(unreadable(&path, &source)),
+            Err(error) => no(&mut outcome, &format!("{process}: {error}")),
+        };
+        said?;
     }
     Ok(outcome)
 }
 
-/// The last records of all chains in the order of time, and with `follow` those that come.
+/// What makes the answer no goes to standard error: the rows may be somebody's input.
+fn no(outcome: &mut Outcome, why: &str) -> Result<(), CommandError> {
+    *outcome = Outcome::No;
+    eprintln!("nanogate: {why}");
+    Ok(())
+}
+
+/// The last records of all chains in the order of time, and with `follow` those that come. Exit 1 says that something
+/// between them could not be read.
 pub(crate) fn audit_tail(args: &JournalArgs, count: usize, follow: bool) -> Result<Outcome, CommandError> {
+    let mut outcome = Outcome::Done;
     let mut followers = Vec::new();
     for Chain { process, dir } in chains(args)? {
         let last = u64::try_from(count).unwrap_or(u64::MAX);
-        let follower = Follower::at_end(&dir, last).map_err(CommandError::internal)?;
-        followers.push((process, follower));
+        let follower = Follower::at_end(&dir, last).map_err(|error| match error {
+            FollowError::Io { path, source } => unreadable(&path, &source),
+            other => CommandError::internal(other),
+        });
+        followers.push((process, follower?));
     }
-    let mut rows = gather(&mut followers, usize::MAX)?;
+    let mut rows = gather(&mut followers, usize::MAX, &mut outcome)?;
+    for damage in followers.iter().filter_map(|(_, follower)| follower.damaged_end()) {
+        step_over(&mut outcome, damage)?;
+    }
     let newest = rows.split_off(rows.len().saturating_sub(count));
     print_rows(&newest, args.json)?;
     if !follow {
-        return Ok(Outcome::Done);
+        return Ok(outcome);
     }
     loop {
-        let more = gather(&mut followers, 1000)?;
+        let more = gather(&mut followers, 1000, &mut outcome)?;
         print_rows(&more, args.json)?;
         if more.is_empty() {
             std::thread::park_timeout(LOOK);
@@ -142,46 +76,75 @@ pub(crate) fn audit_tail(args: &JournalArgs, count: usize, follow: bool) -> Resu
 
 type Row = (String, Position, Record);
 
-fn gather(followers: &mut [(String, Follower)], max: usize) -> Result<Vec<Row>, CommandError> {
+/// What each chain has, up to about `max` records of each, in the order of time.
+fn gather(followers: &mut [(String, Follower)], max: usize, outcome: &mut Outcome) -> Result<Vec<Row>, CommandError> {
     let mut rows = Vec::new();
     for (process, follower) in followers {
-        let batch = follower.poll(max).map_err(CommandError::internal)?;
-        rows.extend(batch.into_iter().map(|(position, record)| (process.clone(), position, record)));
+        let mut left = max;
+        while left > 0 {
+            match follower.poll(left) {
+                Ok(batch) if batch.is_empty() => break,
+                Ok(batch) => {
+                    left -= batch.len();
+                    rows.extend(batch.into_iter().map(|(position, record)| (process.clone(), position, record)));
+                }
+                Err(error) => step_over(outcome, error)?,
+            }
+        }
     }
     rows.sort_by_key(|(_, _, record)| record.at);
     Ok(rows)
 }
 
+/// One line about a bad place, and on; a file that cannot be read ends the command.
+fn step_over(outcome: &mut Outcome, error: FollowError) -> Result<(), CommandError> {
+    match error {
+        FollowError::Damaged { .. } => no(outcome, &format!("{error}; stepped over")),
+        FollowError::Io { path, source } => Err(unreadable(&path, &source)),
+    }
+}
+
 fn print_rows(rows: &[Row], json: bool) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     for (process, position, record) in rows {
-        let written = if json {
+        print::checked(if json {
             writeln!(out, "{}", export::json_row(process, *position, record))
         } else {
             writeln!(out, "{}  {process:<10} {}", export::rfc3339(record.at), super::words::of(&record.event))
-        };
-        match written {
-            // `audit tail | head` is not a failure.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
-            other => other.map_err(CommandError::internal)?,
-        }
+        })?;
     }
     Ok(())
 }
 
-/// Every record of every chain.
+/// Every record of every chain. Exit 1 says that something between them could not be read.
 pub(crate) fn audit_export(args: &JournalArgs, format: ExportFormat) -> Result<Outcome, CommandError> {
+    let mut outcome = Outcome::Done;
     let mut out = io::BufWriter::new(io::stdout().lock());
     if format == ExportFormat::Csv {
-        export::csv_header(&mut out).map_err(CommandError::internal)?;
+        export::csv_header(&mut out).map_err(failed)?;
     }
     for Chain { process, dir } in chains(args)? {
-        let records = Records::open(dir, Position(0));
+        let records = Records::open(dir, Position(0)).filter(|read| match read {
+            Err(error @ FollowError::Damaged { .. }) => no(&mut outcome, &format!("{error}; stepped over")).is_err(),
+            _ => true,
+        });
         match format {
             ExportFormat::Jsonl => export::jsonl(&mut out, &process, records),
             ExportFormat::Csv => export::csv(&mut out, &process, records),
         }
-        .map_err(CommandError::internal)?;
+        .map_err(failed)?;
     }
-    Ok(Outcome::Done)
+    Ok(outcome)
 }
+
+/// Why an export ended early.
+fn failed(error: export::ExportError) -> CommandError {
+    match error {
+        export::ExportError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => CommandError::ClosedPipe,
+        export::ExportError::Read(FollowError::Io { path, source }) => unreadable(&path, &source),
+        other => CommandError::internal(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;
