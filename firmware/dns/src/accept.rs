@@ -78,6 +78,8 @@ pub(crate) async fn serve(
     }
     if door.act.config.mode == NetworkMode::Gateway {
         door.tasks.spawn(forget_expired(Arc::clone(&door)));
+        let (tasks, stop, cut) = (door.tasks.clone(), door.stop.clone(), door.cut.clone());
+        door.tasks.spawn(Arc::clone(&door.act).refresh(tasks, stop, cut));
     }
     door.stop.cancelled().await;
     door.tasks.close();

@@ -5,6 +5,7 @@ mod exchange;
 mod flight;
 mod learn;
 mod lookup;
+mod refresh;
 mod reply;
 mod seats;
 mod upstream;
@@ -22,14 +23,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::decide::{Local, View, steered_entry};
+use crate::decide::{Local, View, steered_entry, withheld};
 use crate::parse::{Answer, Query, Question, Rcode, Rejection, kind};
 use crate::{Config, NetworkMode};
 
 pub(crate) use cache::Cache;
 pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
-#[cfg(test)]
 pub(crate) use lookup::addresses;
 pub(crate) use reply::Transport;
 pub(crate) use seats::{Seat, Seats};
@@ -149,6 +149,9 @@ impl Act {
     }
 
     fn relay(&self, query: Query, answer: Arc<Answer>, age: u32, transport: Transport, outcome: DnsOutcome) -> Done {
+        if let Some(local) = withheld(&query, &answer, &self.config, &self.view.load()) {
+            return Done::local(query, local);
+        }
         let size = answer.message().len();
         let mut memory = None;
         if transport == Transport::Tcp && size > LARGE_FROM {
@@ -165,9 +168,13 @@ impl Act {
     fn learn(&self, query: &Query, answer: &Answer, view: &View) {
         let addresses = matches!(query.kind, kind::A | kind::AAAA) && self.config.mode == NetworkMode::Gateway;
         if addresses && steered_entry(query, &view.catalogue).is_some() {
-            let lifetime = Duration::from_secs(answer.lifetime().unwrap_or_default().into());
-            self.learnt.add(&lookup::addresses(answer), lifetime, Instant::now());
+            self.learn_addresses(answer);
         }
+    }
+
+    fn learn_addresses(&self, answer: &Answer) {
+        let lifetime = Duration::from_secs(answer.lifetime().unwrap_or_default().into());
+        self.learnt.add(&addresses(answer), lifetime, Instant::now());
     }
 
     /// Writes a reply out.

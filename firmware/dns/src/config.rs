@@ -6,6 +6,10 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
 
+/// Most addresses that can be learnt: what the kernel's rule set takes in one transaction. Were more allowed, some that
+/// are learnt would not be redirected.
+pub const LEARN_ADDRESSES_CAP: usize = 8192;
+
 /// The `[dns]` table of the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -53,11 +57,14 @@ pub struct Config {
     pub tcp_pipeline: usize,
     /// A TCP connection without a complete question for this long is closed. Default: 10 seconds.
     pub tcp_idle_seconds: u64,
-    /// Gateway mode: most addresses of AI providers remembered. Default: 16384.
+    /// Gateway mode: most addresses of AI providers remembered, and most that may be set. Default: 8192.
     pub learn_addresses: usize,
     /// Gateway mode: an address is remembered at least this long after it was last answered, because clients keep
     /// using it after its own lifetime. Default: 3600 seconds.
     pub learn_seconds: u32,
+    /// Gateway mode: about how often the catalogue's steered names are resolved without being asked for, so that
+    /// clients which never ask this resolver are caught too. Default: 600 seconds.
+    pub learn_refresh_seconds: u32,
     /// Records waiting for the journal; more are counted as lost. Default: 8192.
     pub journal_queue: usize,
 }
@@ -84,8 +91,9 @@ impl Default for Config {
             tcp_connections_per_client: 16,
             tcp_pipeline: 16,
             tcp_idle_seconds: 10,
-            learn_addresses: 16_384,
+            learn_addresses: LEARN_ADDRESSES_CAP,
             learn_seconds: 3600,
+            learn_refresh_seconds: 600,
             journal_queue: 8192,
         }
     }
@@ -157,6 +165,8 @@ impl fmt::Display for Upstream {
 pub enum ConfigError {
     #[error("dns.{key} must be at least 1")]
     Zero { key: &'static str },
+    #[error("dns.{key} must be at most {most}")]
+    TooLarge { key: &'static str, most: usize },
     #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
     NoUpstream,
     #[error("dns.upstreams: {upstream} is this resolver itself, so every question would go round in a circle")]
@@ -178,10 +188,14 @@ impl Config {
             ("tcp_pipeline", self.tcp_pipeline as u64),
             ("tcp_idle_seconds", self.tcp_idle_seconds),
             ("learn_addresses", self.learn_addresses as u64),
+            ("learn_refresh_seconds", self.learn_refresh_seconds.into()),
             ("journal_queue", self.journal_queue as u64),
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(ConfigError::Zero { key });
+        }
+        if self.learn_addresses > LEARN_ADDRESSES_CAP {
+            return Err(ConfigError::TooLarge { key: "learn_addresses", most: LEARN_ADDRESSES_CAP });
         }
         if self.upstreams.is_empty() {
             return Err(ConfigError::NoUpstream);
@@ -218,7 +232,7 @@ fn default_local_subnets() -> Vec<IpNet> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, ConfigError, Upstream};
+    use super::{Config, ConfigError, LEARN_ADDRESSES_CAP, Upstream};
 
     #[test]
     fn upstreams_are_addresses_with_or_without_a_port() {
@@ -252,6 +266,9 @@ mod tests {
         assert_eq!(Config::default().check(&own), Ok(()));
         let zero = Config { pending: 0, ..Config::default() };
         assert_eq!(zero.check(&own), Err(ConfigError::Zero { key: "pending" }));
+        let many = Config { learn_addresses: LEARN_ADDRESSES_CAP + 1, ..Config::default() };
+        let error = many.check(&own).unwrap_err();
+        assert_eq!(error.to_string(), "dns.learn_addresses must be at most 8192");
         let none = Config { upstreams: Vec::new(), ..Config::default() };
         assert_eq!(none.check(&own), Err(ConfigError::NoUpstream));
         for (upstream, circle) in [("192.0.2.53", true), ("127.0.0.1", true), ("192.0.2.53:5353", false)] {

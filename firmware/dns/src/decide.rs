@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gate_core::{Catalogue, DnsOutcome, Entry, HostName};
 use ipnet::IpNet;
 
-use crate::parse::{Name, Query, Rcode, kind};
+use crate::parse::{Answer, Name, Query, Rcode, is_mail, kind};
 use crate::{Config, NetworkMode};
 
 /// Who the puck is in its network.
@@ -68,6 +68,14 @@ pub(crate) fn is_local(client: IpAddr, config: &Config, view: &View) -> bool {
     config.local_subnets.iter().chain(&view.identity.subnets).any(|subnet| subnet.contains(&client))
 }
 
+/// "No such record" instead of an upstream's answer that would lead around the puck: a client that keeps the alias of a
+/// steered name would follow it for addresses too.
+pub(crate) fn withheld(query: &Query, answer: &Answer, config: &Config, view: &View) -> Option<Local> {
+    let true_answer = config.mode == NetworkMode::Dns && is_mail(query.kind) && !answer.is_direct();
+    let entry = true_answer.then(|| steered_entry(query, &view.catalogue)).flatten()?;
+    Some(nothing(entry))
+}
+
 /// Judges a question of a local client.
 pub(crate) fn decide(query: &Query, config: &Config, view: &View) -> Decision {
     special(query)
@@ -110,7 +118,8 @@ fn own(query: &Query, view: &View) -> Option<Local> {
 
 fn steered(query: &Query, config: &Config, view: &View) -> Option<Local> {
     let hides_destination = match config.mode {
-        NetworkMode::Dns => true,
+        // Mail to a vendor must arrive, and the records of its domain are no destination.
+        NetworkMode::Dns => !is_mail(query.kind),
         // Addresses are true, but ECH and address hints would lead past the proxy.
         NetworkMode::Gateway => matches!(query.kind, kind::SVCB | kind::HTTPS),
         NetworkMode::Explicit => false,
@@ -120,8 +129,12 @@ fn steered(query: &Query, config: &Config, view: &View) -> Option<Local> {
         NetworkMode::Dns => addresses(query.kind, steering_addresses(config, &view.identity)),
         NetworkMode::Gateway | NetworkMode::Explicit => Vec::new(),
     };
+    Some(Local { data, ..nothing(entry) })
+}
+
+fn nothing(entry: &Entry) -> Local {
     let outcome = DnsOutcome::Steered { vendor: entry.vendor.clone() };
-    Some(Local { outcome, rcode: Rcode::NoError, data, apex: 0 })
+    Local { outcome, rcode: Rcode::NoError, data: Vec::new(), apex: 0 }
 }
 
 /// "Everything" is answered with a word (RFC 8482): its true answer serves amplification and nothing else.

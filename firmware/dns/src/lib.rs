@@ -12,8 +12,9 @@
 //! ```
 //!
 //! In `dns` mode names of AI providers that the catalogue steers are answered with the puck's own address; in `gateway`
-//! mode they resolve truly and their addresses are published for nftables. [`Upstreams`] is the way around our own
-//! view: the proxy resolves through it what it dials.
+//! mode they resolve truly and their addresses are published for nftables, and the catalogue's names are resolved from
+//! time to time even if no client asks. [`Upstreams`] is the way around our own view: the proxy resolves through it what
+//! it dials.
 //!
 //! **Invariant:** every datagram and every TCP message ends in exactly one record. A journal that fails or stalls costs
 //! records, which are counted, and never an answer.
@@ -21,8 +22,9 @@
 //! **Invariant:** special, own, steered and cached answers wait for nothing: they are made between receiving and sending
 //! on the socket's own task. Only questions for an upstream become tasks, and those are capped, per client too.
 //!
-//! **Invariant:** a steered name never reaches an upstream in `dns` mode, whatever the type or the spelling, and nothing
-//! in its answer leads elsewhere: no CNAME, no HTTPS or SVCB record, no signature, no AD bit.
+//! **Invariant:** in `dns` mode no answer about a steered name leads elsewhere, whatever the type or the spelling: no
+//! CNAME, no address but ours, no HTTPS or SVCB record. Upstreams are asked for its MX and TXT records only, because mail
+//! to such a domain must arrive.
 //!
 //! **Invariant:** nothing is answered to clients outside the local subnets, and no answer over UDP exceeds 1232 bytes.
 
@@ -41,15 +43,17 @@ mod config;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gate_core::{Catalogue, Clock, Journal};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind};
 pub use act::{LookupError, Timeouts, Upstreams};
-pub use config::{Config, ConfigError, NetworkMode, Upstream, UpstreamError};
+pub use config::{Config, ConfigError, LEARN_ADDRESSES_CAP, NetworkMode, Upstream, UpstreamError};
 pub use decide::Identity;
 pub use record::Counters;
 
@@ -95,6 +99,11 @@ impl Dns {
     /// Gateway mode: the addresses that steered names lead to, published before the client gets them.
     pub fn destinations(&self) -> watch::Receiver<Arc<BTreeSet<IpAddr>>> {
         self.act.learnt.subscribe()
+    }
+
+    /// Gateway mode: takes over what an earlier process had learnt, as if it had just been answered: clients still use it.
+    pub fn remember(&self, addresses: &BTreeSet<IpAddr>) {
+        self.act.learnt.add(addresses, Duration::ZERO, Instant::now());
     }
 
     /// What was done since the start and what is held now.

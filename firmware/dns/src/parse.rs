@@ -4,7 +4,7 @@ mod answer;
 mod name;
 mod wire;
 
-pub(crate) use answer::{Answer, AnswerError, Wanted};
+pub(crate) use answer::{Answer, AnswerError, Wanted, is_mail};
 pub(crate) use name::Name;
 pub(crate) use wire::{HEADER, Rcode, class, flag, kind};
 

@@ -29,7 +29,7 @@ impl Learnt {
 
     /// Remembers addresses that were just answered. When the set is full, the one that was answered longest ago makes
     /// room.
-    pub(crate) fn add(&self, addresses: &[IpAddr], lifetime: Duration, now: Instant) {
+    pub(crate) fn add<'a>(&self, addresses: impl IntoIterator<Item = &'a IpAddr>, lifetime: Duration, now: Instant) {
         let mut expiry = self.expiry.lock();
         let until = now + lifetime.max(self.hold);
         let mut changed = false;

@@ -96,7 +96,7 @@ fn why(result: Result<Answer, ExchangeError>) -> Option<String> {
     }
 }
 
-fn question(host: &HostName, kind: u16) -> Question {
+pub(super) fn question(host: &HostName, kind: u16) -> Question {
     Question { name: Name::of_host(host).folded().into(), kind, dnssec_ok: false, checking_disabled: false }
 }
 

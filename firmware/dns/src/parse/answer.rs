@@ -19,6 +19,8 @@ pub(crate) struct Answer {
     /// Length of the header and the question.
     head: usize,
     rcode: u8,
+    /// The answer section holds records of the asked type and their signatures only.
+    direct: bool,
     /// Seconds this may be kept; `None` when nothing in it says so.
     lifetime: Option<u32>,
     extended_error: Option<Box<[u8]>>,
@@ -56,12 +58,16 @@ impl Answer {
         if header.has(flag::TC) {
             return Err(AnswerError::Truncated);
         }
-        let mut reader = Reader { bytes, at: head, ttls: Vec::new(), lifetime: None, soa: false };
-        let opt = reader.sections(&header).ok_or(AnswerError::Malformed)?;
+        let mut reader = Reader { bytes, at: head, ttls: Vec::new(), lifetime: None, soa: false, direct: true };
+        let Read { opt, answered } = reader.sections(&header, kind).ok_or(AnswerError::Malformed)?;
         let rcode = header.rcode();
         let negative = header.counts[1] == 0 || rcode == Rcode::NxDomain as u8;
         let keepable = rcode == Rcode::NoError as u8 || rcode == Rcode::NxDomain as u8;
-        let message = without_opt(bytes, reader.at, header.counts[3], opt.as_ref());
+        let message = if is_mail(kind) {
+            without_additionals(bytes, answered)
+        } else {
+            without_opt(bytes, reader.at, header.counts[3], opt.as_ref())
+        };
         reader.ttls.retain(|at| usize::from(*at) < message.len());
         Ok(Self {
             // RFC 2308 section 5: a negative answer without SOA is not kept.
@@ -70,6 +76,7 @@ impl Answer {
             ttls: reader.ttls.into(),
             head,
             rcode,
+            direct: reader.direct,
             extended_error: opt.and_then(|opt| extended_error(&bytes[opt.record.rdata])),
         })
     }
@@ -100,6 +107,11 @@ impl Answer {
         self.message[6..8] == [0, 0] || self.is_nxdomain()
     }
 
+    /// Whether the asked name itself has the answer: no alias on the way, nothing of another type beside it.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.direct
+    }
+
     pub(crate) fn lifetime(&self) -> Option<u32> {
         self.lifetime
     }
@@ -122,6 +134,13 @@ impl Answer {
     }
 }
 
+/// What was found on the way through the sections.
+struct Read {
+    opt: Option<Opt>,
+    /// Where the additional section starts.
+    answered: usize,
+}
+
 /// The OPT record and how many records of its section stand before it.
 struct Opt {
     record: Record,
@@ -134,18 +153,21 @@ struct Reader<'a> {
     ttls: Vec<u16>,
     lifetime: Option<u32>,
     soa: bool,
+    direct: bool,
 }
 
 impl Reader<'_> {
-    fn sections(&mut self, header: &Header) -> Option<Option<Opt>> {
+    fn sections(&mut self, header: &Header, asked: u16) -> Option<Read> {
         let [_, answers, authorities, additionals] = header.counts;
         let mut opt = None;
         for _ in 0..answers {
-            self.record()?;
+            let kind = self.record()?;
+            self.direct &= kind == asked || kind == kind::RRSIG;
         }
         for _ in 0..authorities {
             self.record()?;
         }
+        let answered = self.at;
         for before in 0..additionals {
             let record = Record::read(self.bytes, self.at)?;
             if record.kind != kind::OPT {
@@ -160,10 +182,11 @@ impl Reader<'_> {
             }
             opt = Some(Opt { record, before });
         }
-        Some(opt)
+        Some(Read { opt, answered })
     }
 
-    fn record(&mut self) -> Option<()> {
+    /// Passes one record; its type.
+    fn record(&mut self) -> Option<u16> {
         let record = Record::read(self.bytes, self.at)?;
         self.at = record.rdata.end;
         self.ttls.push(u16::try_from(record.ttl_at).ok()?);
@@ -176,7 +199,7 @@ impl Reader<'_> {
             self.soa = true;
         }
         self.lifetime = Some(self.lifetime.map_or(lifetime, |so_far| so_far.min(lifetime)));
-        Some(())
+        Some(record.kind)
     }
 }
 
@@ -186,6 +209,18 @@ fn without_opt(bytes: &[u8], end: usize, additionals: u16, opt: Option<&Opt>) ->
     let (end, additionals) = opt.map_or((end, additionals), |opt| (opt.record.start, opt.before));
     let mut message: Box<[u8]> = bytes[..end].into();
     message[10..12].copy_from_slice(&additionals.to_be_bytes());
+    message
+}
+
+/// These are answered truly for steered names too, so nothing beside their answers may carry true addresses. The catalogue
+/// may change while an answer is kept, so this holds for every name; whoever misses the addresses asks for them.
+pub(crate) fn is_mail(kind: u16) -> bool {
+    matches!(kind, kind::MX | kind::TXT)
+}
+
+fn without_additionals(bytes: &[u8], end: usize) -> Box<[u8]> {
+    let mut message: Box<[u8]> = bytes[..end].into();
+    message[10..12].fill(0);
     message
 }
 

@@ -1,33 +1,40 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use gate_core::DnsOutcome;
 use gate_dns::NetworkMode;
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
+use tokio::time::timeout;
 
-use crate::office::{Office, ip};
-use crate::upstream::{a, aaaa, answers, cname};
+use crate::office::{Office, PATIENCE, SILENCE, ip};
+use crate::upstream::{Upstream, Zone, a, aaaa, answers, cname};
+
+fn gateway(upstream: Upstream) -> Office {
+    Office::open_behind(upstream, |config| config.mode = NetworkMode::Gateway)
+}
 
 #[tokio::test]
 async fn gateway_mode_learns_where_steered_names_lead() {
-    let office = Office::open_mode(NetworkMode::Gateway).await;
-    let destinations = office.dns.destinations();
+    let upstream = Upstream::start().await;
     let chain = vec![
-        cname("api.acme.example.", 60, "edge.cdn.example."),
+        cname("eu.chat.acme.example.", 60, "edge.cdn.example."),
         a("edge.cdn.example.", 60, "203.0.113.1"),
         a("edge.cdn.example.", 60, "203.0.113.2"),
         // What a hostile upstream would like to have redirected.
         a("bank.example.", 60, "203.0.113.66"),
     ];
-    office.upstream.set("api.acme.example", RecordType::A, answers(chain));
-    office.upstream.set(
-        "api.acme.example",
-        RecordType::AAAA,
-        answers(vec![aaaa("api.acme.example.", 60, "2001:db8::1")]),
-    );
-    office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 60, "203.0.113.9")]));
+    upstream.set("eu.chat.acme.example", RecordType::A, answers(chain));
+    let v6 = vec![aaaa("eu.chat.acme.example.", 60, "2001:db8::1")];
+    upstream.set("eu.chat.acme.example", RecordType::AAAA, answers(v6));
+    upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 60, "203.0.113.9")]));
 
-    let answer = office.ask("api.acme.example.", RecordType::A).await;
+    let office = gateway(upstream);
+    let destinations = office.dns.destinations();
+    let answer = office.ask("eu.chat.acme.example.", RecordType::A).await;
     assert_eq!(answer.answers.len(), 4, "names resolve truly: {answer}");
     assert_eq!(destinations.borrow().iter().copied().collect::<Vec<_>>(), [ip("203.0.113.1"), ip("203.0.113.2")]);
-    office.ask("API.acme.example.", RecordType::AAAA).await;
+    office.ask("EU.chat.acme.example.", RecordType::AAAA).await;
     office.ask("www.example.", RecordType::A).await;
     assert_eq!(destinations.borrow().len(), 3);
     assert!(destinations.borrow().contains(&ip("2001:db8::1")));
@@ -40,17 +47,18 @@ async fn gateway_mode_hides_what_would_lead_past_the_proxy() {
     let answer = office.ask("api.acme.example.", RecordType::HTTPS).await;
     assert!(answer.answers.is_empty() && answer.authorities.len() == 1, "{answer}");
     assert_eq!(office.records(1).await[0].outcome, DnsOutcome::Steered { vendor: "acme".to_owned() });
-    assert_eq!(office.upstream.asked(), (0, 0));
+    assert_eq!(office.upstream.heard("api.acme.example", RecordType::HTTPS), 0);
 }
 
 #[tokio::test]
 async fn a_cached_answer_is_learnt_again() {
-    let office = Office::open_mode(NetworkMode::Gateway).await;
-    office.upstream.set("api.acme.example", RecordType::A, answers(vec![a("api.acme.example.", 600, "203.0.113.1")]));
-    office.ask("api.acme.example.", RecordType::A).await;
+    let upstream = Upstream::start().await;
+    upstream.set("x.chat.acme.example", RecordType::A, answers(vec![a("x.chat.acme.example.", 600, "203.0.113.1")]));
+    let office = gateway(upstream);
+    office.ask("x.chat.acme.example.", RecordType::A).await;
     let mut destinations = office.dns.destinations();
     destinations.mark_unchanged();
-    office.ask("api.acme.example.", RecordType::A).await;
+    office.ask("x.chat.acme.example.", RecordType::A).await;
     assert_eq!(office.records(2).await[1].outcome, DnsOutcome::Cached);
     assert!(!destinations.has_changed().unwrap(), "a known address is no news for nftables");
     assert_eq!(destinations.borrow().len(), 1);
@@ -61,4 +69,53 @@ async fn dns_mode_learns_nothing() {
     let office = Office::open().await;
     office.ask("api.acme.example.", RecordType::A).await;
     assert!(office.dns.destinations().borrow().is_empty());
+}
+
+#[tokio::test]
+async fn the_catalogues_names_are_learnt_though_nobody_asks() {
+    let upstream = Upstream::start().await;
+    upstream.set("api.acme.example", RecordType::A, answers(vec![a("api.acme.example.", 1, "203.0.113.1")]));
+    upstream.set("api.acme.example", RecordType::AAAA, answers(vec![aaaa("api.acme.example.", 1, "2001:db8::1")]));
+    upstream.set("cdn.acme.example", RecordType::A, answers(vec![a("cdn.acme.example.", 1, "203.0.113.9")]));
+    let office = Office::open_behind(upstream, |config| {
+        config.mode = NetworkMode::Gateway;
+        config.learn_refresh_seconds = 1;
+    });
+    let mut destinations = office.dns.destinations();
+    let both = BTreeSet::from([ip("203.0.113.1"), ip("2001:db8::1")]);
+    timeout(PATIENCE, destinations.wait_for(|set| **set == both)).await.unwrap().unwrap();
+
+    // The provider moves, and the next round notices.
+    office.upstream.set("api.acme.example", RecordType::A, answers(vec![a("api.acme.example.", 1, "203.0.113.2")]));
+    office.clock.set_seconds(1_800_000_010);
+    timeout(PATIENCE, destinations.wait_for(|set| set.contains(&ip("203.0.113.2")))).await.unwrap().unwrap();
+    assert_eq!(destinations.borrow().len(), 3, "who still uses the old address is still redirected");
+    assert_eq!(office.upstream.heard("cdn.acme.example", RecordType::A), 0, "shared names are not ours to redirect");
+    assert_eq!(office.dns.counters().questions(), 0, "records are of clients' questions");
+    assert!(office.close().await < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_round_that_failed_is_soon_made_again() {
+    let upstream = Upstream::start().await;
+    for kind in [RecordType::A, RecordType::AAAA] {
+        upstream.set("api.acme.example", kind, Zone { rcode: Some(ResponseCode::ServFail), ..Zone::default() });
+    }
+    let office = Office::open_behind(upstream, |config| {
+        config.mode = NetworkMode::Gateway;
+        config.learn_refresh_seconds = 1;
+    });
+    let mut destinations = office.dns.destinations();
+    assert!(timeout(SILENCE, destinations.changed()).await.is_err(), "nothing is learnt of a failure");
+    office.upstream.set("api.acme.example", RecordType::A, answers(vec![a("api.acme.example.", 1, "203.0.113.1")]));
+    timeout(PATIENCE, destinations.changed()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_an_earlier_process_had_learnt_is_held() {
+    let office = gateway(Upstream::start().await);
+    let earlier = BTreeSet::from([ip("203.0.113.1"), ip("2001:db8::1")]);
+    office.dns.remember(&earlier);
+    assert_eq!(**office.dns.destinations().borrow(), earlier);
+    assert_eq!(office.dns.counters().learnt, 2);
 }

@@ -110,7 +110,11 @@ impl Office {
     }
 
     pub(crate) async fn open_with(change: impl FnOnce(&mut Config)) -> Self {
-        let upstream = Upstream::start().await;
+        Self::open_behind(Upstream::start().await, change)
+    }
+
+    /// With an upstream that knows its names before the resolver runs.
+    pub(crate) fn open_behind(upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { upstreams: vec![upstream.address.to_string().parse().unwrap()], ..Config::default() };
         change(&mut config);
         let journal = Arc::new(MemoryJournal::default());
@@ -175,6 +179,12 @@ impl Office {
         let events = self.journal.events.lock().unwrap().clone();
         assert_eq!(events.len(), count, "{events:?}");
         events
+    }
+
+    /// The last records, once all questions so far have theirs.
+    pub(crate) async fn last_records(&self, count: usize) -> Vec<DnsEvent> {
+        let all = self.dns.counters().questions() as usize;
+        self.records(all).await.split_off(all - count)
     }
 
     /// Stops the resolver; returns how long that took.

@@ -7,7 +7,7 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{RData, RecordType};
 
 use crate::office::{Office, PUCK, PUCK_V6, identity, ip, query, query_edns};
-use crate::upstream::{a, answers, cname};
+use crate::upstream::{Zone, a, aaaa, answers, cname, mx, soa, txt};
 
 fn addresses(message: &Message) -> Vec<IpAddr> {
     let address = |data: &RData| match data {
@@ -43,8 +43,6 @@ async fn steered_names_lead_to_the_puck_and_nowhere_else() {
             RecordType::HTTPS,
             RecordType::SVCB,
             RecordType::CNAME,
-            RecordType::TXT,
-            RecordType::MX,
             RecordType::NS,
             RecordType::SOA,
             RecordType::DS,
@@ -58,11 +56,53 @@ async fn steered_names_lead_to_the_puck_and_nowhere_else() {
         }
     }
     assert_eq!(office.upstream.asked(), (0, 0), "no upstream hears of steered names");
-    for record in office.records(42).await {
+    for record in office.records(36).await {
         assert_eq!(record.outcome, DnsOutcome::Steered { vendor: "acme".to_owned() });
         assert_eq!((record.rcode, record.client), (Some(0), ip("127.0.0.1")));
         assert!(["api.acme.example", "eu.chat.acme.example"].contains(&record.name.as_str()), "{record:?}");
     }
+}
+
+#[tokio::test]
+async fn mail_to_a_vendor_arrives() {
+    let office = Office::open().await;
+    let name = "api.acme.example.";
+    let zone = Zone {
+        answers: vec![mx(name, 300, name), mx(name, 300, "mail.acme.example.")],
+        authorities: vec![soa("acme.example.", 60, 60)],
+        additionals: vec![a(name, 300, "203.0.113.1"), aaaa(name, 300, "2001:db8::1")],
+        ..Zone::default()
+    };
+    office.upstream.set("api.acme.example", RecordType::MX, zone);
+    office.upstream.set("api.acme.example", RecordType::TXT, answers(txt(name, 300, 200)));
+    for outcome in [DnsOutcome::Forwarded, DnsOutcome::Cached] {
+        for kind in [RecordType::MX, RecordType::TXT] {
+            let answer = office.exchange(query_edns(name, kind, 1232, false)).await;
+            assert!(!answer.answers.is_empty() && answer.answers.iter().all(|r| r.record_type() == kind), "{answer}");
+            assert!(answer.additionals.is_empty(), "no true address comes with it: {answer}");
+        }
+        assert!(office.last_records(2).await.iter().all(|record| record.outcome == outcome));
+    }
+    assert_eq!(addresses(&office.ask(name, RecordType::A).await), [ip(PUCK)]);
+    let answer = office.ask("eu.chat.acme.example.", RecordType::MX).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "the upstream's word: {answer}");
+}
+
+#[tokio::test]
+async fn an_alias_does_not_come_with_the_mail_of_a_steered_name() {
+    let office = Office::open().await;
+    let name = "api.acme.example.";
+    let chain = || vec![cname(name, 300, "edge.cdn.example."), mx("edge.cdn.example.", 300, "mail.cdn.example.")];
+    let beside = || vec![mx(name, 300, name), a(name, 300, "203.0.113.1")];
+    office.upstream.set("api.acme.example", RecordType::MX, answers(chain()));
+    office.upstream.set("api.acme.example", RecordType::TXT, answers(beside()));
+    for _ in 0..2 {
+        for kind in [RecordType::MX, RecordType::TXT] {
+            assert_nodata(&office.ask(name, kind).await, name, 30);
+        }
+    }
+    office.upstream.set("www.example", RecordType::MX, answers(vec![cname("www.example.", 300, "edge.cdn.example.")]));
+    assert_eq!(office.ask("www.example.", RecordType::MX).await.answers.len(), 1, "others keep theirs");
 }
 
 #[tokio::test]

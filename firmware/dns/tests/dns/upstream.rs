@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, UdpSocket};
 pub(crate) struct Zone {
     pub(crate) answers: Vec<Record>,
     pub(crate) authorities: Vec<Record>,
+    pub(crate) additionals: Vec<Record>,
     pub(crate) rcode: Option<ResponseCode>,
     /// Say "truncated" over UDP.
     pub(crate) tcp_only: bool,
@@ -34,6 +35,7 @@ pub(crate) struct Upstream {
 #[derive(Default)]
 struct Shared {
     zones: Mutex<HashMap<(String, RecordType), Zone>>,
+    heard: Mutex<Vec<(String, RecordType)>>,
     udp: AtomicUsize,
     tcp: AtomicUsize,
     tcp_now: AtomicUsize,
@@ -64,6 +66,12 @@ impl Upstream {
         (self.shared.udp.load(Ordering::SeqCst), self.shared.tcp.load(Ordering::SeqCst))
     }
 
+    /// How often this was asked.
+    pub(crate) fn heard(&self, name: &str, kind: RecordType) -> usize {
+        let heard = self.shared.heard.lock().unwrap();
+        heard.iter().filter(|(asked, of)| asked.eq_ignore_ascii_case(name) && *of == kind).count()
+    }
+
     /// Most TCP questions that were being answered at once.
     pub(crate) fn tcp_peak(&self) -> usize {
         self.shared.tcp_peak.load(Ordering::SeqCst)
@@ -84,6 +92,10 @@ pub(crate) fn aaaa(name: &str, ttl: u32, ip: &str) -> Record {
 
 pub(crate) fn cname(name: &str, ttl: u32, target: &str) -> Record {
     record(name, ttl, RData::CNAME(rdata::CNAME(Name::from_ascii(target).unwrap())))
+}
+
+pub(crate) fn mx(name: &str, ttl: u32, exchange: &str) -> Record {
+    record(name, ttl, RData::MX(rdata::MX::new(10, Name::from_ascii(exchange).unwrap())))
 }
 
 pub(crate) fn txt(name: &str, ttl: u32, bytes: usize) -> Vec<Record> {
@@ -141,6 +153,7 @@ impl Shared {
         let query = Message::from_vec(query).unwrap();
         let question = query.queries[0].clone();
         let name = question.name().to_ascii().trim_end_matches('.').to_owned();
+        self.heard.lock().unwrap().push((name.clone(), question.query_type()));
         let zone = self.zones.lock().unwrap().get(&(name, question.query_type())).cloned();
         let mut answer = Message::new(query.metadata.id, MessageType::Response, OpCode::Query);
         answer.metadata.recursion_desired = true;
@@ -161,6 +174,7 @@ impl Shared {
         if !answer.metadata.truncation {
             answer.add_answers(zone.answers.clone());
             answer.insert_authorities(zone.authorities.clone());
+            answer.insert_additionals(zone.additionals.clone());
         }
         let mut edns = Edns::new();
         edns.set_max_payload(4096);

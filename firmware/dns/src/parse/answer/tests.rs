@@ -49,6 +49,28 @@ fn lifetimes_are_those_of_the_shortest_record_and_of_the_soa() {
 }
 
 #[test]
+fn mail_answers_come_without_additionals_and_know_their_aliases() {
+    let of = |kind: u16, record: &[u8]| [&record[..2], &kind.to_be_bytes(), &record[4..]].concat();
+    let (mx, cname, signature) = (of(15, A), of(5, A), of(46, A));
+    let question = Question { kind: 15, ..question() };
+    let ask = |counts, records: &[&[u8]]| {
+        let mut bytes = message(0x8180, counts, records);
+        bytes[24] = 15;
+        let answer = Answer::read(&bytes, Wanted { id: ID, question: &question }).unwrap();
+        let mut kept = message(0x8180, [1, counts[1], counts[2], 0], &records[..usize::from(counts[1] + counts[2])]);
+        kept[24] = 15;
+        assert_eq!(answer.message(), kept);
+        assert_eq!(answer.ttls().count(), usize::from(counts[1] + counts[2]));
+        answer.is_direct()
+    };
+    assert!(ask([1, 1, 0, 2], &[&mx, A, OPT]));
+    assert!(ask([1, 2, 1, 1], &[&mx, &signature, SOA, A]));
+    assert!(ask([1, 0, 1, 0], &[SOA]));
+    assert!(!ask([1, 2, 0, 1], &[&cname, &mx, OPT]));
+    assert!(!ask([1, 2, 0, 0], &[&mx, A]));
+}
+
+#[test]
 fn opt_is_cut_off_and_its_extended_error_kept() {
     let error = b"\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x0e\x00\x0a\x00\x02xx\x00\x0f\x00\x04\x00\x12no";
     let answer = read(&message(0x8180, [1, 1, 0, 1], &[A, error])).unwrap();
