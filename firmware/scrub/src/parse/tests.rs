@@ -99,7 +99,10 @@ fn json_gives_its_strings_with_their_keys() {
         r#"{"a": "x\ny", "n": 12345678, "list": ["p", {"q": true}], "inner": "{\"k\": \"v\\u0041\", \"n\": 99}"}"#;
     let mut out = Reading::default();
     assert!(json(Source::origin(text.as_bytes()), 0..text.len(), 0, &mut nesting(), &mut out).unwrap());
-    assert_eq!(read(&out.text), "\"a\": \"x\ny\"\n\"n\": \"list\": \"p\"\n\"q\": \"inner\": \"\"k\": \"vA\"\n\"n\": \"\n",);
+    assert_eq!(
+        read(&out.text),
+        "\"a\": \"x\ny\"\n\"n\": \"list\": \"p\"\n\"q\": \"inner\": \"\"k\": \"vA\"\n\"n\": \"\n",
+    );
     assert_eq!(origin(text, &out.text, "vA"), r"v\\u0041");
     assert_eq!(read(&out.numbers), " n: 12345678\n");
 }

@@ -53,7 +53,11 @@ fn every_check_tells_right_from_wrong() {
         (Check::SecretLike, "Wk7cYq2Lr9ZbTn4Hd6Gx1Jv8Ms3Pe5Ra", "AccessTokenForServicePrincipal2"),
         (Check::SecretLike, "q4N7w9LtzRcXKJD2m6pE", "b9a513cc-3dc2-4749-a5ca-a491d6b4bdff"),
         (Check::NotSample, "k7mWq29zL", "Password"),
-        (Check::KeyBody, "-----BEGIN X-----\nMIIE6LSDALYWznNY67ssb4oVgE/c", "-----BEGIN X-----\nxxxxxxxxxxxxxxxxxxxxxxx"),
+        (
+            Check::KeyBody,
+            "-----BEGIN X-----\nMIIE6LSDALYWznNY67ssb4oVgE/c",
+            "-----BEGIN X-----\nxxxxxxxxxxxxxxxxxxxxxxx",
+        ),
         (Check::Jwt, "eyJhbGciOiJub25lIn0.e30.x", "eyJ0eXAiOiJKV1QifQ.e30.x"),
         (Check::BasicAuth, "YW5uYTprN21XcTI5ekw=", "dXNlcjpwYXNzd29yZA=="),
         (Check::Base64Of32, "G00B1dwBXH88eNDYx3pTbGX/SWDnCUHgObo27vRjWeY=", "G00B1dwBXH88eNDYx3pTbGX/SWDnCUHgObo27vRj"),
