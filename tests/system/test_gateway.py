@@ -1,5 +1,10 @@
 """Gateway mode: clients route through the puck, names resolve truly, and hard-coded ways out are caught."""
 
+import json
+import re
+import time
+from pathlib import Path
+
 import plan
 import planted
 import pytest
@@ -22,20 +27,28 @@ def gateway():
                 },
             }
         )
-        learn(office)
+        # No client has asked for anything: the puck resolves what its catalogue names.
+        for provider in (10, 11):
+            for address in (plan.v4(provider), plan.v6(provider)):
+                await_redirect(office, address)
+        assert asked(office) == []
         yield office
 
 
-def learn(office):
-    """The puck learns addresses from the answers it gives; a first question brings each vendor in."""
-    import time
+def asked(office):
+    """The steered names that clients asked the puck for."""
+    names = [(record["event"].get("dns") or {}).get("name", "") for record in office.puck.journal(10_000)]
+    return [name for name in names if name.endswith(("openai.com", "anthropic.com"))]
 
-    for name in ("api.openai.com", "api.anthropic.com", "office.openai.azure.com"):
-        for kind in ("A", "AAAA"):
-            office.hosts[INSPECTED].run(["dig", "+short", name, kind])
-    deadline = time.monotonic() + 5
-    while plan.v4(10) not in office.puck.command("steer", "show").stdout:
-        assert time.monotonic() < deadline, "the learnt addresses never reached the kernel"
+
+def is_redirected(office, address):
+    return re.search(rf"[\s,{{]{re.escape(address)}[\s,}}]", office.puck.command("steer", "show").stdout) is not None
+
+
+def await_redirect(office, address):
+    deadline = time.monotonic() + 10
+    while not is_redirected(office, address):
+        assert time.monotonic() < deadline, f"{address} never reached the kernel"
         time.sleep(0.1)
 
 
@@ -76,6 +89,22 @@ def test_a_prompt_is_redacted_on_its_way_to_the_true_address(gateway, family):
 def test_sdks_notice_nothing(gateway, client):
     for program in ("openai-python", "anthropic-python", "openai-node"):
         assert gateway.chat(client, program, {"prompt": "hello", "stream": True})["error"] is None
+
+
+def test_a_client_with_another_resolver_is_caught(gateway):
+    """It asks the resolver of the internet itself, through the puck, and gets the true address."""
+    dig = ["dig", "+short", f"@{plan.DNS}", "claude.ai"]
+    [address] = gateway.hosts[INSPECTED].run(dig).stdout.split()
+    before = len(gateway.internet.requests())
+    curl = ["curl", "-sS", "--resolve", f"claude.ai:443:{address}", "-H", "content-type: application/json"]
+    body = '{"prompt":"to anna.meyer@example.org"}'
+    gateway.hosts[INSPECTED].run([*curl, "-d", body, "https://claude.ai/api/append_message"])
+    seen = gateway.internet.requests(before)
+    assert all(planted.leaks(request["bytes"]) == [] for request in seen)
+    found = gateway.puck.await_records(
+        lambda record: (record["event"].get("connection") or {}).get("host") == "claude.ai"
+    )
+    assert found, "the connection went past the puck"
 
 
 def test_a_hard_coded_address_is_caught(gateway):
@@ -122,3 +151,57 @@ def test_quic_to_a_learnt_address_is_refused(gateway):
         "except TimeoutError: print('silence')"
     )
     assert gateway.python(INSPECTED, probe, plan.v4(10)).strip() == "refused"
+
+
+WILD = "office.openai.azure.com"
+
+
+@pytest.fixture
+def learnt(gateway):
+    """An address that only a client's question brings in: no catalogue spells the name out."""
+    gateway.hosts[INSPECTED].run(["dig", "+short", f"@{plan.PUCK}", WILD])
+    await_redirect(gateway, plan.v4(12))
+    return plan.v4(12)
+
+
+def stays_redirected(office, address, seconds):
+    """Whether the kernel redirects the address all the time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not is_redirected(office, address):
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def destinations(office):
+    return Path(office.puck.settings["data"]) / "state/dns/destinations.json"
+
+
+def test_a_new_resolver_takes_over_what_was_learnt(gateway, learnt):
+    victims = gateway.puck.kill("dns")
+    gateway.puck.await_restart(victims)
+    gateway.puck.await_ready()
+    assert stays_redirected(gateway, learnt, 3)
+    # Something new makes the new process write its set: the old one is in it.
+    gateway.hosts[INSPECTED].run(["dig", "+short", f"@{plan.PUCK}", "nat64.openai.azure.com", "AAAA"])
+    await_redirect(gateway, "64:ff9b::a00:5")
+    assert learnt in json.loads(destinations(gateway).read_text())
+    assert stays_redirected(gateway, learnt, 1)
+
+
+@pytest.mark.parametrize("content", [None, "", "[" + " " * 400_000 + "]"], ids=["missing", "broken", "too-long"])
+def test_a_file_that_cannot_be_read_ends_no_redirect(gateway, learnt, content):
+    file = destinations(gateway)
+    good = file.read_text()
+    try:
+        if content is None:
+            file.unlink()
+        else:
+            file.write_text(content)
+        assert stays_redirected(gateway, learnt, 1), "while it runs"
+        gateway.puck.await_restart(gateway.puck.kill("steer"))
+        assert stays_redirected(gateway, learnt, 2), "when it starts again"
+        assert "cannot be read; keeping" in gateway.puck.tail_log()
+    finally:
+        file.write_text(good)

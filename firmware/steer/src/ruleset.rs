@@ -1,7 +1,9 @@
 //! The rule set as a value: what is wanted and what the kernel holds are both one of these, so that they can be compared.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::decide::DESTINATIONS;
 
 mod nft;
 
@@ -124,6 +126,12 @@ impl RuleSet {
         self.chains.iter().map(|chain| chain.rules.len()).sum()
     }
 
+    /// The steered destinations in it.
+    pub fn destinations(&self) -> BTreeSet<IpAddr> {
+        let ours = self.sets.iter().filter(|set| DESTINATIONS.contains(&set.name.as_str()));
+        ours.flat_map(|set| set.elements.addresses()).collect()
+    }
+
     /// How many addresses the set of this name holds.
     pub fn size_of(&self, name: &str) -> usize {
         self.sets.iter().find(|set| set.name == name).map_or(0, |set| set.elements.len())
@@ -131,6 +139,14 @@ impl RuleSet {
 }
 
 impl Elements {
+    fn addresses(&self) -> Vec<IpAddr> {
+        match self {
+            Self::V4(addresses) => addresses.iter().copied().map(IpAddr::V4).collect(),
+            Self::V6(addresses) => addresses.iter().copied().map(IpAddr::V6).collect(),
+            Self::Foreign { .. } => Vec::new(),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::V4(addresses) => addresses.len(),

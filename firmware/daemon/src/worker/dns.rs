@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gate_core::SystemClock;
@@ -11,10 +11,11 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::destinations;
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::sockets::Inherited;
-use crate::{CommandError, Outcome, process, provision, run_state, worker};
+use crate::{CommandError, Outcome, process, provision, worker};
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let mut sockets = Inherited::take();
@@ -28,9 +29,12 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let catalogue = Arc::new(worker::catalogue()?);
     let dns = Dns::new(settings(config), catalogue, identity, journal.clone(), Arc::new(SystemClock))
         .map_err(CommandError::input)?;
-    let destinations = dns.destinations();
     let file = provision::destinations_file(&config.data);
     let gateway = config.mode == Mode::Gateway;
+    if gateway {
+        remember(&dns, &file);
+    }
+    let destinations = dns.destinations();
     // One thread answers everything: a question costs microseconds, and handing it over would cost more.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let stop = CancellationToken::new();
@@ -59,19 +63,23 @@ pub(super) fn settings(config: &Config) -> gate_dns::Config {
     gate_dns::Config { mode, ..config.dns.clone() }
 }
 
-/// Writes every new set of addresses, whole, for the `steer` worker to find.
+/// Clients go on using addresses that an earlier process gave them: what it had learnt must stay redirected.
+fn remember(dns: &Dns, file: &Path) {
+    match destinations::read(file) {
+        Ok(addresses) => dns.remember(&addresses),
+        Err(error) if error.is_missing() => {}
+        Err(error) => tracing::error!(%error, file = %file.display(), "the addresses learnt before cannot be read"),
+    }
+}
+
+/// Writes every new set of addresses, whole, for the `steer` worker to find; nothing before there is something new. Disks
+/// are slow, so this happens beside the thread that answers, and sets that come meanwhile are written as one.
 async fn publish(file: PathBuf, mut set: watch::Receiver<Arc<BTreeSet<IpAddr>>>, stop: &CancellationToken) {
-    loop {
-        let addresses = set.borrow_and_update().clone();
-        let written = serde_json::to_vec(&*addresses)
-            .map_err(std::io::Error::from)
-            .and_then(|bytes| run_state::replace(&file, &bytes, 0o644));
-        if let Err(error) = written {
+    while let Some(Ok(())) = stop.run_until_cancelled(set.changed()).await {
+        let (addresses, to) = (set.borrow_and_update().clone(), file.clone());
+        let written = tokio::task::spawn_blocking(move || destinations::write(&to, &addresses)).await;
+        if let Err(error) = written.map_err(std::io::Error::from).flatten() {
             tracing::error!(%error, file = %file.display(), "the steered addresses could not be written");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            changed = set.changed() => if changed.is_err() { return stop.cancelled().await },
         }
     }
 }

@@ -2,17 +2,16 @@
 //! that `dns` learns.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use caps::Capability;
 use gate_core::{Event, Journal};
-use gate_steer::{DESTINATIONS_CAP, Desired, RuleSet};
+use gate_steer::{Desired, RuleSet};
 use tokio_util::sync::CancellationToken;
 
+use super::destinations::Follower;
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::{CommandError, Outcome, process, provision, worker};
@@ -22,8 +21,6 @@ use crate::{CommandError, Outcome, process, provision, worker};
 const LOOK: Duration = Duration::from_millis(100);
 /// How often the kernel is asked whether the rules still stand: somebody may have flushed them.
 const WATCH: Duration = Duration::from_secs(10);
-/// An address is at most 39 characters, in quotes, with a comma.
-const FILE_CAP: u64 = 42 * DESTINATIONS_CAP as u64;
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
@@ -63,30 +60,22 @@ pub(crate) fn rule_set(config: &Config, destinations: BTreeSet<IpAddr>) -> Resul
 /// Puts the rules in place and keeps them there. They stay when this ends: AI traffic fails closed without us.
 async fn keep_rules(config: &Config, journal: &dyn Journal, stop: &CancellationToken) -> Result<(), CommandError> {
     let file = provision::destinations_file(&config.data);
-    let mut wanted = read_destinations(&file);
-    apply(config, journal, &wanted)?;
+    let mut learnt = Follower::start(file, || in_force(config));
+    apply(config, journal, learnt.addresses())?;
     let mut watch = tokio::time::interval_at(tokio::time::Instant::now() + WATCH, WATCH);
-    let mut stamp = worker::reload::stamp(&file);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(LOOK), if config.mode == Mode::Gateway => {
-                let now = worker::reload::stamp(&file);
-                if now == stamp {
-                    continue;
-                }
-                stamp = now;
-                let found = read_destinations(&file);
-                if found != wanted {
-                    wanted = found;
-                    apply(config, journal, &wanted)?;
+                if learnt.look() {
+                    apply(config, journal, learnt.addresses())?;
                 }
             }
             _ = watch.tick() => {
-                let expected = rule_set(config, wanted.clone())?;
+                let expected = rule_set(config, learnt.addresses().clone())?;
                 if gate_steer::list(&config.steer.table).ok().as_ref() != Some(&expected) {
                     tracing::warn!("the kernel's rules are not ours any more; putting them back");
-                    apply(config, journal, &wanted)?;
+                    apply(config, journal, learnt.addresses())?;
                 }
             }
         }
@@ -100,13 +89,14 @@ fn apply(config: &Config, journal: &dyn Journal, destinations: &BTreeSet<IpAddr>
     outcome.map(|_| ()).map_err(CommandError::internal)
 }
 
-/// What `dns` wrote. That process is less trusted than this one: size and content are checked, and what does not hold is
-/// left out.
-fn read_destinations(file: &Path) -> BTreeSet<IpAddr> {
-    if fs::metadata(file).map_or(true, |meta| meta.len() > FILE_CAP) {
-        return BTreeSet::new();
+/// The destinations that an earlier process put into the kernel.
+fn in_force(config: &Config) -> BTreeSet<IpAddr> {
+    match gate_steer::list(&config.steer.table) {
+        Ok(rules) => rules.destinations(),
+        Err(gate_steer::ReadError::NoTable { .. }) => BTreeSet::new(),
+        Err(error) => {
+            tracing::warn!(%error, "the kernel's destinations cannot be read");
+            BTreeSet::new()
+        }
     }
-    let addresses: Vec<IpAddr> =
-        fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    addresses.into_iter().take(DESTINATIONS_CAP).collect()
 }

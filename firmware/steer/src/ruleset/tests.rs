@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::{Base, Chain, Elements, Hook, Kind, Rule, RuleSet, Set};
 
 #[test]
@@ -30,4 +32,21 @@ fn what_is_not_ours_is_printed_as_such() {
 ";
     assert_eq!(set.to_nft(), expected);
     assert_eq!((set.rules(), set.size_of("s"), set.size_of("none")), (1, 2, 0));
+}
+
+#[test]
+fn the_destinations_are_those_of_both_families_and_nothing_else() {
+    let set = |name: &str, elements| Set { name: name.to_owned(), elements };
+    let v4 = |text: &str| Elements::V4(BTreeSet::from([text.parse().unwrap()]));
+    let rules = RuleSet {
+        sets: vec![
+            set("own4", v4("192.0.2.53")),
+            set("ai4", v4("203.0.113.10")),
+            set("ai6", Elements::V6(BTreeSet::from(["2001:db8::10".parse().unwrap()]))),
+            set("s", Elements::Foreign { key_type: 13, count: 2 }),
+        ],
+        ..RuleSet::default()
+    };
+    let expected = ["203.0.113.10", "2001:db8::10"].map(|text| text.parse().unwrap());
+    assert_eq!(rules.destinations(), BTreeSet::from(expected));
 }

@@ -1,0 +1,115 @@
+//! The file through which `dns` tells `steer` the addresses of AI providers. It survives both: while one of them starts
+//! again, clients go on using the addresses that they know, and those stay redirected.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use gate_steer::DESTINATIONS_CAP;
+use thiserror::Error;
+
+use super::reload::stamp;
+use crate::run_state;
+
+/// Each address is at most 39 characters in quotes with a comma; the brackets make the rest.
+const FILE_CAP: u64 = 42 * DESTINATIONS_CAP as u64 + 2;
+
+// What is learnt must be redirected.
+const _: () = assert!(gate_dns::LEARN_ADDRESSES_CAP == DESTINATIONS_CAP);
+
+/// Why there is nothing to learn from the file. It never means that there are no addresses.
+#[derive(Debug, Error)]
+pub(super) enum DestinationsError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("it is longer than {FILE_CAP} bytes")]
+    TooLong,
+    #[error("it is no list of addresses: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("it has {0} addresses, more than {DESTINATIONS_CAP}")]
+    TooMany(usize),
+}
+
+impl DestinationsError {
+    /// Nothing was learnt yet.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+/// What the file says. For `steer` it comes from a less trusted process: size and content are checked.
+pub(super) fn read(file: &Path) -> Result<BTreeSet<IpAddr>, DestinationsError> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(FILE_CAP + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_CAP {
+        return Err(DestinationsError::TooLong);
+    }
+    let addresses: BTreeSet<IpAddr> = serde_json::from_slice(&bytes)?;
+    if addresses.len() > DESTINATIONS_CAP {
+        return Err(DestinationsError::TooMany(addresses.len()));
+    }
+    Ok(addresses)
+}
+
+/// Replaces the whole file.
+pub(super) fn write(file: &Path, addresses: &BTreeSet<IpAddr>) -> io::Result<()> {
+    run_state::replace(file, &serde_json::to_vec(addresses)?, 0o644)
+}
+
+/// The last good content of the file, for its reader.
+pub(super) struct Follower {
+    file: PathBuf,
+    seen: Option<(SystemTime, u64, u64)>,
+    addresses: BTreeSet<IpAddr>,
+}
+
+impl Follower {
+    /// Starts with the file, or with what `before` says where the file cannot be read.
+    pub(super) fn start(file: PathBuf, before: impl FnOnce() -> BTreeSet<IpAddr>) -> Self {
+        let seen = stamp(&file);
+        let addresses = read(&file).unwrap_or_else(|error| {
+            let addresses = before();
+            if !(error.is_missing() && addresses.is_empty()) {
+                tracing::warn!(
+                    %error, file = %file.display(), addresses = addresses.len(),
+                    "the learnt addresses cannot be read; keeping those that the kernel redirects"
+                );
+            }
+            addresses
+        });
+        Self { file, seen, addresses }
+    }
+
+    pub(super) fn addresses(&self) -> &BTreeSet<IpAddr> {
+        &self.addresses
+    }
+
+    /// Whether the file was replaced by one with other addresses. One that is gone or cannot be read changes nothing.
+    pub(super) fn look(&mut self) -> bool {
+        let now = stamp(&self.file);
+        if now == self.seen {
+            return false;
+        }
+        self.seen = now;
+        match read(&self.file) {
+            Ok(found) => {
+                let changed = found != self.addresses;
+                self.addresses = found;
+                changed
+            }
+            Err(error) => {
+                tracing::warn!(
+                    %error, file = %self.file.display(), addresses = self.addresses.len(),
+                    "the learnt addresses cannot be read; keeping the last ones"
+                );
+                false
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
