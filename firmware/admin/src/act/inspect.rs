@@ -33,7 +33,7 @@ pub(crate) struct InspectBody {
     /// A provider's JSON request; offsets of findings count from its first byte as sent.
     #[schema(value_type = Option<Object>)]
     request: Option<Box<RawValue>>,
-    /// The address of the client whose policy applies; the caller's own when it is absent or no address.
+    /// The address of the client whose policy applies; the caller's own when it is absent.
     client: Option<String>,
     /// A vendor, such as `openai`.
     provider: Option<String>,
@@ -100,7 +100,11 @@ async fn read(app: &App, caller: IpAddr, request: Request) -> Result<InspectRequ
         // With both, one of them would go unread.
         _ => return Err(Problem::bad_request("Exactly one of `text` and `request` is needed.")),
     };
-    let client = body.client.and_then(|client| client.parse().ok()).unwrap_or(caller);
+    // A misspelt client must not be judged by somebody else's policy.
+    let client = match body.client {
+        Some(client) => client.parse().map_err(|_| Problem::bad_request("client is not an IP address."))?,
+        None => caller,
+    };
     Ok(InspectRequest { content, client, provider: body.provider, model: body.model, direction: body.direction })
 }
 

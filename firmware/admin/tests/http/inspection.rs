@@ -176,3 +176,12 @@ async fn a_body_that_would_be_half_understood_is_refused() {
         door.commands().iter().all(|(name, ok, actor)| name == "inspect" && !ok && actor.as_deref() == Some("edge"))
     );
 }
+
+#[tokio::test]
+async fn a_client_that_is_no_address_is_nobody() {
+    let door = Door::open_with(patient()).await;
+    for client in ["not-an-ip", "192.0.2.12:5555", " 192.0.2.12", ""] {
+        let answer = gateway(&door).post("/api/v1/inspect", &json!({"text": "hello", "client": client})).await;
+        assert_eq!(answer.status, 400, "{client:?}");
+    }
+}
