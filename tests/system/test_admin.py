@@ -158,7 +158,7 @@ def test_the_inspection_api_decides(office, token):
         assert answer["latency_us"] < 15_000
         assert key.splitlines()[1] not in json.dumps(answer)
         for finding in answer["findings"]:
-            assert set(finding) == {"rule", "kind", "kb", "start", "end", "confidence", "action"}
+            assert set(finding) == {"rule", "kind", "kb", "start", "end", "confidence", "action", "why"}
     found = gateway.json("POST", "/api/v1/inspect", {"text": planted.CHAT, "client": f"{plan.LAN}.11"}, *bearer)[
         "findings"
     ]

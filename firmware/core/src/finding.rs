@@ -69,6 +69,48 @@ impl KnowledgeBase {
     }
 }
 
+/// One thing that a finding rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// A literal that is part of the value, such as `ghp_`.
+    Anchor,
+    /// A keyword or a lead that stands before the value, such as `password=`.
+    Keyword,
+    /// The printed form alone, such as the groups of a number.
+    Shape,
+    /// Check digits or a checksum.
+    CheckDigit,
+    /// Parts that decode or have the length, range or order that they must have.
+    Structure,
+    /// It looks drawn at random.
+    Entropy,
+    /// A confirming word nearby.
+    Context,
+    /// It stood inside an encoding such as base64.
+    Encoded,
+    /// The score of a trained model.
+    Model,
+}
+
+impl Why {
+    /// The word used in every output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Anchor => "anchor",
+            Self::Keyword => "keyword",
+            Self::Shape => "shape",
+            Self::CheckDigit => "check_digit",
+            Self::Structure => "structure",
+            Self::Entropy => "entropy",
+            Self::Context => "context",
+            Self::Encoded => "encoded",
+            Self::Model => "model",
+        }
+    }
+}
+
 /// Something the scanner found. **Invariant:** it says where and what kind, never the value itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -86,4 +128,7 @@ pub struct Finding {
     pub confidence: u8,
     /// The rule's default, or what policy made of it.
     pub action: Action,
+    /// What it rests on, in the order of [`Why`], each once.
+    #[serde(default)]
+    pub why: Vec<Why>,
 }

@@ -23,7 +23,7 @@ mod record;
 
 pub use addr::{ClientAddr, OrigDst};
 pub use catalogue::{Catalogue, CatalogueError, Entry, GroupKind, HostPattern, Vendor};
-pub use finding::{Action, Finding, KnowledgeBase};
+pub use finding::{Action, Finding, KnowledgeBase, Why};
 pub use host::{HostError, HostName};
 pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicros};
 pub use judge::{ConnectionFacts, Judge, PromptFacts, PromptVerdict, Verdict};

@@ -2,10 +2,12 @@
 
 mod checks;
 mod engine;
+mod grounds;
 mod resolve;
 mod value;
 
 pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKBEHIND, Sweep};
+pub(crate) use grounds::Grounds;
 pub(crate) use resolve::resolve;
 pub(crate) use value::contains_word;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use gate_core::Finding;
+use gate_core::{Finding, Why};
 
 use crate::accept::{BodyKind, Charset, Limits, ScanError, charset};
 use crate::decide::{Candidate, Engine, Sweep, resolve};
@@ -102,6 +102,7 @@ impl Scanner {
                 end: base + candidate.end,
                 confidence: candidate.confidence,
                 action: rule.action,
+                why: candidate.why.words(),
             }
         };
         resolve(&self.pack, candidates).into_iter().map(finding).collect()
@@ -187,7 +188,10 @@ impl Pass<'_> {
                 found.extend(pass.shadow(&reading.text, level + 1)?.candidates);
             }
             self.nesting = pass.nesting;
-            let whole = |candidate: Candidate| Candidate { start: origin.start, end: origin.end, ..candidate };
+            let whole = |candidate: Candidate| {
+                let why = candidate.why.with(Why::Encoded, true);
+                Candidate { start: origin.start, end: origin.end, why, ..candidate }
+            };
             sweep.candidates.extend(found.into_iter().map(whole));
         }
         Ok(())

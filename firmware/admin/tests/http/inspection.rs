@@ -42,7 +42,7 @@ async fn a_text_is_judged_as_the_contract_says() {
         json!({
             "decision": "redact",
             "findings": [{"rule": "openai-project-key", "kind": "api_key", "kb": "kb1-secrets", "start": 20, "end": 32,
-                "confidence": 95, "action": "redact"}],
+                "confidence": 95, "action": "redact", "why": ["anchor", "entropy"]}],
             "redacted": "grüße, the key is [REDACTED_API_KEY], thanks",
             "reasons": ["API key pattern detected"],
             "latency_us": null,

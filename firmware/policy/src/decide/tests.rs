@@ -49,7 +49,16 @@ fn refused(name: &str) -> Verdict {
 }
 
 fn finding(kind: &str, kb: KnowledgeBase, confidence: u8, action: Action) -> Finding {
-    Finding { rule: format!("{kind}-rule"), kind: kind.into(), kb, start: 0, end: 9, confidence, action }
+    Finding {
+        rule: format!("{kind}-rule"),
+        kind: kind.into(),
+        kb,
+        start: 0,
+        end: 9,
+        confidence,
+        action,
+        why: Vec::new(),
+    }
 }
 
 fn email() -> Finding {

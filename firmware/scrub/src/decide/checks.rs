@@ -7,6 +7,7 @@ mod token;
 #[cfg(test)]
 mod tests;
 
+use gate_core::Why;
 use serde::Deserialize;
 
 use super::value::is_sample_word;
@@ -79,6 +80,28 @@ pub(crate) enum Check {
 }
 
 impl Check {
+    /// What a value rests on that passes: a check digit unless it is named here.
+    pub(crate) fn ground(self) -> Why {
+        match self {
+            Self::SecretLike | Self::PasswordLike | Self::Varied => Why::Entropy,
+            Self::PublicIpv4
+            | Self::Email
+            | Self::Phone
+            | Self::NationalPhone
+            | Self::InPan
+            | Self::UkNino
+            | Self::UsSsn
+            | Self::NotSample
+            | Self::KeyBody
+            | Self::Jwt
+            | Self::BasicAuth
+            | Self::Base64Of64
+            | Self::Base64Of32
+            | Self::DiscordId => Why::Structure,
+            _ => Why::CheckDigit,
+        }
+    }
+
     /// Whether `value` passes.
     pub(crate) fn passes(self, value: &[u8]) -> bool {
         let digits = Digits::of(value);

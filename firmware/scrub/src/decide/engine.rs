@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use gate_core::Why;
+
+use super::Grounds;
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
@@ -32,6 +35,7 @@ pub(crate) struct Candidate {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) confidence: u8,
+    pub(crate) why: Grounds,
 }
 
 /// What one pass found.
@@ -168,8 +172,8 @@ impl<'a> Engine<'a> {
         }
         let mut end = end;
         loop {
-            if let Some(confidence) = self.judge(rule, start, end) {
-                self.sweep.candidates.push(Candidate { rule: index, start, end, confidence });
+            if let Some((confidence, why)) = self.judge(rule, start, end) {
+                self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why });
                 return true;
             }
             let shorter = self.text[start..end].iter().rposition(|byte| matches!(byte, b' ' | b'-'));
@@ -188,13 +192,13 @@ impl<'a> Engine<'a> {
         let leaf_end = self.leaf_end(start);
         let head_end = end.max(leaf_end.min(start + HEAD));
         self.keep_alive(self.open && head_end == self.text.len(), start);
-        let Some(confidence) = self.judge(rule, start, head_end) else { return false };
+        let Some((confidence, why)) = self.judge(rule, start, head_end) else { return false };
         // The end mark may be what the pattern ended with.
         let reach = until.run(self.text, start, leaf_end, self.open);
         self.keep_alive(reach.end.is_none() && reach.live, start);
         let end = reach.end.unwrap_or(leaf_end).max(end);
         self.covered = end;
-        self.sweep.candidates.push(Candidate { rule: index, start, end, confidence });
+        self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why });
         true
     }
 
@@ -206,8 +210,8 @@ impl<'a> Engine<'a> {
         self.leaf.end
     }
 
-    /// The confidence of a value, if it passes everything that the rule asks for.
-    fn judge(&self, rule: &Rule, start: usize, end: usize) -> Option<u8> {
+    /// The confidence of a value and what it rests on, if it passes everything that the rule asks for.
+    fn judge(&self, rule: &Rule, start: usize, end: usize) -> Option<(u8, Grounds)> {
         let value = &self.text[start..end];
         if rule.not_after.has(self.text.get(end)) || (rule.isolated && !is_isolated(self.text, start, end)) {
             return None;
@@ -226,8 +230,8 @@ impl<'a> Engine<'a> {
         let confirmed = rule.context.iter().any(|word| around.iter().any(|text| contains_word(text, word)));
         match (confirmed, rule.context_required) {
             (false, true) => None,
-            (false, false) => Some(rule.confidence),
-            (true, _) => Some((rule.confidence + CONTEXT_BONUS).min(100)),
+            (false, false) => Some((rule.confidence, rule.grounds)),
+            (true, _) => Some(((rule.confidence + CONTEXT_BONUS).min(100), rule.grounds.with(Why::Context, true))),
         }
     }
 

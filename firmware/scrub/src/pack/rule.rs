@@ -1,10 +1,10 @@
 //! Rules as the engine runs them.
 
-use gate_core::{Action, KnowledgeBase};
+use gate_core::{Action, KnowledgeBase, Why};
 
 use super::machine::{Alphabet, Backward, Forward};
 use super::source::{RawRule, Severity, Start};
-use crate::decide::{Check, contains_word};
+use crate::decide::{Check, Grounds, contains_word};
 
 /// Longest `before` and `lead`, and farthest `within`: what the engine must still see of a text that it has settled.
 pub(crate) const MAX_REACH: usize = 96;
@@ -47,6 +47,8 @@ pub(crate) struct Rule {
     pub(crate) context_required: bool,
     pub(crate) stop: Vec<Vec<u8>>,
     pub(crate) no_placeholders: bool,
+    /// What every finding of this rule rests on, apart from context.
+    pub(crate) grounds: Grounds,
 }
 
 /// How the value lies to the anchor.
@@ -109,6 +111,7 @@ impl Rule {
         };
         let lower = |words: Vec<String>| words.into_iter().map(|word| word.to_lowercase().into_bytes()).collect();
         Ok(Self {
+            grounds: grounds(&raw),
             not_before: class("not_before", raw.not_before.as_deref(), around)?,
             not_after: class("not_after", raw.not_after.as_deref(), "A-Za-z0-9")?,
             pattern: machine("pattern", &raw.pattern)?,
@@ -149,6 +152,16 @@ impl Rule {
         let ends = [&self.tail, &self.until].into_iter().flatten().map(Forward::memory).sum::<usize>();
         self.pattern.memory() + lead + ends
     }
+}
+
+fn grounds(raw: &RawRule) -> Grounds {
+    let keyword = raw.lead.is_some() || raw.within.is_some();
+    let base = Grounds::default()
+        .with(Why::Anchor, !keyword && raw.starts.is_none())
+        .with(Why::Keyword, keyword)
+        .with(Why::Shape, raw.starts.is_some())
+        .with(Why::Entropy, raw.min_entropy > 0.0);
+    raw.checks.iter().fold(base, |grounds, check| grounds.with(check.ground(), true))
 }
 
 /// A pattern that is looked for instead of matched at once.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use gate_core::{Action, Finding};
+use gate_core::{Action, Finding, Why};
 use proptest::prelude::*;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
@@ -51,6 +51,16 @@ fn a_chat_prompt_loses_its_four_values_and_nothing_else() {
         redacted,
         r#"{ "model":"gpt-5",  "temperature":1.0, "messages":[{"role":"user","content":"my mail is [REDACTED_EMAIL], phone [REDACTED_PHONE], card [REDACTED_CARD], key [REDACTED_API_KEY], thanks"}]}"#
     );
+}
+
+#[test]
+fn a_finding_says_what_it_rests_on() {
+    let why = |text: &str| scan(BodyKind::Text, text.as_bytes()).into_iter().map(|finding| finding.why).next().unwrap();
+    assert_eq!(why("my card 4111 1111 1111 1111"), [Why::Shape, Why::CheckDigit, Why::Context]);
+    assert_eq!(why("see 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"), [Why::Anchor, Why::CheckDigit]);
+    assert!(why("password: k7!mWq29zL").contains(&Why::Keyword));
+    let encoded = STANDARD.encode("write to anna.meyer@example.org");
+    assert_eq!(why(&encoded), [Why::Anchor, Why::Structure, Why::Encoded]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use gate_admin::{
 };
 use gate_core::{
     Action, Event, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason, Record,
-    SystemClock, UnixMicros,
+    SystemClock, UnixMicros, Why,
 };
 use parking_lot::Mutex;
 
@@ -108,6 +108,7 @@ fn answer(decision: Action, redacted: Option<Content>, places: Vec<(usize, usize
         end,
         confidence: 95,
         action: decision,
+        why: vec![Why::Anchor, Why::Entropy],
     };
     let count = |(start, _): &(usize, usize)| FindingCount {
         rule: rule.to_owned(),

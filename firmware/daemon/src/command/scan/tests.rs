@@ -22,7 +22,7 @@ fn rows_keep_their_order_and_ids() {
     assert_eq!(out[1]["redacted"], "write to [REDACTED_EMAIL]");
     let finding = &out[1]["findings"][0];
     assert_eq!((finding["start"].as_u64(), finding["end"].as_u64()), (Some(9), Some(31)));
-    for key in ["rule", "kind", "kb", "confidence", "action"] {
+    for key in ["rule", "kind", "kb", "confidence", "action", "why"] {
         assert!(!finding[key].is_null(), "{key} is missing");
     }
 }
