@@ -10,147 +10,107 @@ mod tests;
 use gate_core::Why;
 use serde::Deserialize;
 
-use super::value::is_sample_word;
-
 /// A check that a rule names in `checks`. Separators inside the value do not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Check {
-    // Digits in general
-    Luhn,
-    Verhoeff,
-    /// Not all the same digit, and no plain up or down count.
-    Varied,
-    // Money
-    Card,
-    Iban,
-    AbaRouting,
-    // People
-    AuTfn,
-    BeNational,
-    BrCpf,
-    ChAhv,
-    CnResident,
-    DeSteuerId,
-    EsDni,
-    FrNir,
-    InAadhaar,
-    InPan,
-    ItCodiceFiscale,
-    NlBsn,
-    PlPesel,
-    SePersonnummer,
-    SgNric,
-    TrTckn,
-    UkNhs,
-    UkNino,
-    UsDea,
-    UsNpi,
-    UsSsn,
-    PublicIpv4,
-    /// A domain that mail goes to, and no remote of a source host.
-    Email,
-    /// A country code and a plausible number of digits.
-    Phone,
-    /// As many digits as numbers within a country have.
-    NationalPhone,
-    // Tokens
-    /// More than one kind of character, and no name, path or sample.
-    PasswordLike,
-    /// Looks drawn at random: letters of both cases with digits, or long hexadecimal.
-    SecretLike,
-    /// No word that manuals write where a password goes.
-    NotSample,
-    /// An armour's first line with a key behind it, whatever stands at the starts of its lines.
-    KeyBody,
-    /// The last 6 characters are the CRC-32 of what follows the first `_`, in base 62 (GitHub, npm).
-    Crc32Base62,
-    /// The last 8 characters are the CRC-32 of all before them, in upper-case hexadecimal (Atlassian).
-    Crc32Hex,
-    /// Three parts in base64url, the first a JSON object that names `alg`.
-    Jwt,
-    /// base64 of `user:password`.
-    BasicAuth,
-    /// base64 of exactly 64 bytes.
-    Base64Of64,
-    /// base64 of exactly 32 bytes.
-    Base64Of32,
-    /// The first part is base64 of a user's number (Discord).
-    DiscordId,
+/// The list of all checks. A line says what is looked at, `number` (its digits, whatever stands between them) or `value`
+/// (all its bytes); the function that decides; and what a value that passes rests on.
+macro_rules! checks {
+    ($($(#[$doc:meta])* $name:ident: $of:ident($judge:expr), $ground:ident;)+) => {
+        /// A check that a rule names in `checks`, in snake case. Separators inside a number do not count.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum Check {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Check {
+            /// All of them, in the order of the list.
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// What a value rests on that passes.
+            pub(crate) fn ground(self) -> Why {
+                match self {
+                    $(Self::$name => Why::$ground,)+
+                }
+            }
+
+            /// Whether `value` passes.
+            pub(crate) fn passes(self, value: &[u8]) -> bool {
+                match self {
+                    $(Self::$name => checks!(@$of $judge, value),)+
+                }
+            }
+        }
+    };
+    (@number $judge:expr, $value:ident) => { $judge(Digits::of($value).as_slice()) };
+    (@value $judge:expr, $value:ident) => { $judge($value) };
 }
 
-impl Check {
-    /// What a value rests on that passes: a check digit unless it is named here.
-    pub(crate) fn ground(self) -> Why {
-        match self {
-            Self::SecretLike | Self::PasswordLike | Self::Varied => Why::Entropy,
-            Self::PublicIpv4
-            | Self::Email
-            | Self::Phone
-            | Self::NationalPhone
-            | Self::InPan
-            | Self::UkNino
-            | Self::UsSsn
-            | Self::NotSample
-            | Self::KeyBody
-            | Self::Jwt
-            | Self::BasicAuth
-            | Self::Base64Of64
-            | Self::Base64Of32
-            | Self::DiscordId => Why::Structure,
-            _ => Why::CheckDigit,
-        }
-    }
+checks! {
+    // Digits in general
+    Luhn: number(luhn), CheckDigit;
+    Verhoeff: number(verhoeff), CheckDigit;
+    /// Not all the same digit, and no plain up or down count.
+    Varied: number(varied), Entropy;
 
-    /// Whether `value` passes.
-    pub(crate) fn passes(self, value: &[u8]) -> bool {
-        let digits = Digits::of(value);
-        let number = digits.as_slice();
-        match self {
-            Self::Luhn => luhn(number),
-            Self::Verhoeff => verhoeff(number),
-            Self::Varied => varied(number),
-            Self::Card => money::card(number),
-            Self::Iban => money::iban(value),
-            Self::AbaRouting => money::aba_routing(number),
-            Self::AuTfn => identity::au_tfn(number),
-            Self::BeNational => identity::be_national(number),
-            Self::BrCpf => identity::br_cpf(number),
-            Self::ChAhv => identity::ch_ahv(number),
-            Self::CnResident => identity::cn_resident(value),
-            Self::DeSteuerId => identity::de_steuer_id(number),
-            Self::EsDni => identity::es_dni(value),
-            Self::FrNir => identity::fr_nir(number),
-            Self::InAadhaar => matches!(number, [2..=9, ..]) && varied(number) && verhoeff(number),
-            Self::InPan => value.get(3).is_some_and(|holder| b"ABCEFGHJLPT".contains(holder)),
-            Self::ItCodiceFiscale => identity::it_codice_fiscale(value),
-            Self::NlBsn => identity::nl_bsn(number),
-            Self::PlPesel => identity::pl_pesel(number),
-            Self::SePersonnummer => identity::se_personnummer(number),
-            Self::SgNric => identity::sg_nric(value),
-            Self::TrTckn => identity::tr_tckn(number),
-            Self::UkNhs => identity::uk_nhs(number),
-            Self::UkNino => identity::uk_nino(value),
-            Self::UsDea => identity::us_dea(number),
-            Self::UsNpi => identity::us_npi(number),
-            Self::UsSsn => identity::us_ssn(number),
-            Self::PublicIpv4 => identity::public_ipv4(value),
-            Self::Email => identity::email(value),
-            Self::Phone => identity::phone(number),
-            Self::NationalPhone => matches!(number.len(), 9..=12),
-            Self::PasswordLike => token::password_like(value),
-            Self::SecretLike => token::secret_like(value),
-            Self::NotSample => !is_sample_word(value),
-            Self::KeyBody => token::key_body(value),
-            Self::Crc32Base62 => token::crc32_base62(value),
-            Self::Crc32Hex => token::crc32_hex(value),
-            Self::Jwt => token::jwt(value),
-            Self::BasicAuth => token::basic_auth(value),
-            Self::Base64Of64 => token::base64_len(value) == Some(64),
-            Self::Base64Of32 => token::base64_len(value) == Some(32),
-            Self::DiscordId => token::discord_id(value),
-        }
-    }
+    // Money
+    Card: number(money::card), CheckDigit;
+    Iban: value(money::iban), CheckDigit;
+    AbaRouting: number(money::aba_routing), CheckDigit;
+
+    // People
+    AuTfn: number(identity::au_tfn), CheckDigit;
+    BeNational: number(identity::be_national), CheckDigit;
+    BrCpf: number(identity::br_cpf), CheckDigit;
+    ChAhv: number(identity::ch_ahv), CheckDigit;
+    CnResident: value(identity::cn_resident), CheckDigit;
+    DeSteuerId: number(identity::de_steuer_id), CheckDigit;
+    EsDni: value(identity::es_dni), CheckDigit;
+    FrNir: number(identity::fr_nir), CheckDigit;
+    InAadhaar: number(identity::in_aadhaar), CheckDigit;
+    InPan: value(identity::in_pan), Structure;
+    ItCodiceFiscale: value(identity::it_codice_fiscale), CheckDigit;
+    NlBsn: number(identity::nl_bsn), CheckDigit;
+    PlPesel: number(identity::pl_pesel), CheckDigit;
+    SePersonnummer: number(identity::se_personnummer), CheckDigit;
+    SgNric: value(identity::sg_nric), CheckDigit;
+    TrTckn: number(identity::tr_tckn), CheckDigit;
+    UkNhs: number(identity::uk_nhs), CheckDigit;
+    UkNino: value(identity::uk_nino), Structure;
+    UsDea: number(identity::us_dea), CheckDigit;
+    UsNpi: number(identity::us_npi), CheckDigit;
+    UsSsn: number(identity::us_ssn), Structure;
+    PublicIpv4: value(identity::public_ipv4), Structure;
+    /// A domain that mail goes to, and no remote of a source host.
+    Email: value(identity::email), Structure;
+    /// A country code and a plausible number of digits.
+    Phone: number(identity::phone), Structure;
+    /// As many digits as numbers within a country have.
+    NationalPhone: number(identity::national_phone), Structure;
+
+    // Tokens
+    /// More than one kind of character, and no name, path or sample.
+    PasswordLike: value(token::password_like), Entropy;
+    /// Looks drawn at random: letters of both cases with digits, or long hexadecimal.
+    SecretLike: value(token::secret_like), Entropy;
+    /// No word that manuals write where a password goes.
+    NotSample: value(token::not_sample), Structure;
+    /// An armour's first line with a key behind it, whatever stands at the starts of its lines.
+    KeyBody: value(token::key_body), Structure;
+    /// The last 6 characters are the CRC-32 of what follows the first `_`, in base 62 (GitHub, npm).
+    Crc32Base62: value(token::crc32_base62), CheckDigit;
+    /// The last 8 characters are the CRC-32 of all before them, in upper-case hexadecimal (Atlassian).
+    Crc32Hex: value(token::crc32_hex), CheckDigit;
+    /// Three parts in base64url, the first a JSON object that names `alg`.
+    Jwt: value(token::jwt), Structure;
+    /// base64 of `user:password`.
+    BasicAuth: value(token::basic_auth), Structure;
+    /// base64 of exactly 64 bytes.
+    Base64Of64: value(token::base64_of_64), Structure;
+    /// base64 of exactly 32 bytes.
+    Base64Of32: value(token::base64_of_32), Structure;
+    /// The first part is base64 of a user's number (Discord).
+    DiscordId: value(token::discord_id), Structure;
 }
 
 /// The digits of a value, without allocating; no number that is checked has more than 32.

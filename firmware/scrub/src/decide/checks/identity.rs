@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{luhn, number, varied, weighted};
+use super::{luhn, number, varied, verhoeff, weighted};
 
 pub(super) fn au_tfn(digits: &[u8]) -> bool {
     digits.len() == 9 && varied(digits) && weighted(digits, &[1, 4, 3, 7, 5, 8, 6, 9, 10]).is_multiple_of(11)
@@ -92,6 +92,15 @@ pub(super) fn fr_nir(digits: &[u8]) -> bool {
         && matches!(digits[0], 1..=4 | 7 | 8)
         && matches!(number(&digits[3..5]), 1..=12 | 20..=42 | 50..=99)
         && 97 - number(&digits[..13]) % 97 == number(&digits[13..])
+}
+
+pub(super) fn in_aadhaar(digits: &[u8]) -> bool {
+    matches!(digits, [2..=9, ..]) && varied(digits) && verhoeff(digits)
+}
+
+/// The fourth letter says what kind of person holds it.
+pub(super) fn in_pan(value: &[u8]) -> bool {
+    value.get(3).is_some_and(|holder| b"ABCEFGHJLPT".contains(holder))
 }
 
 /// The last letter follows from the others, odd and even places by tables of their own.
@@ -331,4 +340,8 @@ pub(super) fn phone(digits: &[u8]) -> bool {
         _ => false,
     };
     plausible && varied(digits)
+}
+
+pub(super) fn national_phone(digits: &[u8]) -> bool {
+    matches!(digits.len(), 9..=12)
 }

@@ -45,7 +45,19 @@ pub(super) fn basic_auth(value: &[u8]) -> bool {
     printable && colon > 0 && password.len() >= 4 && !is_sample_word(&password)
 }
 
-pub(super) fn base64_len(value: &[u8]) -> Option<usize> {
+pub(super) fn base64_of_32(value: &[u8]) -> bool {
+    base64_len(value) == Some(32)
+}
+
+pub(super) fn base64_of_64(value: &[u8]) -> bool {
+    base64_len(value) == Some(64)
+}
+
+pub(super) fn not_sample(value: &[u8]) -> bool {
+    !is_sample_word(value)
+}
+
+fn base64_len(value: &[u8]) -> Option<usize> {
     // Hand-made and truncated keys have trailing bits that a strict decoder refuses.
     let padding = value.iter().rev().take_while(|byte| **byte == b'=').count();
     value.len().is_multiple_of(4).then(|| value.len() / 4 * 3 - padding)
