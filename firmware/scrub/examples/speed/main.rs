@@ -1,0 +1,110 @@
+//! Measures the scanner with the built-in rules: `cargo run --release -p gate-scrub --example speed -- [--json]`.
+//!
+//! Bodies are generated from a fixed seed: prose, source code, and chat requests that carry both. All times are
+//! processor time of the one thread, which a busy machine disturbs least. `--once text|code|json` scans one such corpus
+//! once and prints its bytes, for a profiler.
+
+mod corpus;
+mod worst;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_scrub::{BUILTIN, Limits, Pack, Scanner};
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::json;
+
+use corpus::{Body, Kind};
+
+/// Bytes of one corpus.
+const CORPUS: usize = 4 << 20;
+
+/// Bytes of a body that throughput is measured with: a long conversation.
+const BODY: usize = 64 << 10;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let before = resident();
+    let (load, pack) = timed(|| Pack::compile(BUILTIN.iter().copied()));
+    let pack = Arc::new(pack?);
+    let loaded = resident().saturating_sub(before);
+    let scanner = Scanner::new(Arc::clone(&pack));
+    if let [flag, name] = &args[..]
+        && flag == "--once"
+    {
+        let bodies = corpus::bodies(Kind::named(name).ok_or("--once text|code|json")?, CORPUS, BODY);
+        scan_all(&scanner, &bodies)?;
+        println!("{}", bodies.iter().map(|body| body.bytes.len()).sum::<usize>());
+        return Ok(());
+    }
+    let speeds = [Kind::Text, Kind::Code, Kind::Json].map(|kind| speed(&scanner, kind));
+    let [text, code, chat] = speeds;
+    let (text, code, chat) = (text?, code?, chat?);
+    let small = latencies(&scanner, 8 << 10, 2000)?;
+    let large = latencies(&scanner, 64 << 10, 400)?;
+    let worst = worst::worst(&scanner, 1e3 / text);
+    let figures = json!({
+        "text_mbs": text.round(), "code_mbs": code.round(), "json_mbs": chat.round(),
+        "p50_8k_us": small.0, "p99_8k_us": small.1, "p50_64k_us": large.0, "p99_64k_us": large.1,
+        "worst_ratio": (worst.ratio * 10.0).round() / 10.0, "worst_name": worst.name, "worst_refused": worst.refused,
+        "load_ms": millis(load), "pack_bytes": pack.memory(), "loaded_bytes": loaded, "rules": pack.rules().count(),
+    });
+    if args.iter().any(|arg| arg == "--json") {
+        println!("{figures}");
+    } else {
+        let figures = figures.as_object().expect("it was just built as one");
+        figures.iter().for_each(|(name, value)| println!("{name:>14}  {value}"));
+    }
+    Ok(())
+}
+
+/// Scans every body; a finding is an error, because the corpora are clean.
+fn scan_all(scanner: &Scanner, bodies: &[Body]) -> Result<(), Box<dyn Error>> {
+    for body in bodies {
+        let findings = scanner.body(body.kind, &body.bytes, &Limits::default())?;
+        if let Some(finding) = findings.first() {
+            let words = String::from_utf8_lossy(&body.bytes[finding.start..finding.end]);
+            return Err(format!("the clean corpus has a finding of `{}`: {words}", finding.rule).into());
+        }
+    }
+    Ok(())
+}
+
+/// Megabytes a second, the best of several rounds.
+fn speed(scanner: &Scanner, kind: Kind) -> Result<f64, Box<dyn Error>> {
+    let bodies = corpus::bodies(kind, CORPUS, BODY);
+    let bytes: usize = bodies.iter().map(|body| body.bytes.len()).sum();
+    scan_all(scanner, &bodies)?;
+    let best = (0..7).map(|_| timed(|| scan_all(scanner, &bodies)).0).min().expect("there are rounds");
+    Ok(bytes as f64 / best.as_secs_f64() / 1e6)
+}
+
+/// The median and the 99th percentile of chat requests of one size, each scanned once, in microseconds.
+fn latencies(scanner: &Scanner, size: usize, count: usize) -> Result<(f64, f64), Box<dyn Error>> {
+    let bodies = corpus::bodies(Kind::Json, size * count, size);
+    scan_all(scanner, &bodies[..bodies.len() / 10])?;
+    let scan = |body: &Body| timed(|| scanner.body(body.kind, &body.bytes, &Limits::default())).0;
+    let mut times: Vec<Duration> = bodies.iter().map(scan).collect();
+    times.sort_unstable();
+    let at = |share: usize| (times[times.len() * share / 100].as_secs_f64() * 1e7).round() / 10.0;
+    Ok((at(50), at(99)))
+}
+
+fn timed<T>(run: impl FnOnce() -> T) -> (Duration, T) {
+    let started = clock_gettime(ClockId::ThreadCPUTime);
+    let result = run();
+    let spent = clock_gettime(ClockId::ThreadCPUTime) - started;
+    (Duration::try_from(spent).expect("processor time never falls"), result)
+}
+
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e4).round() / 10.0
+}
+
+/// Bytes of this process in memory, 0 where the kernel does not say.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<usize>().ok()).unwrap_or(0) << 10
+}
