@@ -1,5 +1,6 @@
 //! Candidates become findings: check digits and structure, context, and which of several rules a value belongs to.
 
+mod assigned;
 mod checks;
 mod engine;
 mod grounds;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use gate_core::Why;
 
 use super::Grounds;
+use super::assigned::is_assigned;
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
@@ -129,9 +130,7 @@ impl<'a> Engine<'a> {
 
     /// Tries the words that follow a keyword on its line.
     fn within(&mut self, index: usize, rule: &Rule, anchor: Range<usize>, within: usize) {
-        let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
-        let before = anchor.start.checked_sub(1).and_then(|before| self.text.get(before));
-        if letter(before) || letter(self.text.get(anchor.end)) {
+        if !self.is_keyword(&anchor, rule.assigned) {
             return;
         }
         let end = (anchor.end + within).min(self.text.len());
@@ -139,15 +138,29 @@ impl<'a> Engine<'a> {
         let mut seen_word = false;
         for at in anchor.end..end {
             let (byte, previous) = (self.text[at], self.text[at - 1]);
-            if byte == b'\n' && seen_word {
+            if byte == b'\n' && seen_word && !rule.assigned {
                 return;
             }
-            let starts = byte.is_ascii_alphanumeric() && !previous.is_ascii_alphanumeric();
-            if starts && self.value(index, rule, anchor.start, at, at) {
+            let first = byte.is_ascii_alphanumeric() || (rule.assigned && b"_-+/".contains(&byte));
+            let starts = first && !previous.is_ascii_alphanumeric();
+            if starts
+                && (!rule.assigned || is_assigned(self.text, &anchor, at))
+                && self.value(index, rule, anchor.start, at, at)
+            {
                 return;
             }
             seen_word |= byte.is_ascii_alphanumeric();
         }
+    }
+
+    /// Whether an anchor stands as a word of its own. An assignment proves more than that, and then it may be a part of
+    /// a name such as `acmeApiKey`.
+    fn is_keyword(&self, anchor: &Range<usize>, assigned: bool) -> bool {
+        let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+        let before = anchor.start.checked_sub(1).and_then(|before| self.text.get(before));
+        let hump =
+            assigned && before.is_some_and(u8::is_ascii_lowercase) && self.text[anchor.start].is_ascii_uppercase();
+        (!letter(before) || hump) && (assigned || !letter(self.text.get(anchor.end)))
     }
 
     /// Judges the value that starts at `start` and whose pattern is matched from `from` on; `origin` is the first byte

@@ -38,6 +38,8 @@ pub(crate) struct Rule {
     pub(crate) not_before: ByteSet,
     pub(crate) not_after: ByteSet,
     pub(crate) isolated: bool,
+    /// Whether the value must be assigned to a name for credentials, behind the anchor.
+    pub(crate) assigned: bool,
     /// Whether groups at the end are cut off until the checks pass.
     pub(crate) shrink: bool,
     pub(crate) checks: Vec<Check>,
@@ -132,6 +134,7 @@ impl Rule {
             rank: raw.rank,
             max_len: raw.max_len,
             isolated: raw.isolated,
+            assigned: raw.assigned,
             shrink: raw.shrink,
             checks: raw.checks,
             min_entropy: raw.min_entropy,
@@ -194,6 +197,9 @@ fn validate(raw: &RawRule) -> Result<(), (&'static str, String)> {
     }
     if raw.within.is_some_and(|within| within > MAX_REACH) {
         return error("within", "is at most 96");
+    }
+    if raw.assigned && raw.within.is_none() {
+        return error("assigned", "goes with `within` only");
     }
     if raw.max_len == 0 || raw.max_len > MAX_MATCH {
         return error("max_len", "is 1 to 16384");

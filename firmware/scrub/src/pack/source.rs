@@ -56,6 +56,8 @@ pub(super) struct RawRule {
     #[serde(default)]
     pub(super) isolated: bool,
     #[serde(default)]
+    pub(super) assigned: bool,
+    #[serde(default)]
     pub(super) shrink: bool,
     #[serde(default)]
     pub(super) checks: Vec<Check>,

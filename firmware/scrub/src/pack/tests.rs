@@ -50,6 +50,7 @@ fn every_mistake_names_file_line_and_what() {
         ("anchors =", "starts = \"digits\"\nanchors =", "`anchors` are needed, or `starts`"),
         ("anchors =", "lead = 'a'\nwithin = 3\nanchors =", "only one of `before`, `lead` and `within`"),
         ("anchors =", "within = 97\nanchors =", "`within` is at most 96"),
+        ("anchors =", "assigned = true\nanchors =", "`assigned` goes with `within` only"),
         ("anchors =", "max_len = 16385\nanchors =", "`max_len` is 1 to 16384"),
         ("anchors =", "confidence = 101\nanchors =", "`confidence` is at most 100"),
         ("anchors =", "context_required = true\nanchors =", "`context` is empty"),

@@ -60,6 +60,7 @@ impl OfficeWord {
             not_before: None,
             not_after: None,
             isolated: false,
+            assigned: false,
             shrink: false,
             checks: Vec::new(),
             min_entropy: 0.0,

@@ -1,0 +1,193 @@
+//! Whether a value is assigned to a credential, for keys whose own form says nothing: forty hexadecimal digits beside a
+//! vendor's name are its key in `acme_app_key: …` and a commit in `acme @ …`.
+
+use std::ops::Range;
+
+/// Words and gaps that are looked at between a value and what it is assigned to.
+const MAX_STEPS: usize = 8;
+
+/// Longest run of quotes, brackets, signs and spaces between two words.
+const MAX_GAP: usize = 32;
+
+/// Longest name; what goes on before it is seen in part.
+const MAX_WORD: usize = 64;
+
+/// Parts of names that hold credentials.
+const CREDENTIAL: [&[u8]; 11] =
+    [b"key", b"token", b"secret", b"passw", b"pwd", b"auth", b"cred", b"licen", b"bearer", b"login", b"ssws"];
+
+/// Parts of names that hold something else of the same form, even with `key` or `token` beside them.
+const OTHER: [&[u8]; 26] = [
+    b"commit",
+    b"sha1",
+    b"sha2",
+    b"sha5",
+    b"md5",
+    b"hash",
+    b"digest",
+    b"checksum",
+    b"integrity",
+    b"etag",
+    b"finger",
+    b"public",
+    b"publish",
+    b"cache",
+    b"idempot",
+    b"uuid",
+    b"guid",
+    b"revision",
+    b"version",
+    b"request",
+    b"trace",
+    b"partition",
+    b"primary",
+    b"foreign",
+    b"image",
+    b"build",
+];
+
+/// Whole words that stand between a name and its value.
+const LINKS: [&[u8]; 16] = [
+    b"is", b"was", b"are", b"to", b"as", b"with", b"value", b"default", b"now", b"this", b"be", b"ist", b"est", b"es",
+    b"string", b"using",
+];
+
+/// How a word bears on the value behind it.
+enum Word {
+    Credential,
+    Other,
+    Link,
+    Plain,
+}
+
+/// Whether the value at `start` is assigned to a name of a credential that stands behind `anchor`, or to the anchor.
+pub(super) fn is_assigned(text: &[u8], anchor: &Range<usize>, start: usize) -> bool {
+    let mut end = start;
+    let mut marked = false;
+    for _ in 0..MAX_STEPS {
+        let Some(word) = word_before(text, anchor.start, end) else { return false };
+        let gap = &text[word.end..end];
+        if !is_gap(gap) {
+            return false;
+        }
+        marked |= gap.iter().any(|byte| matches!(byte, b'=' | b':') || !byte.is_ascii());
+        if word.end <= anchor.end {
+            return marked;
+        }
+        match judge(&text[word.clone()]) {
+            Word::Credential => return true,
+            Word::Other => return false,
+            Word::Link => marked |= word.len() < 4 || gap.contains(&b'='),
+            Word::Plain if word.start < anchor.end => return marked,
+            Word::Plain if !marked || !gap_in_clause(gap, end == start) => return false,
+            Word::Plain => {}
+        }
+        end = word.start;
+    }
+    false
+}
+
+/// The name that ends before `end`, together with its joints.
+fn word_before(text: &[u8], floor: usize, end: usize) -> Option<Range<usize>> {
+    let last = text[floor..end].iter().rposition(u8::is_ascii_alphanumeric)? + floor;
+    let floor = last.saturating_sub(MAX_WORD);
+    let joint = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    let start = text[floor..last].iter().rposition(|byte| !joint(byte)).map_or(floor, |at| floor + at + 1);
+    Some(start..last + 1)
+}
+
+/// Whether what stands between a name and its value, or between two words, is quotes, brackets, signs and space.
+fn is_gap(gap: &[u8]) -> bool {
+    let sign = |byte: &u8| !byte.is_ascii() || b" \t\r\n\"'`=:<>()[]{},|*\\!-_".contains(byte);
+    gap.len() <= MAX_GAP && gap.iter().all(sign) && gap.iter().any(|byte| !matches!(byte, b'-' | b'_'))
+}
+
+/// Whether two words belong to one clause. The gap before the value itself is an assignment and may look like one.
+fn gap_in_clause(gap: &[u8], first: bool) -> bool {
+    first || gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'"' | b'\'' | b'`' | b'(' | b')'))
+}
+
+fn judge(word: &[u8]) -> Word {
+    let lower = word.to_ascii_lowercase();
+    let has = |parts: &[&[u8]]| parts.iter().any(|part| lower.windows(part.len()).any(|window| window == *part));
+    let part = |wanted: &[u8]| lower.split(|byte| !byte.is_ascii_alphabetic()).any(|part| part == wanted);
+    let numbered = lower == b"id" || [&b"_id"[..], b"-id", b".id"].iter().any(|end| lower.ends_with(end));
+    if has(&OTHER) || numbered || word.ends_with(b"Id") || is_author(&lower) {
+        return Word::Other;
+    }
+    if has(&CREDENTIAL) || part(b"pat") || part(b"pass") || word.ends_with(b"Pat") {
+        return Word::Credential;
+    }
+    if LINKS.contains(&lower.as_slice()) { Word::Link } else { Word::Plain }
+}
+
+fn is_author(lower: &[u8]) -> bool {
+    lower.windows(6).any(|window| window == b"author") && !lower.windows(8).any(|window| window == b"authoriz")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_assigned;
+
+    /// Whether the value `#…` of the text is assigned, with `acme` as the anchor.
+    fn assigned(text: &str) -> bool {
+        let anchor = text.to_lowercase().find("acme").unwrap();
+        is_assigned(text.as_bytes(), &(anchor..anchor + 4), text.find("0a1b").unwrap())
+    }
+
+    #[test]
+    fn a_value_behind_a_name_for_credentials_is_assigned() {
+        let rows = [
+            "ACME_API_KEY=0a1b",
+            "acme-app-key: '0a1b'",
+            "{\"acme\": {\"appKey\": \"0a1b\"}}",
+            "acme:\n  site: eu\n  api_key: 0a1b",
+            "acme_api_key: |\n    0a1b",
+            "acmeApiKey := `0a1b`",
+            "client = acme.Client(api_key=\"0a1b\")",
+            "acme.login(\"0a1b\")",
+            "acme login 0a1b",
+            "os.environ['ACME_TOKEN'] = '0a1b'",
+            "os.getenv(\"ACME_TOKEN\", \"0a1b\")",
+            "-H 'Acme-Application-Key: 0a1b'",
+            "-H 'X-Acme: y' -H 'Authorization: Bearer 0a1b'",
+            "<add key=\"AcmeApiKey\" value=\"0a1b\"/>",
+            "<acmeToken>0a1b</acmeToken>",
+            "- name: ACME_KEY\n  value: 0a1b",
+            "| ACME_KEY | 0a1b |",
+            "our Acme app key is 0a1b",
+            "our acme key for the old site is 0a1b",
+            "I pasted my acme api key (0a1b) into",
+            "set `ACME_TOKEN` to `0a1b`",
+            "acme api key → 0a1b",
+            "ACME = 0a1b",
+            "https://acme.example/v1?api_key=0a1b",
+        ];
+        for text in rows {
+            assert!(assigned(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_else_looks_like_a_key_is_not() {
+        let rows = [
+            "acme/acme-action@0a1b",
+            "acme commit 0a1b",
+            "acme 0a1b",
+            "https://acme.example/commit/0a1b",
+            "uses acme/x@v2 # 0a1b",
+            "acme_sha256 = 0a1b",
+            "acme: sha1: 0a1b",
+            "acme cache_key: 0a1b",
+            "acme_request_id: 0a1b",
+            "acme token id: 0a1b",
+            "acme: the author is at commit 0a1b",
+            "acme: one, two; 0a1b",
+            "acme ETag: \"0a1b\"",
+            "acme monitor \"0a1b\"",
+        ];
+        for text in rows {
+            assert!(!assigned(text), "{text}");
+        }
+    }
+}
