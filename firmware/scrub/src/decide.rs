@@ -10,5 +10,5 @@ mod value;
 pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKBEHIND, Sweep};
 pub(crate) use grounds::Grounds;
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{resolve, without_public};
 pub(crate) use value::contains_word;

@@ -40,6 +40,9 @@ mod stream;
 
 pub use accept::{BodyKind, Limits, ScanError, is_readable};
 pub use act::{Edit, edit, placeholder};
-pub use pack::{BUILTIN, OfficeWord, Pack, PackError, RuleInfo, Severity};
+pub use pack::{
+    BUILTIN, FormatError, MAX_PACK_BYTES, OfficeWord, Pack, PackError, PackInfo, PackSource, PackVersion, RuleInfo,
+    Severity, VersionError,
+};
 pub use scan::{Scanned, Scanner};
 pub use stream::Stream;

@@ -1,10 +1,13 @@
 //! A pack: rules from all files, compiled once and then immutable.
 
+mod allow;
 mod builtin;
 mod examples;
+mod format;
 mod machine;
 mod rule;
 mod source;
+mod version;
 mod words;
 
 use std::collections::HashMap;
@@ -14,22 +17,42 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use gate_core::{Action, KnowledgeBase};
 use thiserror::Error;
 
+use self::allow::AllowList;
 use self::machine::Alphabet;
 use self::source::{RawFile, RawRule, Start, line_of};
 
 use crate::scan::Scanner;
 
 pub use builtin::BUILTIN;
+pub use format::{FormatError, MAX_PACK_BYTES, PackSource};
 pub use source::Severity;
+pub use version::{PackInfo, PackVersion, VersionError};
 pub use words::OfficeWord;
 
 pub(crate) use machine::Forward;
 pub(crate) use rule::{Approach, MAX_ANCHOR, MAX_REACH, Rule};
 
+/// The file among the sources that names the pack.
+const MANIFEST: &str = "pack.toml";
+
+/// The file among the sources that lists public values.
+const ALLOW_LIST: &str = "allow.toml";
+
+/// Most rules of a pack.
+const MAX_RULES: usize = 4096;
+
+/// Most memory of all automata: what the workers of the smallest device have to spare.
+const MAX_MEMORY: usize = 48 << 20;
+
+/// Most bytes of all anchors, each of which is a state of the automaton that looks for them.
+const MAX_ANCHORS: usize = 48 << 10;
+
 /// Compiled rules. Share it as an `Arc`; nothing in it changes after [`Pack::compile`].
 #[derive(Debug)]
 pub struct Pack {
+    info: PackInfo,
     rules: Vec<Rule>,
+    allow: AllowList,
     examples: Vec<examples::Examples>,
     /// Finds every anchor of every rule in one pass, upper and lower case alike.
     anchors: AhoCorasick,
@@ -65,12 +88,36 @@ pub enum PackError {
     Word { number: usize, why: String },
     #[error("the anchors of all rules do not fit one automaton: {0}")]
     Anchors(String),
+    #[error("{file}:{line}: rule `{rule}` makes more than {limit} {what}")]
+    TooMuch { file: String, line: usize, rule: String, what: &'static str, limit: usize },
+    #[error("there is no `pack.toml` with the pack's name and version")]
+    NoManifest,
+    #[error("the pack {0}")]
+    Format(#[from] FormatError),
+}
+
+impl PackError {
+    /// The file of the mistake, as its path was given.
+    pub fn file(&self) -> Option<&str> {
+        match self {
+            Self::Toml { file, .. }
+            | Self::Rule { file, .. }
+            | Self::Duplicate { file, .. }
+            | Self::Example { file, .. }
+            | Self::TooMuch { file, .. } => Some(file),
+            Self::Word { .. } | Self::Anchors(_) | Self::NoManifest | Self::Format(_) => None,
+        }
+    }
 }
 
 /// What is gathered while files are read.
 #[derive(Default)]
 struct Draft {
+    info: PackInfo,
+    errors: Vec<PackError>,
     rules: Vec<Rule>,
+    allow: AllowList,
+    memory: usize,
     examples: Vec<examples::Examples>,
     files: HashMap<String, String>,
     anchors: Vec<String>,
@@ -89,16 +136,21 @@ impl Pack {
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
         words: &[OfficeWord],
     ) -> Result<Self, PackError> {
-        let mut draft = Draft::default();
+        Self::build(PackInfo::default(), files, words).map_err(|mut errors| errors.remove(0))
+    }
+
+    /// Compiles rules and names every mistake there is. Without a manifest among the files the pack is called `info`.
+    fn build<'a>(
+        info: PackInfo,
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+        words: &[OfficeWord],
+    ) -> Result<Self, Vec<PackError>> {
+        let mut draft = Draft { info, ..Draft::default() };
         for (path, text) in files {
-            draft.add_file(path, text)?;
+            draft.add_file(path, text);
         }
         for (index, word) in words.iter().enumerate() {
-            let number = index + 1;
-            let raw = word.rule(number).map_err(|why| PackError::Word { number, why })?;
-            draft
-                .add(raw, KnowledgeBase::Property, Alphabet::Unicode)
-                .map_err(|(_, why)| PackError::Word { number, why })?;
+            draft.add_word(index + 1, word);
         }
         draft.finish()
     }
@@ -108,6 +160,16 @@ impl Pack {
     pub fn failing_examples(self: &Arc<Self>) -> Vec<PackError> {
         let scanner = Scanner::new(Arc::clone(self));
         self.examples.iter().flat_map(|examples| examples.failures(&scanner)).collect()
+    }
+
+    /// Name and version.
+    pub fn info(&self) -> &PackInfo {
+        &self.info
+    }
+
+    /// How many public values the pack lets pass.
+    pub fn allowed(&self) -> usize {
+        self.allow.len()
     }
 
     /// All rules, in file order.
@@ -133,6 +195,11 @@ impl Pack {
         self.examples.iter().flat_map(examples::Examples::matching)
     }
 
+    /// Whether the whole of a value is public.
+    pub(crate) fn allows(&self, value: &[u8]) -> bool {
+        self.allow.has(value)
+    }
+
     pub(crate) fn rule(&self, index: usize) -> &Rule {
         &self.rules[index]
     }
@@ -151,37 +218,67 @@ impl Pack {
 }
 
 impl Draft {
-    fn add_file(&mut self, path: &str, text: &str) -> Result<(), PackError> {
-        let file: RawFile = toml::from_str(text).map_err(|error| PackError::Toml {
-            file: path.to_owned(),
-            line: line_of(text, error.span().unwrap_or_default()),
-            why: error.message().to_owned(),
-        })?;
+    /// Adds a file as what its name says it is.
+    fn add_file(&mut self, path: &str, text: &str) {
+        let added = match path.rsplit('/').next() {
+            Some(MANIFEST) => manifest(path, text).map(|info| self.info = info),
+            Some(ALLOW_LIST) => self.allow.add(text).map_err(|(at, why)| PackError::Toml {
+                file: path.to_owned(),
+                line: line_of(text, at..at),
+                why,
+            }),
+            _ => self.add_rules(path, text),
+        };
+        self.errors.extend(added.err());
+    }
+
+    /// Adds a file of rules. A mistake in one rule is noted, and the next one is read; the error is one of the whole file.
+    fn add_rules(&mut self, path: &str, text: &str) -> Result<(), PackError> {
+        let file: RawFile = toml::from_str(text).map_err(|error| toml_error(path, text, &error))?;
         for spanned in file.rules {
             let (file_name, line) = (path.to_owned(), line_of(text, spanned.span()));
             let raw = spanned.into_inner();
             let rule = raw.id.clone();
             if let Some(earlier) = self.files.insert(rule.clone(), path.to_owned()) {
-                return Err(PackError::Duplicate { file: file_name, line, rule, earlier });
+                self.errors.push(PackError::Duplicate { file: file_name, line, rule, earlier });
+                continue;
             }
             self.examples.push(examples::Examples::new(path, line, &raw));
-            self.add(raw, file.kb, Alphabet::Ascii).map_err(|(key, why)| PackError::Rule {
-                file: file_name,
-                line,
-                rule,
-                key,
-                why,
-            })?;
+            if let Err((key, why)) = self.add(raw, file.kb, Alphabet::Ascii) {
+                self.errors.push(PackError::Rule { file: file_name, line, rule, key, why });
+            } else if let Some((what, limit)) = self.too_much() {
+                return Err(PackError::TooMuch { file: file_name, line, rule, what, limit });
+            }
         }
         Ok(())
     }
 
+    fn add_word(&mut self, number: usize, word: &OfficeWord) {
+        let added = word
+            .rule(number)
+            .and_then(|raw| self.add(raw, KnowledgeBase::Property, Alphabet::Unicode).map_err(|(_, why)| why));
+        self.errors.extend(added.err().map(|why| PackError::Word { number, why }));
+    }
+
+    /// The cap that the rules so far have passed.
+    fn too_much(&self) -> Option<(&'static str, usize)> {
+        let anchors = self.anchors.iter().map(String::len).sum::<usize>();
+        let caps = [
+            ("rules", self.rules.len(), MAX_RULES),
+            ("bytes of anchors", anchors, MAX_ANCHORS),
+            ("bytes of automata", self.memory, MAX_MEMORY),
+        ];
+        caps.into_iter().find(|(_, actual, limit)| actual > limit).map(|(what, _, limit)| (what, limit))
+    }
+
     fn add(&mut self, raw: RawRule, kb: KnowledgeBase, alphabet: Alphabet) -> Result<(), (&'static str, String)> {
         let index = self.rules.len();
-        if raw.starts == Some(Start::Digits) {
+        let (digits, anchors) = (raw.starts == Some(Start::Digits), raw.anchors.clone());
+        let rule = Rule::compile(raw, kb, alphabet)?;
+        if digits {
             self.digits.push(index);
         }
-        for anchor in &raw.anchors {
+        for anchor in &anchors {
             let folded = anchor.to_ascii_lowercase();
             match self.anchors.iter().position(|known| *known == folded) {
                 Some(known) if self.anchored[known].last() == Some(&index) => {}
@@ -192,19 +289,39 @@ impl Draft {
                 }
             }
         }
-        self.rules.push(Rule::compile(raw, kb, alphabet)?);
+        self.memory += rule.memory();
+        self.rules.push(rule);
         Ok(())
     }
 
-    fn finish(self) -> Result<Pack, PackError> {
+    fn finish(self) -> Result<Pack, Vec<PackError>> {
+        if !self.errors.is_empty() {
+            return Err(self.errors);
+        }
         let anchors = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .match_kind(MatchKind::Standard)
             .kind(Some(AhoCorasickKind::DFA))
             .build(&self.anchors)
-            .map_err(|error| PackError::Anchors(error.to_string()))?;
-        let Self { rules, examples, anchored, digits, .. } = self;
-        Ok(Pack { rules, examples, anchors, anchored, digits })
+            .map_err(|error| vec![PackError::Anchors(error.to_string())])?;
+        let Self { info, rules, allow, examples, anchored, digits, .. } = self;
+        Ok(Pack { info, rules, allow, examples, anchors, anchored, digits })
+    }
+}
+
+/// Reads the file that names the pack.
+fn manifest(path: &str, text: &str) -> Result<PackInfo, PackError> {
+    let info: PackInfo = toml::from_str(text).map_err(|error| toml_error(path, text, &error))?;
+    let named = |why: &str| PackError::Toml { file: path.to_owned(), line: 1, why: why.to_owned() };
+    info.check().map_err(named)?;
+    Ok(info)
+}
+
+fn toml_error(path: &str, text: &str, error: &toml::de::Error) -> PackError {
+    PackError::Toml {
+        file: path.to_owned(),
+        line: line_of(text, error.span().unwrap_or_default()),
+        why: error.message().to_owned(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gate_core::{Finding, Why};
 
 use crate::accept::{BodyKind, Charset, Limits, ScanError, charset};
-use crate::decide::{Candidate, Engine, Sweep, resolve};
+use crate::decide::{Candidate, Engine, Sweep, resolve, without_public};
 use crate::pack::Pack;
 use crate::parse::{Nesting, Reading, Shadow, Source, form, json, ndjson, runs, utf16};
 use crate::stream::Stream;
@@ -78,7 +78,7 @@ impl Scanner {
         let (mut candidates, mut numbers) = (Vec::new(), Vec::new());
         for reading in &readings {
             candidates.extend(pass.shadow(&reading.text, 0)?.candidates);
-            let found = pass.numbers(&reading.numbers);
+            let found = without_public(pass.numbers(&reading.numbers));
             numbers.extend(found.iter().map(|candidate| candidate.start..candidate.end));
             candidates.extend(found);
         }
@@ -105,7 +105,7 @@ impl Scanner {
                 why: candidate.why.words(),
             }
         };
-        resolve(&self.pack, candidates).into_iter().map(finding).collect()
+        resolve(&self.pack, without_public(candidates)).into_iter().map(finding).collect()
     }
 }
 
@@ -192,7 +192,7 @@ impl Pass<'_> {
                 let why = candidate.why.with(Why::Encoded, true);
                 Candidate { start: origin.start, end: origin.end, why, ..candidate }
             };
-            sweep.candidates.extend(found.into_iter().map(whole));
+            sweep.candidates.extend(without_public(found).into_iter().map(whole));
         }
         Ok(())
     }

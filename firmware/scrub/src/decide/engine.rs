@@ -37,6 +37,8 @@ pub(crate) struct Candidate {
     pub(crate) end: usize,
     pub(crate) confidence: u8,
     pub(crate) why: Grounds,
+    /// Whether the whole value is on the list of public ones.
+    pub(crate) public: bool,
 }
 
 /// What one pass found.
@@ -186,7 +188,8 @@ impl<'a> Engine<'a> {
         let mut end = end;
         loop {
             if let Some((confidence, why)) = self.judge(rule, start, end) {
-                self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why });
+                let public = self.pack.allows(&self.text[start..end]);
+                self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why, public });
                 return true;
             }
             let shorter = self.text[start..end].iter().rposition(|byte| matches!(byte, b' ' | b'-'));
@@ -211,7 +214,8 @@ impl<'a> Engine<'a> {
         self.keep_alive(reach.end.is_none() && reach.live, start);
         let end = reach.end.unwrap_or(leaf_end).max(end);
         self.covered = end;
-        self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why });
+        let public = self.pack.allows(&self.text[start..end]);
+        self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why, public });
         true
     }
 

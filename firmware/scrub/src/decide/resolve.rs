@@ -38,6 +38,31 @@ pub(crate) fn resolve(pack: &Pack, mut candidates: Vec<Candidate>) -> Vec<Candid
     kept
 }
 
+/// Leaves out values that are public, and what other rules see in parts of them.
+pub(crate) fn without_public(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    let mut public: Vec<(usize, usize)> = candidates
+        .iter()
+        .filter(|candidate| candidate.public)
+        .map(|candidate| (candidate.start, candidate.end))
+        .collect();
+    if public.is_empty() {
+        return candidates;
+    }
+    public.sort_unstable();
+    // The farthest end of all that start up to here, so that one look says whether any of them covers a candidate.
+    let mut farthest = 0;
+    for (_, end) in &mut public {
+        farthest = farthest.max(*end);
+        *end = farthest;
+    }
+    candidates.retain(|candidate| {
+        let before = public.partition_point(|(start, _)| *start <= candidate.start);
+        let covered = before.checked_sub(1).is_some_and(|last| public[last].1 >= candidate.end);
+        !candidate.public && !covered
+    });
+    candidates
+}
+
 fn is_attack(pack: &Pack, candidate: &Candidate) -> bool {
     pack.rule(candidate.rule).kb == KnowledgeBase::Attacks
 }

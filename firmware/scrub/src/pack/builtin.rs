@@ -1,13 +1,19 @@
 //! The rules of this project, compiled into the binary so that a puck without packs still protects.
 
+/// What the paths of [`BUILTIN`] begin with.
+pub(super) const BUILTIN_ROOT: &str = "firmware/packs/";
+
 macro_rules! source {
     ($path:literal) => {
         (concat!("firmware/packs/", $path), include_str!(concat!("../../../packs/", $path)))
     };
 }
 
-/// `(path, TOML)` of every file of `kb1-secrets` to `kb7-attacks`, for [`Pack::compile`](super::Pack::compile).
+/// `(path, TOML)` of the pack's name, of the public values and of every file of `kb1-secrets` to `kb7-attacks`, for
+/// [`Pack::compile`](super::Pack::compile).
 pub const BUILTIN: &[(&str, &str)] = &[
+    source!("pack.toml"),
+    source!("allow.toml"),
     source!("kb1-secrets/ai.toml"),
     source!("kb1-secrets/business.toml"),
     source!("kb1-secrets/cloud.toml"),
