@@ -47,9 +47,9 @@ const OTHER: [&[u8]; 26] = [
 ];
 
 /// Whole words that stand between a name and its value.
-const LINKS: [&[u8]; 16] = [
+const LINKS: [&[u8]; 17] = [
     b"is", b"was", b"are", b"to", b"as", b"with", b"value", b"default", b"now", b"this", b"be", b"ist", b"est", b"es",
-    b"string", b"using",
+    b"string", b"using", b"none",
 ];
 
 /// How a word bears on the value behind it.
@@ -71,14 +71,12 @@ pub(super) fn is_assigned(text: &[u8], anchor: &Range<usize>, start: usize) -> b
             return false;
         }
         marked |= gap.iter().any(|byte| matches!(byte, b'=' | b':') || !byte.is_ascii());
-        if word.end <= anchor.end {
-            return marked;
-        }
+        let is_anchor = !text[anchor.end.min(word.end)..word.end].iter().any(u8::is_ascii_alphabetic);
         match judge(&text[word.clone()]) {
             Word::Credential => return true,
+            _ if word.start < anchor.end => return is_anchor && marked,
             Word::Other => return false,
             Word::Link => marked |= word.len() < 4 || gap.contains(&b'='),
-            Word::Plain if word.start < anchor.end => return marked,
             Word::Plain if !marked || !gap_in_clause(gap, end == start) => return false,
             Word::Plain => {}
         }
@@ -173,6 +171,8 @@ mod tests {
         let rows = [
             "acme/acme-action@0a1b",
             "acme commit 0a1b",
+            "ACME_SHA=0a1b",
+            "acme-monitor: 0a1b",
             "acme 0a1b",
             "https://acme.example/commit/0a1b",
             "uses acme/x@v2 # 0a1b",

@@ -3,9 +3,11 @@
 use std::ops::Range;
 
 use gate_core::{Action, KnowledgeBase};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::rule::ByteSet;
 use crate::decide::Check;
 
 /// One file: rules of one knowledge base.
@@ -30,7 +32,7 @@ pub(super) struct RawRule {
     pub(super) confidence: u8,
     #[serde(default = "default_rank")]
     pub(super) rank: u8,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "anchors")]
     pub(super) anchors: Vec<String>,
     #[serde(default)]
     pub(super) ignore_case: bool,
@@ -103,6 +105,30 @@ pub enum Severity {
 pub(super) enum Start {
     /// At each digit that follows none.
     Digits,
+}
+
+/// Most anchors that one of them may stand for.
+const MAX_SPELLINGS: usize = 1000;
+
+/// Reads anchors, of which `pk_{0-9}` stands for ten: a longer literal is a rarer one.
+fn anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let mut anchors = Vec::new();
+    for anchor in Vec::<String>::deserialize(deserializer)? {
+        let spellings = spellings(&anchor).ok_or_else(|| D::Error::custom(format!("`{anchor}` is not an anchor")))?;
+        anchors.extend(spellings);
+    }
+    Ok(anchors)
+}
+
+fn spellings(anchor: &str) -> Option<Vec<String>> {
+    let Some((head, rest)) = anchor.split_once('{') else { return Some(vec![anchor.to_owned()]) };
+    let (class, rest) = rest.split_once('}')?;
+    let class = ByteSet::parse(class)?;
+    let rest = spellings(rest)?;
+    let members = (0_u8..128).filter(|byte| class.has(Some(byte)));
+    let all: Vec<String> =
+        members.flat_map(|byte| rest.iter().map(move |rest| format!("{head}{}{rest}", char::from(byte)))).collect();
+    (!all.is_empty() && all.len() <= MAX_SPELLINGS).then_some(all)
 }
 
 fn default_confidence() -> u8 {

@@ -35,6 +35,15 @@ fn the_example_rule_is_a_pack() {
 }
 
 #[test]
+fn an_anchor_may_stand_for_several() {
+    let braced = RULE.replacen("\"acme_\"", "\"{a-b}cme_{0-9}{a-f}\", \"acme_{0-9}{0-9}\"", 1);
+    let pack = Arc::new(Pack::compile([("a.toml", &*braced)]).unwrap());
+    assert!(pack.failing_examples().is_empty());
+    let scan = |text: &str| Scanner::new(Arc::clone(&pack)).text(text.as_bytes(), &Limits::default()).unwrap().len();
+    assert_eq!((scan("acme_0a1b2c3d"), scan("acme_011b2c3d"), scan("acme_ab1b2c3d")), (1, 1, 0));
+}
+
+#[test]
 fn every_mistake_names_file_line_and_what() {
     // What is written instead of what, and what the error says.
     let rows = [
@@ -46,6 +55,9 @@ fn every_mistake_names_file_line_and_what() {
         ("acme-key", "Acme Key", "`id` has lower case letters"),
         ("api_key", "API key", "`kind` has lower case letters"),
         ("anchors = [\"acme_\"]", "", "`anchors` are needed"),
+        ("\"acme_\"]", "\"acme_{z-a}\"]", "`acme_{z-a}` is not an anchor"),
+        ("\"acme_\"]", "\"acme_{0-9\"]", "`acme_{0-9` is not an anchor"),
+        ("\"acme_\"]", "\"{0-9}{0-9}{0-9}{0-9}\"]", "is not an anchor"),
         ("anchors = [\"acme_\"]", "anchors = [\"\"]", "`anchors` have 1 to 48 bytes"),
         ("anchors =", "starts = \"digits\"\nanchors =", "`anchors` are needed, or `starts`"),
         ("anchors =", "lead = 'a'\nwithin = 3\nanchors =", "only one of `before`, `lead` and `within`"),
