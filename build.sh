@@ -292,31 +292,40 @@ fuzz_build() {
         logged fuzz-build cargo build --release --manifest-path tests/fuzz/Cargo.toml --target "$(rustc -vV | sed -n 's/^host: //p')"
 }
 
-# fuzz SECONDS: every target for that long, all at once; a crash keeps its input in tests/fuzz/artifacts/.
+# fuzz SECONDS: every target for that long, one on each core at a time; a crash keeps its input in tests/fuzz/artifacts/.
 fuzz() {
-    local seconds=$1 target host failed=0 pids=()
+    local seconds=$1 target host running=() passed=0 failed=0
     fuzz_build
     host=$(rustc -vV | sed -n 's/^host: //p')
     mkdir -p tests/fuzz/artifacts "$LOGS"
+    # Ctrl-C ends them with us.
+    trap 'kill "${running[@]%%:*}" 2>/dev/null' INT TERM
     for target in $(fuzz_targets); do
         mkdir -p "tests/fuzz/corpus/$target"
         say "fuzzing $target for $seconds s"
         "tests/fuzz/target/$host/release/$target" "tests/fuzz/corpus/$target" "tests/fuzz/seeds/$target" -max_total_time="$seconds" \
-            -artifact_prefix="tests/fuzz/artifacts/$target-" -timeout=5 -rss_limit_mb=1024 -max_len=65536 >"$LOGS/$target.log" 2>&1 &
-        pids+=("$!:$target")
+            -artifact_prefix="tests/fuzz/artifacts/$target-" -timeout=20 -rss_limit_mb=1024 -max_len=65536 >"$LOGS/$target.log" 2>&1 &
+        running+=("$!:$target")
+        [ "${#running[@]}" -lt "$(nproc)" ] || fuzz_reap
     done
-    # Ctrl-C ends them with us.
-    trap 'kill "${pids[@]%%:*}" 2>/dev/null' INT TERM
-    for target in "${pids[@]}"; do
+    fuzz_reap
+    printf 'fuzz: %d passed, %d failed\n' "$passed" "$failed" | tee "$LOGS/fuzz.log"
+    [ "$failed" = 0 ]
+}
+
+# Waits for the targets that `fuzz` has running and counts how they ended.
+fuzz_reap() {
+    local target
+    for target in "${running[@]}"; do
         if wait "${target%%:*}"; then
             grep '^Done ' "$LOGS/${target#*:}.log" | sed "s/^/${target#*:}: /"
+            passed=$((passed + 1))
         else
             failed=$((failed + 1))
             tail -n 30 "$LOGS/${target#*:}.log" >&2
         fi
     done
-    printf 'fuzz: %d passed, %d failed\n' "$((${#pids[@]} - failed))" "$failed" | tee "$LOGS/fuzz.log"
-    [ "$failed" = 0 ]
+    running=()
 }
 
 test_fuzz() { fuzz 10; }
