@@ -156,6 +156,14 @@ class Puck:
                 raise RuntimeError(f"{victims} were not started again within {timeout} s:\n{self.tail_log()}")
             time.sleep(0.05)
 
+    def await_status(self, wanted, timeout=15):
+        """Waits until the daemon's own status is as wanted."""
+        deadline = time.monotonic() + timeout
+        while not wanted(status := json.loads(self.command("status", "--json", check=False).stdout)):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the status never became what it should within {timeout} s: {status}")
+            time.sleep(0.2)
+
     def write_policy(self, text):
         """Replaces the policy in one rename, as an editor does."""
         fresh = self.policy_file.with_suffix(".new")

@@ -1,6 +1,8 @@
 """The daemon's own life: killed, starved of a part, reloaded, drained."""
 
 import json
+import os
+import signal
 import subprocess
 import time
 
@@ -127,6 +129,22 @@ def test_starving_another_process_loses_no_dns_answer(own):
     own.puck.host.run(["kill", "-CONT", *frozen])
     answers = digger.end()
     assert len(answers) > 50 and set(answers) == {"True"}
+
+
+def test_a_process_that_does_nothing_is_named_and_replaced(own):
+    """Stopped for good: status says so within seconds, and a successor answers without anybody's help."""
+    wedged = own.puck.processes()["proxy"]
+    os.kill(wedged, signal.SIGSTOP)
+    own.puck.await_status(lambda status: status["healthy"] is False and stalled(status) == ["proxy"])
+    own.puck.await_restart({"proxy": wedged}, timeout=40)
+    own.puck.await_status(lambda status: status["healthy"] is True)
+    assert own.chat("client-inspected", "curl", {"prompt": planted.CHAT})["error"] is None
+    states = [record["event"]["process"]["state"] for record in own.puck.journal(500) if "process" in record["event"]]
+    assert states.count("stalled") == 1 and states.count("crashed") == 1
+
+
+def stalled(status):
+    return [process["name"] for process in status["processes"] if process["stalled"]]
 
 
 def test_an_acknowledged_request_is_in_the_journal_after_a_kill(own):

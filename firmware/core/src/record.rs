@@ -215,6 +215,10 @@ pub enum ProcessState {
     Started,
     Stopped,
     Crashed,
+    /// It is there and does nothing.
+    Stalled,
+    /// It was stalled and goes on.
+    Resumed,
 }
 
 /// Why something was refused or ended early. The words are stable: reports and alerts are keyed by them.

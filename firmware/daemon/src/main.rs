@@ -15,6 +15,7 @@
 mod cli;
 mod command;
 mod config;
+mod heartbeat;
 mod packs;
 mod print;
 mod process;

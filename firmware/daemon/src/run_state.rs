@@ -27,6 +27,8 @@ pub(crate) struct RunningProcess {
     pub(crate) name: String,
     pub(crate) pid: u32,
     pub(crate) restarts: u32,
+    /// It is there and does nothing.
+    pub(crate) stalled: bool,
 }
 
 /// The supervisor's side.
@@ -61,10 +63,24 @@ impl RunState {
             Some(process) => {
                 process.pid = pid;
                 process.restarts += 1;
+                process.stalled = false;
             }
-            None => running.processes.push(RunningProcess { name: name.to_owned(), pid, restarts: 0 }),
+            None => running.processes.push(RunningProcess { name: name.to_owned(), pid, restarts: 0, stalled: false }),
         }
-        let written = serde_json::to_vec(&*running).map_err(io::Error::from);
+        self.write(&running);
+    }
+
+    /// A worker fell silent, or goes on.
+    pub(crate) fn stalled(&self, name: &str, stalled: bool) {
+        let mut running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(process) = running.processes.iter_mut().find(|process| process.name == name) {
+            process.stalled = stalled;
+        }
+        self.write(&running);
+    }
+
+    fn write(&self, running: &Running) {
+        let written = serde_json::to_vec(running).map_err(io::Error::from);
         if let Err(error) = written.and_then(|bytes| replace(&self.file, &bytes, 0o644)) {
             tracing::error!(%error, "the list of running processes could not be written");
         }

@@ -12,6 +12,8 @@
 //!
 //! The supervisor holds every socket: what arrives while a worker is started again waits for it.
 //!
+//! A worker that is there and does nothing is replaced like one that died: see [`crate::heartbeat`].
+//!
 //! Workers share nothing but files: none of them waits for another, so the death or starvation of one costs none of
 //! the others an answer. A worker whose supervisor has died sees the end of its standard input and drains.
 
@@ -35,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
+use crate::heartbeat::{Monitor, Pulse};
 use crate::run_state::RunState;
 use crate::worker::follow_policy;
 use crate::{CommandError, Outcome, provision, sockets, worker};
@@ -150,7 +153,8 @@ impl Keeper {
                     let pid = child.id().unwrap_or_default();
                     self.state.started(self.name.as_str(), pid);
                     note(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
-                    if self.attend(&mut child, &mut orders).await {
+                    let monitor = Monitor::new(child.stdout.take());
+                    if self.attend(&mut child, monitor, &mut orders).await {
                         note(&*self.journal, self.name.as_str(), pid, ProcessState::Stopped);
                         return;
                     }
@@ -178,16 +182,23 @@ impl Keeper {
             .arg(&self.file)
             .env("LISTEN_FDS", self.sockets.len().to_string())
             .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .kill_on_drop(true);
         command.fd_mappings(sockets::mappings(&self.sockets)?).map_err(std::io::Error::other)?;
         command.spawn()
     }
 
     /// Waits until the worker ends; true when it was told to.
-    async fn attend(&self, child: &mut Child, orders: &mut broadcast::Receiver<Order>) -> bool {
+    async fn attend(
+        &self,
+        child: &mut Child,
+        mut monitor: Monitor,
+        orders: &mut broadcast::Receiver<Order>,
+    ) -> bool {
         loop {
             tokio::select! {
                 _ = child.wait() => return false,
+                pulse = monitor.change() => self.heed(pulse, child),
                 order = orders.recv() => match order {
                     // It reads its certificate at start: it drains and comes back with the new one.
                     Ok(Order::RenewCertificate) if self.name == ProcessName::Admin => send(child, Signal::SIGTERM),
@@ -202,6 +213,27 @@ impl Keeper {
             let _ = child.kill().await;
         }
         true
+    }
+
+    /// Says what became of a worker's heartbeat, and ends a worker that has none: its successor answers instead.
+    fn heed(&self, pulse: Pulse, child: &Child) {
+        let (name, pid) = (self.name.as_str(), child.id().unwrap_or_default());
+        match pulse {
+            Pulse::Stalled => {
+                tracing::warn!(process = name, pid, "worker does nothing");
+                note(&*self.journal, name, pid, ProcessState::Stalled);
+                self.state.stalled(name, true);
+            }
+            Pulse::Back => {
+                tracing::info!(process = name, pid, "worker goes on");
+                note(&*self.journal, name, pid, ProcessState::Resumed);
+                self.state.stalled(name, false);
+            }
+            Pulse::Lost => {
+                tracing::error!(process = name, pid, "worker still does nothing; replacing it");
+                send(child, Signal::SIGKILL);
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) use self::reload::{follow_policy, read_policy};
 pub(crate) use self::steer::rule_set;
 use crate::cli::ProcessName;
 use crate::config::{Config, Log, LogFormat};
-use crate::{CommandError, Outcome, packs, provision};
+use crate::{CommandError, Outcome, heartbeat, packs, provision};
 
 /// Every task ends on shutdown within 5 s; what is left then is cut.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -136,6 +136,7 @@ where
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
+        tokio::spawn(heartbeat::beat());
         let token = stop.clone();
         tokio::spawn(async move {
             tokio::select! {

@@ -60,7 +60,7 @@ export interface SteerEvent {
 export interface ProcessEvent {
   process: string;
   pid: number;
-  state: "started" | "stopped" | "crashed";
+  state: "started" | "stopped" | "crashed" | "stalled" | "resumed";
 }
 
 export interface Event {
@@ -171,7 +171,7 @@ function describeAdmin(event: AdminEvent): Words {
 }
 
 function describeProcess(event: ProcessEvent): Words {
-  const tone = event.state === "crashed" ? "refused" : "quiet";
+  const tone = event.state === "crashed" || event.state === "stalled" ? "refused" : "quiet";
   return { tone, label: "process", title: `${event.process} ${event.state}`, detail: `Process ${event.pid}` };
 }
 

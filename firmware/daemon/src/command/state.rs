@@ -12,7 +12,7 @@ use crate::run_state::Running;
 use crate::worker::resident;
 use crate::{CommandError, Outcome, print, provision, worker};
 
-/// Who runs, since when, with how much memory; exit 1 when a process is missing.
+/// Who runs, since when, with how much memory; exit 1 when a process is missing or does nothing.
 pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
     let Some(running) = Running::read(&config.data).ok().filter(|running| resident(running.supervisor).is_some())
@@ -30,10 +30,10 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
         .iter()
         .map(|process| {
             let rss = resident(process.pid);
-            json!({"name": process.name, "pid": process.pid, "alive": rss.is_some(), "rss_bytes": rss, "restarts": process.restarts})
+            json!({"name": process.name, "pid": process.pid, "alive": rss.is_some(), "stalled": process.stalled, "rss_bytes": rss, "restarts": process.restarts})
         })
         .collect();
-    let healthy = processes.iter().all(|process| process["alive"] == true);
+    let healthy = processes.iter().all(|process| process["alive"] == true && process["stalled"] == false);
     if json {
         let shown = json!({
             "running": true, "healthy": healthy, "version": running.version, "mode": running.mode,
@@ -45,11 +45,12 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
         for process in &running.processes {
             match resident(process.pid) {
                 Some(rss) => print::line(format_args!(
-                    "  {:<6} pid {:<7} {:>5.1} MiB  {} restarts",
+                    "  {:<6} pid {:<7} {:>5.1} MiB  {} restarts{}",
                     process.name,
                     process.pid,
                     rss as f64 / 1_048_576.0,
-                    process.restarts
+                    process.restarts,
+                    if process.stalled { "  STALLED" } else { "" }
                 ))?,
                 None => print::line(format_args!("  {:<6} DOWN", process.name))?,
             }

@@ -83,6 +83,8 @@ fn process(event: &ProcessEvent) -> String {
         ProcessState::Started => "started",
         ProcessState::Stopped => "stopped",
         ProcessState::Crashed => "ended unasked",
+        ProcessState::Stalled => "does nothing",
+        ProcessState::Resumed => "goes on",
     };
     format!("process {} ({}) {state}", event.process, event.pid)
 }
