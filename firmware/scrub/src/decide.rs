@@ -5,6 +5,7 @@ mod checks;
 mod engine;
 mod grounds;
 mod resolve;
+mod unmarked;
 mod value;
 
 pub(crate) use checks::Check;

@@ -60,6 +60,10 @@ pub struct Pack {
     anchored: Vec<Vec<usize>>,
     /// The rules that are tried at digits.
     digits: Vec<usize>,
+    /// The rules that are tried at runs of words of mnemonics.
+    words: Vec<usize>,
+    /// The rules that are tried at runs of base58.
+    base58: Vec<usize>,
 }
 
 /// What people and other rooms may know of a rule.
@@ -123,6 +127,8 @@ struct Draft {
     anchors: Vec<String>,
     anchored: Vec<Vec<usize>>,
     digits: Vec<usize>,
+    words: Vec<usize>,
+    base58: Vec<usize>,
 }
 
 impl Pack {
@@ -215,6 +221,14 @@ impl Pack {
     pub(crate) fn digit_rules(&self) -> &[usize] {
         &self.digits
     }
+
+    pub(crate) fn word_rules(&self) -> &[usize] {
+        &self.words
+    }
+
+    pub(crate) fn base58_rules(&self) -> &[usize] {
+        &self.base58
+    }
 }
 
 impl Draft {
@@ -273,10 +287,13 @@ impl Draft {
 
     fn add(&mut self, raw: RawRule, kb: KnowledgeBase, alphabet: Alphabet) -> Result<(), (&'static str, String)> {
         let index = self.rules.len();
-        let (digits, anchors) = (raw.starts == Some(Start::Digits), raw.anchors.clone());
+        let (starts, anchors) = (raw.starts, raw.anchors.clone());
         let rule = Rule::compile(raw, kb, alphabet)?;
-        if digits {
-            self.digits.push(index);
+        match starts {
+            Some(Start::Digits) => self.digits.push(index),
+            Some(Start::Words) => self.words.push(index),
+            Some(Start::Base58) => self.base58.push(index),
+            None => {}
         }
         for anchor in &anchors {
             let folded = anchor.to_ascii_lowercase();
@@ -304,8 +321,8 @@ impl Draft {
             .kind(Some(AhoCorasickKind::DFA))
             .build(&self.anchors)
             .map_err(|error| vec![PackError::Anchors(error.to_string())])?;
-        let Self { info, rules, allow, examples, anchored, digits, .. } = self;
-        Ok(Pack { info, rules, allow, examples, anchors, anchored, digits })
+        let Self { info, rules, allow, examples, anchored, digits, words, base58, .. } = self;
+        Ok(Pack { info, rules, allow, examples, anchors, anchored, digits, words, base58 })
     }
 }
 

@@ -10,6 +10,8 @@ mod tests;
 use gate_core::Why;
 use serde::Deserialize;
 
+use super::unmarked::{base58check, mnemonic};
+
 /// A check that a rule names in `checks`. Separators inside the value do not count.
 /// The list of all checks. A line says what is looked at, `number` (its digits, whatever stands between them) or `value`
 /// (all its bytes); the function that decides; and what a value that passes rests on.
@@ -111,6 +113,10 @@ checks! {
     Base64Of32: value(token::base64_of_32), Structure;
     /// The first part is base64 of a user's number (Discord).
     DiscordId: value(token::discord_id), Structure;
+    /// Words of a BIP-39 mnemonic, with its checksum or written down as one.
+    Mnemonic: value(mnemonic), Structure;
+    /// Ends with its Base58Check checksum.
+    Base58Check: value(base58check), CheckDigit;
 }
 
 /// The digits of a value, without allocating; no number that is checked has more than 32.

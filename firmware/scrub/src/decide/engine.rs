@@ -6,6 +6,7 @@ use gate_core::Why;
 
 use super::Grounds;
 use super::assigned::is_assigned;
+use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
@@ -79,6 +80,7 @@ impl<'a> Engine<'a> {
         };
         engine.anchors();
         engine.digits();
+        engine.unmarked();
         engine.sweep
     }
 
@@ -105,6 +107,30 @@ impl<'a> Engine<'a> {
                 }
             }
             before = digit;
+        }
+    }
+
+    /// Tries the rules for values that no literal marks, on whole runs.
+    fn unmarked(&mut self) {
+        let pack = self.pack;
+        if !pack.word_rules().is_empty() {
+            phrases(self.text).for_each(|run| self.run(pack.word_rules(), &run));
+        }
+        if !pack.base58_rules().is_empty() {
+            base58_runs(self.text).for_each(|run| self.run(pack.base58_rules(), &run));
+        }
+    }
+
+    fn run(&mut self, rules: &[usize], run: &Run) {
+        let (start, end) = (run.range.start, run.range.end);
+        self.keep_alive(self.open && run.grows, start);
+        for index in rules {
+            let rule = self.pack.rule(*index);
+            let whole = rule.pattern.run(self.text, start, end.min(start + rule.max_len), false).end == Some(end);
+            if let Some((confidence, why)) = self.judge(rule, start, end).filter(|_| whole) {
+                let public = self.pack.allows(&self.text[start..end]);
+                self.sweep.candidates.push(Candidate { rule: *index, start, end, confidence, why, public });
+            }
         }
     }
 

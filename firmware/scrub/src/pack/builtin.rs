@@ -21,6 +21,7 @@ pub const BUILTIN: &[(&str, &str)] = &[
     source!("kb1-secrets/credentials.toml"),
     source!("kb1-secrets/messaging.toml"),
     source!("kb1-secrets/private_keys.toml"),
+    source!("kb1-secrets/wallets.toml"),
     source!("kb2-personal/contact.toml"),
     source!("kb2-personal/identity.toml"),
     source!("kb3-payment/payment.toml"),

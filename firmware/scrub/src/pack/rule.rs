@@ -189,8 +189,11 @@ fn validate(raw: &RawRule) -> Result<(), (&'static str, String)> {
     if raw.anchors.is_empty() == raw.starts.is_none() {
         return error("anchors", "are needed, or `starts`, and not both");
     }
-    if raw.starts == Some(Start::Digits) && (raw.lead.is_some() || raw.within.is_some()) {
+    if raw.starts.is_some() && (raw.lead.is_some() || raw.within.is_some()) {
         return error("starts", "goes with `before` only");
+    }
+    if raw.before.is_some() && matches!(raw.starts, Some(Start::Words | Start::Base58)) {
+        return error("before", "goes with digits and anchors only");
     }
     if raw.anchors.iter().any(|anchor| anchor.is_empty() || anchor.len() > MAX_ANCHOR) {
         return error("anchors", "have 1 to 48 bytes each");

@@ -105,6 +105,10 @@ pub enum Severity {
 pub(super) enum Start {
     /// At each digit that follows none.
     Digits,
+    /// At runs of words of the list of BIP-39.
+    Words,
+    /// At runs of letters and digits that are as long as a private key in base58.
+    Base58,
 }
 
 /// Most anchors that one of them may stand for.

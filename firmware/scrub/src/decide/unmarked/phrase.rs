@@ -1,0 +1,127 @@
+//! BIP-39 mnemonics: 12 to 24 words of a list of 2048, the last of which carries a checksum.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use sha2::{Digest, Sha256};
+
+use super::Run;
+
+/// The English list of BIP-39 (github.com/bitcoin/bips, bip-0039/english.txt), which is in the public domain.
+static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(include_str!("bip39_english.txt")));
+
+/// Letters of the shortest and of the longest word.
+const LETTERS: Range<usize> = 3..9;
+
+/// Longest mark between two words: a quote, a comma, a line break and a number with its full stop.
+const MAX_GAP: usize = 8;
+
+/// A longer run is a list of words, and none of its parts means anything.
+const MAX_WORDS: usize = 30;
+
+/// The run of words of the list around `at`, or behind the gap that `at` lies in.
+pub(super) fn run_around(text: &[u8], at: usize) -> Option<Run> {
+    let at = at + text[at..].iter().take(MAX_GAP).take_while(|byte| !byte.is_ascii_alphabetic()).count();
+    let first = word_around(text, at)?;
+    let (mut start, mut end) = (first.start, first.end);
+    while let Some(word) = gap_before(text, start).and_then(|at| word_around(text, at)) {
+        start = word.start;
+    }
+    while let Some(word) = gap_after(text, end).and_then(|at| word_around(text, at)) {
+        end = word.end;
+    }
+    // What the text ends with may be a gap, or the beginning of the next word.
+    let rest = &text[end..text.len().min(end + MAX_GAP + LETTERS.end)];
+    let word = rest.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let grows = end + rest.len() == text.len() && rest[..rest.len() - word].iter().copied().all(is_gap);
+    (end - start > first.len()).then_some(Run { range: start..end, grows })
+}
+
+/// Whether a run of words is a mnemonic: a checksum that holds, or as many words as one has with nothing but spaces
+/// between them, since what people make up by themselves has none.
+pub(in crate::decide) fn mnemonic(value: &[u8]) -> bool {
+    let words = value.split(|byte| !byte.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let numbers: Option<Vec<usize>> = words.take(MAX_WORDS + 1).map(|word| WORDS.number_of(word)).collect();
+    let Some(numbers) = numbers.filter(|numbers| numbers.len() <= MAX_WORDS && is_drawn(numbers)) else { return false };
+    let spaced = value.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b' ');
+    let checked = |len: usize| numbers.windows(len).any(checksum_holds);
+    spaced && matches!(numbers.len(), 12 | 15 | 18 | 21 | 24) || [24, 21, 18, 15, 12].into_iter().any(checked)
+}
+
+/// Words that were drawn, not listed: in no order, and hardly any of them twice.
+fn is_drawn(numbers: &[usize]) -> bool {
+    let steps = numbers.len().saturating_sub(1);
+    let rising = numbers.windows(2).filter(|pair| pair[0] < pair[1]).count();
+    let mut distinct = numbers.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    steps >= 11 && rising * 10 < steps * 9 && distinct.len() * 4 >= numbers.len() * 3
+}
+
+/// BIP-39: a word stands for 11 bits, and the last ones are the beginning of the SHA-256 of those before, a bit for
+/// each 32 of them.
+fn checksum_holds(numbers: &[usize]) -> bool {
+    let bit = |at: usize| u8::from(numbers[at / 11] >> (10 - at % 11) & 1 == 1);
+    let checked = numbers.len() / 3;
+    let entropy: Vec<u8> =
+        (0..checked * 4).map(|byte| (0..8).fold(0, |value, at| value << 1 | bit(byte * 8 + at))).collect();
+    let digest = Sha256::digest(&entropy);
+    (0..checked).all(|at| digest[0] >> (7 - at) & 1 == bit(entropy.len() * 8 + at))
+}
+
+/// The word that `at` lies in, if it is one of the list.
+fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let letter = |byte: &&u8| byte.is_ascii_alphabetic();
+    let before = text[..at].iter().rev().take(LETTERS.end).take_while(letter).count();
+    let after = text[at..].iter().take(LETTERS.end).take_while(letter).count();
+    let word = at - before..at + after;
+    let joined = |byte: Option<&u8>| byte.is_some_and(|byte| *byte == b'_' || *byte >= 0x80);
+    let whole = LETTERS.contains(&word.len()) && !joined(text[..word.start].last()) && !joined(text.get(word.end));
+    (whole && WORDS.number_of(&text[word.clone()]).is_some()).then_some(word)
+}
+
+/// The last byte of the word before the gap that ends at `at`.
+fn gap_before(text: &[u8], at: usize) -> Option<usize> {
+    let gap = text[..at].iter().rev().take(MAX_GAP).take_while(|byte| is_gap(**byte)).count();
+    at.checked_sub(gap + 1).filter(|last| gap > 0 && text[*last].is_ascii_alphabetic())
+}
+
+/// The first byte of the word behind the gap that begins at `at`.
+fn gap_after(text: &[u8], at: usize) -> Option<usize> {
+    let gap = text[at..].iter().take(MAX_GAP).take_while(|byte| is_gap(**byte)).count();
+    (gap > 0 && text.get(at + gap).is_some_and(u8::is_ascii_alphabetic)).then_some(at + gap)
+}
+
+fn is_gap(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte.is_ascii_digit() || b",;.:)-\"'`|*".contains(&byte)
+}
+
+/// The list, each word as a number that compares like its letters, and where the words of each first letter begin.
+struct Words {
+    words: Vec<u64>,
+    first: [usize; 27],
+}
+
+impl Words {
+    fn new(list: &str) -> Self {
+        let words: Vec<u64> = list.lines().map(|word| packed(word.as_bytes())).collect();
+        let begin = |letter: usize| words.partition_point(|word| (word >> 56) < b'a' as u64 + letter as u64);
+        Self { first: std::array::from_fn(begin), words }
+    }
+
+    /// The place of a word of 3 to 8 letters of any case in the list.
+    fn number_of(&self, word: &[u8]) -> Option<usize> {
+        let letter = usize::from(word.first()?.to_ascii_lowercase().checked_sub(b'a')?);
+        let from = *self.first.get(letter)?;
+        let words = &self.words[from..*self.first.get(letter + 1)?];
+        words.binary_search(&packed(word)).ok().filter(|_| LETTERS.contains(&word.len())).map(|at| from + at)
+    }
+}
+
+/// The letters of a word in lower case, the first in the highest byte.
+fn packed(word: &[u8]) -> u64 {
+    word.iter()
+        .take(8)
+        .enumerate()
+        .fold(0, |packed, (at, byte)| packed | u64::from(byte.to_ascii_lowercase()) << (56 - 8 * at))
+}
