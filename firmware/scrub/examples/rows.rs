@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufWriter, Write};
 use std::sync::Arc;
 
 use gate_core::Finding;
-use gate_scrub::{BUILTIN, BodyKind, Limits, Pack, Scanner};
+use gate_scrub::{BUILTIN, BodyKind, Limits, Pack, ScanError, Scanner};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let row: Row = serde_json::from_str(&line?)?;
         let findings = match &row.cuts {
             None => scanner.body(BodyKind::Text, row.text.as_bytes(), &Limits::default())?,
-            Some(cuts) => in_pieces(&scanner, row.text.as_bytes(), cuts),
+            Some(cuts) => in_pieces(&scanner, row.text.as_bytes(), cuts)?,
         };
         serde_json::to_writer(&mut out, &Judged { id: &row.id, findings })?;
         out.write_all(b"\n")?;
@@ -40,12 +40,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn in_pieces(scanner: &Scanner, text: &[u8], cuts: &[usize]) -> Vec<Finding> {
+fn in_pieces(scanner: &Scanner, text: &[u8], cuts: &[usize]) -> Result<Vec<Finding>, ScanError> {
     let (mut stream, mut findings, mut from) = (scanner.stream(), Vec::new(), 0);
     for cut in cuts.iter().copied().chain([text.len()]) {
-        findings.extend(stream.push(&text[from..cut]));
+        findings.extend(stream.push(&text[from..cut])?);
         from = cut;
     }
-    findings.extend(stream.finish());
-    findings
+    findings.extend(stream.finish()?);
+    Ok(findings)
 }

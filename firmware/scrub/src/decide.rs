@@ -9,7 +9,7 @@ mod unmarked;
 mod value;
 
 pub(crate) use checks::Check;
-pub(crate) use engine::{Candidate, Engine, LOOKBEHIND, Sweep};
+pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};
 pub(crate) use grounds::Grounds;
 pub(crate) use resolve::{resolve, without_public};
 pub(crate) use value::contains_word;

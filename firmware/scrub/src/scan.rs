@@ -6,13 +6,16 @@ use std::sync::Arc;
 use gate_core::{Finding, Why};
 
 use crate::accept::{BodyKind, Charset, Limits, ScanError, charset};
-use crate::decide::{Candidate, Engine, Sweep, resolve, without_public};
-use crate::pack::Pack;
-use crate::parse::{Nesting, Reading, Shadow, Source, form, json, ndjson, runs, utf16};
+use crate::decide::{Candidate, Engine, LOOKAHEAD, Sweep, resolve, without_public};
+use crate::pack::{MAX_REACH, Pack};
+use crate::parse::{Layer, Nesting, Reading, Shadow, Source, Unfolded, form, json, ndjson, touches, utf16};
 use crate::stream::Stream;
 
 /// How often an encoding may lie inside another one.
-const MAX_LEVELS: usize = 3;
+pub(crate) const MAX_LEVELS: usize = 3;
+
+/// Bytes before and after a value in which something unfolded may have a part in judging it.
+const NEAR: (usize, usize) = (MAX_REACH + 8, 48);
 
 /// Finds what a pack describes. Cheap to clone, and shared by any number of threads without a lock.
 #[derive(Clone, Debug)]
@@ -35,10 +38,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) nesting: Nesting,
     /// Whether the shadow may go on.
     pub(crate) open: bool,
-    /// Runs that begin before this place of the body have been decoded already.
-    pub(crate) settled: usize,
-    /// Whether a run that goes on at `settled` is to be read from there.
-    pub(crate) resume: bool,
+    /// Where an encoded run that goes on is read as two, as a place of the shadow.
+    pub(crate) split: usize,
 }
 
 impl Scanner {
@@ -74,10 +75,10 @@ impl Scanner {
         }
         let mut nesting = Nesting { max_depth: limits.max_depth, max_decoded: limits.max_decoded, decoded: 0 };
         let readings = readings(kind, body, &mut nesting)?;
-        let mut pass = Pass { pack: &self.pack, nesting, open: false, settled: 0, resume: true };
+        let mut pass = Pass { pack: &self.pack, nesting, open: false, split: 0 };
         let (mut candidates, mut numbers) = (Vec::new(), Vec::new());
         for reading in &readings {
-            candidates.extend(pass.shadow(&reading.text, 0)?.candidates);
+            candidates.extend(pass.shadow(&reading.text)?.candidates);
             let found = without_public(pass.numbers(&reading.numbers));
             numbers.extend(found.iter().map(|candidate| candidate.start..candidate.end));
             candidates.extend(found);
@@ -135,26 +136,39 @@ fn structure(kind: BodyKind, source: Source<'_>, start: usize, nesting: &mut Nes
 }
 
 impl Pass<'_> {
-    /// All candidates of a shadow and of what it spells with percent escapes, in places of the body it was made from.
-    pub(crate) fn shadow(&mut self, shadow: &Shadow, level: usize) -> Result<Sweep, ScanError> {
-        let mut sweep = self.view(shadow, level)?;
-        if let Some(decoded) = shadow.percent_decoded() {
-            self.nesting.spend(decoded.text.len())?;
-            let decoded = self.view(&decoded, level)?;
-            sweep.live_from = sweep.live_from.min(decoded.live_from);
-            sweep.candidates.extend(decoded.candidates);
+    /// All candidates of a shadow and of what unfolds from it, in places of the body it was made from.
+    pub(crate) fn shadow(&mut self, shadow: &Shadow) -> Result<Sweep, ScanError> {
+        let mut sweep = Engine::sweep(self.pack, shadow, self.open);
+        sweep.live_from = shadow.map.start_of(sweep.live_from);
+        sweep.candidates.retain_mut(|candidate| locate(shadow, candidate));
+        let mut layer = Layer { shadow, fresh: None, open: self.open, split: self.split };
+        let mut last;
+        for _ in 0..MAX_LEVELS {
+            let (unfolded, live_from) = layer.unfold(&mut self.nesting)?;
+            let live_from = layer.shadow.map.start_of(live_from.saturating_sub(LOOKAHEAD));
+            sweep.live_from = sweep.live_from.min(live_from);
+            let Some(unfolded) = unfolded else { break };
+            self.unfolded(&unfolded, &mut sweep);
+            last = unfolded;
+            layer = Layer { shadow: &last.shadow, fresh: Some(&last.fresh), open: last.open, split: 0 };
         }
         Ok(sweep)
     }
 
-    fn view(&mut self, shadow: &Shadow, level: usize) -> Result<Sweep, ScanError> {
-        let mut sweep = Engine::sweep(self.pack, shadow, self.open);
-        sweep.live_from = shadow.map.start_of(sweep.live_from);
-        sweep.candidates.retain_mut(|candidate| locate(shadow, candidate));
-        if level < MAX_LEVELS {
-            self.encoded_runs(shadow, level, &mut sweep)?;
+    /// Adds what is found at and near the fresh parts of a text; the rest of it has been read before.
+    fn unfolded(&self, unfolded: &Unfolded, sweep: &mut Sweep) {
+        let Unfolded { shadow, fresh, open } = unfolded;
+        let inner = Engine::sweep(self.pack, shadow, *open);
+        if *open {
+            sweep.live_from = sweep.live_from.min(shadow.map.start_of(inner.live_from));
         }
-        Ok(sweep)
+        let encoded = |mut candidate: Candidate| {
+            let near = candidate.start.saturating_sub(NEAR.0)..candidate.end + NEAR.1;
+            candidate.why = candidate.why.with(Why::Encoded, true);
+            (touches(fresh, &near) && locate(shadow, &mut candidate)).then_some(candidate)
+        };
+        // Told apart here: all of a run has one place in the body.
+        sweep.candidates.extend(without_public(inner.candidates).into_iter().filter_map(encoded));
     }
 
     /// The candidates among the numbers of JSON that their own keys name.
@@ -168,33 +182,6 @@ impl Pass<'_> {
             self.pack.rule(candidate.rule).is_named(line(candidate)) && locate(shadow, candidate)
         });
         candidates
-    }
-
-    /// Looks into base64 and hexadecimal; what is found there has the span of the whole run.
-    fn encoded_runs(&mut self, shadow: &Shadow, level: usize, sweep: &mut Sweep) -> Result<(), ScanError> {
-        let text = &shadow.text;
-        for run in runs(text, shadow.map.derived(self.settled), self.resume) {
-            let Some(origin) = shadow.map.origin(run.range.start, run.range.end) else { continue };
-            if self.open && run.range.end == text.len() {
-                sweep.live_from = sweep.live_from.min(origin.start);
-                continue;
-            }
-            let Some(decoded) = run.decode(text) else { continue };
-            self.nesting.spend(decoded.len())?;
-            let inner = readings(BodyKind::Text, &decoded, &mut self.nesting)?;
-            let mut pass = Pass { pack: self.pack, nesting: self.nesting, open: false, settled: 0, resume: true };
-            let mut found = Vec::new();
-            for reading in &inner {
-                found.extend(pass.shadow(&reading.text, level + 1)?.candidates);
-            }
-            self.nesting = pass.nesting;
-            let whole = |candidate: Candidate| {
-                let why = candidate.why.with(Why::Encoded, true);
-                Candidate { start: origin.start, end: origin.end, why, ..candidate }
-            };
-            sweep.candidates.extend(without_public(found).into_iter().map(whole));
-        }
-        Ok(())
     }
 }
 

@@ -2,10 +2,10 @@
 
 use gate_core::Finding;
 
-use crate::accept::Limits;
+use crate::accept::{Limits, ScanError};
 use crate::decide::{Candidate, LOOKBEHIND};
-use crate::parse::{Nesting, Shadow, Source, whole_units};
-use crate::scan::{Pass, Scanner};
+use crate::parse::{Layer, Nesting, Shadow, Source, whole_units};
+use crate::scan::{MAX_LEVELS, Pass, Scanner};
 
 /// Most bytes that are held back for a candidate that is still growing. A private key is the longest match of a rule;
 /// longer than this only encoded runs grow, and those are then read in parts.
@@ -13,6 +13,9 @@ const MAX_HELD: usize = 64 << 10;
 
 /// Bytes that are taken from a chunk at a time, so that the buffer is bounded whatever the chunks are.
 const MAX_STEP: usize = 16 << 10;
+
+/// Longest line by which an encoded run is broken.
+const MAX_LINE: usize = 256;
 
 /// New bytes that are worth another look: fewer would scan the same bytes again and again.
 const MIN_STEP: usize = 64;
@@ -41,23 +44,31 @@ impl Stream {
     }
 
     /// Takes more text and returns what is certain by now, in order of place; offsets count from the stream's start.
-    pub fn push(&mut self, chunk: &[u8]) -> Vec<Finding> {
+    ///
+    /// # Errors
+    ///
+    /// When what is held unfolds past the default [`Limits`]: the text was not read whole, nor will what follows.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Finding>, ScanError> {
         let mut findings = Vec::new();
         for part in chunk.chunks(MAX_STEP) {
             self.buffer.extend_from_slice(part);
             while self.buffer.len() >= self.next_look {
-                self.look(&mut findings);
+                self.look(&mut findings)?;
             }
         }
-        findings
+        Ok(findings)
     }
 
     /// Ends the text and returns the remaining findings.
-    pub fn finish(mut self) -> Vec<Finding> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::push`].
+    pub fn finish(mut self) -> Result<Vec<Finding>, ScanError> {
         let mut findings = Vec::new();
         let end = self.buffer.len();
-        self.close(end, &mut findings);
-        findings
+        self.close(end, &mut findings)?;
+        Ok(findings)
     }
 
     /// Bytes in memory that wait for more.
@@ -66,55 +77,80 @@ impl Stream {
     }
 
     /// Settles as much as can be.
-    fn look(&mut self, findings: &mut Vec<Finding>) {
+    fn look(&mut self, findings: &mut Vec<Finding>) -> Result<(), ScanError> {
         let end = self.buffer.len().min(self.settled + MAX_HELD);
         let full = end == self.settled + MAX_HELD;
         let whole = whole_units(&self.buffer[..end]).max(self.settled);
-        let (candidates, live_from) = self.candidates(whole, true);
+        let (candidates, live_from) = self.candidates(whole, true)?;
         let place = settle(&candidates, live_from);
         if place > self.settled {
             let certain = candidates.into_iter().filter(|candidate| candidate.end <= place).collect();
             findings.extend(self.scanner.findings(certain, self.base));
-            self.settle_at(place, false);
+            self.settle_at(place, false)?;
         } else if full {
-            self.close(end, findings);
+            self.close(self.cut(end), findings)?;
         }
         let waiting = self.buffer.len() - self.settled;
         let soon = (self.buffer.len() + MIN_STEP.max(waiting / 4)).min(self.settled + MAX_HELD);
         self.next_look = if waiting >= MAX_HELD { 0 } else { soon };
+        Ok(())
+    }
+
+    /// Where to read what is too long to be held in parts: an encoded run that has lines is cut between two of them.
+    fn cut(&self, end: usize) -> usize {
+        let last = self.buffer[end - MAX_LINE..end].iter().rposition(|byte| *byte == b'\n');
+        last.map_or(end, |at| end - MAX_LINE + at + 1)
     }
 
     /// Settles everything before `end` as if the text ended there.
-    fn close(&mut self, end: usize, findings: &mut Vec<Finding>) {
-        let (candidates, _) = self.candidates(end, false);
+    fn close(&mut self, end: usize, findings: &mut Vec<Finding>) -> Result<(), ScanError> {
+        let (candidates, _) = self.candidates(end, false)?;
         findings.extend(self.scanner.findings(candidates, self.base));
-        self.settle_at(end, true);
+        self.settle_at(end, true)
     }
 
     /// The candidates of the buffer up to `end` that are not settled, and the first place that may still change.
-    fn candidates(&mut self, end: usize, open: bool) -> (Vec<Candidate>, usize) {
+    fn candidates(&mut self, end: usize, open: bool) -> Result<(Vec<Candidate>, usize), ScanError> {
         let shadow = Shadow::of(Source::origin(&self.buffer[..end]));
-        let limits = Limits::default();
-        let nesting = Nesting { max_depth: limits.max_depth, max_decoded: limits.max_decoded, decoded: 0 };
-        let (settled, resume) = (self.settled, self.resume);
-        let mut pass = Pass { pack: self.scanner.pack(), nesting, open, settled, resume };
-        // What is held unfolds to far less than the budget: three levels, none of which is longer than the one before.
-        let mut sweep = pass.shadow(&shadow, 0).expect("the held text stays within the default limits");
+        let split = if self.resume { shadow.map.derived(self.settled) } else { 0 };
+        let mut pass = Pass { pack: self.scanner.pack(), nesting: nesting(), open, split };
+        let mut sweep = pass.shadow(&shadow)?;
         sweep.candidates.retain(|candidate| candidate.start >= self.settled);
-        (sweep.candidates, sweep.live_from)
+        Ok((sweep.candidates, sweep.live_from))
     }
 
     /// Forgets what lies more than a little before `place`.
-    fn settle_at(&mut self, place: usize, resume: bool) {
-        let shadow = Shadow::of(Source::origin(&self.buffer[..place]));
-        let back = |view: &Shadow| view.map.start_of(view.text.len().saturating_sub(LOOKBEHIND));
-        let keep = shadow.percent_decoded().map_or(usize::MAX, |decoded| back(&decoded)).min(back(&shadow));
-        let keep = keep.max(place.saturating_sub(MAX_HELD));
+    fn settle_at(&mut self, place: usize, resume: bool) -> Result<(), ScanError> {
+        let keep = self.lookbehind(place)?.max(place.saturating_sub(MAX_HELD));
         self.buffer.drain(..keep);
         self.base += keep;
         self.settled = place - keep;
         self.resume = resume;
+        Ok(())
     }
+
+    /// Where the text begins that has a part in judging what stands at `place`, however deep it is encoded.
+    fn lookbehind(&self, place: usize) -> Result<usize, ScanError> {
+        let back = |view: &Shadow| view.map.start_of(view.text.len().saturating_sub(LOOKBEHIND));
+        let shadow = Shadow::of(Source::origin(&self.buffer[..place]));
+        let mut keep = back(&shadow);
+        let split = if self.resume { shadow.map.derived(self.settled) } else { 0 };
+        let mut layer = Layer { shadow: &shadow, fresh: None, open: false, split };
+        let (mut nesting, mut last) = (nesting(), None);
+        for _ in 0..MAX_LEVELS {
+            let Some(unfolded) = layer.unfold(&mut nesting)?.0 else { break };
+            let last = last.insert(unfolded);
+            keep = keep.min(back(&last.shadow));
+            layer = Layer { shadow: &last.shadow, fresh: Some(&last.fresh), open: false, split: 0 };
+        }
+        Ok(keep)
+    }
+}
+
+/// What text that is held may unfold to.
+fn nesting() -> Nesting {
+    let Limits { max_depth, max_decoded, .. } = Limits::default();
+    Nesting { max_depth, max_decoded, decoded: 0 }
 }
 
 /// The last place up to `live_from` that no candidate reaches across.

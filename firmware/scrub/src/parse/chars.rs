@@ -110,7 +110,8 @@ fn hex(digits: Option<&[u8]>) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-fn decode_first(bytes: &[u8]) -> Option<char> {
+/// The first character of `bytes`, if they begin with one.
+pub(super) fn decode_first(bytes: &[u8]) -> Option<char> {
     let len = match bytes[0] {
         0xC2..=0xDF => 2,
         0xE0..=0xEF => 3,
@@ -121,7 +122,7 @@ fn decode_first(bytes: &[u8]) -> Option<char> {
 }
 
 /// Writes what a reader takes `c` for.
-fn fold(c: char, out: &mut Vec<u8>) {
+pub(super) fn fold(c: char, out: &mut Vec<u8>) {
     if c.is_ascii() {
         out.push(c as u8);
     } else if is_invisible(c) {

@@ -1,4 +1,4 @@
-use super::shadow::percent_byte;
+use super::escapes::percent_byte;
 use super::{Shadow, Source};
 
 /// Appends an URL-encoded form as lines of `key=value`, percent escapes and `+` resolved.

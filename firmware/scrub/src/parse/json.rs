@@ -25,7 +25,13 @@ impl Nesting {
     /// Books `bytes` that some nested encoding unfolds to.
     pub(crate) fn spend(&mut self, bytes: usize) -> Result<(), ScanError> {
         self.decoded = self.decoded.saturating_add(bytes);
-        if self.decoded > self.max_decoded { Err(ScanError::Budget { limit: self.max_decoded }) } else { Ok(()) }
+        self.afford(0)
+    }
+
+    /// Whether `bytes` more could be booked.
+    pub(crate) fn afford(&self, bytes: usize) -> Result<(), ScanError> {
+        let within = self.decoded.saturating_add(bytes) <= self.max_decoded;
+        if within { Ok(()) } else { Err(ScanError::Budget { limit: self.max_decoded }) }
     }
 }
 

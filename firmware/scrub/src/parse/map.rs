@@ -86,17 +86,23 @@ impl Map {
         Some(from..to)
     }
 
-    /// Where the derived byte `at` begins in the origin; one past the end, where the origin ends.
+    /// Where the derived byte `at` begins in the origin, or the first one after it that stands for something there; one
+    /// past the end, where the origin ends.
     pub(crate) fn start_of(&self, at: usize) -> usize {
-        if at >= self.len {
-            return self.pieces.last().map_or(0, |last| match last.unit {
-                0 => last.origin + (self.len - last.at),
-                GLUE => usize::MAX,
-                unit => last.origin + unit,
-            });
+        let first = if at < self.len { self.index_of(at) } else { self.pieces.len() };
+        match self.pieces[first..].iter().find(|piece| piece.unit != GLUE) {
+            Some(piece) if piece.unit == 0 => piece.origin + at.saturating_sub(piece.at),
+            Some(piece) => piece.origin,
+            None => self.origin_end(),
         }
-        let piece = self.pieces[self.index_of(at)];
-        piece.origin + if piece.unit == 0 { at - piece.at } else { 0 }
+    }
+
+    fn origin_end(&self) -> usize {
+        let last = self.pieces.iter().enumerate().rfind(|(_, piece)| piece.unit != GLUE);
+        last.map_or(0, |(index, piece)| match piece.unit {
+            0 => piece.origin + (self.end_of_piece(index) - piece.at),
+            unit => piece.origin + unit,
+        })
     }
 
     /// The first derived byte whose origin is `origin` or later. Only for maps without glue and in rising order.

@@ -1,124 +1,170 @@
 //! Runs of base64 and hexadecimal in a text, and what they spell.
 
+mod coding;
+
 use std::ops::Range;
 
-use base64::Engine;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use self::coding::{Coding, coding};
+use super::json::Nesting;
+use crate::accept::ScanError;
 
-/// Shortest run that is looked into: `user:pw@x` has 12 characters in base64, and shorter runs are all words.
-const MIN_RUN: usize = 16;
+/// Shortest run that is looked into: eight bytes, the shortest password that is worth hiding, have 11 characters in base64.
+const MIN_RUN: usize = 11;
 
-/// Characters that are decoded to see whether a run spells text. Twelve bytes of noise are all printable once in
-/// 100,000 runs, which costs a decoding and no more.
-const PROBE: usize = 16;
+/// Shortest first line of a run that goes on in the next line: encoders break at 60 to 76 characters.
+const MIN_LINE: usize = 40;
 
-const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
-    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-    .with_decode_allow_trailing_bits(true);
-const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
-const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+/// Deepest indentation of a line that a run goes on in.
+const MAX_INDENT: usize = 16;
 
 /// An encoded run that spells text, as far as its beginning shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) range: Range<usize>,
     coding: Coding,
+    /// The ends of its lines but the last.
+    lines: usize,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Coding {
-    Hex,
-    Base64,
-    Base64Url,
-}
-
-/// The runs in `text` that begin at `from` or later. A run that goes on at `from` is one of them if `resume`.
-pub(crate) fn runs(text: &[u8], from: usize, resume: bool) -> impl Iterator<Item = Run> {
-    let inside = !resume && from > 0 && is_run_byte(text[from - 1]);
-    let skipped = text[from..].iter().take_while(|byte| inside && is_run_byte(**byte)).count();
-    let mut at = from + skipped;
+/// The runs in `text` in order of place; one that goes on at `split` is two.
+pub(crate) fn runs(text: &[u8], split: usize) -> impl Iterator<Item = Run> {
+    let mut at = 0;
     std::iter::from_fn(move || {
         loop {
-            at += text[at..].iter().position(|byte| is_run_byte(*byte))?;
-            let len = text[at..].iter().take_while(|byte| is_run_byte(**byte)).count();
-            let range = at..at + len;
-            at += len;
-            if len >= MIN_RUN
-                && let Some(coding) = coding(&text[range.clone()])
-            {
-                let padding = text[range.end..].iter().take(2).take_while(|byte| **byte == b'=').count();
-                let padding = if coding == Coding::Hex { 0 } else { padding };
-                at += padding;
-                return Some(Run { range: range.start..range.end + padding, coding });
+            let range = next_run(text, at)?;
+            let end = if range.start < split && split < range.end { split } else { range.end };
+            at = end;
+            if let Some(run) = run(text, range.start..end) {
+                at = run.range.end;
+                return Some(run);
             }
         }
     })
 }
 
+/// The next stretch of enough characters of the alphabets. Only every eleventh character is looked at where it is none.
+fn next_run(text: &[u8], mut at: usize) -> Option<Range<usize>> {
+    loop {
+        let window = text.get(at..at + MIN_RUN)?;
+        match window.iter().rposition(|byte| !is_run_byte(*byte)) {
+            Some(last) => at += last + 1,
+            None => {
+                let rest = &text[at + MIN_RUN..];
+                let more = rest.iter().position(|byte| !is_run_byte(*byte)).unwrap_or(rest.len());
+                return Some(at..at + MIN_RUN + more);
+            }
+        }
+    }
+}
+
+/// The encoded run in a stretch of its characters: the whole of it, or what follows a path, a name or `0x`.
+fn run(text: &[u8], stretch: Range<usize>) -> Option<Run> {
+    let mut start = stretch.start;
+    while start + MIN_RUN <= stretch.end {
+        let run = &text[start..stretch.end];
+        if let Some(coding) = coding(run) {
+            return Some(whole(text, start..stretch.end, coding));
+        }
+        let skip = match run {
+            [b'0', b'x' | b'X', ..] if start == stretch.start => 2,
+            _ => next_word(run)?,
+        };
+        start += skip;
+    }
+    None
+}
+
+/// The next word of a stretch that is long enough to be the beginning of a run.
+fn next_word(run: &[u8]) -> Option<usize> {
+    let mut at = run.iter().position(|byte| !byte.is_ascii_alphanumeric())? + 1;
+    loop {
+        let word = run.get(at..at + MIN_RUN)?;
+        match word.iter().rposition(|byte| !byte.is_ascii_alphanumeric()) {
+            Some(last) => at += last + 1,
+            None => return Some(at),
+        }
+    }
+}
+
+/// Adds the following lines and the padding to the first line of a run.
+fn whole(text: &[u8], first: Range<usize>, coding: Coding) -> Run {
+    let Range { start, mut end } = first;
+    let mut lines = 0;
+    if coding != Coding::Hex {
+        while first.len() >= MIN_LINE
+            && let Some(line) = next_line(text, end, first.len(), lines + 1)
+        {
+            lines += 1;
+            end = line.end;
+            if line.len() < first.len() {
+                break;
+            }
+        }
+        end += text[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
+    }
+    Run { range: start..end, coding, lines }
+}
+
+/// The characters of the next line, if a run that has so many lines of `len` characters goes on there.
+fn next_line(text: &[u8], end: usize, len: usize, lines: usize) -> Option<Range<usize>> {
+    let start = line_start(text, end).filter(|start| *start < text.len())?;
+    let line = text[start..].iter().take(len + 1).take_while(|byte| is_run_byte(**byte)).count();
+    let padding = text[start + line..].iter().take(2).take_while(|byte| **byte == b'=').count();
+    // A shorter line is the last one, which only whole groups of four in all tell from a word.
+    let last = line > 0 && line < len && (lines * len + line + padding).is_multiple_of(4);
+    (line == len || last).then_some(start..start + line)
+}
+
+/// The first character behind a line break at `end` and the indentation after it.
+fn line_start(text: &[u8], end: usize) -> Option<usize> {
+    let rest = &text[end..];
+    let broken = match rest {
+        [b'\n', ..] => 1,
+        [b'\r', b'\n', ..] => 2,
+        _ => return None,
+    };
+    let space = |byte: &&u8| matches!(**byte, b' ' | b'\t');
+    Some(end + broken + rest[broken..].iter().take(MAX_INDENT).take_while(space).count())
+}
+
 impl Run {
-    /// What the run spells; `None` when it is not text after all.
-    pub(crate) fn decode(&self, text: &[u8]) -> Option<Vec<u8>> {
+    /// Whether more of an unfinished text could belong to the run.
+    pub(crate) fn may_grow(&self, text: &[u8]) -> bool {
+        let end = self.range.end;
+        let next = line_start(text, end).unwrap_or(end);
+        let blank = text[end..].iter().take(2).all(|byte| matches!(byte, b'\r' | b'\n'));
+        blank && text[next..].iter().all(|byte| is_run_byte(*byte) || *byte == b'=')
+    }
+
+    /// What the run spells; `None` when it is not text after all. Books what it unfolds to.
+    pub(crate) fn decode(&self, text: &[u8], nesting: &mut Nesting) -> Result<Option<Vec<u8>>, ScanError> {
         let run = &text[self.range.clone()];
-        let decoded = decode(run, self.coding)?;
-        is_text(&decoded).then_some(decoded)
+        if self.lines == 0 {
+            return coding::decode(run, self.coding, nesting);
+        }
+        let joined: Vec<u8> = run.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        if let Some(decoded) = coding::decode(&joined, self.coding, nesting)? {
+            return Ok(Some(decoded));
+        }
+        // The last line may have been a word.
+        let last = run.iter().rposition(|byte| *byte == b'\n').map_or(joined.len(), |at| run.len() - at - 1);
+        let last = last.min(joined.len());
+        coding::decode(&joined[..joined.len() - last], self.coding, nesting)
     }
 }
 
 fn is_run_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
-}
-
-/// How the run is encoded, if its first bytes spell text. Only they decide whether it is one, so that a run that is
-/// still growing is known for one early.
-fn coding(run: &[u8]) -> Option<Coding> {
-    let probe = |coding: Coding, len: usize| {
-        let head = &run[..len.min(run.len() & !3)];
-        decode(head, coding).is_some_and(|decoded| is_text(&decoded))
-    };
-    let is_hex = |run: &[u8]| run.iter().all(u8::is_ascii_hexdigit);
-    if is_hex(&run[..run.len().min(PROBE * 2)]) && probe(Coding::Hex, PROBE * 2) && is_hex(run) {
-        return Some(Coding::Hex);
-    }
-    let url_safe = |run: &[u8]| run.iter().any(|byte| matches!(byte, b'-' | b'_'));
-    let alphabet = |run: &[u8]| if url_safe(run) { Coding::Base64Url } else { Coding::Base64 };
-    probe(alphabet(&run[..PROBE]), PROBE).then(|| alphabet(run))
-}
-
-fn decode(run: &[u8], coding: Coding) -> Option<Vec<u8>> {
-    match coding {
-        Coding::Hex => {
-            let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            run.as_chunks::<2>().0.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            table[byte] = matches!(byte as u8, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'-' | b'_');
+            byte += 1;
         }
-        // A last group of one character encodes no byte: it is a letter that happens to follow, not an error.
-        Coding::Base64 => STANDARD.decode(trim_odd(run)).ok(),
-        Coding::Base64Url => URL_SAFE.decode(trim_odd(run)).ok(),
-    }
+        table
+    };
+    TABLE[usize::from(byte)]
 }
 
-fn trim_odd(run: &[u8]) -> &[u8] {
-    let run = run.trim_ascii_end();
-    let body = run.iter().position(|byte| *byte == b'=').unwrap_or(run.len());
-    if body % 4 == 1 { &run[..body - 1] } else { run }
-}
-
-/// Whether nearly all bytes are printable: UTF-8 of any script, or UTF-16 of a Latin one.
-fn is_text(bytes: &[u8]) -> bool {
-    let odd = |byte: &&u8| matches!(**byte, 1..=8 | 11 | 12 | 14..=31 | 127);
-    let zeros = bytes.iter().filter(|byte| **byte == 0).count();
-    if bytes.len() < 9 || bytes.iter().filter(odd).count() * 20 > bytes.len() {
-        return false;
-    }
-    if zeros > 0 {
-        // Every other byte is zero.
-        return zeros * 5 >= bytes.len() * 2 && zeros * 2 <= bytes.len() + 2;
-    }
-    let head = &bytes[..bytes.len().min(512)];
-    match std::str::from_utf8(head) {
-        Ok(_) => true,
-        // The head may end inside a character.
-        Err(error) => error.error_len().is_none() && error.valid_up_to() + 4 > head.len(),
-    }
-}
+#[cfg(test)]
+mod tests;

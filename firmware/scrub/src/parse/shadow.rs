@@ -107,46 +107,12 @@ impl Shadow {
         }
     }
 
-    /// The same text with its percent escapes resolved; `None` when it has none.
-    pub(crate) fn percent_decoded(&self) -> Option<Self> {
-        let source = Source { bytes: &self.text, map: Some(&self.map) };
-        let mut shadow = Self::default();
-        let mut from = 0;
-        let mut at = 0;
-        while let Some(next) = self.text[at..].iter().position(|byte| *byte == b'%') {
-            at += next;
-            match percent_nested(&self.text[at..]) {
-                Some((byte, taken)) => {
-                    shadow.copy(source, from..at);
-                    shadow.unit(source, at..at + taken, byte);
-                    at += taken;
-                    from = at;
-                }
-                None => at += 1,
-            }
-        }
-        if from == 0 {
-            return None;
-        }
-        shadow.copy(source, from..self.text.len());
-        Some(shadow)
+    /// Appends what `write` makes of `range` of the source.
+    pub(crate) fn character(&mut self, source: Source<'_>, range: Range<usize>, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.text.len();
+        write(&mut self.text);
+        self.map_unit(source, range, self.text.len() - before);
     }
-}
-
-/// The byte that `%41` stands for and the length of the escape, which may itself be escaped: `%2541`, `%252541`.
-fn percent_nested(bytes: &[u8]) -> Option<(u8, usize)> {
-    let percents = bytes[1..].as_chunks::<2>().0.iter().take(2).take_while(|pair| **pair == *b"25").count();
-    let escape = |percents: usize| Some((percent_byte(&bytes[percents * 2..])?, percents * 2 + 3));
-    // `%25` with no escape behind it is a percent sign.
-    (1..=percents).rev().find_map(escape).or_else(|| escape(0))
-}
-
-/// The byte that `%41` stands for. Control characters other than white space are no text and stay encoded.
-pub(super) fn percent_byte(bytes: &[u8]) -> Option<u8> {
-    // The first byte is the percent sign, or the end of one that is escaped itself.
-    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-    let byte = u8::try_from(digit(1)? * 16 + digit(2)?).ok()?;
-    (byte >= b' ' || byte.is_ascii_whitespace()).then_some(byte)
 }
 
 /// How many leading bytes are ASCII other than the backslash, eight at a time.

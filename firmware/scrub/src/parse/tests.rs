@@ -1,4 +1,4 @@
-use super::{Nesting, Reading, Shadow, Source, form, json, ndjson, runs, utf16, whole_units};
+use super::{Layer, Nesting, Reading, Shadow, Source, form, json, ndjson, utf16, whole_units};
 use crate::accept::{Charset, ScanError};
 
 fn nesting() -> Nesting {
@@ -75,22 +75,45 @@ fn a_text_that_goes_on_is_read_up_to_its_last_whole_unit() {
     assert_eq!(whole_units(&[b'a', 0xFF, 0x80]), 3);
 }
 
+/// The text with one layer taken off.
+fn unfolded(shadow: &Shadow) -> Option<Shadow> {
+    let layer = Layer { shadow, fresh: None, open: false, split: 0 };
+    layer.unfold(&mut nesting()).unwrap().0.map(|unfolded| unfolded.shadow)
+}
+
 #[test]
-fn percent_escapes_are_resolved_at_any_depth() {
+fn one_layer_is_taken_off() {
+    // text, what it unfolds to, a part of that, what the part is in the text
     let rows = [
-        ("a%40b", "a@b"),
-        ("a%2540b", "a@b"),
-        ("%252540", "@"),
-        ("100%", "100%"),
-        ("%zz%41", "%zzA"),
-        ("%00%41", "%00A"),
+        ("a%40b", "a@b", "@", "%40"),
+        ("x=a%2540b&", "x=a@b&", "a@b", "a%2540b"),
+        ("%252540", "@", "@", "%252540"),
+        ("%zz%41", "%zzA", "A", "%41"),
+        ("%00%41", "%00A", "A", "%41"),
+        ("%D0%B6%E2%80%8B%EF%BC%A1", "жA", "ж", "%D0%B6"),
+        ("key&colon; &#x41;&#66;", "key: AB", "AB", "&#x41;&#66;"),
+        ("раѕѕword: е", "password: e", "pass", "раѕѕ"),
+        ("p\u{336}i\u{336}n", "pin", "pi", "p\u{336}i"),
+        ("is aGVsbG8gd29ybGQsIGhlbGxv!", "is hello world, hello!", "world", "aGVsbG8gd29ybGQsIGhlbGxv"),
     ];
-    for (text, seen) in rows {
-        let decoded = shadow(text).percent_decoded();
-        assert_eq!(decoded.map_or(text.to_owned(), |decoded| read(&decoded).to_owned()), seen);
+    for (text, seen, part, whole) in rows {
+        let decoded = unfolded(&shadow(text)).unwrap();
+        assert_eq!(read(&decoded), seen, "{text}");
+        assert_eq!(origin(text, &decoded, part), whole, "{text}");
     }
-    let decoded = shadow("x=a%2540b&").percent_decoded().unwrap();
-    assert_eq!(origin("x=a%2540b&", &decoded, "a@b"), "a%2540b");
+    for text in ["100%", "plain", "Tom & Jerry", "größer 漢字", "жизнь, лью, июнь"] {
+        assert!(unfolded(&shadow(text)).is_none(), "{text}");
+    }
+}
+
+#[test]
+fn only_what_stands_near_is_copied() {
+    let filler = "plain words and nothing else. ".repeat(100);
+    let text = format!("{filler}%41{filler}%42{filler}");
+    let decoded = unfolded(&shadow(&text)).unwrap();
+    assert_eq!(decoded.text.len(), 4 * 512 + 2 + 1);
+    assert_eq!(origin(&text, &decoded, "A"), "%41");
+    assert_eq!(origin(&text, &decoded, "B"), "%42");
 }
 
 #[test]
@@ -217,28 +240,4 @@ fn utf16_is_read_in_either_order() {
     assert_eq!((read(&shadow), shadow.map.origin(2, 6)), (text, Some(2..6)));
     assert_eq!(read(&utf16(&big, 0, Charset::Utf16Be)), text);
     assert_eq!(read(&utf16(&[0x00, 0xD8, b'a', 0], 0, Charset::Utf16Le)), "\u{FFFD}a");
-}
-
-#[test]
-fn runs_are_those_that_spell_text() {
-    let decoded = |text: &str| -> Vec<String> {
-        runs(text.as_bytes(), 0, true)
-            .filter_map(|run| run.decode(text.as_bytes()))
-            .map(|bytes| String::from_utf8(bytes).unwrap())
-            .collect()
-    };
-    let rows: [(&str, &[&str]); 9] = [
-        ("x = 'aGVsbG8gd29ybGQsIGhlbGxv'", &["hello world, hello"]),
-        ("aGVsbG8gd29ybGQsIGhlbGxvIQ==", &["hello world, hello!"]),
-        ("aGVsbG8gd29ybGQsIGhlbGxvIQ", &["hello world, hello!"]),
-        ("fn5-fn5-fn5-aGVsbG8gd29ybGQ_Pz8_", &["~~~~~~~~~hello world????"]),
-        ("68656c6c6f20776f726c64202d2068656c6c6f", &["hello world - hello"]),
-        ("c1f7a93e5d0b8642fe7b19a5d3c8e06f42b7d91a", &[]),
-        ("a_very_long_identifier_in_some_code_base", &[]),
-        ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ", &[]),
-        ("short aGVsbG8", &[]),
-    ];
-    for (text, expected) in rows {
-        assert_eq!(decoded(text), expected, "{text}");
-    }
 }
