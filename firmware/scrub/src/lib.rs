@@ -14,7 +14,7 @@
 //!
 //! A body becomes one *shadow*: a text in which escapes are resolved, invisible characters are dropped and compatibility
 //! forms are folded, with a map back to the bytes of the body. JSON contributes its strings as lines of
-//! `"key": "value"`, so that a key is context for its value, and apart from them its long numbers. All rules run over that one text: an Aho-Corasick automaton
+//! `"key": "value"`, so that a key is context for its value, and apart from them its long numbers. All rules run over that one text: an filter
 //! finds the literals that a match must contain, an anchored DFA reads on from there, checks and context decide.
 //!
 //! **Invariant:** pure and deterministic. No socket, file, clock or thread; the same bytes and pack give the same

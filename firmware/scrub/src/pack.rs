@@ -1,7 +1,9 @@
 //! A pack: rules from all files, compiled once and then immutable.
 
 mod allow;
+mod anchors;
 mod builtin;
+mod digits;
 mod examples;
 mod format;
 mod machine;
@@ -13,7 +15,6 @@ mod words;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use gate_core::{Action, KnowledgeBase};
 use thiserror::Error;
 
@@ -29,6 +30,8 @@ pub use source::Severity;
 pub use version::{PackInfo, PackVersion, VersionError};
 pub use words::OfficeWord;
 
+pub(crate) use anchors::Anchors;
+pub(crate) use digits::DigitRules;
 pub(crate) use machine::Forward;
 pub(crate) use rule::{Approach, MAX_ANCHOR, MAX_REACH, Rule};
 
@@ -44,7 +47,7 @@ const MAX_RULES: usize = 4096;
 /// Most memory of all automata: what the workers of the smallest device have to spare.
 const MAX_MEMORY: usize = 48 << 20;
 
-/// Most bytes of all anchors, each of which is a state of the automaton that looks for them.
+/// Most bytes of all anchors.
 const MAX_ANCHORS: usize = 48 << 10;
 
 /// Compiled rules. Share it as an `Arc`; nothing in it changes after [`Pack::compile`].
@@ -54,12 +57,10 @@ pub struct Pack {
     rules: Vec<Rule>,
     allow: AllowList,
     examples: Vec<examples::Examples>,
-    /// Finds every anchor of every rule in one pass, upper and lower case alike.
-    anchors: AhoCorasick,
-    /// The rules of each anchor, by the automaton's pattern number.
-    anchored: Vec<Vec<usize>>,
+    /// Finds every anchor of every rule in one pass.
+    anchors: Anchors,
     /// The rules that are tried at digits.
-    digits: Vec<usize>,
+    digits: DigitRules,
     /// The rules that are tried at runs of words of mnemonics.
     words: Vec<usize>,
     /// The rules that are tried at runs of base58.
@@ -90,8 +91,6 @@ pub enum PackError {
     Example { file: String, line: usize, rule: String, key: &'static str, number: usize, why: String },
     #[error("code word {number}: {why}")]
     Word { number: usize, why: String },
-    #[error("the anchors of all rules do not fit one automaton: {0}")]
-    Anchors(String),
     #[error("{file}:{line}: rule `{rule}` makes more than {limit} {what}")]
     TooMuch { file: String, line: usize, rule: String, what: &'static str, limit: usize },
     #[error("there is no `pack.toml` with the pack's name and version")]
@@ -109,7 +108,7 @@ impl PackError {
             | Self::Duplicate { file, .. }
             | Self::Example { file, .. }
             | Self::TooMuch { file, .. } => Some(file),
-            Self::Word { .. } | Self::Anchors(_) | Self::NoManifest | Self::Format(_) => None,
+            Self::Word { .. } | Self::NoManifest | Self::Format(_) => None,
         }
     }
 }
@@ -124,8 +123,7 @@ struct Draft {
     memory: usize,
     examples: Vec<examples::Examples>,
     files: HashMap<String, String>,
-    anchors: Vec<String>,
-    anchored: Vec<Vec<usize>>,
+    anchors: anchors::Draft,
     digits: Vec<usize>,
     words: Vec<usize>,
     base58: Vec<usize>,
@@ -192,7 +190,7 @@ impl Pack {
 
     /// Bytes of memory of all automata.
     pub fn memory(&self) -> usize {
-        self.anchors.memory_usage() + self.rules.iter().map(Rule::memory).sum::<usize>()
+        self.anchors.memory() + self.digits.memory() + self.rules.iter().map(Rule::memory).sum::<usize>()
     }
 
     /// Every text that some rule's examples say must match, with the rule's id.
@@ -210,15 +208,11 @@ impl Pack {
         &self.rules[index]
     }
 
-    pub(crate) fn anchors(&self) -> &AhoCorasick {
+    pub(crate) fn anchors(&self) -> &Anchors {
         &self.anchors
     }
 
-    pub(crate) fn rules_of_anchor(&self, anchor: usize) -> &[usize] {
-        &self.anchored[anchor]
-    }
-
-    pub(crate) fn digit_rules(&self) -> &[usize] {
+    pub(crate) fn digit_rules(&self) -> &DigitRules {
         &self.digits
     }
 
@@ -276,10 +270,9 @@ impl Draft {
 
     /// The cap that the rules so far have passed.
     fn too_much(&self) -> Option<(&'static str, usize)> {
-        let anchors = self.anchors.iter().map(String::len).sum::<usize>();
         let caps = [
             ("rules", self.rules.len(), MAX_RULES),
-            ("bytes of anchors", anchors, MAX_ANCHORS),
+            ("bytes of anchors", self.anchors.bytes(), MAX_ANCHORS),
             ("bytes of automata", self.memory, MAX_MEMORY),
         ];
         caps.into_iter().find(|(_, actual, limit)| actual > limit).map(|(what, _, limit)| (what, limit))
@@ -287,7 +280,7 @@ impl Draft {
 
     fn add(&mut self, raw: RawRule, kb: KnowledgeBase, alphabet: Alphabet) -> Result<(), (&'static str, String)> {
         let index = self.rules.len();
-        let (starts, anchors) = (raw.starts, raw.anchors.clone());
+        let (starts, anchors, ignore_case) = (raw.starts, raw.anchors.clone(), raw.ignore_case);
         let rule = Rule::compile(raw, kb, alphabet)?;
         match starts {
             Some(Start::Digits) => self.digits.push(index),
@@ -296,15 +289,7 @@ impl Draft {
             None => {}
         }
         for anchor in &anchors {
-            let folded = anchor.to_ascii_lowercase();
-            match self.anchors.iter().position(|known| *known == folded) {
-                Some(known) if self.anchored[known].last() == Some(&index) => {}
-                Some(known) => self.anchored[known].push(index),
-                None => {
-                    self.anchors.push(folded);
-                    self.anchored.push(vec![index]);
-                }
-            }
+            self.anchors.add(anchor, ignore_case, index);
         }
         self.memory += rule.memory();
         self.rules.push(rule);
@@ -315,14 +300,9 @@ impl Draft {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
-        let anchors = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&self.anchors)
-            .map_err(|error| vec![PackError::Anchors(error.to_string())])?;
-        let Self { info, rules, allow, examples, anchored, digits, words, base58, .. } = self;
-        Ok(Pack { info, rules, allow, examples, anchors, anchored, digits, words, base58 })
+        let Self { info, rules, allow, examples, anchors, digits, words, base58, .. } = self;
+        let (anchors, digits) = (anchors.finish(&rules), DigitRules::new(digits, &rules));
+        Ok(Pack { info, rules, allow, examples, anchors, digits, words, base58 })
     }
 }
 

@@ -108,10 +108,10 @@ fn prose(dice: &mut Dice, words: &[&str], size: usize) -> String {
                 1 => text.push_str(", which"),
                 2 => text.push_str(&format!(" at {}:{:02}", dice.roll(24), dice.roll(60))),
                 3 if dice.roll(4) == 0 => {
-                    text.push_str(&format!(" on 2026-{:02}-{:02}", 1 + dice.roll(12), 1 + dice.roll(28)))
+                    text.push_str(&format!(" on 2026-{:02}-{:02}", 1 + dice.roll(12), 1 + dice.roll(28)));
                 }
                 4 if dice.roll(4) == 0 => {
-                    text.push_str(&format!(" (see https://docs.example.com/{word}/{})", dice.roll(90)))
+                    text.push_str(&format!(" (see https://docs.example.com/{word}/{})", dice.roll(90)));
                 }
                 _ => {}
             }

@@ -57,8 +57,8 @@ pub(crate) struct Engine<'a> {
     text: &'a [u8],
     /// The leaf that was asked for last.
     leaf: Range<usize>,
-    /// Where the last value that went on `until` something ends: what begins before is a part of it.
-    covered: usize,
+    /// The last value that went on `until` something: what begins in it is a part of it.
+    covered: Range<usize>,
     /// Whether the text may go on.
     open: bool,
     sweep: Sweep,
@@ -74,7 +74,7 @@ impl<'a> Engine<'a> {
             shadow,
             text,
             leaf: 0..0,
-            covered: 0,
+            covered: 0..0,
             open,
             sweep: Sweep { candidates: Vec::new(), live_from },
         };
@@ -85,28 +85,20 @@ impl<'a> Engine<'a> {
     }
 
     fn anchors(&mut self) {
-        for hit in self.pack.anchors().find_overlapping_iter(self.text) {
-            for index in self.pack.rules_of_anchor(hit.pattern().as_usize()) {
-                let rule = self.pack.rule(*index);
-                let exact = |anchors: &Vec<Vec<u8>>| anchors.iter().any(|anchor| *anchor == self.text[hit.range()]);
-                if rule.exact_anchors.as_ref().is_none_or(exact) {
-                    self.attempt(*index, rule, hit.range());
-                }
+        let (pack, text) = (self.pack, self.text);
+        pack.anchors().find(text, |literal, start| {
+            for index in literal.rules() {
+                self.attempt(*index, pack.rule(*index), start..start + literal.len());
             }
-        }
+        });
     }
 
     fn digits(&mut self) {
-        let mut before = false;
-        for at in 0..self.text.len() {
-            let digit = self.text[at].is_ascii_digit();
-            // No rule of this kind is shorter than the shortest phone number, which spares most small numbers.
-            if digit && !before && number_like(&self.text[at..]) >= 7 {
-                for index in self.pack.digit_rules() {
-                    self.attempt(*index, self.pack.rule(*index), at..at);
-                }
+        let (pack, text) = (self.pack, self.text);
+        for at in numbers(text) {
+            for index in pack.digit_rules().at(text, at, self.open) {
+                self.attempt(*index, pack.rule(*index), at..at);
             }
-            before = digit;
         }
     }
 
@@ -228,7 +220,7 @@ impl<'a> Engine<'a> {
 
     /// Judges a value by its head, and takes all that follows up to its end mark, or to the end of its leaf.
     fn long_value(&mut self, index: usize, rule: &Rule, until: &Forward, start: usize, end: usize) -> bool {
-        if start < self.covered {
+        if self.covered.contains(&start) {
             return false;
         }
         let leaf_end = self.leaf_end(start);
@@ -239,7 +231,7 @@ impl<'a> Engine<'a> {
         let reach = until.run(self.text, start, leaf_end, self.open);
         self.keep_alive(reach.end.is_none() && reach.live, start);
         let end = reach.end.unwrap_or(leaf_end).max(end);
-        self.covered = end;
+        self.covered = start..end;
         let public = self.pack.allows(&self.text[start..end]);
         self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why, public });
         true
@@ -285,10 +277,32 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// How many bytes could belong to a printed number.
-fn number_like(text: &[u8]) -> usize {
-    let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(**byte, b' ' | b'-' | b'.' | b'/' | b'(' | b')');
-    text.iter().take(12).take_while(part).count()
+/// The places of all digits that follow none, found eight bytes at a time.
+fn numbers(text: &[u8]) -> impl Iterator<Item = usize> {
+    let (words, _) = text.as_chunks::<8>();
+    let tail = words.len() * 8;
+    let mut before = 0;
+    let in_words = words.iter().enumerate().flat_map(move |(index, word)| {
+        let digits = digit_mask(u64::from_le_bytes(*word));
+        let mut starts = digits & !(digits << 8 | before >> 56);
+        before = digits;
+        std::iter::from_fn(move || {
+            let at = (starts != 0).then(|| index * 8 + starts.trailing_zeros() as usize / 8);
+            starts &= starts.wrapping_sub(1);
+            at
+        })
+    });
+    let starts = move |at: &usize| text[*at].is_ascii_digit() && !(*at > 0 && text[at - 1].is_ascii_digit());
+    in_words.chain((tail..text.len()).filter(starts))
+}
+
+/// The highest bit of each byte of `word` that is an ASCII digit.
+fn digit_mask(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Digits become 0 to 9, and all else 10 or more, which the sum carries into the highest bit.
+    let value = word ^ (ONES * b'0' as u64);
+    !(((value & !HIGHS) + ONES * (0x80 - 10)) | value) & HIGHS
 }
 
 /// Whether the value is no part of a longer number, date, version, path or identifier.

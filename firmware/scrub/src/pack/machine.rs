@@ -3,6 +3,7 @@
 use regex_automata::dfa::Automaton;
 use regex_automata::dfa::dense::{self, DFA};
 use regex_automata::nfa::thompson;
+use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, MatchKind};
@@ -12,11 +13,17 @@ const MAX_BYTES: usize = 4 << 20;
 
 /// A pattern that is matched forwards from a given place.
 #[derive(Clone, Debug)]
-pub(crate) struct Forward(DFA<Vec<u32>>);
+pub(crate) struct Forward {
+    dfa: DFA<Vec<u32>>,
+    start: StateID,
+}
 
 /// A pattern that is matched backwards, to end at a given place.
 #[derive(Clone, Debug)]
-pub(crate) struct Backward(DFA<Vec<u32>>);
+pub(crate) struct Backward {
+    dfa: DFA<Vec<u32>>,
+    start: StateID,
+}
 
 /// What a forward match came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +46,15 @@ pub(crate) enum Alphabet {
 impl Forward {
     /// Compiles `pattern`; the error is a sentence for the author of the rule.
     pub(crate) fn new(pattern: &str, alphabet: Alphabet) -> Result<Self, String> {
-        build(pattern, alphabet, dense::Config::new().match_kind(MatchKind::LeftmostFirst), false).map(Self)
+        let config = dense::Config::new().match_kind(MatchKind::LeftmostFirst);
+        build(pattern, alphabet, config, false).map(|(dfa, start)| Self { dfa, start })
     }
 
     /// Runs from `at`, reading no byte past `limit`; `open` says whether `text` may go on after its end.
     pub(crate) fn run(&self, text: &[u8], at: usize, limit: usize, open: bool) -> Reach {
-        let dfa = &self.0;
+        let dfa = &self.dfa;
         let limit = limit.min(text.len());
-        let Some(mut state) = start(dfa) else { return Reach { end: None, live: false } };
+        let mut state = self.start;
         let mut end = None;
         for (index, byte) in text[at..limit].iter().enumerate() {
             state = dfa.next_state(state, *byte);
@@ -67,21 +75,81 @@ impl Forward {
 
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
-        self.0.memory_usage()
+        self.dfa.memory_usage()
+    }
+
+    /// All ways that a match can begin.
+    pub(super) fn walk(&self) -> Walk<'_> {
+        Walk { dfa: &self.dfa, states: vec![self.start], matched: false }
+    }
+}
+
+/// Where an automaton may be after some bytes, for proofs about a pattern while a pack is built.
+#[derive(Clone, Debug)]
+pub(super) struct Walk<'a> {
+    dfa: &'a DFA<Vec<u32>>,
+    states: Vec<StateID>,
+    matched: bool,
+}
+
+impl Walk<'_> {
+    /// After one more byte, in either case if `any_case`.
+    #[must_use]
+    pub(super) fn step(&self, byte: u8, any_case: bool) -> Self {
+        let other = if any_case { byte ^ (u8::from(byte.is_ascii_alphabetic()) << 5) } else { byte };
+        self.step_any(&[byte, other])
+    }
+
+    /// After one more byte, which is any of `bytes`.
+    #[must_use]
+    pub(super) fn step_any(&self, bytes: &[u8]) -> Self {
+        let next = |state: &StateID| bytes.iter().map(|byte| self.dfa.next_state(*state, *byte)).collect::<Vec<_>>();
+        let mut states: Vec<StateID> = self.states.iter().flat_map(next).collect();
+        states.sort_unstable();
+        states.dedup();
+        states.retain(|state| !self.dfa.is_dead_state(*state));
+        let matched = states.iter().any(|state| self.dfa.is_match_state(*state));
+        Self { dfa: self.dfa, states, matched }
+    }
+
+    /// After all of `text`.
+    #[must_use]
+    pub(super) fn along(self, text: &[u8], any_case: bool) -> Self {
+        text.iter().fold(self, |walk, byte| walk.step(*byte, any_case))
+    }
+
+    /// Whether nothing matches that begins like this.
+    pub(super) fn is_dead(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    /// Whether some match ends before the last byte.
+    pub(super) fn has_matched(&self) -> bool {
+        self.matched
+    }
+
+    /// One byte of each class that the automaton tells apart, with all bytes of that class.
+    pub(super) fn classes(&self) -> Vec<Vec<u8>> {
+        let classes = self.dfa.byte_classes();
+        let mut all = vec![Vec::new(); classes.alphabet_len()];
+        (0..=u8::MAX).for_each(|byte| all[usize::from(classes.get(byte))].push(byte));
+        all.retain(|class| !class.is_empty());
+        all
     }
 }
 
 impl Backward {
     /// Compiles `pattern`; the error is a sentence for the author of the rule.
     pub(crate) fn new(pattern: &str) -> Result<Self, String> {
-        build(pattern, Alphabet::Ascii, dense::Config::new().match_kind(MatchKind::All), true).map(Self)
+        let config = dense::Config::new().match_kind(MatchKind::All);
+        build(pattern, Alphabet::Ascii, config, true).map(|(dfa, start)| Self { dfa, start })
     }
 
     /// The start of the longest match that ends at `at`, reading at most `max_len` bytes.
     pub(crate) fn run(&self, text: &[u8], at: usize, max_len: usize) -> Option<usize> {
-        let dfa = &self.0;
+        let dfa = &self.dfa;
         let floor = at.saturating_sub(max_len);
-        let mut state = start(dfa)?;
+        let mut state = self.start;
         let mut found = None;
         for index in (floor..at).rev() {
             state = dfa.next_state(state, text[index]);
@@ -97,21 +165,25 @@ impl Backward {
     }
 }
 
-fn start(dfa: &DFA<Vec<u32>>) -> Option<regex_automata::util::primitives::StateID> {
-    dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).ok()
-}
-
-fn build(pattern: &str, alphabet: Alphabet, config: dense::Config, reverse: bool) -> Result<DFA<Vec<u32>>, String> {
+/// The automaton of a pattern, and its state before the first byte.
+fn build(
+    pattern: &str,
+    alphabet: Alphabet,
+    config: dense::Config,
+    reverse: bool,
+) -> Result<(DFA<Vec<u32>>, StateID), String> {
     let config = config
         .start_kind(regex_automata::dfa::StartKind::Anchored)
         .dfa_size_limit(Some(MAX_BYTES))
         .determinize_size_limit(Some(MAX_BYTES));
-    dense::Builder::new()
+    let dfa = dense::Builder::new()
         .configure(config)
         .syntax(syntax::Config::new().unicode(alphabet == Alphabet::Unicode).utf8(false).nest_limit(64))
         .thompson(thompson::Config::new().utf8(false).reverse(reverse).nfa_size_limit(Some(MAX_BYTES)))
         .build(pattern)
-        .map_err(|error| sentence(&error))
+        .map_err(|error| sentence(&error))?;
+    let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).map_err(|error| sentence(&error))?;
+    Ok((dfa, start))
 }
 
 /// The error with its causes on one line.

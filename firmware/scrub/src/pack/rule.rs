@@ -27,8 +27,6 @@ pub(crate) struct Rule {
     pub(crate) confidence: u8,
     /// Of two rules for one value the more specific one has the higher rank.
     pub(crate) rank: u8,
-    /// For rules that mind the case of their anchors, which are looked for without.
-    pub(crate) exact_anchors: Option<Vec<Vec<u8>>>,
     pub(crate) approach: Approach,
     pub(crate) pattern: Forward,
     pub(crate) tail: Option<Forward>,
@@ -119,7 +117,6 @@ impl Rule {
             pattern: machine("pattern", &raw.pattern)?,
             tail: raw.tail.as_deref().map(|tail| machine("tail", tail)).transpose()?,
             until: raw.until.as_deref().map(until).transpose().map_err(|why| ("until", why))?,
-            exact_anchors: (!raw.ignore_case).then(|| raw.anchors.into_iter().map(String::into_bytes).collect()),
             no_placeholders: raw.placeholders.map_or(kb == KnowledgeBase::Secrets, |allowed| !allowed),
             context: lower(raw.context),
             stop: lower(raw.stop),
@@ -147,6 +144,15 @@ impl Rule {
     pub(crate) fn is_named(&self, line: &[u8]) -> bool {
         let keyword = matches!(self.approach, Approach::Lead(_) | Approach::Within(_));
         keyword || self.context.iter().any(|word| contains_word(line, word))
+    }
+
+    /// The automaton that begins with the anchor, if one does.
+    pub(super) fn anchored(&self) -> Option<&Forward> {
+        match &self.approach {
+            Approach::Here | Approach::Before(_) => Some(&self.pattern),
+            Approach::Lead(lead) => Some(lead),
+            Approach::Within(_) => None,
+        }
     }
 
     /// Bytes of memory of its automata, the bulk of it.
