@@ -1,10 +1,10 @@
-"""Writes the files: `python3 -m quality.generate FOLDER [--seed N] [--scale N]` from tests/bench."""
+"""Writes the four files: `python3 -m quality.generate FOLDER [--seed N] [--scale N]` from tests/bench."""
 
 import argparse
 import json
 from pathlib import Path
 
-from . import negatives, personal, secrets
+from . import attacks, benign, negatives, personal, secrets
 from .draw import Draw
 
 SEED = 20260703
@@ -22,17 +22,29 @@ def personal_rows(seed, scale):
     yield from negatives.personal(draw, round(900 * scale))
 
 
-FILES = {"secrets": secret_rows, "pii": personal_rows}
+def attack_rows(seed, scale):
+    return attacks.rows(Draw(seed + 2), scale)
+
+
+def benign_rows(seed, scale):
+    return benign.rows(Draw(seed + 3), scale)
+
+
+FILES = {"secrets": secret_rows, "pii": personal_rows, "injection": attack_rows, "benign": benign_rows}
+
+
+def labelled(name, seed=SEED, scale=1.0):
+    """The rows of one file, each with its id; the same seed and scale give the same rows."""
+    return [{"id": f"{name[:3]}-{index:05d}", **row} for index, row in enumerate(FILES[name](seed, scale))]
 
 
 def write(folder, seed=SEED, scale=1.0):
-    """All files; the same seed and scale give the same bytes."""
+    """All four files, the same bytes for the same seed and scale."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, make in FILES.items():
-        with (folder / f"{name}.jsonl").open("w") as file:
-            for index, row in enumerate(make(seed, scale)):
-                file.write(json.dumps({"id": f"{name[:3]}-{index:05d}", **row}, ensure_ascii=False) + "\n")
+    for name in FILES:
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in labelled(name, seed, scale))
+        (folder / f"{name}.jsonl").write_text("".join(lines))
     return folder
 
 
