@@ -23,6 +23,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use caps::{CapSet, Capability};
 use command_fds::CommandFdExt;
 use gate_audit::ChainWriter;
 use gate_core::{Event, Journal, ProcessEvent, ProcessState};
@@ -64,6 +65,7 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
     worker::start_log(&config.log);
     worker::check(&config)?;
+    may_steer(&config)?;
     let key = provision::begin(&config)?;
     let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, key)?);
     let claim_code = provision::complete(&config)?;
@@ -73,6 +75,19 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     runtime.block_on(supervise(file, config, journal))
+}
+
+/// Without the capability the `steer` worker would die again and again, and AI traffic go past the puck meanwhile.
+fn may_steer(config: &Config) -> Result<(), CommandError> {
+    let able = caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_ADMIN).map_err(CommandError::internal)?;
+    if config.steer.enabled && !able {
+        return Err(CommandError::Input(
+            "steer.enabled: writing the kernel's rules needs CAP_NET_ADMIN: start nanogate as root, or with that \
+             capability, or set steer.enabled = false"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 async fn supervise(file: &Path, config: Config, journal: Arc<ChainWriter>) -> Result<Outcome, CommandError> {
@@ -189,12 +204,7 @@ impl Keeper {
     }
 
     /// Waits until the worker ends; true when it was told to.
-    async fn attend(
-        &self,
-        child: &mut Child,
-        mut monitor: Monitor,
-        orders: &mut broadcast::Receiver<Order>,
-    ) -> bool {
+    async fn attend(&self, child: &mut Child, mut monitor: Monitor, orders: &mut broadcast::Receiver<Order>) -> bool {
         loop {
             tokio::select! {
                 _ = child.wait() => return false,
