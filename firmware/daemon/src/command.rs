@@ -35,10 +35,13 @@ pub(crate) fn policy_check(file: &Path) -> Result<Outcome, CommandError> {
     Ok(Outcome::Done)
 }
 
-/// What a policy says that cannot come true: a vendor nobody knows, a rule behind a wider one.
+/// What a policy says that cannot come true: a vendor nobody knows, a rule behind a wider one, a
+/// kind that nothing finds.
 fn warn(file: &Path) -> Result<(), CommandError> {
     let (policy, _) = read_policy(file).map_err(CommandError::Input)?;
-    for warning in worker::policy_warnings(&policy)? {
+    let scanner = worker::scanner_with(&[])?;
+    let warnings = worker::policy_warnings(&policy)?;
+    for warning in warnings.into_iter().chain(worker::finding_warnings(&policy, &scanner)) {
         eprintln!("nanogate: {}: warning: {warning}", file.display());
     }
     Ok(())

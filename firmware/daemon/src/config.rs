@@ -195,10 +195,10 @@ impl Config {
     }
 
     fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text).map_err(|error| ConfigError::Syntax {
-            file: file.to_owned(),
-            line: error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1),
-            message: error.message().to_owned(),
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+            let key = key_on(text, line).map_or_else(String::new, |key| format!("{key}: "));
+            ConfigError::Syntax { file: file.to_owned(), line, message: format!("{key}{}", error.message()) }
         })?;
         config.cross_check().map_err(|message| {
             let key = message.split([' ', ':']).next().unwrap_or_default();
@@ -265,6 +265,14 @@ impl Config {
         subnets.extend(self.own_subnets());
         subnets
     }
+}
+
+/// The whole name of the key that is set on a line, if one is.
+fn key_on(text: &str, line: usize) -> Option<String> {
+    let (leaf, _) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
+    let table = text.lines().take(line).filter_map(|line| line.trim().strip_prefix('[')?.split(']').next()).last();
+    let table = table.map_or_else(String::new, |table| format!("{}.", table.trim()));
+    Some(format!("{table}{}", leaf.trim()))
 }
 
 /// The line on which a dotted key stands, for messages about values that parsed but cannot be.

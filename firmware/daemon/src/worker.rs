@@ -36,6 +36,9 @@ use crate::{CommandError, Outcome, heartbeat, packs, provision};
 /// Every task ends on shutdown within 5 s; what is left then is cut.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// Threads for files, sign-ins and whatever else blocks for a moment.
+const BLOCKING: usize = 16;
+
 /// Runs one worker until it is told to stop or its supervisor is gone.
 pub(crate) fn run(name: ProcessName, file: &Path) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
@@ -90,6 +93,12 @@ pub(crate) fn policy_warnings(policy: &Policy) -> Result<Vec<String>, CommandErr
     Ok(policy.warnings(Some(&catalogue()?)))
 }
 
+/// What in a policy speaks of findings that `scanner` never makes. Code words are known whether there are any or not.
+pub(crate) fn finding_warnings(policy: &Policy, scanner: &Scanner) -> Vec<String> {
+    let rules = scanner.pack().rules().map(|rule| (rule.id, rule.kind));
+    policy.finding_warnings(&rules.chain([("code-word-1", "code_word")]).collect::<Vec<_>>())
+}
+
 /// The copy of the policy that the supervisor put in force, or the default: everybody watched, nothing denied.
 fn policy(config: &Config) -> Result<Policy, CommandError> {
     match provision::active_policy(config) {
@@ -110,12 +119,13 @@ pub(crate) fn scanner_with(code_words: &[OfficeWord]) -> Result<Scanner, Command
     Ok(Scanner::new(Arc::new(pack)))
 }
 
-/// A runtime with a thread for each core, and two on a single one, so that a long scan never stops the streams.
-fn runtime() -> Result<Runtime, CommandError> {
+/// A runtime with a thread for each core, and two on a single one, so that a long scan never stops the streams; `blocking`
+/// threads at most, beside those, for work that may keep one busy.
+fn runtime(blocking: usize) -> Result<Runtime, CommandError> {
     let threads = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
-        .max_blocking_threads(16)
+        .max_blocking_threads(blocking)
         .enable_all()
         .build()
         .map_err(CommandError::internal)

@@ -73,7 +73,7 @@ async fn a_late_inspection_is_a_deny_in_time() {
     let answer = gateway(&door).post("/api/v1/inspect", &json!({"text": "slow"})).await.json();
     let words = "The inspection did not end within its deadline.";
     assert_eq!((&answer["decision"], &answer["reasons"][0]), (&Value::from("deny"), &Value::from(words)));
-    assert!(started.elapsed().as_millis() < 250, "it did not wait for the scanner");
+    assert!(started.elapsed().as_millis() < 1900, "it did not wait for the scanner");
     let events = door.journals.of("admin");
     assert_eq!((events.len(), &requests(&events)[0].reason), (1, &Some(Reason::ScanBudget)));
 }
@@ -96,7 +96,7 @@ async fn late_work_does_not_pile_up() {
     gateway.post("/api/v1/inspect", &json!({"text": "slow"})).await;
     let waiting = gateway.post("/api/v1/inspect", &json!({"text": "fine"})).await.json();
     assert_eq!(waiting["decision"], "deny", "the one permit is still taken, and waiting counts");
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_millis(2200)).await;
     let later = gateway.post("/api/v1/inspect", &json!({"text": "fine"})).await.json();
     assert_eq!(later["decision"], "allow");
 }

@@ -59,6 +59,19 @@ fn wrong_value_names_line_and_key() {
 }
 
 #[test]
+fn wrong_type_names_line_and_key() {
+    let rows = [
+        ("data = \"/data\"", "data = 5", "n.toml:2: data: invalid type"),
+        ("upstreams = [\"203.0.113.53\"]", "upstreams = \"203.0.113.53\"", "n.toml:9: dns.upstreams: invalid type"),
+        ("[dns]", "[dns]\nlisten = [\"here\"]", "n.toml:9: dns.listen: invalid socket address"),
+    ];
+    for (from, to, expected) in rows {
+        let message = error(&GOOD.replace(from, to));
+        assert!(message.starts_with(expected), "{message}");
+    }
+}
+
+#[test]
 fn a_room_keeps_its_table_apart() {
     assert_eq!(line_of("[a]\nlisten = 1\n[b]\nlisten = 2\n", "b.listen"), 4);
     assert_eq!(line_of("[a]\nlisten = 1\n[b]\n", "b.listen"), 3);

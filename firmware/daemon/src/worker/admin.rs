@@ -56,7 +56,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     };
     let site = Site { local: config.local_subnets(), names: vec![own_name] };
     let admin = Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;
-    let runtime = worker::runtime()?;
+    let runtime = worker::runtime(worker::BLOCKING + config.admin.inspect_concurrency)?;
     let stop = CancellationToken::new();
     let result = worker::serve(&runtime, &stop, async {
         let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };

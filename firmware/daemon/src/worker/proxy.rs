@@ -65,7 +65,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     };
     let settings = gate_proxy::Config { extra_roots: provision::active_roots(config), ..config.proxy.clone() };
     let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
-    let runtime = worker::runtime()?;
+    let runtime = worker::runtime(worker::BLOCKING)?;
     let stop = CancellationToken::new();
     let result = worker::serve(&runtime, &stop, async {
         let listeners =
@@ -90,6 +90,9 @@ struct Fixed {
 
 impl Fixed {
     fn with(&self, policy: Policy) -> Snapshot {
+        for warning in worker::finding_warnings(&policy, &self.scanner) {
+            tracing::warn!(warning, "the policy says something that cannot come true");
+        }
         Snapshot {
             judge: Arc::new(policy),
             catalogue: self.catalogue.clone(),

@@ -28,6 +28,21 @@ impl Policy {
         warnings
     }
 
+    /// Entries of `findings` that can never match, because no rule of the scanner has such an identifier or finds such a
+    /// kind. `rules` are the identifier and kind of every rule.
+    pub fn finding_warnings(&self, rules: &[(&str, &str)]) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (index, entry) in self.findings.iter().enumerate() {
+            if let Some(kind) = entry.kind.as_deref().filter(|kind| !rules.iter().any(|(_, known)| known == kind)) {
+                warnings.push(format!("findings[{index}]: no rule finds the kind `{kind}`"));
+            }
+            if let Some(rule) = entry.rule.as_deref().filter(|rule| !rules.iter().any(|(known, _)| known == rule)) {
+                warnings.push(format!("findings[{index}]: there is no rule `{rule}`"));
+            }
+        }
+        warnings
+    }
+
     /// A rule about a group whose traffic nobody reads, or which nothing lets through.
     fn blind(&self, rule: &Rule, warnings: &mut Vec<String>) {
         let Some(group) = rule.group.map(|group| &self.groups[group]) else { return };

@@ -78,7 +78,7 @@ impl Inspector for WordInspector {
         assert!(!text.contains("panic"), "asked to");
         if text.contains("slow") {
             #[expect(clippy::disallowed_methods, reason = "it plays a scanner that keeps its thread busy")]
-            std::thread::sleep(Duration::from_millis(300));
+            std::thread::sleep(Duration::from_secs(2));
         }
         let Some(start) = text.find("sk-") else {
             return answer(Action::Allow, None, Vec::new());

@@ -92,6 +92,21 @@ fn models_are_left_to_the_prompt_where_there_will_be_one() {
 }
 
 #[test]
+fn findings_that_nothing_finds_are_said() {
+    let policy = policy(
+        "findings:
+  - {kind: email, action: deny}
+  - {kind: e_mail, action: deny}
+  - {rule: emial-address, action: alert}
+",
+    );
+    assert_eq!(
+        policy.finding_warnings(&[("email-address", "email")]),
+        ["findings[1]: no rule finds the kind `e_mail`", "findings[2]: there is no rule `emial-address`"]
+    );
+}
+
+#[test]
 fn what_will_not_do_as_it_seems_is_said() {
     let policy = policy(
         "rules:
