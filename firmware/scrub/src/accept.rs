@@ -11,7 +11,57 @@ pub enum BodyKind {
     Form,
     /// One JSON value on each line.
     Ndjson,
+    /// `text/event-stream`, the data of each event JSON or text.
+    Sse,
+    /// `multipart/form-data` and its relatives; each part is what it says it is.
+    Multipart(Boundary),
     Text,
+}
+
+/// What separates the parts of a multipart body: 1 to 70 characters, as RFC 2046 section 5.1.1 has it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Boundary {
+    bytes: [u8; 70],
+    len: usize,
+}
+
+impl Boundary {
+    /// The boundary that a `Content-Type` announces: `multipart/form-data; boundary=x`.
+    pub fn of(content_type: &str) -> Option<Self> {
+        let (essence, parameters) = content_type.split_once(';')?;
+        let multipart = essence.trim().get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/"));
+        let named = |parameter: &&str| {
+            parameter.trim_start().get(..9).is_some_and(|name| name.eq_ignore_ascii_case("boundary="))
+        };
+        let mut boundaries = parameters.split(';').filter(named);
+        let value = boundaries.next()?.trim().split_once('=')?.1;
+        let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+        // Of two boundaries a server may take either: no reading here would be the right one.
+        if boundaries.next().is_some() || !multipart { None } else { Self::new(value.as_bytes()) }
+    }
+
+    /// A boundary of these bytes, if they can be one.
+    pub fn new(boundary: &[u8]) -> Option<Self> {
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(byte);
+        let ends_with_space = boundary.last() == Some(&b' ');
+        if boundary.is_empty() || boundary.len() > 70 || ends_with_space || !boundary.iter().all(allowed) {
+            return None;
+        }
+        let mut bytes = [0; 70];
+        bytes[..boundary.len()].copy_from_slice(boundary);
+        Some(Self { bytes, len: boundary.len() })
+    }
+
+    /// Its bytes, without the two dashes that stand before it in a body.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl std::fmt::Debug for Boundary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Boundary({})", self.as_bytes().escape_ascii())
+    }
 }
 
 /// What one scan may cost. Past a limit the scan fails with a [`ScanError`], so that the caller decides and no part

@@ -38,11 +38,12 @@ mod pack;
 mod scan;
 mod stream;
 
-pub use accept::{BodyKind, Limits, ScanError, is_readable};
+pub use accept::{BodyKind, Boundary, Limits, ScanError, is_readable};
 pub use act::{Edit, edit, placeholder};
 pub use pack::{
     BUILTIN, FormatError, MAX_PACK_BYTES, OfficeWord, Pack, PackError, PackInfo, PackSource, PackVersion, RuleInfo,
     Severity, VersionError,
 };
+pub use parse::Opaque;
 pub use scan::{Scanned, Scanner};
 pub use stream::Stream;

@@ -7,17 +7,26 @@ mod form;
 mod json;
 mod letters;
 mod map;
+mod multipart;
 mod nested;
 mod shadow;
+mod sse;
+mod structure;
 mod unfold;
 mod utf16;
 
 pub(crate) use chars::whole_units;
-pub(crate) use form::form;
-pub(crate) use json::{Nesting, json, ndjson};
+pub(crate) use json::Nesting;
+pub use shadow::Opaque;
 pub(crate) use shadow::{Reading, Shadow, Source};
+pub(crate) use structure::readings;
 pub(crate) use unfold::{Layer, Unfolded, touches};
-pub(crate) use utf16::utf16;
+
+use form::form;
+use json::{json, ndjson};
+use multipart::multipart;
+use sse::sse;
+use utf16::utf16;
 
 #[cfg(test)]
 mod tests;

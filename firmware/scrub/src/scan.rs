@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use gate_core::{Finding, Why};
 
-use crate::accept::{BodyKind, Charset, Limits, ScanError, charset};
+use crate::accept::{BodyKind, Limits, ScanError};
 use crate::decide::{Candidate, Engine, LOOKAHEAD, Sweep, resolve, without_public};
 use crate::pack::{MAX_REACH, Pack};
-use crate::parse::{Layer, Nesting, Reading, Shadow, Source, Unfolded, form, json, ndjson, touches, utf16};
+use crate::parse::{Layer, Nesting, Opaque, Shadow, Unfolded, readings, touches};
 use crate::stream::Stream;
 
 /// How often an encoding may lie inside another one.
@@ -30,6 +30,10 @@ pub struct Scanned {
     pub findings: Vec<Finding>,
     /// The places of those that are numbers of JSON: an edit there would break the text or change its types.
     pub numbers: Vec<Range<usize>>,
+    /// Parts of a multipart body that are no text, in order: no edit fits there, and what they hold was not understood.
+    pub opaque: Vec<Opaque>,
+    /// Parts that are text of a stated length or digest, which an edit would make wrong.
+    pub bound: Vec<Range<usize>>,
 }
 
 /// One look at one shadow and everything that unfolds from it.
@@ -76,14 +80,16 @@ impl Scanner {
         let mut nesting = Nesting { max_depth: limits.max_depth, max_decoded: limits.max_decoded, decoded: 0 };
         let readings = readings(kind, body, &mut nesting)?;
         let mut pass = Pass { pack: &self.pack, nesting, open: false, split: 0 };
-        let (mut candidates, mut numbers) = (Vec::new(), Vec::new());
-        for reading in &readings {
+        let (mut candidates, mut scanned) = (Vec::new(), Scanned::default());
+        for reading in readings {
             candidates.extend(pass.shadow(&reading.text)?.candidates);
             let found = without_public(pass.numbers(&reading.numbers));
-            numbers.extend(found.iter().map(|candidate| candidate.start..candidate.end));
+            scanned.numbers.extend(found.iter().map(|candidate| candidate.start..candidate.end));
             candidates.extend(found);
+            scanned.opaque.extend(reading.opaque);
+            scanned.bound.extend(reading.bound);
         }
-        Ok(Scanned { findings: self.findings(candidates, 0), numbers })
+        Ok(Scanned { findings: self.findings(candidates, 0), ..scanned })
     }
 
     /// Scans text that arrives in pieces.
@@ -108,31 +114,6 @@ impl Scanner {
         };
         resolve(&self.pack, without_public(candidates)).into_iter().map(finding).collect()
     }
-}
-
-/// The shadows of a body of some kind: one, or two where it looks like UTF-16. That is a guess from its first bytes, and
-/// what a guess got wrong must not go unread.
-fn readings(kind: BodyKind, body: &[u8], nesting: &mut Nesting) -> Result<Vec<Reading>, ScanError> {
-    let (charset, start) = charset(body);
-    if charset == Charset::Utf8 {
-        return Ok(vec![structure(kind, Source::origin(body), start, nesting)?]);
-    }
-    let decoded = utf16(body, start, charset);
-    let wide = Source { bytes: &decoded.text, map: Some(&decoded.map) };
-    Ok(vec![structure(kind, wide, 0, nesting)?, structure(kind, Source::origin(body), 0, nesting)?])
-}
-
-fn structure(kind: BodyKind, source: Source<'_>, start: usize, nesting: &mut Nesting) -> Result<Reading, ScanError> {
-    let text = Shadow::with_capacity(source.bytes.len() + source.bytes.len() / 8);
-    let mut reading = Reading { text, numbers: Shadow::default() };
-    let all = start..source.bytes.len();
-    match kind {
-        BodyKind::Json if json(source, all.clone(), 0, nesting, &mut reading)? => {}
-        BodyKind::Ndjson => ndjson(source, nesting, &mut reading)?,
-        BodyKind::Form => form(source, &mut reading.text),
-        BodyKind::Json | BodyKind::Text => reading.text.push(source, all),
-    }
-    Ok(reading)
 }
 
 impl Pass<'_> {
@@ -194,5 +175,9 @@ fn locate(shadow: &Shadow, candidate: &mut Candidate) -> bool {
     origin.is_some()
 }
 
+#[cfg(test)]
+mod bodies;
+#[cfg(test)]
+pub(crate) mod evasions;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -1,12 +1,15 @@
+use std::ops::Range;
+
 use super::escapes::percent_byte;
 use super::{Shadow, Source};
 
 /// Appends an URL-encoded form as lines of `key=value`, percent escapes and `+` resolved.
-pub(crate) fn form(source: Source<'_>, out: &mut Shadow) {
-    let mut at = 0;
+pub(super) fn form(source: Source<'_>, range: Range<usize>, out: &mut Shadow) {
+    let bytes = &source.bytes[..range.end];
+    let mut at = range.start;
     // Resolved bytes first: what they spell is normalised in a second step, as in any other text.
-    let mut plain = Shadow::with_capacity(source.bytes.len());
-    while let Some(byte) = source.bytes.get(at) {
+    let mut plain = Shadow::with_capacity(range.len());
+    while let Some(byte) = bytes.get(at) {
         let (taken, byte) = match byte {
             b'&' => {
                 plain.glue("\n");
@@ -14,13 +17,13 @@ pub(crate) fn form(source: Source<'_>, out: &mut Shadow) {
                 continue;
             }
             b'+' => (1, b' '),
-            b'%' => match percent_byte(&source.bytes[at..]) {
+            b'%' => match percent_byte(&bytes[at..]) {
                 Some(byte) => (3, byte),
                 None => (1, b'%'),
             },
             other => (1, *other),
         };
-        if taken == 1 && byte == source.bytes[at] {
+        if taken == 1 && byte == bytes[at] {
             plain.copy(source, at..at + 1);
         } else {
             plain.unit(source, at..at + taken, byte);

@@ -143,9 +143,14 @@ fn words(source: Source<'_>, key: Range<usize>) -> String {
 }
 
 /// Appends one JSON text for each line; a line that is none is read as text.
-pub(crate) fn ndjson(source: Source<'_>, nesting: &mut Nesting, out: &mut Reading) -> Result<(), ScanError> {
-    let mut start = 0;
-    for line in source.bytes.split_inclusive(|byte| *byte == b'\n') {
+pub(super) fn ndjson(
+    source: Source<'_>,
+    range: Range<usize>,
+    nesting: &mut Nesting,
+    out: &mut Reading,
+) -> Result<(), ScanError> {
+    let mut start = range.start;
+    for line in source.bytes[range].split_inclusive(|byte| *byte == b'\n') {
         let range = start..start + line.len();
         start = range.end;
         if !json(source, range.clone(), 0, nesting, out)? {

@@ -17,6 +17,18 @@ pub(crate) struct Reading {
     /// The long numbers of JSON, each a line with the words of its keys. They stand apart because they cannot be edited
     /// without changing the type that a reader expects, and because a bare number means nothing without its name.
     pub(crate) numbers: Shadow,
+    pub(crate) opaque: Vec<Opaque>,
+    /// Parts that say how long they are.
+    pub(crate) bound: Vec<Range<usize>>,
+}
+
+/// A part of a body that is no text: media, an archive, an unknown encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opaque {
+    /// Its bytes in the body.
+    pub range: Range<usize>,
+    /// Whether its own content type promises text.
+    pub said_to_be_text: bool,
 }
 
 /// A text to take pieces from: the body itself, or one that was derived from it.

@@ -197,7 +197,7 @@ fn unfolding_spends_the_budget() {
 fn lines_that_are_no_json_are_text() {
     let text = "{\"a\": \"b\"}\nnot json\n[\"c\"]\n";
     let mut out = Reading::default();
-    ndjson(Source::origin(text.as_bytes()), &mut nesting(), &mut out).unwrap();
+    ndjson(Source::origin(text.as_bytes()), 0..text.len(), &mut nesting(), &mut out).unwrap();
     assert_eq!(read(&out.text), "\"a\": \"b\"\nnot json\n\"c\"\n");
 }
 
@@ -225,7 +225,7 @@ fn numbers_stand_apart_with_the_words_of_their_keys() {
 fn a_form_is_resolved_and_mapped() {
     let text = "q=a%40b.example+now&t=%5Cu0041%";
     let mut out = Shadow::default();
-    form(Source::origin(text.as_bytes()), &mut out);
+    form(Source::origin(text.as_bytes()), 0..text.len(), &mut out);
     assert_eq!(read(&out), "q=a@b.example now\nt=A%");
     assert_eq!(origin(text, &out, "a@b.example"), "a%40b.example");
     assert_eq!(origin(text, &out, "A"), "%5Cu0041");

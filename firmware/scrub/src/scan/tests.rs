@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use super::{Scanned, Scanner};
-use crate::{BUILTIN, BodyKind, Edit, Limits, Pack, ScanError, edit, placeholder};
+use crate::{BUILTIN, BodyKind, Boundary, Edit, Limits, Pack, ScanError, edit, placeholder};
 
 pub(crate) static SCANNER: LazyLock<Scanner> =
     LazyLock::new(|| Scanner::new(Arc::new(Pack::compile(BUILTIN.iter().copied()).unwrap())));
@@ -18,12 +18,12 @@ const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMIIEl8Ofo4A4qXaxUeUnGiwPFnnQtQ44
 const DEMO: &str = "my mail is anna.meyer@example.org, phone +49 151 23456789, card 4111 1111 1111 1111, \
                     key sk-proj-Zk3vQ9wLm2Xc7Rb5Ty8Nu1Hs4Jd6Fg0Pa9We3Kq7";
 
-fn scan(kind: BodyKind, body: &[u8]) -> Vec<Finding> {
+pub(super) fn scan(kind: BodyKind, body: &[u8]) -> Vec<Finding> {
     SCANNER.body(kind, body, &Limits::default()).unwrap()
 }
 
 /// Kinds and values, in order of place.
-fn found(kind: BodyKind, body: &str) -> Vec<(String, String)> {
+pub(super) fn found(kind: BodyKind, body: &str) -> Vec<(String, String)> {
     let value = |finding: Finding| (finding.kind, body[finding.start..finding.end].to_owned());
     scan(kind, body.as_bytes()).into_iter().map(value).collect()
 }
@@ -32,7 +32,7 @@ fn kinds(kind: BodyKind, body: &str) -> Vec<String> {
     found(kind, body).into_iter().map(|(kind, _)| kind).collect()
 }
 
-fn redact(kind: BodyKind, body: &[u8]) -> Vec<u8> {
+pub(super) fn redact(kind: BodyKind, body: &[u8]) -> Vec<u8> {
     let edits: Vec<Edit> = scan(kind, body)
         .iter()
         .filter(|finding| finding.action != Action::Alert)
@@ -344,41 +344,6 @@ fn hostile_bodies_cost_linear_time() {
     }
 }
 
-/// Disguises that keep what a reader or a program makes of a text.
-fn disguises(text: &str) -> Vec<(&'static str, BodyKind, String)> {
-    let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
-    let spaced: String = text.chars().flat_map(|c| [c, '\u{200B}']).collect();
-    let wide: String = text
-        .chars()
-        .map(|c| if c.is_ascii_digit() { char::from_u32(u32::from(c) + 0xFEE0).unwrap() } else { c })
-        .collect();
-    let mut all = vec![
-        ("a JSON string", BodyKind::Json, json!([text]).to_string()),
-        ("JSON in JSON", BodyKind::Json, json!({"x": json!({"y": text}).to_string()}).to_string()),
-        ("full-width digits", BodyKind::Text, wide),
-        ("base64", BodyKind::Text, format!("run {} now", STANDARD.encode(format!("{text} and so on")))),
-    ];
-    // A backslash in the text is half an escape itself, which these two would tear from its other half.
-    if !text.contains('\\') {
-        all.push(("escapes", BodyKind::Json, format!("[\"{units}\"]")));
-        all.push(("zero-width characters", BodyKind::Text, spaced));
-    }
-    all
-}
-
-#[test]
-fn disguises_hide_no_example_of_any_rule() {
-    let mut missed = Vec::new();
-    for (rule, text) in SCANNER.pack().examples() {
-        for (name, kind, body) in disguises(text) {
-            if !scan(kind, body.as_bytes()).iter().any(|finding| finding.rule == rule) {
-                missed.push(format!("{rule} in {name}"));
-            }
-        }
-    }
-    assert!(missed.is_empty(), "{missed:#?}");
-}
-
 /// The text with every string and key emptied: what an edit must leave as it is, to the byte.
 fn skeleton(json: &[u8]) -> String {
     let mut skeleton = String::new();
@@ -466,7 +431,8 @@ proptest! {
 
     #[test]
     fn any_bytes_are_scanned_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..400)) {
-        for kind in [BodyKind::Json, BodyKind::Form, BodyKind::Ndjson, BodyKind::Text] {
+        let multipart = BodyKind::Multipart(Boundary::new(b"-").unwrap());
+        for kind in [BodyKind::Json, BodyKind::Form, BodyKind::Ndjson, BodyKind::Sse, multipart, BodyKind::Text] {
             for finding in scan(kind, &body) {
                 prop_assert!(finding.start < finding.end && finding.end <= body.len());
             }
