@@ -1,5 +1,8 @@
 //! What a value must fulfil beyond its pattern: check digits, structure, ranges.
 
+mod contact;
+mod device;
+mod document;
 mod identity;
 mod money;
 mod token;
@@ -10,9 +13,10 @@ mod tests;
 use gate_core::Why;
 use serde::Deserialize;
 
+use self::identity::{americas, asia, britain, central, health, nordic, south, western};
+use self::money::crypto;
 use super::unmarked::{base58check, mnemonic};
 
-/// A check that a rule names in `checks`. Separators inside the value do not count.
 /// The list of all checks. A line says what is looked at, `number` (its digits, whatever stands between them) or `value`
 /// (all its bytes); the function that decides; and what a value that passes rests on.
 macro_rules! checks {
@@ -59,36 +63,144 @@ checks! {
     Card: number(money::card), CheckDigit;
     Iban: value(money::iban), CheckDigit;
     AbaRouting: number(money::aba_routing), CheckDigit;
+    Bic: value(money::bic), Structure;
+    MxClabe: number(money::mx_clabe), CheckDigit;
+    Bech32: value(crypto::bech32), CheckDigit;
+    Eip55: value(crypto::eip55), CheckDigit;
+    /// Forty hexadecimal digits of one case, or of two that fit.
+    Ethereum: value(crypto::ethereum), Structure;
 
-    // People
-    AuTfn: number(identity::au_tfn), CheckDigit;
-    BeNational: number(identity::be_national), CheckDigit;
-    BrCpf: number(identity::br_cpf), CheckDigit;
-    ChAhv: number(identity::ch_ahv), CheckDigit;
-    CnResident: value(identity::cn_resident), CheckDigit;
-    DeSteuerId: number(identity::de_steuer_id), CheckDigit;
-    EsDni: value(identity::es_dni), CheckDigit;
-    FrNir: number(identity::fr_nir), CheckDigit;
-    InAadhaar: number(identity::in_aadhaar), CheckDigit;
-    InPan: value(identity::in_pan), Structure;
-    ItCodiceFiscale: value(identity::it_codice_fiscale), CheckDigit;
-    NlBsn: number(identity::nl_bsn), CheckDigit;
-    PlPesel: number(identity::pl_pesel), CheckDigit;
-    SePersonnummer: number(identity::se_personnummer), CheckDigit;
-    SgNric: value(identity::sg_nric), CheckDigit;
-    TrTckn: number(identity::tr_tckn), CheckDigit;
-    UkNhs: number(identity::uk_nhs), CheckDigit;
-    UkNino: value(identity::uk_nino), Structure;
-    UsDea: number(identity::us_dea), CheckDigit;
-    UsNpi: number(identity::us_npi), CheckDigit;
-    UsSsn: number(identity::us_ssn), Structure;
-    PublicIpv4: value(identity::public_ipv4), Structure;
+    // How people and machines are reached
     /// A domain that mail goes to, and no remote of a source host.
-    Email: value(identity::email), Structure;
+    Email: value(contact::email), Structure;
+    Upi: value(contact::upi), Structure;
     /// A country code and a plausible number of digits.
-    Phone: number(identity::phone), Structure;
+    Phone: number(contact::phone), Structure;
     /// As many digits as numbers within a country have.
-    NationalPhone: number(identity::national_phone), Structure;
+    NationalPhone: number(contact::national_phone), Structure;
+    PublicIpv4: value(device::public_ipv4), Structure;
+    PublicIpv6: value(device::public_ipv6), Structure;
+    Mac: value(device::mac), Structure;
+    Imei: number(device::imei), CheckDigit;
+    Vin: value(device::vin), Structure;
+
+    // Documents
+    Mrz: value(document::mrz), CheckDigit;
+    Coordinates: value(document::coordinates), Structure;
+    Address: value(document::address), Structure;
+    /// No thing, place or day where a name could stand.
+    PersonName: value(document::person_name), Structure;
+    /// Begins with a given name.
+    GivenName: value(document::given_name), Structure;
+
+    // The Americas
+    UsSsn: number(americas::us_ssn), Structure;
+    UsItin: number(americas::us_itin), Structure;
+    UsEin: number(americas::us_ein), Structure;
+    CaSin: number(americas::ca_sin), CheckDigit;
+    BrCpf: number(americas::br_cpf), CheckDigit;
+    BrCnpj: value(americas::br_cnpj), CheckDigit;
+    ArCuit: number(americas::ar_cuit), CheckDigit;
+    ClRut: value(americas::cl_rut), CheckDigit;
+    CoNit: number(americas::co_nit), CheckDigit;
+    PeRuc: number(americas::pe_ruc), CheckDigit;
+    EcCedula: number(americas::ec_cedula), CheckDigit;
+    UyCedula: number(americas::uy_cedula), CheckDigit;
+    MxCurp: value(americas::mx_curp), CheckDigit;
+    MxRfc: value(americas::mx_rfc), Structure;
+
+    // The United Kingdom and Ireland
+    UkNhs: number(britain::uk_nhs), CheckDigit;
+    UkNino: value(britain::uk_nino), Structure;
+    UkUtr: number(britain::uk_utr), CheckDigit;
+    UkDrivingLicence: value(britain::uk_driving_licence), Structure;
+    IePps: value(britain::ie_pps), CheckDigit;
+
+    // Western Europe
+    BeNational: number(western::be_national), CheckDigit;
+    NlBsn: number(western::nl_bsn), CheckDigit;
+    FrNir: value(western::fr_nir), CheckDigit;
+    FrSiret: number(western::fr_siret), CheckDigit;
+    FrSiren: number(western::fr_siren), CheckDigit;
+    FrFiscal: number(western::fr_fiscal), CheckDigit;
+    EsDni: value(western::es_dni), CheckDigit;
+    EsCif: value(western::es_cif), CheckDigit;
+    EsNss: number(western::es_nss), CheckDigit;
+    ItCodiceFiscale: value(western::it_codice_fiscale), CheckDigit;
+    ItPartitaIva: number(western::it_partita_iva), CheckDigit;
+    PtNif: number(western::pt_nif), CheckDigit;
+    PtCartao: value(western::pt_cartao), CheckDigit;
+    GrAmka: number(western::gr_amka), CheckDigit;
+    GrAfm: number(western::gr_afm), CheckDigit;
+
+    // Central and eastern Europe
+    DeSteuerId: number(central::de_steuer_id), CheckDigit;
+    DeAusweis: value(central::de_ausweis), CheckDigit;
+    DeKvnr: value(central::de_kvnr), CheckDigit;
+    DeRente: value(central::de_rente), CheckDigit;
+    AtSvnr: number(central::at_svnr), CheckDigit;
+    ChAhv: number(central::ch_ahv), CheckDigit;
+    PlPesel: number(central::pl_pesel), CheckDigit;
+    PlNip: number(central::pl_nip), CheckDigit;
+    PlDowod: value(central::pl_dowod), CheckDigit;
+    CzRodne: number(central::cz_rodne), CheckDigit;
+    HuTaj: number(central::hu_taj), CheckDigit;
+    HuAdo: number(central::hu_ado), CheckDigit;
+    RoCnp: number(central::ro_cnp), CheckDigit;
+    BgEgn: number(central::bg_egn), CheckDigit;
+    HrOib: number(central::hr_oib), CheckDigit;
+    Jmbg: number(central::jmbg), CheckDigit;
+    RuSnils: number(central::ru_snils), CheckDigit;
+    RuInn: number(central::ru_inn), CheckDigit;
+    UaRnokpp: number(central::ua_rnokpp), CheckDigit;
+    KzIin: number(central::kz_iin), CheckDigit;
+
+    // The Nordic and Baltic countries
+    SePersonnummer: number(nordic::se_personnummer), CheckDigit;
+    NoFodselsnummer: number(nordic::no_fodselsnummer), CheckDigit;
+    DkCpr: number(nordic::dk_cpr), Structure;
+    DkCprMod11: number(nordic::dk_cpr_mod11), CheckDigit;
+    FiHetu: value(nordic::fi_hetu), CheckDigit;
+    IsKennitala: number(nordic::is_kennitala), CheckDigit;
+    EeIsikukood: number(nordic::ee_isikukood), CheckDigit;
+    LvPersonas: value(nordic::lv_personas), CheckDigit;
+
+    // Asia and Oceania
+    InAadhaar: number(asia::in_aadhaar), CheckDigit;
+    InPan: value(asia::in_pan), Structure;
+    InGstin: value(asia::in_gstin), CheckDigit;
+    InEpic: number(asia::in_epic), CheckDigit;
+    CnResident: value(asia::cn_resident), CheckDigit;
+    HkId: value(asia::hk_id), CheckDigit;
+    TwId: value(asia::tw_id), CheckDigit;
+    KrRrn: number(asia::kr_rrn), Structure;
+    KrRrnChecked: number(asia::kr_rrn_checked), CheckDigit;
+    JpMyNumber: number(asia::jp_my_number), CheckDigit;
+    ThId: number(asia::th_id), CheckDigit;
+    MyNric: number(asia::my_nric), Structure;
+    IdNik: number(asia::id_nik), Structure;
+    SgNric: value(asia::sg_nric), CheckDigit;
+    VnCccd: number(asia::vn_cccd), Structure;
+    AuTfn: number(asia::au_tfn), CheckDigit;
+    AuAbn: number(asia::au_abn), CheckDigit;
+    AuAcn: number(asia::au_acn), CheckDigit;
+    AuMedicare: number(asia::au_medicare), CheckDigit;
+    NzIrd: number(asia::nz_ird), CheckDigit;
+    NzNhi: value(asia::nz_nhi), CheckDigit;
+
+    // Africa, the Middle East, Turkey
+    TrTckn: number(south::tr_tckn), CheckDigit;
+    ZaId: number(south::za_id), CheckDigit;
+    IlId: number(south::il_id), CheckDigit;
+    AeEmirates: number(south::ae_emirates), CheckDigit;
+    SaId: number(south::sa_id), CheckDigit;
+    EgId: number(south::eg_id), Structure;
+
+    // Health services
+    UsDea: number(health::us_dea), CheckDigit;
+    UsNpi: number(health::us_npi), CheckDigit;
+    AuIhi: number(health::au_ihi), CheckDigit;
+    CaOhip: number(health::ca_ohip), CheckDigit;
 
     // Tokens
     /// More than one kind of character, and no name, path or sample.

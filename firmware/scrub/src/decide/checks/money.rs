@@ -1,3 +1,7 @@
+//! Cards and accounts.
+
+pub(super) mod crypto;
+
 use super::{luhn, varied, weighted};
 
 /// A payment card: issuer range, the length of that issuer, Luhn.
@@ -58,7 +62,7 @@ fn iban_length(country: &[u8; 2]) -> Option<usize> {
         (25, "LY PT ST"),
         (26, "IS TR"),
         (27, "FR GR IT MC MR SM BI DJ"),
-        (28, "AL AZ BY CY DO GT HU LB NI PL SV"),
+        (28, "AL AZ BY CY DO GT HN HU LB NI PL SV"),
         (29, "BR EG PS QA UA"),
         (30, "JO KW MU YE"),
         (31, "MT SC"),
@@ -76,4 +80,30 @@ pub(super) fn aba_routing(digits: &[u8]) -> bool {
         && matches!(prefix, 0..=12 | 21..=32 | 61..=72 | 80)
         && varied(digits)
         && weighted(digits, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10)
+}
+
+/// Countries and territories of ISO 3166-1, and Kosovo.
+const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT \
+    BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM \
+    FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO \
+    JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT \
+    MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA \
+    SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US \
+    UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW XK";
+
+/// ISO 9362: a bank, a country, a place, perhaps a branch.
+pub(super) fn bic(value: &[u8]) -> bool {
+    let country = value.get(4..6).unwrap_or_default();
+    matches!(value.len(), 8 | 11) && COUNTRIES.split_whitespace().any(|code| code.as_bytes() == country)
+}
+
+/// Eighteen digits with weights 3 7 1 modulo 10 in the last (Banco de México).
+pub(super) fn mx_clabe(digits: &[u8]) -> bool {
+    let sum: u32 = digits
+        .iter()
+        .take(17)
+        .zip([3, 7, 1].into_iter().cycle())
+        .map(|(digit, weight)| u32::from(*digit) * weight % 10)
+        .sum();
+    digits.len() == 18 && varied(digits) && (10 - sum % 10) % 10 == u32::from(digits[17])
 }
