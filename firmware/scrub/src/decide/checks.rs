@@ -215,6 +215,12 @@ checks! {
     Crc32Base62: value(token::crc32_base62), CheckDigit;
     /// The last 8 characters are the CRC-32 of all before them, in upper-case hexadecimal (Atlassian).
     Crc32Hex: value(token::crc32_hex), CheckDigit;
+    /// The last 8 characters are the CRC-32 of what follows the first `_`, in lower-case hexadecimal (Cloudflare).
+    Crc32HexBody: value(token::crc32_hex_body), CheckDigit;
+    /// The last 8 characters after a `_` are the CRC-32 of all before it, low byte first (Grafana).
+    Crc32HexReversed: value(token::crc32_hex_reversed), CheckDigit;
+    /// The last 7 characters are the CRC-32 of all before them, in base 36 (GitLab).
+    Crc32Base36: value(token::crc32_base36), CheckDigit;
     /// Three parts in base64url, the first a JSON object that names `alg`.
     Jwt: value(token::jwt), Structure;
     /// base64 of `user:password`.

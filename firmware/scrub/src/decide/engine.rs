@@ -163,14 +163,21 @@ impl<'a> Engine<'a> {
             }
             let first = byte.is_ascii_alphanumeric() || (rule.assigned && b"_-+/".contains(&byte));
             let starts = first && !previous.is_ascii_alphanumeric();
-            if starts
-                && (!rule.assigned || is_assigned(self.text, &anchor, at))
-                && self.value(index, rule, anchor.start, at, at)
-            {
+            if starts && self.is_led(rule, &anchor, at) && self.value(index, rule, anchor.start, at, at) {
                 return;
             }
             seen_word |= byte.is_ascii_alphanumeric();
         }
+    }
+
+    /// Whether a value may stand at `at` by what leads to it. Its pattern, which most words fail at once, comes first.
+    fn is_led(&mut self, rule: &Rule, anchor: &Range<usize>, at: usize) -> bool {
+        if !rule.assigned {
+            return true;
+        }
+        let reach = rule.pattern.run(self.text, at, at + rule.max_len, self.open);
+        self.keep_alive(reach.live, anchor.start);
+        reach.end.is_some() && is_assigned(self.text, anchor, at)
     }
 
     /// Whether an anchor stands as a word of its own. An assignment proves more than that, and then it may be a part of

@@ -254,6 +254,8 @@ fn lengthened(literal: &Literal, rules: &[Rule], len: usize, limit: usize) -> Op
     for rule in literal.rules.iter().map(|index| &rules[*index]) {
         let following = match rule.anchored() {
             Some(machine) => Following::Pattern(machine.walk().along(&literal.bytes, literal.ignore_case)),
+            // What is assigned may begin a longer name.
+            None if rule.assigned => Following::Anything,
             None => Following::WordEnd,
         };
         lengthen(&literal.bytes, &following, len, limit, &mut all)?;

@@ -83,6 +83,19 @@ fn checksums_cover_every_character() {
     let whole = [&body[..], format!("{:08X}", super::token::crc32(body)).as_bytes()].concat();
     assert!(Check::Crc32Hex.passes(&whole));
     assert!(!Check::Crc32Hex.passes(&whole[1..]));
+    let body = "x8Kq2mZt7Lw4Vn9Rp3Ys6Bdx8Kq2mZt7Lw4Vn9R";
+    let rows = [
+        (Check::Crc32HexBody, format!("cfut_{body}{:08x}", super::token::crc32(body.as_bytes()))),
+        (Check::Crc32HexReversed, format!("{body}_{:08x}", super::token::crc32(body.as_bytes()).swap_bytes())),
+    ];
+    for (check, value) in rows {
+        assert!(check.passes(value.as_bytes()));
+        assert!(
+            !check.passes(&value.as_bytes()[..value.len() - 1]) && !check.passes(value.replace('K', "k").as_bytes())
+        );
+    }
+    // 0xCBF43926 in base 36.
+    assert!(Check::Crc32Base36.passes(b"1234567891kl8mjq") && !Check::Crc32Base36.passes(b"1234567891kl8mj0"));
 }
 
 #[test]

@@ -29,6 +29,28 @@ pub(super) fn crc32_hex(value: &[u8]) -> bool {
     format!("{:08X}", crc32(body)).as_bytes() == check
 }
 
+pub(super) fn crc32_hex_body(value: &[u8]) -> bool {
+    let Some(prefix) = value.iter().position(|byte| *byte == b'_') else { return false };
+    let Some((body, check)) = value[prefix + 1..].split_last_chunk::<8>() else { return false };
+    format!("{:08x}", crc32(body)).as_bytes() == check
+}
+
+pub(super) fn crc32_hex_reversed(value: &[u8]) -> bool {
+    let Some((rest, check)) = value.split_last_chunk::<8>() else { return false };
+    let Some((b'_', body)) = rest.split_last() else { return false };
+    format!("{:08x}", crc32(body).swap_bytes()).as_bytes() == check
+}
+
+pub(super) fn crc32_base36(value: &[u8]) -> bool {
+    let Some((body, check)) = value.split_last_chunk::<7>() else { return false };
+    let mut rest = crc32(body);
+    check.iter().rev().all(|byte| {
+        let expected = b"0123456789abcdefghijklmnopqrstuvwxyz"[(rest % 36) as usize];
+        rest /= 36;
+        *byte == expected
+    })
+}
+
 pub(super) fn jwt(value: &[u8]) -> bool {
     let header = value.split(|byte| *byte == b'.').next().unwrap_or_default();
     let Ok(json) = URL_SAFE_NO_PAD.decode(header) else { return false };
