@@ -34,6 +34,7 @@ mod decide;
 
 mod act;
 
+mod lanes;
 mod pack;
 mod scan;
 mod stream;

@@ -95,8 +95,14 @@ fn prose(dice: &mut Dice, words: &[&str], size: usize) -> String {
     let mut text = String::with_capacity(size + 256);
     while text.len() < size {
         for at in 0..6 + dice.roll(14) {
-            // Two throws make the first words, which are the common ones, common.
-            let reach = 1 + dice.roll(words.len());
+            // About half of all words of a text only join the others. Without them it would read like a wallet's phrase.
+            let reach = if at % 4 == 0 {
+                8
+            } else if dice.roll(3) == 0 {
+                40
+            } else {
+                words.len()
+            };
             let word = words[dice.roll(reach)];
             let mut letters = word.chars();
             match (at, letters.next()) {

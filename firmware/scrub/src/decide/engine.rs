@@ -8,6 +8,7 @@ use super::Grounds;
 use super::assigned::is_assigned;
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
+use crate::lanes;
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
 
@@ -118,8 +119,10 @@ impl<'a> Engine<'a> {
         self.keep_alive(self.open && run.grows, start);
         for index in rules {
             let rule = self.pack.rule(*index);
-            let whole = rule.pattern.run(self.text, start, end.min(start + rule.max_len), false).end == Some(end);
-            if let Some((confidence, why)) = self.judge(rule, start, end).filter(|_| whole) {
+            if rule.pattern.run(self.text, start, end.min(start + rule.max_len), false).end != Some(end) {
+                continue;
+            }
+            if let Some((confidence, why)) = self.judge(rule, start, end) {
                 let public = self.pack.allows(&self.text[start..end]);
                 self.sweep.candidates.push(Candidate { rule: *index, start, end, confidence, why, public });
             }
@@ -258,11 +261,13 @@ impl<'a> Engine<'a> {
         if rule.not_after.has(self.text.get(end)) || (rule.isolated && !is_isolated(self.text, start, end)) {
             return None;
         }
-        let stopped = rule.stop.iter().any(|word| contains(value, word))
-            || (rule.no_placeholders && is_placeholder(value))
-            || (rule.min_classes > 0 && classes(value) < rule.min_classes)
-            || (rule.min_entropy > 0.0 && entropy(value) < rule.min_entropy);
-        if stopped || !rule.checks.iter().all(|check| check.passes(value)) {
+        // What costs least, or stops most, comes first.
+        let stopped = (rule.min_classes > 0 && classes(value) < rule.min_classes)
+            || !rule.checks.iter().all(|check| check.passes(value))
+            || (rule.min_entropy > 0.0 && entropy(value) < rule.min_entropy)
+            || rule.stop.iter().any(|word| contains(value, word))
+            || (rule.no_placeholders && is_placeholder(value));
+        if stopped {
             return None;
         }
         let around = [
@@ -290,7 +295,7 @@ fn numbers(text: &[u8]) -> impl Iterator<Item = usize> {
     let tail = words.len() * 8;
     let mut before = 0;
     let in_words = words.iter().enumerate().flat_map(move |(index, word)| {
-        let digits = digit_mask(u64::from_le_bytes(*word));
+        let digits = lanes::digits(*word);
         let mut starts = digits & !(digits << 8 | before >> 56);
         before = digits;
         std::iter::from_fn(move || {
@@ -301,15 +306,6 @@ fn numbers(text: &[u8]) -> impl Iterator<Item = usize> {
     });
     let starts = move |at: &usize| text[*at].is_ascii_digit() && !(*at > 0 && text[at - 1].is_ascii_digit());
     in_words.chain((tail..text.len()).filter(starts))
-}
-
-/// The highest bit of each byte of `word` that is an ASCII digit.
-fn digit_mask(word: u64) -> u64 {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Digits become 0 to 9, and all else 10 or more, which the sum carries into the highest bit.
-    let value = word ^ (ONES * b'0' as u64);
-    !(((value & !HIGHS) + ONES * (0x80 - 10)) | value) & HIGHS
 }
 
 /// Whether the value is no part of a longer number, date, version, path or identifier.

@@ -1,5 +1,7 @@
 //! What a value looks like: entropy, kinds of characters, and whether it only stands for a secret.
 
+use memchr::memchr2_iter;
+
 /// Shannon entropy in bits per byte.
 pub(crate) fn entropy(value: &[u8]) -> f64 {
     let mut counts = [0_u32; 256];
@@ -24,17 +26,23 @@ pub(crate) fn classes(value: &[u8]) -> usize {
 
 /// Whether `text` contains `word` (lower case), whatever its own case.
 pub(crate) fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len().max(1)).any(|window| window.eq_ignore_ascii_case(word))
+    places(text, word).next().is_some()
+}
+
+/// Where `word` (lower case) stands in `text`, whatever its own case.
+fn places(text: &[u8], word: &[u8]) -> impl Iterator<Item = usize> {
+    let first = word.first().copied().unwrap_or_default();
+    // Its first letter cannot stand later than this.
+    let reach = &text[..(text.len() + 1).saturating_sub(word.len().max(1))];
+    memchr2_iter(first, first.to_ascii_uppercase(), reach)
+        .filter(|at| text[*at..*at + word.len()].eq_ignore_ascii_case(word))
 }
 
 /// Whether `text` contains `word` (lower case) with no letter on either side of it.
 pub(crate) fn contains_word(text: &[u8], word: &[u8]) -> bool {
     let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
-    text.windows(word.len().max(1)).enumerate().any(|(at, window)| {
-        window.eq_ignore_ascii_case(word)
-            && !letter(at.checked_sub(1).and_then(|before| text.get(before)))
-            && !letter(text.get(at + word.len()))
-    })
+    places(text, word)
+        .any(|at| !letter(at.checked_sub(1).and_then(|before| text.get(before))) && !letter(text.get(at + word.len())))
 }
 
 /// Whether the value only stands for a secret: a sample of the vendor's manual, a mask, a reference.

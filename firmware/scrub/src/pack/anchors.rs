@@ -10,21 +10,23 @@
 //! ```
 //!
 //! Each literal is looked for by its rarest window of four bytes. One that is shorter is lengthened by what its rules let
-//! follow it, or else found by two bytes alone, which are looked up directly.
+//! follow it; if that could be too much, its rarest byte is searched for in a pass of its own.
 
 use std::collections::BTreeSet;
+
+use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
 use super::machine::Walk;
 use super::rule::Rule;
 
-/// Bits of the table of windows, as a power of two: 16 KiB, which with the table of pairs stays in the first cache.
+/// Bits of the table of windows, as a power of two: 16 KiB, half of a small first cache.
 const WINDOW_BITS: u32 = 17;
 
 /// Buckets of literals, as a power of two.
 const BUCKET_BITS: u32 = 12;
 
-/// A literal that could be lengthened in more ways than this is found by a pair of its bytes.
-const MAX_WINDOWS: usize = 160;
+/// A literal that could be lengthened in more ways than this is found by one of its bytes. Two hexadecimal digits are 256.
+const MAX_WINDOWS: usize = 256;
 
 /// A literal to look for.
 #[derive(Debug)]
@@ -41,9 +43,10 @@ pub(crate) struct Literal {
 pub(crate) struct Anchors {
     literals: Vec<Literal>,
     windows: Box<[u64; 1 << (WINDOW_BITS - 6)]>,
-    pairs: Box<[u64; 1 << (16 - 6)]>,
-    window_places: Places,
-    pair_places: Places,
+    places: Places,
+    /// Bytes that are searched for one by one, and the literals that have them.
+    bytes: Vec<u8>,
+    byte_places: Places,
 }
 
 /// Which literals have some window, and where in them it stands.
@@ -72,11 +75,6 @@ impl Literal {
     /// The rules that it is an anchor of, in rising order.
     pub(crate) fn rules(&self) -> &[usize] {
         &self.rules
-    }
-
-    /// The ways to write one of its bytes.
-    fn cases(&self, byte: u8) -> [u8; 2] {
-        [byte, if self.ignore_case { byte.to_ascii_uppercase() } else { byte }]
     }
 
     fn is(&self, text: &[u8]) -> bool {
@@ -113,64 +111,64 @@ impl Draft {
 
     /// Chooses by what each literal is found.
     pub(super) fn finish(self, rules: &[Rule]) -> Anchors {
-        let (mut windows, mut pairs) = (Box::new([0; _]), Box::new([0; _]));
-        let (mut window_places, mut pair_places) = (Vec::new(), Vec::new());
+        let mut windows = Box::new([0; _]);
+        let (mut places, mut byte_places) = (Vec::new(), Vec::new());
         for (literal, index) in self.literals.iter().zip(0..) {
             match keys(literal, rules) {
                 Keys::Windows(offset, keys) => {
                     keys.iter().for_each(|key| set(&mut *windows, window_bit(*key)));
-                    window_places.extend(keys.into_iter().map(|key| Place::new(key, index, offset)));
+                    places.extend(keys.into_iter().map(|key| Place::new(key, index, offset)));
                 }
-                Keys::Pairs(offset, keys) => {
-                    keys.iter().for_each(|key| set(&mut *pairs, usize::from(*key)));
-                    pair_places.extend(keys.into_iter().map(|key| Place::new(u32::from(key), index, offset)));
+                Keys::Byte(offset, bytes) => {
+                    byte_places.extend(bytes.map(|byte| Place::new(u32::from(byte), index, offset)));
                 }
             }
         }
-        let (window_places, pair_places) = (Places::new(window_places), Places::new(pair_places));
-        Anchors { literals: self.literals, windows, pairs, window_places, pair_places }
+        let mut bytes: Vec<u8> = byte_places.iter().filter_map(|place| u8::try_from(place.key).ok()).collect();
+        bytes.sort_unstable();
+        bytes.dedup();
+        byte_places.sort_unstable();
+        byte_places.dedup();
+        let (places, byte_places) = (Places::new(places), Places::new(byte_places));
+        Anchors { literals: self.literals, windows, places, bytes, byte_places }
     }
 }
 
 impl Anchors {
-    /// Calls `found` with every literal that stands in `text` and its place, in the order of their windows.
+    /// Calls `found` with every literal that stands in `text` and its place: first those with windows, in their order,
+    /// then the others.
     pub(crate) fn find(&self, text: &[u8], mut found: impl FnMut(&Literal, usize)) {
         for (at, window) in text.array_windows().enumerate() {
-            if self.may_stand(*window) {
-                self.check(text, at, *window, &mut found);
+            let bit = window_bit(folded(*window));
+            if self.windows[bit >> 6] >> (bit & 63) & 1 == 1 {
+                self.check(text, at, self.places.of(folded(*window)), &mut found);
             }
         }
         // The last places have no four bytes: nothing stands behind the text, which folds like a space.
-        let whole = text.len().saturating_sub(3);
-        for at in whole..text.len() {
+        for at in text.len().saturating_sub(3)..text.len() {
             let mut window = [0; 4];
             window[..text.len() - at].copy_from_slice(&text[at..]);
-            self.check(text, at, window, &mut found);
+            self.check(text, at, self.places.of(folded(window)), &mut found);
+        }
+        let mut one = |at: usize| self.check(text, at, self.byte_places.of(u32::from(text[at])), &mut found);
+        for bytes in self.bytes.chunks(3) {
+            match *bytes {
+                [a] => memchr_iter(a, text).for_each(&mut one),
+                [a, b] => memchr2_iter(a, b, text).for_each(&mut one),
+                [a, b, c] => memchr3_iter(a, b, c, text).for_each(&mut one),
+                _ => unreachable!("chunks of three have one to three"),
+            }
         }
     }
 
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
         let literals: usize = self.literals.iter().map(|literal| literal.len() + size_of::<Literal>()).sum();
-        let places = |places: &Places| size_of_val(&*places.heads) + size_of_val(&*places.places);
-        size_of_val(&*self.windows)
-            + size_of_val(&*self.pairs)
-            + literals
-            + places(&self.window_places)
-            + places(&self.pair_places)
-    }
-
-    #[inline(always)]
-    fn may_stand(&self, window: [u8; 4]) -> bool {
-        let bit = window_bit(folded(window));
-        let pair = usize::from(u16::from_le_bytes([window[0], window[1]]));
-        (self.windows[bit >> 6] >> (bit & 63) | self.pairs[pair >> 6] >> (pair & 63)) & 1 == 1
+        size_of_val(&*self.windows) + literals + self.places.memory() + self.byte_places.memory()
     }
 
     #[inline(never)]
-    fn check(&self, text: &[u8], at: usize, window: [u8; 4], found: &mut impl FnMut(&Literal, usize)) {
-        let pair = u32::from(u16::from_le_bytes([window[0], window[1]]));
-        let places = self.window_places.of(folded(window)).chain(self.pair_places.of(pair));
+    fn check(&self, text: &[u8], at: usize, places: &[Place], found: &mut impl FnMut(&Literal, usize)) {
         for place in places {
             let literal = &self.literals[place.literal as usize];
             let Some(start) = at.checked_sub(place.offset as usize) else { continue };
@@ -198,45 +196,43 @@ impl Places {
         Self { heads, places }
     }
 
-    fn of(&self, key: u32) -> impl Iterator<Item = &Place> {
+    /// The places that have `key`.
+    #[inline]
+    fn of(&self, key: u32) -> &[Place] {
         let bucket = (hash(key) >> (32 - BUCKET_BITS)) as usize;
-        let range = self.heads[bucket] as usize..self.heads[bucket + 1] as usize;
-        self.places[range].iter().filter(move |place| place.key == key)
+        let places = &self.places[self.heads[bucket] as usize..self.heads[bucket + 1] as usize];
+        // Mostly there are none or one; they lie in order of their keys.
+        let before = places.iter().take_while(|place| place.key < key).count();
+        let count = places[before..].iter().take_while(|place| place.key == key).count();
+        &places[before..before + count]
+    }
+
+    fn memory(&self) -> usize {
+        size_of_val(&*self.heads) + size_of_val(&*self.places)
     }
 }
 
 /// By what a literal is found, and how many of its bytes stand before that.
 enum Keys {
     Windows(usize, BTreeSet<u32>),
-    Pairs(usize, BTreeSet<u16>),
+    Byte(usize, [u8; 2]),
 }
 
 fn keys(literal: &Literal, rules: &[Rule]) -> Keys {
     let rarest = |len: usize| {
         let windows = literal.bytes.windows(len).enumerate();
-        windows.max_by_key(|(at, window)| (surprise(window), std::cmp::Reverse(*at))).expect("it is longer")
+        windows.max_by_key(|(at, window)| (surprise(window), std::cmp::Reverse(*at))).expect("it is as long at least")
     };
     if let Some((at, &[a, b, c, d])) = (literal.len() >= 4).then(|| rarest(4)) {
         return Keys::Windows(at, BTreeSet::from([folded([a, b, c, d])]));
     }
     if literal.len() > 1
-        && let Some(windows) = lengthened(literal, rules, 4, MAX_WINDOWS)
+        && let Some(windows) = lengthened(literal, rules)
     {
-        return Keys::Windows(
-            0,
-            windows.iter().map(|window| folded([window[0], window[1], window[2], window[3]])).collect(),
-        );
+        return Keys::Windows(0, windows);
     }
-    let pair = |bytes: &[u8]| u16::from_le_bytes([bytes[0], bytes[1]]);
-    if literal.len() == 1 {
-        let pairs = lengthened(literal, rules, 2, usize::MAX).expect("there is no limit");
-        let cases = literal.cases(literal.bytes[0]);
-        return Keys::Pairs(0, pairs.iter().flat_map(|text| cases.map(|first| pair(&[first, text[1]]))).collect());
-    }
-    let (at, rare) = rarest(2);
-    let seconds = literal.cases(rare[1]);
-    let all = literal.cases(rare[0]).into_iter().flat_map(|first| seconds.map(|second| pair(&[first, second])));
-    Keys::Pairs(at, all.collect())
+    let (at, byte) = rarest(1);
+    Keys::Byte(at, [byte[0], if literal.ignore_case { byte[0].to_ascii_uppercase() } else { byte[0] }])
 }
 
 /// What may stand behind the beginning of a text.
@@ -248,8 +244,8 @@ enum Following<'a> {
     Anything,
 }
 
-/// Every text of `len` bytes that a literal and what follows it can be; `None` when there are more than `limit`.
-fn lengthened(literal: &Literal, rules: &[Rule], len: usize, limit: usize) -> Option<BTreeSet<Vec<u8>>> {
+/// Every window that a literal and what follows it can be; `None` when they are too many.
+fn lengthened(literal: &Literal, rules: &[Rule]) -> Option<BTreeSet<u32>> {
     let mut all = BTreeSet::new();
     for rule in literal.rules.iter().map(|index| &rules[*index]) {
         let following = match rule.anchored() {
@@ -258,22 +254,15 @@ fn lengthened(literal: &Literal, rules: &[Rule], len: usize, limit: usize) -> Op
             None if rule.assigned => Following::Anything,
             None => Following::WordEnd,
         };
-        lengthen(&literal.bytes, &following, len, limit, &mut all)?;
+        lengthen(&literal.bytes, &following, &mut all)?;
     }
     Some(all)
 }
 
-fn lengthen(
-    text: &[u8],
-    following: &Following<'_>,
-    len: usize,
-    limit: usize,
-    all: &mut BTreeSet<Vec<u8>>,
-) -> Option<()> {
-    if text.len() == len {
-        // Folded as the table folds, so that what is one window there counts as one here.
-        all.insert(if len == 4 { text.iter().map(|byte| byte | 0x20).collect() } else { text.to_vec() });
-        return (all.len() <= limit).then_some(());
+fn lengthen(text: &[u8], following: &Following<'_>, all: &mut BTreeSet<u32>) -> Option<()> {
+    if let [a, b, c, d] = *text {
+        all.insert(folded([a, b, c, d]));
+        return (all.len() <= MAX_WINDOWS).then_some(());
     }
     for byte in 0..=u8::MAX {
         let next = match following {
@@ -290,7 +279,7 @@ fn lengthen(
                 }
             }
         };
-        lengthen(&[text, &[byte]].concat(), &next, len, limit, all)?;
+        lengthen(&[text, &[byte]].concat(), &next, all)?;
     }
     Some(())
 }

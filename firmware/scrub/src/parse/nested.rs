@@ -7,6 +7,7 @@ use std::ops::Range;
 use self::coding::{Coding, coding};
 use super::json::Nesting;
 use crate::accept::ScanError;
+use crate::lanes;
 
 /// Shortest run that is looked into: eight bytes, the shortest password that is worth hiding, have 11 characters in base64.
 const MIN_RUN: usize = 11;
@@ -46,6 +47,11 @@ pub(crate) fn runs(text: &[u8], split: usize) -> impl Iterator<Item = Run> {
 fn next_run(text: &[u8], mut at: usize) -> Option<Range<usize>> {
     loop {
         let window = text.get(at..at + MIN_RUN)?;
+        // Mostly a space or a mark ends the search, which eight bytes at once show.
+        if let Some(last) = window.last_chunk().and_then(|bytes| lanes::last(lanes::below(*bytes, b'+'))) {
+            at += MIN_RUN - 8 + last + 1;
+            continue;
+        }
         match window.iter().rposition(|byte| !is_run_byte(*byte)) {
             Some(last) => at += last + 1,
             None => {

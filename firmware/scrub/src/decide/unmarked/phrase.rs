@@ -96,25 +96,37 @@ fn is_gap(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte.is_ascii_digit() || b",;.:)-\"'`|*".contains(&byte)
 }
 
-/// The list, each word as a number that compares like its letters, and where the words of each first letter begin.
+/// Slots for the words of the list, as a power of two: twice as many, so that most searches end at the first one.
+const SLOT_BITS: u32 = 12;
+
+/// Places of the list by a hash of their words' letters; a word that finds its slot taken is in the next free one.
 struct Words {
-    words: Vec<u64>,
-    first: [usize; 27],
+    slots: Vec<(u64, usize)>,
 }
 
 impl Words {
     fn new(list: &str) -> Self {
-        let words: Vec<u64> = list.lines().map(|word| packed(word.as_bytes())).collect();
-        let begin = |letter: usize| words.partition_point(|word| (word >> 56) < b'a' as u64 + letter as u64);
-        Self { first: std::array::from_fn(begin), words }
+        let mut slots = vec![(0, 0); 1 << SLOT_BITS];
+        for (number, word) in list.lines().enumerate() {
+            let letters = packed(word.as_bytes());
+            let free = |slot: &usize| slots[*slot].0 == 0;
+            let slot = Self::slots_of(letters).find(free).expect("there are more slots than words");
+            slots[slot] = (letters, number);
+        }
+        Self { slots }
+    }
+
+    fn slots_of(letters: u64) -> impl Iterator<Item = usize> {
+        // 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
+        let first = (letters.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SLOT_BITS)) as usize;
+        (0..1 << SLOT_BITS).map(move |step| (first + step) % (1 << SLOT_BITS))
     }
 
     /// The place of a word of 3 to 8 letters of any case in the list.
     fn number_of(&self, word: &[u8]) -> Option<usize> {
-        let letter = usize::from(word.first()?.to_ascii_lowercase().checked_sub(b'a')?);
-        let from = *self.first.get(letter)?;
-        let words = &self.words[from..*self.first.get(letter + 1)?];
-        words.binary_search(&packed(word)).ok().filter(|_| LETTERS.contains(&word.len())).map(|at| from + at)
+        let letters = Some(word).filter(|word| LETTERS.contains(&word.len())).map(packed)?;
+        let mut slots = Self::slots_of(letters).map(|slot| self.slots[slot]).take_while(|slot| slot.0 != 0);
+        slots.find(|slot| slot.0 == letters).map(|slot| slot.1)
     }
 }
 

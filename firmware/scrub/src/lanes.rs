@@ -1,0 +1,39 @@
+//! Eight bytes at once in one register, without carries from one to the next. The first byte is the lowest.
+
+const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// The highest bit of each byte that is less than `limit`, which is ASCII.
+pub(crate) fn below(bytes: [u8; 8], limit: u8) -> u64 {
+    let word = u64::from_le_bytes(bytes);
+    !(((word & !HIGHS) + ONES * u64::from(0x80 - limit)) | word) & HIGHS
+}
+
+/// The highest bit of each byte that is an ASCII digit.
+pub(crate) fn digits(bytes: [u8; 8]) -> u64 {
+    below((u64::from_le_bytes(bytes) ^ (ONES * u64::from(b'0'))).to_le_bytes(), 10)
+}
+
+/// The place of the last byte that a mask marks.
+pub(crate) fn last(mask: u64) -> Option<usize> {
+    (mask != 0).then(|| 7 - mask.leading_zeros() as usize / 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{below, digits, last};
+
+    #[test]
+    fn each_byte_is_judged_by_itself() {
+        for byte in 0..=u8::MAX {
+            for (at, filler) in (0..8).flat_map(|at| [0, b'+', b'9', 0xFF].map(|filler| (at, filler))) {
+                let mut bytes = [filler; 8];
+                bytes[at] = byte;
+                let marked = |is: fn(u8) -> bool| bytes.map(|byte| if is(byte) { 0x80 } else { 0 });
+                assert_eq!(below(bytes, b'+').to_le_bytes(), marked(|byte| byte < b'+'));
+                assert_eq!(digits(bytes).to_le_bytes(), marked(|byte| byte.is_ascii_digit()));
+                assert_eq!(last(digits(bytes)), bytes.iter().rposition(u8::is_ascii_digit));
+            }
+        }
+    }
+}
