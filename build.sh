@@ -5,7 +5,7 @@
 #   ./build.sh test [area]        every test, as CI runs it; areas: check web unit system browser fuzz firmware
 #   ./build.sh check              formatting, clippy, shellcheck, web lint, cargo deny
 #   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
-#   ./build.sh bench [area]       measurements beside their peers; areas: proxy
+#   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan; scan --quality DIR scores labelled rows
 #   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600); areas: fuzz
 #   ./build.sh help               this text
 #
@@ -109,6 +109,20 @@ need_python() {
         logged venv python3 -m venv "$VENV"
         logged pip "$VENV/bin/pip" install --quiet -r tests/support/requirements.txt
         cp tests/support/requirements.txt "$stamp"
+    fi
+}
+
+# The scanners that ours is measured beside, in a folder of their own: they bring half of scientific Python.
+need_peers() {
+    need_apt python3 python3-venv
+    local stamp=out/peers/.requirements
+    if ! cmp -s tests/bench/peers.txt "$stamp"; then
+        say "installing the scanners of tests/bench/peers.txt into out/peers"
+        rm -rf out/peers
+        mkdir -p out
+        logged peers-venv python3 -m venv out/peers
+        logged peers-pip out/peers/bin/pip install --quiet -r tests/bench/peers.txt
+        cp tests/bench/peers.txt "$stamp"
     fi
 }
 
@@ -386,6 +400,7 @@ cmd_firmware() {
 
 cmd_bench() {
     local area=${1:-proxy}
+    [ $# -eq 0 ] || shift
     case $area in
         proxy)
             need_office
@@ -393,10 +408,23 @@ cmd_bench() {
             need_web
             say "building the release binaries"
             logged bench-build cargo build --release -p gate-daemon -p gate-test-provider -p gate-test-bench
-            [ $# -eq 0 ] || shift
             exec tests/support/enter "$VENV/bin/python" tests/bench/proxy.py "$@"
             ;;
-        *) die "no bench area \`$area\`; there is: proxy" ;;
+        scan)
+            need_rust
+            need_peers
+            say "building the release binaries"
+            logged bench-examples cargo build --release -p gate-scrub --example speed --example rows
+            case " $* " in
+                *" --quality"*)
+                    need_web
+                    logged bench-build cargo build --release -p gate-daemon
+                    ;;
+                *) need_apt valgrind ;;
+            esac
+            exec out/peers/bin/python tests/bench/scan.py "$@"
+            ;;
+        *) die "no bench area \`$area\`; there are: proxy scan" ;;
     esac
 }
 
