@@ -19,9 +19,17 @@ pub(crate) fn last(mask: u64) -> Option<usize> {
     (mask != 0).then(|| 7 - mask.leading_zeros() as usize / 8)
 }
 
+/// The place of the first byte of `text` at `from` or later that is no ASCII.
+pub(crate) fn next_high(text: &[u8], from: usize) -> Option<usize> {
+    let (words, tail) = text[from..].as_chunks::<8>();
+    let plain = words.iter().take_while(|bytes| u64::from_le_bytes(**bytes) & HIGHS == 0).count() * 8;
+    let rest = words.get(plain / 8).map_or(tail, <[u8; 8]>::as_slice);
+    rest.iter().position(|byte| !byte.is_ascii()).map(|at| from + plain + at)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{below, digits, last};
+    use super::{below, digits, last, next_high};
 
     #[test]
     fn each_byte_is_judged_by_itself() {
@@ -34,6 +42,15 @@ mod tests {
                 assert_eq!(digits(bytes).to_le_bytes(), marked(|byte| byte.is_ascii_digit()));
                 assert_eq!(last(digits(bytes)), bytes.iter().rposition(u8::is_ascii_digit));
             }
+        }
+    }
+
+    #[test]
+    fn the_next_byte_beyond_ascii_is_found_from_anywhere() {
+        let text = "some words, then é and more of them and an ü".as_bytes();
+        for from in 0..=text.len() {
+            let plain = text[from..].iter().position(|byte| *byte >= 0x80).map(|at| from + at);
+            assert_eq!(next_high(text, from), plain, "{from}");
         }
     }
 }

@@ -4,7 +4,7 @@
 //!   … p a s s w o r d = …        a window of four bytes at every place, folded
 //!           └──┬──┘
 //!         hash ▼
-//!   [0 0 1 0 0 0 0 1 0 …]        one bit: may this be the chosen window of some literal?
+//!   [0 0 1 0 0 0 0 1 0 …]        two bits of one word: may this be the chosen window of some literal?
 //!         bucket ▼
 //!   sswo ► "password" − 2        which literals, and how far before they begin; then byte for byte
 //! ```
@@ -23,7 +23,7 @@ use super::rule::Rule;
 const WINDOW_BITS: u32 = 17;
 
 /// Buckets of literals, as a power of two.
-const BUCKET_BITS: u32 = 12;
+const BUCKET_BITS: u32 = 13;
 
 /// A literal that could be lengthened in more ways than this is found by one of its bytes. Two hexadecimal digits are 256.
 const MAX_WINDOWS: usize = 256;
@@ -116,7 +116,10 @@ impl Draft {
         for (literal, index) in self.literals.iter().zip(0..) {
             match keys(literal, rules) {
                 Keys::Windows(offset, keys) => {
-                    keys.iter().for_each(|key| set(&mut *windows, window_bit(*key)));
+                    for key in &keys {
+                        let (word, bits) = bits_of(*key);
+                        windows[word] |= bits;
+                    }
                     places.extend(keys.into_iter().map(|key| Place::new(key, index, offset)));
                 }
                 Keys::Byte(offset, bytes) => {
@@ -139,8 +142,8 @@ impl Anchors {
     /// then the others.
     pub(crate) fn find(&self, text: &[u8], mut found: impl FnMut(&Literal, usize)) {
         for (at, window) in text.array_windows().enumerate() {
-            let bit = window_bit(folded(*window));
-            if self.windows[bit >> 6] >> (bit & 63) & 1 == 1 {
+            let (word, bits) = bits_of(folded(*window));
+            if self.windows[word] & bits == bits {
                 self.check(text, at, self.places.of(folded(*window)), &mut found);
             }
         }
@@ -295,13 +298,19 @@ fn hash(key: u32) -> u32 {
     key.wrapping_mul(0x9E37_79B1)
 }
 
-fn window_bit(key: u32) -> usize {
-    (hash(key) >> (32 - WINDOW_BITS)) as usize
+/// The word of the table that a window is entered in, and its two bits. One word costs one access to memory; two bits
+/// make it rare that a window which is not there seems to be.
+fn bits_of(key: u32) -> (usize, u64) {
+    let hash = hash(key);
+    let word = (hash >> (32 - (WINDOW_BITS - 6))) as usize;
+    (word, 1 << (hash >> 15 & 63) | 1 << (hash >> 9 & 63))
 }
 
-fn set(bits: &mut [u64], bit: usize) {
-    bits[bit >> 6] |= 1 << (bit & 63);
-}
+/// Common words of prose and code, to tell which parts of a literal occur in others.
+const COMMON: &str = include_str!("anchors/common.txt");
+
+/// What each occurrence in the common words takes from a part's surprise.
+const COMMON_COST: u32 = 12;
 
 /// How rare a text is in prose and code, in tenths of a bit; only comparisons count.
 fn surprise(text: &[u8]) -> u32 {
@@ -314,7 +323,10 @@ fn surprise(text: &[u8]) -> u32 {
         b'0'..=b'9' | b'.' | b'"' | b'_' | b'-' | b'/' | b':' | b'=' | b'(' | b')' | b',' | b'\n' => 65,
         _ => 90,
     };
-    text.iter().map(one).sum()
+    let alone: u32 = text.iter().map(one).sum();
+    // A part of common words is less rare than its letters.
+    let common = COMMON.as_bytes().windows(text.len()).filter(|part| part.eq_ignore_ascii_case(text)).count();
+    alone.saturating_sub(COMMON_COST * u32::try_from(common).unwrap_or(u32::MAX).min(8))
 }
 
 #[cfg(test)]

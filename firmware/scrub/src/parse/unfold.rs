@@ -16,6 +16,7 @@ use super::nested::{Run, runs};
 use super::shadow::{Shadow, Source};
 use super::utf16;
 use crate::accept::{Charset, ScanError, charset};
+use crate::lanes::next_high;
 
 /// Bytes around an unfolded place that are copied with it. More than twice what has a part in judging a value, so that
 /// nothing near the place is judged by half its surroundings.
@@ -215,11 +216,11 @@ fn whole_character(bytes: &[u8], at: usize) -> usize {
 
 /// Look-alike letters and marks of a text.
 fn letters(text: &[u8]) -> impl Iterator<Item = Place> {
-    let mut at = if text.is_ascii() { text.len() } else { 0 };
+    let mut at = 0;
     std::iter::from_fn(move || {
         loop {
-            at += text[at..].iter().position(|byte| may_begin(*byte))?;
-            let Some(c) = decode_first(&text[at..]) else {
+            at = next_high(text, at)?;
+            let Some(c) = may_begin(text[at]).then(|| decode_first(&text[at..])).flatten() else {
                 at += 1;
                 continue;
             };

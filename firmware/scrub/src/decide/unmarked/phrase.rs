@@ -71,13 +71,16 @@ fn checksum_holds(numbers: &[usize]) -> bool {
 
 /// The word that `at` lies in, if it is one of the list.
 fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let letter = |byte: &&u8| byte.is_ascii_alphabetic();
-    let before = text[..at].iter().rev().take(LETTERS.end).take_while(letter).count();
-    let after = text[at..].iter().take(LETTERS.end).take_while(letter).count();
-    let word = at - before..at + after;
+    let (mut start, mut end) = (at, at);
+    while start > 0 && at - start < LETTERS.end && text[start - 1].is_ascii_alphabetic() {
+        start -= 1;
+    }
+    while end < text.len() && end - start < LETTERS.end && text[end].is_ascii_alphabetic() {
+        end += 1;
+    }
     let joined = |byte: Option<&u8>| byte.is_some_and(|byte| *byte == b'_' || *byte >= 0x80);
-    let whole = LETTERS.contains(&word.len()) && !joined(text[..word.start].last()) && !joined(text.get(word.end));
-    (whole && WORDS.number_of(&text[word.clone()]).is_some()).then_some(word)
+    let known = || WORDS.number_of(&text[start..end]).is_some();
+    (!joined(text[..start].last()) && !joined(text.get(end)) && known()).then_some(start..end)
 }
 
 /// The last byte of the word before the gap that ends at `at`.
@@ -130,10 +133,7 @@ impl Words {
     }
 }
 
-/// The letters of a word in lower case, the first in the highest byte.
+/// The letters of a word of at most eight in lower case.
 fn packed(word: &[u8]) -> u64 {
-    word.iter()
-        .take(8)
-        .enumerate()
-        .fold(0, |packed, (at, byte)| packed | u64::from(byte.to_ascii_lowercase()) << (56 - 8 * at))
+    word.iter().fold(0, |packed, byte| packed << 8 | u64::from(byte.to_ascii_lowercase()))
 }
