@@ -1,8 +1,13 @@
 //! The command line, as CONTRACTS.md promises it.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gate_core::KnowledgeBase;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as WordError, StrDeserializer};
 
 /// Keeps the office's secrets out of other people's AI.
 #[derive(Debug, Parser)]
@@ -30,6 +35,11 @@ pub(crate) enum Verb {
     Policy {
         #[command(subcommand)]
         verb: PolicyVerb,
+    },
+    /// Packs of rules: build, check, look into, put in force.
+    Pack {
+        #[command(subcommand)]
+        verb: PackVerb,
     },
     /// The journal.
     Audit {
@@ -102,10 +112,34 @@ pub(crate) struct ScanArgs {
     /// Files and folders; standard input when there are none.
     pub(crate) paths: Vec<PathBuf>,
     /// Read rows `{"id","text"}` from standard input, write one verdict row each in the same order.
-    #[arg(long, conflicts_with_all = ["paths", "format"])]
+    #[arg(long, conflicts_with_all = ["paths", "format", "color", "no_ignore"])]
     pub(crate) jsonl: bool,
     #[arg(long, value_enum, default_value_t = ScanFormat::Text)]
     pub(crate) format: ScanFormat,
+    /// Colours in text; `auto` looks at the terminal and at NO_COLOR.
+    #[arg(long, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// Scan with this pack and not with the built-in one. Its signature is not asked for.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pack: Option<PathBuf>,
+    /// Scan as the puck with this configuration does: with the pack in force there and the office's code words.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Leave out findings that are less sure, from 0 to 100.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub(crate) min_confidence: u8,
+    /// Only findings of this knowledge base, such as kb1-secrets; may be repeated.
+    #[arg(long, value_name = "KB", value_parser = knowledge_base)]
+    pub(crate) kb: Vec<KnowledgeBase>,
+    /// Only findings of this rule; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(crate) rule: Vec<String>,
+    /// Scan also what .gitignore and .ignore leave out; .nanogateignore still counts.
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    /// Threads that scan; as many as there are cores when not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -113,6 +147,63 @@ pub(crate) enum ScanFormat {
     Text,
     Json,
     Sarif,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+fn knowledge_base(word: &str) -> Result<KnowledgeBase, WordError> {
+    let word: StrDeserializer<'_, WordError> = word.into_deserializer();
+    KnowledgeBase::deserialize(word)
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PackVerb {
+    /// Compile a folder of rules into one file; two builds of equal sources give equal bytes.
+    Build {
+        /// The folder that holds pack.toml, allow.toml and kb1-… to kb7-….
+        dir: PathBuf,
+        /// The file to write; `<name>-<version>.ngpack` in this folder when not given.
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Sign with this Ed25519 key (PKCS#8 PEM); may be repeated.
+        #[arg(long, value_name = "KEY")]
+        sign: Vec<PathBuf>,
+    },
+    /// Check a pack: its form, its rules, their examples, its signature.
+    Verify {
+        file: PathBuf,
+        /// Public key (PEM) that must have signed it; one of several is enough.
+        #[arg(long, value_name = "PUB")]
+        key: Vec<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What rules a pack holds: of a file, of the pack in force, or of the built-in one.
+    List {
+        #[arg(conflicts_with = "config")]
+        file: Option<PathBuf>,
+        /// The configuration of the puck whose pack in force is shown.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a pack in force that one of packs.trust has signed; the daemon takes it at once.
+    Install {
+        file: PathBuf,
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Install a version that is older than the one in force.
+        #[arg(long)]
+        allow_older: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

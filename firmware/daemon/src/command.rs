@@ -2,7 +2,7 @@
 
 mod audit;
 mod ca;
-mod sarif;
+mod pack;
 mod scan;
 mod state;
 mod words;
@@ -11,16 +11,20 @@ use std::path::Path;
 
 pub(crate) use self::audit::{audit_export, audit_head, audit_tail, audit_verify};
 pub(crate) use self::ca::{ca_export, ca_show};
+pub(crate) use self::pack::{pack_build, pack_install, pack_list, pack_verify};
 pub(crate) use self::scan::scan;
 pub(crate) use self::state::{status, steer_show, token_add, token_list, token_revoke};
 use crate::config::Config;
 use crate::worker::{self, read_policy};
-use crate::{CommandError, Outcome, print};
+use crate::{CommandError, Outcome, packs, print};
 
 /// `nanogate check`: everything the daemon would read, built and thrown away.
 pub(crate) fn check(file: &Path) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
     worker::check(&config)?;
+    if let Err(error) = packs::standing(&config) {
+        eprintln!("nanogate: warning: the installed pack is not used: {}", crate::one_line(&error));
+    }
     if let Some(policy) = &config.policy {
         warn(policy)?;
     }

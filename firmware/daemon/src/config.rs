@@ -43,6 +43,8 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) scan: Scan,
     #[serde(default)]
+    pub(crate) packs: Packs,
+    #[serde(default)]
     pub(crate) process: Processes,
     #[serde(default)]
     pub(crate) log: Log,
@@ -84,6 +86,14 @@ pub(crate) struct Identity {
 pub(crate) struct Scan {
     /// Names of projects and products that must not leave, each with what to do about it.
     pub(crate) code_words: Vec<gate_scrub::OfficeWord>,
+}
+
+/// The packs of rules that an owner installs.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Packs {
+    /// PEM files of the public keys that may sign packs. With none no pack can be installed.
+    pub(crate) trust: Vec<PathBuf>,
 }
 
 /// User and memory of each process.
@@ -190,6 +200,7 @@ impl Config {
         let base = file.parent().unwrap_or(Path::new(""));
         config.data = base.join(&config.data);
         config.policy = config.policy.map(|policy| base.join(policy));
+        config.packs.trust = config.packs.trust.iter().map(|key| base.join(key)).collect();
         config.proxy.extra_roots = config.proxy.extra_roots.map(|roots| base.join(roots));
         Ok(config)
     }

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{AuditVerb, CaVerb, Cli, PolicyVerb, SteerVerb, TokenVerb, Verb};
+use crate::cli::{AuditVerb, CaVerb, Cli, PackVerb, PolicyVerb, SteerVerb, TokenVerb, Verb};
 
 /// How a command ends; CONTRACTS.md fixes the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,14 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
         Verb::Check { config } => command::check(&config.config),
         Verb::Scan(args) => command::scan(&args),
         Verb::Policy { verb: PolicyVerb::Check { file } } => command::policy_check(&file),
+        Verb::Pack { verb } => match verb {
+            PackVerb::Build { dir, output, sign } => command::pack_build(&dir, output.as_deref(), &sign),
+            PackVerb::Verify { file, key, json } => command::pack_verify(&file, &key, json),
+            PackVerb::List { file, config, json } => command::pack_list(file.as_deref(), config.as_deref(), json),
+            PackVerb::Install { file, config, allow_older } => {
+                command::pack_install(&file, &config.config, allow_older)
+            }
+        },
         Verb::Audit { verb: AuditVerb::Verify(args) } => command::audit_verify(&args),
         Verb::Audit { verb: AuditVerb::Head(args) } => command::audit_head(&args),
         Verb::Audit { verb: AuditVerb::Tail { at, count, follow } } => command::audit_tail(&at, count, follow),

@@ -1,3 +1,25 @@
-//! The rule sources of `firmware/packs/`, carried by the binary; `build.rs` makes the list.
+//! The rules of the scanner as this machine has them, and the rule sources of `firmware/packs/kb8-providers`, which the
+//! binary carries.
+//!
+//! ```text
+//!   nanogate pack install ──► <data>/packs/installed.ngpack        signed, as it came
+//!                                      │ supervisor: signature, form, rules
+//!                                      ▼
+//!                             <data>/state/pack.ngpack             what the workers follow
+//!                             <data>/state/pack.json               what status tells
+//! ```
+//!
+//! A pack that is missing, broken, signed by nobody we trust or older than the one in the binary leaves the built-in rules
+//! in force: a puck without packs still protects.
+
+mod active;
+mod choose;
+mod installed;
+mod signed;
+
+pub(crate) use self::active::{InForce, activate, read_state};
+pub(crate) use self::choose::{Rules, compile, follow_pack, scanner_for};
+pub(crate) use self::installed::{Install, install, installed_file, standing};
+pub(crate) use self::signed::{PackFile, PackFileError, public_key};
 
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));

@@ -16,7 +16,7 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), CommandError> {
 }
 
 /// What came of writing: a closed pipe ends the command quietly.
-pub(crate) fn checked(result: io::Result<()>) -> Result<(), CommandError> {
+pub(crate) fn checked<T>(result: io::Result<T>) -> Result<T, CommandError> {
     result.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => CommandError::ClosedPipe,
         _ => CommandError::internal(error),

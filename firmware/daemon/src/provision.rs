@@ -4,7 +4,9 @@
 //!   <data>/keys      0700  device.pem  ca.key.pem  page.key.pem     read before privileges are given up
 //!   <data>/ca        0755  nanogate.pem  page-name.pem  page-address.pem
 //!   <data>/journal   0755  one folder a process, owned by it, readable to admin; device.pub.pem to verify with
-//!   <data>/state     0755  running.json, policy.yaml (the copy in force); dns/ and admin/ owned by those processes
+//!   <data>/packs     0755  installed.ngpack, as `nanogate pack install` took it
+//!   <data>/state     0755  running.json, policy.yaml and pack.ngpack (the copies in force); dns/ and admin/ owned by those
+//!                          processes
 //! ```
 
 use std::fs;
@@ -134,6 +136,7 @@ fn make_folders(config: &Config) -> io::Result<()> {
     folder(&data.join("keys"), 0o700)?;
     folder(&data.join("ca"), 0o755)?;
     folder(&data.join("journal"), 0o755)?;
+    folder(&data.join("packs"), 0o755)?;
     folder(&data.join("state"), 0o755)?;
     folder(&data.join("state/dns"), 0o755)?;
     folder(&admin_state_dir(data), 0o700)?;

@@ -26,7 +26,7 @@ use std::time::Duration;
 use caps::{CapSet, Capability};
 use command_fds::CommandFdExt;
 use gate_audit::ChainWriter;
-use gate_core::{Event, Journal, ProcessEvent, ProcessState};
+use gate_core::{AdminEvent, Event, Journal, ProcessEvent, ProcessState};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
@@ -40,8 +40,8 @@ use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::heartbeat::{Monitor, Pulse};
 use crate::run_state::RunState;
-use crate::worker::follow_policy;
-use crate::{CommandError, Outcome, provision, sockets, worker};
+use crate::worker::{Stamp, follow_file, follow_policy};
+use crate::{CommandError, Outcome, packs, provision, sockets, worker};
 
 /// A worker that lived this long was healthy: the next restart is immediate again.
 const HEALTHY: Duration = Duration::from_secs(10);
@@ -69,12 +69,18 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     let key = provision::begin(&config)?;
     let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, key)?);
     let claim_code = provision::complete(&config)?;
+    // Looked at before it is read, so that a pack that arrives between is noticed.
+    let seen = worker::stamp(&packs::installed_file(&config.data));
+    let (pack, news) = packs::activate(&config)?;
+    if news || pack.error.is_some() {
+        note_pack(&*journal, &pack);
+    }
     if let Some(code) = claim_code {
         let own_name = config.own_name().map_err(CommandError::input)?;
         println!("claim code: {code}   (for the first sign-in at https://{own_name}/)");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
-    runtime.block_on(supervise(file, config, journal))
+    runtime.block_on(supervise(file, config, journal, seen))
 }
 
 /// Without the capability the `steer` worker would die again and again, and AI traffic go past the puck meanwhile.
@@ -90,7 +96,12 @@ fn may_steer(config: &Config) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn supervise(file: &Path, config: Config, journal: Arc<ChainWriter>) -> Result<Outcome, CommandError> {
+async fn supervise(
+    file: &Path,
+    config: Config,
+    journal: Arc<ChainWriter>,
+    mut seen: Option<Stamp>,
+) -> Result<Outcome, CommandError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
     let state = Arc::new(RunState::start(&config).map_err(CommandError::internal)?);
@@ -121,11 +132,20 @@ async fn supervise(file: &Path, config: Config, journal: Arc<ChainWriter>) -> Re
             Err(error) => tracing::error!(%error, "the new policy could not be handed to the workers"),
         }
     }));
+    let installed = packs::installed_file(&config.data);
+    let mut repack = std::pin::pin!(follow_file(Some(&installed), CancellationToken::new(), async || {
+        // What lay there at the start is in force already.
+        let now = worker::stamp(&installed);
+        if seen.take() != now || now.is_none() {
+            activate_pack(&config, &*journal).await;
+        }
+    }));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             () = &mut follow => {}
+            () = &mut repack => {}
             _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
                 Ok(false) => {}
                 Ok(true) => { let _ = orders.send(Order::RenewCertificate); }
@@ -142,6 +162,41 @@ async fn supervise(file: &Path, config: Config, journal: Arc<ChainWriter>) -> Re
 fn note(journal: &dyn Journal, process: &str, pid: u32, state: ProcessState) {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let event = Event::Process(ProcessEvent { process: process.to_owned(), pid, state, version });
+    if let Err(error) = journal.append(&event) {
+        tracing::error!(%error, "the supervisor's journal takes no records");
+    }
+}
+
+/// Chooses the pack in force again; the workers follow it by themselves.
+async fn activate_pack(config: &Config, journal: &dyn Journal) {
+    let config = config.clone();
+    match tokio::task::spawn_blocking(move || packs::activate(&config)).await {
+        Ok(Ok((pack, true))) => note_pack(journal, &pack),
+        Ok(Ok((_, false))) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the pack could not be handed to the workers"),
+        Err(error) => tracing::error!(%error, "the pack could not be checked"),
+    }
+}
+
+/// Says in log and journal which rules are in force now, and why not others.
+fn note_pack(journal: &dyn Journal, pack: &packs::InForce) {
+    let detail = match &pack.error {
+        None => {
+            tracing::info!(%pack, "these rules are in force");
+            pack.to_string()
+        }
+        Some(error) => {
+            tracing::error!(%error, %pack, "the installed pack is not used; other rules are in force");
+            format!("{pack}: the installed pack is not used")
+        }
+    };
+    let event = Event::Admin(AdminEvent {
+        client: None,
+        actor: Some(provision::SUPERVISOR.to_owned()),
+        command: "pack_activate".to_owned(),
+        ok: pack.error.is_none(),
+        detail: Some(detail),
+    });
     if let Err(error) = journal.append(&event) {
         tracing::error!(%error, "the supervisor's journal takes no records");
     }

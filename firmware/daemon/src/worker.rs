@@ -18,7 +18,7 @@ use std::time::Duration;
 use gate_audit::ChainWriter;
 use gate_core::{Catalogue, SystemClock};
 use gate_policy::Policy;
-use gate_scrub::{OfficeWord, Pack, Scanner};
+use gate_scrub::{OfficeWord, PackError, PackSource, Scanner};
 use gate_seal::DeviceKey;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::admin::resident;
-pub(crate) use self::reload::{follow_policy, read_policy};
+pub(crate) use self::reload::{Stamp, follow_file, follow_policy, read_policy, stamp};
 pub(crate) use self::steer::rule_set;
 use crate::cli::ProcessName;
 use crate::config::{Config, Log, LogFormat};
@@ -61,7 +61,7 @@ pub(crate) fn check(config: &Config) -> Result<(), CommandError> {
     if let Some(file) = &config.policy {
         read_policy(file).map_err(CommandError::Input)?;
     }
-    scanner(config)?;
+    scanner_with(&config.scan.code_words)?;
     proxy::check(config)
 }
 
@@ -107,15 +107,13 @@ fn policy(config: &Config) -> Result<Policy, CommandError> {
     }
 }
 
-/// The compiled rules with the office's own words.
-pub(crate) fn scanner(config: &Config) -> Result<Scanner, CommandError> {
-    scanner_with(&config.scan.code_words)
-}
-
-/// As [`scanner`], for commands that have no configuration.
+/// The built-in rules with the office's own words.
 pub(crate) fn scanner_with(code_words: &[OfficeWord]) -> Result<Scanner, CommandError> {
-    let pack = Pack::compile_with_words(gate_scrub::BUILTIN.iter().copied(), code_words)
-        .map_err(|error| CommandError::Input(format!("scan.code_words: {error}")))?;
+    let pack = PackSource::builtin().compile(code_words).map_err(|error| match error {
+        PackError::Word { .. } => CommandError::Input(format!("scan.code_words: {error}")),
+        // The tests build the built-in rules; only words can be new.
+        error => CommandError::internal(error),
+    })?;
     Ok(Scanner::new(Arc::new(pack)))
 }
 

@@ -26,6 +26,7 @@ pub struct Ports {
 }
 
 /// Everything that may change while the proxy runs, as one immutable value.
+#[derive(Clone)]
 pub struct Snapshot {
     pub judge: Arc<dyn Judge>,
     pub catalogue: Arc<Catalogue>,

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::config::Config;
 use crate::run_state::Running;
 use crate::worker::resident;
-use crate::{CommandError, Outcome, print, provision, worker};
+use crate::{CommandError, Outcome, packs, print, provision, worker};
 
 /// Who runs, since when, with how much memory; exit 1 when a process is missing or does nothing.
 pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
@@ -33,15 +33,22 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
             json!({"name": process.name, "pid": process.pid, "alive": rss.is_some(), "stalled": process.stalled, "rss_bytes": rss, "restarts": process.restarts})
         })
         .collect();
+    let pack = packs::read_state(&config.data);
     let healthy = processes.iter().all(|process| process["alive"] == true && process["stalled"] == false);
     if json {
         let shown = json!({
             "running": true, "healthy": healthy, "version": running.version, "mode": running.mode,
-            "uptime_seconds": uptime, "supervisor": running.supervisor, "processes": processes,
+            "uptime_seconds": uptime, "supervisor": running.supervisor, "processes": processes, "pack": pack,
         });
         print::line(shown)?;
     } else {
         print::line(format_args!("nanogate {}, {} mode, up {uptime} s", running.version, running.mode))?;
+        if let Some(pack) = &pack {
+            print::line(format_args!("  pack {pack}"))?;
+            if let Some(error) = &pack.error {
+                print::line(format_args!("  THE INSTALLED PACK IS NOT USED: {error}"))?;
+            }
+        }
         for process in &running.processes {
             match resident(process.pid) {
                 Some(rss) => print::line(format_args!(
@@ -73,7 +80,7 @@ fn accounts(file: &Path) -> Result<Accounts, CommandError> {
 }
 
 /// Notes a command of the person at the console; it has no chain of its own process, so it opens one for the moment.
-fn note(file: &Path, command: &str, ok: bool, detail: Option<String>) -> Result<(), CommandError> {
+pub(super) fn note(file: &Path, command: &str, ok: bool, detail: Option<String>) -> Result<(), CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
     let journal = worker::open_journal_with(&config, provision::CONSOLE, provision::device_key(&config)?)?;
     let actor = Some("console".to_owned());

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
+use crate::packs::{Rules, follow_pack};
 use crate::provision::{Identity, PageIdentity};
 use crate::run_state::Running;
 use crate::sockets::Inherited;
@@ -42,13 +43,14 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let accounts = Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::internal)?;
 
     let policy = Arc::new(ArcSwap::from_pointee(worker::policy(config)?));
-    let scanner = worker::scanner(config)?;
-    let packs = pack_status(&scanner);
+    let rules = Rules::in_force(config)?;
+    let packs = Arc::new(ArcSwap::from_pointee(pack_status(&rules.scanner)));
+    let scanner = Arc::new(ArcSwap::from_pointee(rules.scanner));
     let own_name = config.own_name().map_err(CommandError::input)?;
     let ports = Ports {
         feed: Box::new(Chains::new(config)),
-        inspector: Arc::new(Inspection::new(policy.clone(), scanner, config)?),
-        status: Arc::new(Report { config: config.clone(), host: own_name.to_string(), packs }),
+        inspector: Arc::new(Inspection::new(policy.clone(), scanner.clone(), config)?),
+        status: Arc::new(Report { config: config.clone(), host: own_name.to_string(), packs: packs.clone() }),
         policy: Arc::new(View(policy.clone())),
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
@@ -62,7 +64,11 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };
         let reload =
             follow_policy(provision::active_policy(config), stop.clone(), |new, _| policy.store(Arc::new(new)));
-        tokio::join!(admin.serve(listeners, tls, stop.clone()), reload);
+        let repack = follow_pack(config, rules.seen, stop.clone(), |new| {
+            packs.store(Arc::new(pack_status(&new)));
+            scanner.store(Arc::new(new));
+        });
+        tokio::join!(admin.serve(listeners, tls, stop.clone()), reload, repack);
         Ok(())
     });
     worker::close(runtime, journal);
@@ -89,7 +95,7 @@ fn pack_status(scanner: &gate_scrub::Scanner) -> Vec<PackStatus> {
             Some(pack) => pack.entries += 1,
             None => packs.push(PackStatus {
                 name: rule.kb.as_str().to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
+                version: scanner.pack().info().version.to_string(),
                 entries: 1,
             }),
         }
@@ -191,7 +197,7 @@ impl PolicyView for View {
 struct Report {
     config: Config,
     host: String,
-    packs: Vec<PackStatus>,
+    packs: Arc<ArcSwap<Vec<PackStatus>>>,
 }
 
 impl Status for Report {
@@ -212,7 +218,7 @@ impl Status for Report {
                     ProcessStatus { name: process.name, pid, rss_bytes, restarts: process.restarts }
                 })
                 .collect(),
-            packs: self.packs.clone(),
+            packs: self.packs.load().to_vec(),
         }
     }
 }

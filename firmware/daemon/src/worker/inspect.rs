@@ -20,14 +20,18 @@ const NO_VENDOR: &str = "";
 /// Judges what gateways ask about.
 pub(super) struct Inspection {
     policy: Arc<ArcSwap<Policy>>,
-    scanner: Scanner,
+    scanner: Arc<ArcSwap<Scanner>>,
     inspector: Inspector,
     catalogue: Catalogue,
     own_name: HostName,
 }
 
 impl Inspection {
-    pub(super) fn new(policy: Arc<ArcSwap<Policy>>, scanner: Scanner, config: &Config) -> Result<Self, CommandError> {
+    pub(super) fn new(
+        policy: Arc<ArcSwap<Policy>>,
+        scanner: Arc<ArcSwap<Scanner>>,
+        config: &Config,
+    ) -> Result<Self, CommandError> {
         Ok(Self {
             policy,
             scanner,
@@ -68,7 +72,7 @@ impl Inspection {
         };
         let policy = self.policy.load();
         // The body is in memory already and capped by the API.
-        self.inspector.judge(&**policy, &self.scanner, &prompt, &mut |_| true)
+        self.inspector.judge(&**policy, &self.scanner.load(), &prompt, &mut |_| true)
     }
 }
 
@@ -88,7 +92,7 @@ impl InspectorPort for Inspection {
     }
 
     fn is_clean(&self, word: &str) -> bool {
-        self.scanner.text(word.as_bytes(), &Limits::default()).is_ok_and(|found| found.is_empty())
+        self.scanner.load().text(word.as_bytes(), &Limits::default()).is_ok_and(|found| found.is_empty())
     }
 }
 
@@ -138,7 +142,7 @@ mod tests {
         let policy = Policy::from_yaml("p.yaml", rule).unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("nanogate.example.toml");
         let config = Config::load(&example).unwrap();
-        let scanner = worker::scanner_with(&[]).unwrap();
+        let scanner = Arc::new(ArcSwap::from_pointee(worker::scanner_with(&[]).unwrap()));
         let inspection = Inspection::new(Arc::new(ArcSwap::from_pointee(policy)), scanner, &config).unwrap();
         let decide = |provider: Option<&str>| {
             let request = InspectRequest {

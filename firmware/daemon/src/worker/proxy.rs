@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gate_core::{Catalogue, Clock, HostName, OrigDst, SystemClock};
+use gate_core::{Clock, HostName, OrigDst, SystemClock};
 use gate_dns::{LookupError, Timeouts, Upstreams};
 use gate_policy::Policy;
 use gate_proxy::{
@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
+use crate::packs::{Rules, follow_pack};
 use crate::sockets::Inherited;
 use crate::worker::reload::follow_policy;
 use crate::{CommandError, Outcome, process, provision, worker};
@@ -51,9 +52,14 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Proxy.as_str(), key)?);
 
     let policy = worker::policy(config)?;
-    let fixed =
-        Fixed { catalogue: Arc::new(worker::catalogue()?), scanner: worker::scanner(config)?, place: place(config)? };
-    let snapshot = Arc::new(ArcSwap::from_pointee(fixed.with(policy)));
+    let rules = Rules::in_force(config)?;
+    warn(&policy, &rules.scanner);
+    let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
+        judge: Arc::new(policy),
+        catalogue: Arc::new(worker::catalogue()?),
+        scanner: rules.scanner,
+        place: place(config)?,
+    }));
     let settings = worker::dns::settings(config);
     let ports = Ports {
         resolve: Arc::new(Resolver(Upstreams::new(&settings.upstreams, Timeouts::from(&settings)))),
@@ -71,9 +77,14 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         let listeners =
             Listeners { tls: worker::listen(tls)?, http: worker::listen(http)?, explicit: worker::listen(explicit)? };
         let reload = follow_policy(provision::active_policy(config), stop.clone(), |new, _| {
-            snapshot.store(Arc::new(fixed.with(new)));
+            warn(&new, &snapshot.load().scanner);
+            snapshot.store(Arc::new(Snapshot { judge: Arc::new(new), ..Snapshot::clone(&snapshot.load()) }));
         });
-        tokio::join!(proxy.serve(listeners, stop.clone()), reload);
+        // Both followers run in this one task, so that neither takes back what the other has just stored.
+        let repack = follow_pack(config, rules.seen, stop.clone(), |scanner| {
+            snapshot.store(Arc::new(Snapshot { scanner, ..Snapshot::clone(&snapshot.load()) }));
+        });
+        tokio::join!(proxy.serve(listeners, stop.clone()), reload, repack);
         Ok(())
     });
     drop(proxy);
@@ -81,24 +92,10 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     result
 }
 
-/// What stays when the policy changes.
-struct Fixed {
-    catalogue: Arc<Catalogue>,
-    scanner: Scanner,
-    place: Place,
-}
-
-impl Fixed {
-    fn with(&self, policy: Policy) -> Snapshot {
-        for warning in worker::finding_warnings(&policy, &self.scanner) {
-            tracing::warn!(warning, "the policy says something that cannot come true");
-        }
-        Snapshot {
-            judge: Arc::new(policy),
-            catalogue: self.catalogue.clone(),
-            scanner: self.scanner.clone(),
-            place: self.place.clone(),
-        }
+/// Says what in a policy the rules cannot make true.
+fn warn(policy: &Policy, scanner: &Scanner) {
+    for warning in worker::finding_warnings(policy, scanner) {
+        tracing::warn!(warning, "the policy says something that cannot come true");
     }
 }
 

@@ -30,20 +30,25 @@ pub(crate) fn read_policy(file: &Path) -> Result<(Policy, String), String> {
 /// Calls `apply` with every valid new version and its text, once at the start and then whenever the file changes or
 /// SIGHUP asks. A broken one is logged and the last good one stays in force.
 pub(crate) async fn follow_policy(file: Option<PathBuf>, stop: CancellationToken, apply: impl Fn(Policy, &str)) {
+    follow_file(file.as_deref(), stop, async || {
+        let Some(file) = &file else { return };
+        match read_policy(file) {
+            Ok((policy, text)) => apply(policy, &text),
+            Err(error) => tracing::error!(%error, "the new policy is not used; the last good one stays in force"),
+        }
+    })
+    .await;
+}
+
+/// Calls `look` once at the start and then whenever the file changes, comes or goes, or SIGHUP asks.
+pub(crate) async fn follow_file(file: Option<&Path>, stop: CancellationToken, mut look: impl AsyncFnMut()) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return stop.cancelled().await };
     let mut seen = None;
     loop {
-        if let Some(file) = &file {
-            let now = stamp(file);
-            if now != seen {
-                seen = now;
-                match read_policy(file) {
-                    Ok((policy, text)) => apply(policy, &text),
-                    Err(error) => {
-                        tracing::error!(%error, "the new policy is not used; the last good one stays in force");
-                    }
-                }
-            }
+        let now = file.map(stamp);
+        if now.is_some() && now != seen {
+            seen = now;
+            look().await;
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -53,8 +58,11 @@ pub(crate) async fn follow_policy(file: Option<PathBuf>, stop: CancellationToken
     }
 }
 
+/// What changes with a file.
+pub(crate) type Stamp = (SystemTime, u64, u64);
+
 /// Time, size and inode: an editor that replaces the file within one time stamp is seen too.
-pub(super) fn stamp(file: &Path) -> Option<(SystemTime, u64, u64)> {
+pub(crate) fn stamp(file: &Path) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt;
     let meta = fs::metadata(file).ok()?;
     Some((meta.modified().ok()?, meta.len(), meta.ino()))

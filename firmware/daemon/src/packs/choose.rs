@@ -1,0 +1,101 @@
+//! Which pack a scan runs with, compiled.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use gate_scrub::{MAX_PACK_BYTES, OfficeWord, Pack, Scanner};
+use tokio_util::sync::CancellationToken;
+
+use super::active::active_file;
+use super::signed::PackFile;
+use crate::CommandError;
+use crate::cli::ScanArgs;
+use crate::config::Config;
+use crate::worker::{Stamp, follow_file, scanner_with, stamp};
+
+/// The scanner of a worker: the pack that the supervisor put in force, or else the built-in one.
+fn scanner_in_force(config: &Config) -> Result<Scanner, CommandError> {
+    match in_force(config) {
+        Ok(Some(pack)) => return Ok(Scanner::new(Arc::new(pack))),
+        Ok(None) => {}
+        Err(error) => tracing::error!(error, "the installed pack is not used; the built-in rules are in force"),
+    }
+    scanner_with(&config.scan.code_words)
+}
+
+/// The scanner of `nanogate scan`.
+pub(crate) fn scanner_for(args: &ScanArgs) -> Result<Scanner, CommandError> {
+    let config = args.config.as_deref().map(Config::load).transpose().map_err(CommandError::input)?;
+    let words = config.as_ref().map_or([].as_slice(), |config| &config.scan.code_words);
+    match (&args.pack, &config) {
+        (Some(file), _) => {
+            let pack = compile(file, words).map_err(CommandError::Input)?;
+            Ok(Scanner::new(Arc::new(pack)))
+        }
+        (None, Some(config)) => scanner_in_force(config),
+        (None, None) => scanner_with(words),
+    }
+}
+
+/// Compiles the pack in a file, whoever signed it.
+pub(crate) fn compile(file: &Path, words: &[OfficeWord]) -> Result<Pack, String> {
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let source = PackFile::read(file).map_err(|error| named(&error))?.source().map_err(|error| named(&error))?;
+    source.compile(words).map_err(|error| named(&error))
+}
+
+fn in_force(config: &Config) -> Result<Option<Pack>, String> {
+    let file = active_file(&config.data);
+    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let mut bytes = Vec::new();
+    match File::open(&file) {
+        Ok(opened) => opened.take(MAX_PACK_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| named(&error))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(named(&error)),
+    };
+    Pack::from_bytes(&bytes, &config.scan.code_words).map(Some).map_err(|error| named(&error))
+}
+
+/// The rules of a worker at its start, and what they were read from.
+pub(crate) struct Rules {
+    pub(crate) scanner: Scanner,
+    pub(crate) seen: Option<Stamp>,
+}
+
+impl Rules {
+    pub(crate) fn in_force(config: &Config) -> Result<Self, CommandError> {
+        // Looked at before it is read, so that a pack that arrives between is noticed.
+        let seen = stamp(&active_file(&config.data));
+        Ok(Self { scanner: scanner_in_force(config)?, seen })
+    }
+}
+
+/// Calls `apply` with a new scanner whenever the supervisor puts another pack in force than the worker began with.
+pub(crate) async fn follow_pack(
+    config: &Config,
+    mut seen: Option<Stamp>,
+    stop: CancellationToken,
+    apply: impl Fn(Scanner),
+) {
+    let file = active_file(&config.data);
+    follow_file(Some(&file), stop, async || {
+        let now = stamp(&file);
+        if now == seen {
+            return;
+        }
+        seen = now;
+        let config = config.clone();
+        match tokio::task::spawn_blocking(move || scanner_in_force(&config)).await {
+            Ok(Ok(scanner)) => {
+                let info = scanner.pack().info();
+                tracing::info!(pack = info.name, version = %info.version, "another pack is in force");
+                apply(scanner);
+            }
+            Ok(Err(error)) => tracing::error!(%error, "the new pack is not used; the last one stays in force"),
+            Err(error) => tracing::error!(%error, "the new pack could not be compiled; the last one stays in force"),
+        }
+    })
+    .await;
+}
