@@ -154,7 +154,7 @@ impl<'a> Head<'a> {
             match line[..colon].trim_ascii().to_ascii_lowercase().as_slice() {
                 b"content-type" => head.media_type = essence(value),
                 b"content-disposition" => {
-                    head.name = field_name(line).map_or(0..0, |name| start + name.start..start + name.end)
+                    head.name = field_name(line).map_or(0..0, |name| start + name.start..start + name.end);
                 }
                 b"content-length" | b"content-md5" => head.is_bound = true,
                 b"content-transfer-encoding" => {

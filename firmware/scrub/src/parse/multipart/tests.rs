@@ -37,9 +37,12 @@ fn each_part_is_read_as_what_it_is() {
     assert_eq!(&body[reading.text.map.origin(start, start + 10).unwrap()], "k7!mWq29zL");
 }
 
+/// Head and content of a part, how many opaque and bound parts that makes, and whether text was promised.
+type Row = (&'static str, &'static [u8], (usize, usize), bool);
+
 #[test]
 fn parts_that_are_no_text_and_parts_of_stated_length_are_told() {
-    let rows: [(&str, &[u8], (usize, usize), bool); 7] = [
+    let rows: [Row; 7] = [
         ("Content-Type: image/png", b"\x89PNG\r\n\x1a\n\0", (1, 0), false),
         ("Content-Type: text/plain", b"gr\xFCn", (1, 0), true),
         ("Content-Type: application/json", b"{\0\0\0", (1, 0), true),
