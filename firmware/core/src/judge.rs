@@ -48,12 +48,28 @@ pub struct PromptVerdict {
     pub reasons: Vec<String>,
 }
 
+/// What of a request cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// A body that passes the scanner's budget of bytes, depth or work.
+    Costly,
+    /// A body, or a part of one, that is no text: media, an archive.
+    Opaque,
+}
+
 /// Policy as everyone else sees it: an immutable snapshot that answers questions.
 pub trait Judge: Send + Sync + 'static {
     /// Splice, inspect or refuse a connection.
     fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict;
     /// Allow, redact or deny a request.
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict;
+    /// Whether what cannot be read may pass: [`Action::Allow`], [`Action::Alert`] to note it, or [`Action::Deny`].
+    fn unread(&self, _client: IpAddr, what: Unread) -> Action {
+        match what {
+            Unread::Costly => Action::Deny,
+            Unread::Opaque => Action::Allow,
+        }
+    }
     /// How this client's AI traffic is treated, for the admin page.
     fn mode_of(&self, client: IpAddr) -> Mode;
 }

@@ -26,7 +26,7 @@ pub use catalogue::{Catalogue, CatalogueError, Entry, GroupKind, HostPattern, Ve
 pub use finding::{Action, Finding, KnowledgeBase, Why};
 pub use host::{HostError, HostName};
 pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicros};
-pub use judge::{ConnectionFacts, Judge, PromptFacts, PromptVerdict, Verdict};
+pub use judge::{ConnectionFacts, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
 pub use record::{
     AdminEvent, ConnectionEvent, DnsEvent, DnsOutcome, Event, FindingCount, Mode, ProcessEvent, ProcessState, Reason,
     Record, RequestEvent, SteerEvent, Usage,

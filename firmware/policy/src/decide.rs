@@ -31,6 +31,20 @@ pub struct Policy {
     default_mode: GroupMode,
     rules: Vec<Rule>,
     findings: Vec<FindingRule>,
+    unread: UnreadActions,
+}
+
+/// What becomes of what cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnreadActions {
+    pub(crate) costly: Action,
+    pub(crate) opaque: Action,
+}
+
+impl Default for UnreadActions {
+    fn default() -> Self {
+        Self { costly: Action::Deny, opaque: Action::Allow }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +98,9 @@ impl Policy {
         default_mode: GroupMode,
         rules: Vec<Rule>,
         findings: Vec<FindingRule>,
+        unread: UnreadActions,
     ) -> Self {
-        Self { groups, default_mode, rules, findings }
+        Self { groups, default_mode, rules, findings, unread }
     }
 
     /// The name of the first group that holds a client, and its mode; no name for the default.

@@ -63,6 +63,7 @@ impl Inspection {
             host: &self.host_of(vendor),
             vendor,
             target: "/",
+            fields: &[],
             content_type: Some(content_type),
             content_encoding: None,
             signed: false,
@@ -113,7 +114,7 @@ fn answer(judged: Judged, content: &Content) -> InspectAnswer {
         Content::Request(_) => RawValue::from_string(edited).ok().map(Content::Request),
     });
     let mut reasons = judged.reasons;
-    let reason = judged.refusal.map(|refusal| refusal.reason);
+    let reason = judged.refusal.map(|refusal| refusal.reason).or(judged.unread);
     if reasons.is_empty() {
         reasons.extend(reason.as_ref().map(ToString::to_string));
     }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use gate_core::{Action, ConnectionFacts, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Verdict};
+use gate_core::{Action, ConnectionFacts, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Unread, Verdict};
 
 use super::words::detected;
 use super::{GroupMode, Place, Policy, Service};
@@ -32,6 +32,13 @@ impl Judge for Policy {
         };
         let reasons = reasons(refusal, action, facts.findings, &per_finding);
         PromptVerdict { action, per_finding, rule, reasons }
+    }
+
+    fn unread(&self, _client: IpAddr, what: Unread) -> Action {
+        match what {
+            Unread::Costly => self.unread.costly,
+            Unread::Opaque => self.unread.opaque,
+        }
     }
 
     fn mode_of(&self, client: IpAddr) -> Mode {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::values::{Clients, HostPattern, ModelPattern};
 use super::{Complaint, ENTRIES_CAP, Step};
-use crate::decide::{FindingRule, Group, GroupMode, Policy, Rule};
+use crate::decide::{FindingRule, Group, GroupMode, Policy, Rule, UnreadActions};
 
 /// Names are shown to people and stand in the journal.
 const NAME_CAP: usize = 64;
@@ -24,6 +24,26 @@ pub(super) struct Document {
     rules: Vec<RuleText>,
     #[serde(default)]
     findings: Vec<FindingText>,
+    #[serde(default)]
+    unread: UnreadText,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnreadText {
+    #[serde(default)]
+    costly: Option<UnreadAction>,
+    #[serde(default)]
+    opaque: Option<UnreadAction>,
+}
+
+/// There is nothing to redact in what nobody read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum UnreadAction {
+    Allow,
+    Alert,
+    Deny,
 }
 
 #[derive(Debug, Deserialize)]
@@ -98,7 +118,20 @@ impl Document {
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         let findings = self.findings.into_iter().enumerate().map(|(index, finding)| finding.check(index, &numbers));
         let findings = findings.collect::<Result<Vec<_>, _>>()?;
-        Ok(Policy::new(groups, self.default_mode, rules, findings))
+        Ok(Policy::new(groups, self.default_mode, rules, findings, self.unread.actions()))
+    }
+}
+
+impl UnreadText {
+    fn actions(self) -> UnreadActions {
+        let default = UnreadActions::default();
+        let action = |text: Option<UnreadAction>, default| match text {
+            None => default,
+            Some(UnreadAction::Allow) => Action::Allow,
+            Some(UnreadAction::Alert) => Action::Alert,
+            Some(UnreadAction::Deny) => Action::Deny,
+        };
+        UnreadActions { costly: action(self.costly, default.costly), opaque: action(self.opaque, default.opaque) }
     }
 }
 

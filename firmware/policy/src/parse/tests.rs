@@ -1,4 +1,4 @@
-use gate_core::{Catalogue, Judge, Mode};
+use gate_core::{Action, Catalogue, Judge, Mode, Unread};
 use proptest::prelude::{any, prop, proptest};
 
 use super::{FILE_CAP, FLOW_CAP, PolicyError, line_of};
@@ -35,6 +35,19 @@ fn the_example_is_valid_and_speaks_of_vendors_that_exist() {
 fn the_least_policy_is_the_default() {
     assert_eq!(Policy::from_yaml("p.yaml", "version: 1").unwrap(), Policy::default());
     assert_eq!(Policy::default().mode_of("192.0.2.1".parse().unwrap()), Mode::Watched);
+}
+
+#[test]
+fn what_cannot_be_read_is_the_files_to_decide() {
+    let ask = |text: &str| {
+        let policy = Policy::from_yaml("p.yaml", text).unwrap();
+        [Unread::Costly, Unread::Opaque].map(|what| policy.unread("192.0.2.1".parse().unwrap(), what))
+    };
+    assert_eq!(ask("version: 1"), [Action::Deny, Action::Allow]);
+    assert_eq!(ask(&with("unread: {opaque: deny}\n")), [Action::Deny, Action::Deny]);
+    assert_eq!(ask(&with("unread: {costly: allow, opaque: alert}\n")), [Action::Allow, Action::Alert]);
+    let redact = said(&with("unread: {costly: redact}\n"));
+    assert!(redact.starts_with("p.yaml, line 2: unread.costly: unknown variant `redact`"), "{redact}");
 }
 
 #[test]

@@ -44,6 +44,7 @@ mod wire;
 mod budget;
 mod collect;
 mod decode;
+mod fields;
 mod head;
 mod kind;
 mod target;

@@ -14,6 +14,7 @@ use hyper::body::{Body, Incoming};
 
 use super::budget::Charge;
 use super::collect::{self, CollectError, Collected, Held};
+use super::fields;
 use super::head;
 use super::judge::{self, Judged, Prompt};
 use super::leaf::Alpn;
@@ -222,6 +223,7 @@ impl Cleared {
 /// What is judged, in a form that can be judged elsewhere.
 struct Draft {
     target: String,
+    fields: Vec<String>,
     content_type: Option<String>,
     content_encoding: Option<Vec<u8>>,
     signed: bool,
@@ -238,7 +240,16 @@ impl Draft {
             parts.headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
         let content_encoding = (!codings.is_empty()).then(|| codings.join(&b','));
         let signed = head::is_signed(parts);
-        Self { target, content_type: content_type.map(str::to_owned), content_encoding, signed, bytes, trailers }
+        let fields = fields::unknown(&parts.headers);
+        Self {
+            target,
+            fields,
+            content_type: content_type.map(str::to_owned),
+            content_encoding,
+            signed,
+            bytes,
+            trailers,
+        }
     }
 
     /// What judging will need beside the body as sent. What an encoded one becomes is asked for as it unfolds.
@@ -252,6 +263,7 @@ impl Draft {
             host: &session.host,
             vendor: session.vendor(),
             target: &self.target,
+            fields: &self.fields,
             content_type: self.content_type.as_deref(),
             content_encoding: self.content_encoding.as_deref(),
             signed: self.signed,

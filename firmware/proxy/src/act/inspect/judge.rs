@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use gate_core::{Action, Finding, FindingCount, HostName, Judge, UnixMicros};
+use gate_core::{Action, Finding, FindingCount, HostName, Judge, Reason, UnixMicros};
 use gate_dialect::RequestFacts;
 use gate_scrub::Scanner;
 use http::HeaderMap;
@@ -34,6 +34,8 @@ pub struct Prompt<'a> {
     pub vendor: &'a str,
     /// Path with its query.
     pub target: &'a str,
+    /// Header fields beyond those that clients send of themselves, each a line of `name: value`.
+    pub fields: &'a [String],
     pub content_type: Option<&'a str>,
     pub content_encoding: Option<&'a [u8]>,
     /// The body is bound to a signature or digest, so that it must not be edited.
@@ -54,6 +56,8 @@ pub struct Judged {
     /// Plain reasons of the policy, for people.
     pub reasons: Vec<String>,
     pub facts: RequestFacts,
+    /// Why something in the body was let through although nobody read it: the policy says so.
+    pub unread: Option<Reason>,
     /// The findings in the decoded body with what was decided over each.
     pub findings: Vec<Finding>,
     /// The findings in body and target, as records carry them.

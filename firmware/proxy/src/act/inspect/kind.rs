@@ -1,6 +1,6 @@
 //! What a body is: how it is scanned, and whether it may be edited.
 
-use gate_scrub::BodyKind;
+use gate_scrub::{BodyKind, Boundary};
 
 /// A body's form, from its media type and its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,8 +8,11 @@ pub(super) enum Kind {
     Json,
     Ndjson,
     Form,
+    Sse,
+    /// Parts, each with a kind of its own.
+    Multipart(Boundary),
     Text,
-    /// Multipart, media, or anything else whose lengths and offsets an edit would break: scanned as text.
+    /// Media, or anything else whose lengths and offsets an edit would break: scanned as text.
     Opaque,
 }
 
@@ -33,9 +36,11 @@ impl Kind {
             "application/x-ndjson" | "application/jsonl" | "application/x-jsonlines" => Self::Ndjson,
             "application/x-www-form-urlencoded" => Self::Form,
             "application/json" => Self::Json,
+            "text/event-stream" => Self::Sse,
             json if json.ends_with("+json") => Self::Json,
             text if text.is_empty() || text.starts_with("text/") => Self::Text,
-            _ => Self::Opaque,
+            // Without a boundary nobody could tell its parts.
+            _ => content_type.and_then(Boundary::of).map_or(Self::Opaque, Self::Multipart),
         }
     }
 
@@ -44,7 +49,8 @@ impl Kind {
     pub(super) fn is_garbled(content_type: Option<&str>, body: &[u8]) -> bool {
         const PACKED: [&[u8]; 3] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"];
         let packed = PACKED.iter().any(|magic| body.starts_with(magic));
-        Self::declared(content_type) != Self::Opaque && (packed || !gate_scrub::is_readable(body))
+        let is_text = !matches!(Self::declared(content_type), Self::Multipart(_) | Self::Opaque);
+        is_text && (packed || !gate_scrub::is_readable(body))
     }
 
     pub(super) fn scanned_as(self) -> BodyKind {
@@ -52,6 +58,8 @@ impl Kind {
             Self::Json => BodyKind::Json,
             Self::Ndjson => BodyKind::Ndjson,
             Self::Form => BodyKind::Form,
+            Self::Sse => BodyKind::Sse,
+            Self::Multipart(boundary) => BodyKind::Multipart(boundary),
             Self::Text | Self::Opaque => BodyKind::Text,
         }
     }
@@ -63,11 +71,12 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind;
+    use super::{Boundary, Kind};
 
     #[test]
     fn the_bytes_speak_before_the_header() {
-        let rows: [(Option<&str>, &[u8], Kind); 12] = [
+        let boundary = Boundary::new(b"x").unwrap();
+        let rows: [(Option<&str>, &[u8], Kind); 14] = [
             (Some("application/json"), b"{}", Kind::Json),
             (Some("text/plain"), b" \n{\"a\":1}", Kind::Json),
             (None, b"[1]", Kind::Json),
@@ -78,7 +87,9 @@ mod tests {
             (Some("application/x-www-form-urlencoded"), b"a=b", Kind::Form),
             (Some("text/plain; charset=utf-8"), b"hello", Kind::Text),
             (None, b"hello", Kind::Text),
-            (Some("multipart/form-data; boundary=x"), b"--x\r\n", Kind::Opaque),
+            (Some("text/event-stream"), b"data: x", Kind::Sse),
+            (Some("multipart/form-data; boundary=x"), b"--x\r\n", Kind::Multipart(boundary)),
+            (Some("multipart/form-data"), b"--x\r\n", Kind::Opaque),
             (Some("audio/wav"), b"RIFF", Kind::Opaque),
         ];
         for (content_type, body, want) in rows {

@@ -74,6 +74,7 @@ impl Pending {
             event.model = judged.model.as_deref().filter(|model| is_word(model)).map(str::to_owned);
             event.stream = judged.facts.stream;
             event.decision = judged.action;
+            event.reason.clone_from(&judged.unread);
             event.findings.clone_from(&judged.counts);
             event.request_bytes = judged.decoded_bytes;
             event.added_micros = added_micros;

@@ -10,7 +10,7 @@ const CREDENTIALS: [&str; 9] =
     ["key", "api_key", "api-key", "apikey", "access_token", "auth_token", "token", "sig", "signature"];
 
 /// Kinds of findings that a credential is allowed to be.
-const CREDENTIAL_KINDS: [&str; 3] = ["api_key", "token", "password"];
+pub(super) const CREDENTIAL_KINDS: [&str; 3] = ["api_key", "token", "password"];
 
 /// Findings in a target, with offsets into it.
 pub(super) struct Found {

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use gate_core::{Action, Finding, FindingCount, Judge, PromptFacts, PromptVerdict, Reason};
+use gate_core::{Action, Finding, FindingCount, Judge, PromptFacts, PromptVerdict, Reason, Unread};
 use gate_dialect::RequestFacts;
 use gate_scrub::{BodyKind, Edit, Limits, Scanner};
 use http::{HeaderMap, StatusCode};
 
 use super::super::decode::{self, Coding, DecodeError};
+use super::super::fields;
 use super::super::kind::Kind;
 use super::super::memory::Tag;
 use super::super::refusal::Refusal;
@@ -32,8 +33,9 @@ pub(super) struct Case<'a> {
     prompt: Prompt<'a>,
     facts: RequestFacts,
     findings: Vec<Finding>,
-    /// Where findings are numbers of JSON, which no edit may touch.
-    numbers: Vec<Range<usize>>,
+    /// Where no edit may touch the body: numbers of JSON, parts that are no text or have a stated length.
+    untouchable: Vec<Range<usize>>,
+    unread: Option<Reason>,
     tags: Vec<Tag>,
     counts: Vec<FindingCount>,
     reasons: Vec<String>,
@@ -62,7 +64,8 @@ impl<'a> Case<'a> {
             // Known before the body is decoded, so that every refusal has the provider's shape.
             facts: gate_dialect::read_request(prompt.vendor, prompt.host, prompt.target, b""),
             findings: Vec::new(),
-            numbers: Vec::new(),
+            untouchable: Vec::new(),
+            unread: None,
             tags: Vec::new(),
             counts: Vec::new(),
             reasons: Vec::new(),
@@ -73,6 +76,7 @@ impl<'a> Case<'a> {
 
     pub(super) fn run(&mut self, take: &mut dyn FnMut(usize) -> bool) -> Result<Passed, Refusal> {
         self.scan_target()?;
+        self.scan_fields()?;
         self.scan_trailers()?;
         let coding = Coding::parse(self.prompt.content_encoding)?;
         let body = decode::decode(coding, self.prompt.body, self.inspector.limits, take)?;
@@ -85,7 +89,10 @@ impl<'a> Case<'a> {
         self.scan_body(kind, &body, take)?;
         let verdict = self.decide(&body)?;
         self.refuse_denied(&body, &verdict)?;
-        self.edit(kind, &body, take, verdict.action)
+        let passed = self.edit(kind, &body, take, verdict.action)?;
+        // What nobody read is told even where nothing was found.
+        let alert = if self.unread.is_some() { Action::Alert } else { Action::Allow };
+        Ok(Passed { action: passed.action.max(alert), ..passed })
     }
 
     pub(super) fn judged(self, outcome: Result<Passed, Refusal>) -> Judged {
@@ -94,8 +101,8 @@ impl<'a> Case<'a> {
             Err(refusal) => (Action::Deny, None, Some(refusal)),
         };
         let model = self.facts.model.clone().filter(|model| self.is_clean(model));
-        let Self { facts, findings, counts, reasons, decoded_bytes, path, .. } = self;
-        Judged { action, refusal, reasons, facts, findings, counts, edited, decoded_bytes, path, model }
+        let Self { facts, findings, counts, reasons, decoded_bytes, path, unread, .. } = self;
+        Judged { action, refusal, reasons, facts, unread, findings, counts, edited, decoded_bytes, path, model }
     }
 
     /// Path and query are not edited: a provider would answer another question than the client asked.
@@ -106,6 +113,15 @@ impl<'a> Case<'a> {
             self.path = Some(target::path(target).to_owned());
         }
         self.refuse_aside(found.findings, target.as_bytes())
+    }
+
+    /// A field is not edited either: it may be part of a signature, and of no message that a person wrote.
+    fn scan_fields(&mut self) -> Result<(), Refusal> {
+        for line in self.prompt.fields {
+            let found = fields::scan(self.scanner, line, &self.scan_limits()).map_err(|_| scan_budget())?;
+            self.refuse_aside(found, line.as_bytes())?;
+        }
+        Ok(())
     }
 
     fn scan_trailers(&mut self) -> Result<(), Refusal> {
@@ -152,10 +168,31 @@ impl<'a> Case<'a> {
         if !take(scan_memory(body)) {
             return Err(DecodeError::OutOfBudget.into());
         }
-        let scanned = self.scanner.scan(kind.scanned_as(), body, &self.scan_limits()).map_err(|_| scan_budget())?;
-        (self.findings, self.numbers) = (scanned.findings, scanned.numbers);
+        let Ok(scanned) = self.scanner.scan(kind.scanned_as(), body, &self.scan_limits()) else {
+            return self.leave_unread(Unread::Costly, Reason::ScanBudget);
+        };
+        if scanned.opaque.iter().any(|part| part.said_to_be_text) {
+            return Err(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding));
+        }
+        if kind == Kind::Opaque || !scanned.opaque.is_empty() {
+            self.leave_unread(Unread::Opaque, Reason::BadEncoding)?;
+        }
+        self.findings = scanned.findings;
+        self.untouchable = scanned.numbers;
+        self.untouchable.extend(scanned.opaque.into_iter().map(|part| part.range));
+        self.untouchable.extend(scanned.bound);
         let hash = &self.inspector.hash;
         self.tags = self.findings.iter().map(|finding| hash.tag(&body[finding.start..finding.end])).collect();
+        Ok(())
+    }
+
+    /// Asks the policy whether what cannot be read may pass, and notes that it does.
+    fn leave_unread(&mut self, what: Unread, reason: Reason) -> Result<(), Refusal> {
+        match self.judge.unread(self.prompt.client, what) {
+            Action::Allow => {}
+            Action::Alert => self.unread = Some(reason),
+            Action::Redact | Action::Deny => return Err(Refusal::forbidden(reason)),
+        }
         Ok(())
     }
 
@@ -243,8 +280,8 @@ impl<'a> Case<'a> {
             return Ok(Passed { action: action.min(Action::Alert), edited: None });
         }
         let frozen = |finding: &&Finding| {
-            let is_number = self.numbers.iter().any(|number| overlaps(finding, number));
-            is_number || self.facts.is_frozen(&(finding.start..finding.end))
+            let untouchable = self.untouchable.iter().any(|range| overlaps(finding, range));
+            untouchable || self.facts.is_frozen(&(finding.start..finding.end))
         };
         if self.prompt.signed || !kind.editable() || redacted.iter().any(frozen) {
             return Err(self.frozen());

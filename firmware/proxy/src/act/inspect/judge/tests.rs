@@ -2,7 +2,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use gate_core::{
-    Action, ConnectionFacts, HostName, Judge, Mode, PromptFacts, PromptVerdict, Reason, UnixMicros, Verdict,
+    Action, ConnectionFacts, HostName, Judge, Mode, PromptFacts, PromptVerdict, Reason, UnixMicros, Unread, Verdict,
 };
 use gate_scrub::{Pack, Scanner};
 
@@ -24,6 +24,27 @@ impl Judge for Always {
         let per_finding = vec![self.0; facts.findings.len()];
         let action = per_finding.iter().copied().max().unwrap_or(Action::Allow);
         PromptVerdict { action, per_finding, rule: None, reasons: vec!["API key pattern detected".to_owned()] }
+    }
+
+    fn mode_of(&self, _: IpAddr) -> Mode {
+        Mode::Inspected
+    }
+}
+
+/// Does the same with everything that cannot be read.
+struct Unreadable(Action);
+
+impl Judge for Unreadable {
+    fn connection(&self, _: &ConnectionFacts<'_>) -> Verdict {
+        Verdict::Terminate
+    }
+
+    fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
+        Always(Action::Redact).prompt(facts)
+    }
+
+    fn unread(&self, _: IpAddr, _: Unread) -> Action {
+        self.0
     }
 
     fn mode_of(&self, _: IpAddr) -> Mode {
@@ -78,6 +99,7 @@ fn prompt(client: IpAddr, host: &HostName) -> Prompt<'_> {
         host,
         vendor: "openai",
         target: "/v1/chat/completions",
+        fields: &[],
         content_type: None,
         content_encoding: None,
         signed: false,
@@ -164,6 +186,53 @@ fn a_policy_that_loses_count_and_a_scan_over_budget_deny() {
     assert_eq!((judged.action, judged.refusal.unwrap().reason), (Action::Deny, Reason::ScanBudget));
 }
 
+/// A form with one part of these bytes.
+fn form(content_type: &str, content: &[u8]) -> Vec<u8> {
+    let head = format!("--x\r\nContent-Type: {content_type}\r\n\r\n");
+    [head.as_bytes(), content, b"\r\n--x--\r\n"].concat()
+}
+
+#[test]
+fn what_passes_the_budget_is_the_policys_to_decide_and_told() {
+    let small = Inspector::new(ValueHash::random(), 64, 100);
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    let bodies = [(small, chat(&"a".repeat(100))), (inspector(), deep.into_bytes()), (inspector(), bomb())];
+    for (inspector, body) in &bodies {
+        for action in [Action::Allow, Action::Alert, Action::Deny] {
+            let judged = judge(inspector, &Unreadable(action), body);
+            assert_eq!(judged.action, action);
+            let refusal = judged.refusal.map(|refusal| refusal.reason);
+            assert_eq!(refusal, (action == Action::Deny).then_some(Reason::ScanBudget));
+            assert_eq!(judged.unread, (action == Action::Alert).then_some(Reason::ScanBudget));
+        }
+    }
+}
+
+/// A compressed text in base64, which unfolds past any cap.
+fn bomb() -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    std::io::Write::write_all(&mut packed, &vec![b' '; 2 << 20]).unwrap();
+    let packed = packed.finish().unwrap();
+    chat(&base64::Engine::encode(&base64::engine::general_purpose::STANDARD, packed))
+}
+
+#[test]
+fn a_part_that_is_no_text_is_the_policys_to_decide() {
+    let judged =
+        |judge: &dyn Judge, body: &[u8]| judge_as(&inspector(), judge, Some("multipart/form-data; boundary=x"), body);
+    let image = form("image/png", b"\x89PNG\r\n\x1a\n\0\xFF");
+    assert_eq!(judged(&Unreadable(Action::Allow), &image).action, Action::Allow);
+    let told = judged(&Unreadable(Action::Alert), &image);
+    assert_eq!((told.action, told.unread), (Action::Alert, Some(Reason::BadEncoding)));
+    assert_eq!(judged(&Unreadable(Action::Deny), &image).refusal.unwrap().reason, Reason::BadEncoding);
+    assert_eq!(judged(&Unreadable(Action::Deny), &form("text/plain", b"hello")).refusal, None);
+    let garbled = judged(&Unreadable(Action::Allow), &form("text/plain", b"gr\xFCn"));
+    assert_eq!(garbled.refusal.unwrap().reason, Reason::BadEncoding, "text in no known encoding");
+    let hidden = form("image/png", format!("\x01\0{KEY}").as_bytes());
+    let hidden = judged(&Unreadable(Action::Allow), &hidden);
+    assert_eq!(hidden.refusal.unwrap().reason, Reason::FrozenContent, "found, and no edit fits");
+}
+
 #[test]
 fn without_memory_nothing_passes() {
     let host = HostName::parse(b"api.openai.com").unwrap();
@@ -211,7 +280,7 @@ fn a_name_that_holds_a_secret_is_kept_out_of_the_record() {
 #[test]
 fn a_record_lists_no_more_kinds_than_fit() {
     let rules: String = (0..COUNTS_CAP + 10).map(rule).collect();
-    let pack = Pack::compile([("pack.toml", format!("kb = \"kb4-property\"\n{rules}").as_str())]).unwrap();
+    let pack = Pack::compile([("rules.toml", format!("kb = \"kb4-property\"\n{rules}").as_str())]).unwrap();
     let words: Vec<String> = (0..COUNTS_CAP + 10).map(|n| format!("codeword{n:03}x")).collect();
     let scanner = Scanner::new(Arc::new(pack));
     let judged = judge_with(&scanner, &inspector(), &Always(Action::Alert), None, &chat(&words.join(" ")));

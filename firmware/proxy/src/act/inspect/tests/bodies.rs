@@ -170,9 +170,9 @@ async fn signed_content_is_refused_rather_than_edited() {
         let builder = builder.header("authorization", "AWS4-HMAC-SHA256 Credential=x, Signature=y");
         builder.body(Full::new(body.into()).boxed()).unwrap()
     };
-    let multipart = head(false, Method::POST, "/v1/files").header("content-type", "multipart/form-data; boundary=x");
-    let part = format!("--x\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n{KEY}\r\n--x--\r\n");
-    let multipart = multipart.body(Full::new(part.into()).boxed()).unwrap();
+    let length = KEY.len();
+    let part = format!("--x\r\nContent-Type: text/plain\r\nContent-Length: {length}\r\n\r\n{KEY}\r\n--x--\r\n");
+    let multipart = form("multipart/form-data; boundary=x", part.into());
     let office = office().await;
     let mut client = office.h1().await;
     for request in [frozen, signed(chat(KEY)), multipart] {
@@ -183,6 +183,65 @@ async fn signed_content_is_refused_rather_than_edited() {
     assert!(office.journal.requests().iter().all(|record| record.reason == Some(Reason::FrozenContent)));
     assert_eq!(client.send(signed(CLEAN.to_owned())).await.status.as_u16(), 200);
     assert_eq!(office.provider.only().body, CLEAN, "a clean signed body passes");
+}
+
+fn form(content_type: &str, body: Vec<u8>) -> http::Request<super::support::ClientBody> {
+    let builder = head(false, Method::POST, "/v1/files").header("content-type", content_type);
+    builder.body(Full::new(body.into()).boxed()).unwrap()
+}
+
+#[tokio::test]
+async fn each_part_of_a_form_is_redacted_where_it_stands() {
+    let parts = concat!(
+        "--a b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nfine-tune\r\n",
+        "--a b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.jsonl\"\r\n",
+        "Content-Type: application/jsonl\r\n\r\n{\"messages\":[{\"content\":\"SECRET\"}]}\n{\"n\":1.50}\n\r\n",
+        "--a b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"x.png\"\r\n\r\nPIXELS\r\n--a b--\r\n",
+    );
+    let office = office().await;
+    let body = |secret: &str| -> Vec<u8> {
+        let (before, after) = parts.split_once("PIXELS").unwrap();
+        [before.replace("SECRET", secret).as_bytes(), b"\x89PNG\r\n\x1a\n\0\xFF", after.as_bytes()].concat()
+    };
+    let got = office.h1().await.send(form("multipart/form-data; boundary=\"a b\"", body(KEY))).await;
+    assert_eq!(got.status.as_u16(), 200, "{got:?}");
+    let seen = office.provider.only();
+    assert_eq!(seen.body, body("[REDACTED_API_KEY]"));
+    assert_eq!(seen.headers["content-length"], seen.body.len().to_string());
+    assert_eq!(seen.headers["content-type"], "multipart/form-data; boundary=\"a b\"");
+    assert_eq!(office.record().decision, Action::Redact);
+}
+
+#[tokio::test]
+async fn fields_of_others_are_scanned_and_those_of_sdks_pass() {
+    let office = office().await;
+    let mut client = office.h1().await;
+    let own = [
+        ("authorization", format!("Bearer {KEY}")),
+        ("x-api-key", KEY.to_owned()),
+        ("api-key", KEY.to_owned()),
+        ("cookie", format!("session={KEY}")),
+        ("openai-organization", "org-Zm9vYmFyYmF6cXV4MTIz".to_owned()),
+        ("anthropic-beta", "prompt-caching-2024-07-31".to_owned()),
+        ("x-stainless-retry-count", "0".to_owned()),
+        ("user-agent", "OpenAI/Python 1.99.0".to_owned()),
+        ("x-conversation", "68a1f0c9-d27e-448b-9c55-0d1e2f3a4b5c".to_owned()),
+    ];
+    let with = |name: &str, value: &str| {
+        let builder = head(false, Method::POST, "/v1/chat/completions").header(name, value);
+        builder.body(Full::new(CLEAN.into()).boxed()).unwrap()
+    };
+    for (name, value) in &own {
+        assert_eq!(client.send(with(name, value)).await.status.as_u16(), 200, "{name}");
+    }
+    for (name, value) in [("x-note", format!("use {KEY}")), ("x-user", "anna.meyer@acme-office.de".to_owned())] {
+        let got = client.send(with(name, &value)).await;
+        assert_eq!(got.status.as_u16(), 403, "{name}");
+        assert!(!String::from_utf8_lossy(&got.body).contains(&value));
+    }
+    let records = office.journal.requests();
+    assert_eq!(records.last().unwrap().reason, Some(Reason::Finding("email".to_owned())));
+    assert_eq!(office.provider.seen.lock().len(), own.len(), "what is refused does not leave");
 }
 
 #[tokio::test]

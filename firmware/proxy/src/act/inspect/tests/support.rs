@@ -304,7 +304,7 @@ fn catalogue() -> Catalogue {
 pub(in crate::act::inspect) fn scanner() -> Scanner {
     static SCANNER: std::sync::OnceLock<Scanner> = std::sync::OnceLock::new();
     let build = || {
-        let pack = Arc::new(Pack::compile([("pack.toml", include_str!("support/pack.toml"))]).unwrap());
+        let pack = Arc::new(Pack::compile([("rules.toml", include_str!("support/pack.toml"))]).unwrap());
         let failing = pack.failing_examples();
         assert!(failing.is_empty(), "{failing:?}");
         Scanner::new(pack)
