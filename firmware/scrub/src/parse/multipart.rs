@@ -105,7 +105,8 @@ fn part(source: Source<'_>, range: Range<usize>, nesting: &mut Nesting, out: &mu
     let origin = origin(source, &content);
     if !is_text {
         out.opaque.push(Opaque { range: origin, said_to_be_text: says_text(head.media_type) });
-    } else if head.is_bound {
+    } else if head.is_bound || charset(bytes).0 != Charset::Utf8 {
+        // A replacement is written in the encoding of the whole body.
         out.bound.push(origin);
     }
     let kind = if is_text { kind(head.media_type, bytes) } else { BodyKind::Text };

@@ -38,8 +38,9 @@ fn a_value_does_not_reach_across_a_boundary() {
 fn a_part_in_utf16_is_read() {
     let wide: Vec<u8> = "\u{FEFF}mail anna@example.org now".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let body = [b"--b\r\nContent-Type: text/plain\r\n\r\n", &wide[..], b"\r\n--b--"].concat();
-    let findings = scan(form("b"), &body);
-    assert_eq!(findings.len(), 1);
+    let scanned = SCANNER.scan(form("b"), &body, &Limits::default()).unwrap();
+    let findings = scanned.findings;
+    assert_eq!((findings.len(), scanned.bound.len()), (1, 1), "found, and not edited");
     let value: Vec<u8> = "anna@example.org".encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(body[findings[0].start..findings[0].end], value);
 }

@@ -415,6 +415,8 @@ proptest! {
 
     #[test]
     fn bytes_outside_of_findings_stay(body in text_piece()) {
+        // Zeros may look like UTF-16, in which placeholders are then written.
+        prop_assume!(!body.contains('\0'));
         // Attacks enclose values: they are no values themselves, and nobody edits them.
         let mut findings = scan(BodyKind::Text, body.as_bytes());
         findings.retain(|finding| finding.action != Action::Alert);
