@@ -2,7 +2,7 @@
 # Nano-Gate's front door.
 #
 #   ./build.sh demo [--once]      the virtual office: real prompts through the puck, what was typed beside what left
-#   ./build.sh test [area]        every test, as CI runs it; areas: check web unit system browser fuzz firmware
+#   ./build.sh test [area]        every test, as CI runs it; areas: check web unit quality system browser fuzz firmware
 #   ./build.sh check              formatting, clippy, shellcheck, web lint, cargo deny
 #   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
 #   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan; scan --quality DIR scores labelled rows
@@ -281,6 +281,14 @@ test_unit() {
     shown unit cargo test --workspace --quiet
 }
 
+# The scanner on the project's own quality data: rows go whole through the daemon's binary, in pieces through an example.
+test_quality() {
+    need_python
+    build_daemon
+    cargo build --quiet -p gate-scrub --example rows
+    shown quality "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/bench
+}
+
 test_system() {
     need_office
     build_daemon
@@ -351,10 +359,10 @@ test_firmware() {
 }
 
 cmd_test() {
-    local area areas=(check web unit system browser fuzz firmware)
+    local area areas=(check web unit quality system browser fuzz firmware)
     [ $# -gt 0 ] && areas=("$@")
     for area in "${areas[@]}"; do
-        declare -F "test_$area" >/dev/null || die "no test area \`$area\`; there are: check web unit system browser fuzz firmware"
+        declare -F "test_$area" >/dev/null || die "no test area \`$area\`; there are: check web unit quality system browser fuzz firmware"
     done
     for area in "${areas[@]}"; do "test_$area"; done
     say "all passed; the runners' own words:"
@@ -370,7 +378,7 @@ summary() {
             check) ;;
             unit) grep -E '^test result:' "$LOGS/unit.log" ;;
             fuzz) cat "$LOGS/fuzz.log" ;;
-            system | browser | firmware) grep -E '^[0-9]+ passed' "$LOGS/$area.log" ;;
+            quality | system | browser | firmware) grep -E '^[0-9]+ passed' "$LOGS/$area.log" ;;
         esac
     done
 }

@@ -20,14 +20,18 @@ def place(draw):
     return {"h": draw.choice(HOSTS), "u": draw.choice(USERS), "d": draw.choice(NAMES), "n": draw.randint(2, 99)}
 
 
+def taken(templates, turn):
+    """Each in its turn, so that none is left out by chance."""
+    return templates[turn % len(templates)]
+
+
 def forms(*templates, value=password):
     """A type whose carriers differ only in their words."""
 
-    def make(draw):
+    def make(draw, turn):
         secret = value(draw)
-        return draw.choice(templates).format(**place(draw)).replace("§", secret), secret
+        return taken(templates, turn).format(**place(draw)).replace("§", secret), secret
 
-    make.count = len(templates)
     return make
 
 
@@ -66,7 +70,10 @@ def bus_key(draw):
 
 def crypt_hash(draw):
     salt, letters = draw.chars("a", 16), "./" + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-    body = lambda count: "".join(draw.choice(letters) for _ in range(count))  # noqa: E731
+
+    def body(count):
+        return "".join(draw.choice(letters) for _ in range(count))
+
     return draw.choice(
         [f"$6${salt}${body(86)}", f"$5${salt}${body(43)}", f"$1${salt[:8]}${body(22)}", f"$y$j9T${body(22)}${body(43)}"]
     )
@@ -79,31 +86,33 @@ def bcrypt(draw):
     )
 
 
-def secret_manifest(draw):
+def secret_manifest(draw, turn):
     value = encode.base64std(password(draw))
     key = draw.choice(["password", "db-password", "api-token", "client-secret"])
-    text = draw.choice(
+    text = taken(
         [
             "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {d}\ntype: Opaque\ndata:\n  {k}: §\n",
             "apiVersion: v1\ndata:\n  username: YWRtaW4=\n  {k}: §\nkind: Secret\nmetadata:\n  name: {d}-creds\n",
             '---\nkind: Secret\napiVersion: v1\nmetadata:\n  namespace: {d}\n  name: creds\ndata:\n  {k}: "§"\n',
             '{{"apiVersion":"v1","kind":"Secret","metadata":{{"name":"{d}"}},"data":{{"{k}":"§"}}}}',
             "# kubectl get secret {d} -o yaml\napiVersion: v1\nkind: Secret\ndata:\n    {k}: §\n    region: ZXU=\n",
-        ]
+        ],
+        turn,
     )
     return text.format(k=key, **place(draw)).replace("§", value), value
 
 
-def sas(draw):
+def sas(draw, turn):
     signature = encode.base64std(draw.raw(32)).replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
-    text = draw.choice(
+    text = taken(
         [
             "https://{d}store.blob.core.windows.net/reports/q{n}.csv?sv=2023-11-03&ss=b&srt=o&sp=r&se=2027-01-31T00:00:00Z&sig=§",
             "azcopy copy 'https://{d}.blob.core.windows.net/in?sp=racw&st=2026-01-01T00:00:00Z&se=2026-12-31T00:00:00Z&spr=https&sv=2022-11-02&sr=c&sig=§' .",
             "SAS_TOKEN=sv=2021-06-08&ss=bfqt&srt=sco&sp=rwdlacup&se=2027-05-01T10:00:00Z&sig=§",
             "the upload link is https://{d}.file.core.windows.net/share/a.txt?se=2027-01-01&sp=rl&sv=2022-11-02&sr=f&sig=§ until New Year",
             '{{"sasUri":"https://{d}.queue.core.windows.net/q?sv=2023-01-03&se=2027-02-02T02:02:02Z&sp=raup&sig=§"}}',
-        ]
+        ],
+        turn,
     )
     return text.format(**place(draw)).replace("§", signature), signature
 

@@ -1,9 +1,15 @@
 """Private keys in their files: structurally whole, of random numbers."""
 
+import hashlib
 import json
 import textwrap
+from pathlib import Path
 
 from . import encode
+from .credentials import taken
+
+# BIP-39's own list, which is a fact of the standard and no opinion of the rules.
+BIP39 = Path(__file__).resolve().parents[3] / "firmware/scrub/src/decide/unmarked/bip39_english.txt"
 
 
 def der(tag, *parts):
@@ -118,9 +124,9 @@ CARRIERS = [
 
 
 def carried(make):
-    def row(draw):
+    def row(draw, turn):
         key = make(draw)
-        how, text = draw.choice(CARRIERS)
+        how, text = taken(CARRIERS, turn)
         if how == "json":
             key = json.dumps(key)[1:-1]
         elif how == "indent":
@@ -129,38 +135,66 @@ def carried(make):
             key = key.replace("\n", "\r\n")
         return text.replace("§", key), key
 
-    row.count = len(CARRIERS)
     return row
 
 
-def putty_row(draw):
+def putty_row(draw, turn):
     head, secret = putty(draw)
-    text = draw.choice(
+    text = taken(
         [
             "{k}\n",
             "id_rsa.ppk:\n{k}\n",
             "How do I convert this?\n{k}\n\nthanks",
             "# backup\n{k}\n# end",
             "<pre>\n{k}\n</pre>",
-        ]
+        ],
+        turn,
     )
     body = text.replace("{k}", head + secret)
     # What must not leave is the private part: the lines and what authenticates them.
     return body, secret
 
 
-def service_account_row(draw):
+def service_account_row(draw, turn):
     value, key = service_account(draw)
-    text = draw.choice(
+    text = taken(
         [
             json.dumps(value, indent=2),
             json.dumps(value),
             "gcloud auth activate-service-account --key-file=sa.json\n# sa.json\n" + json.dumps(value, indent=4),
             "credentials = service_account.Credentials.from_service_account_info(" + json.dumps(value) + ")",
             "GCP_SA='" + json.dumps(value) + "'\n",
-        ]
+        ],
+        turn,
     )
     return text, key
+
+
+def mnemonic(draw):
+    """BIP 39: entropy and the first bits of its SHA-256, eleven bits a word."""
+    words = BIP39.read_text().split()
+    entropy = draw.raw(draw.choice([16, 16, 20, 24, 32]))
+    bits = "".join(f"{byte:08b}" for byte in entropy)
+    bits += f"{hashlib.sha256(entropy).digest()[0]:08b}"[: len(entropy) // 4]
+    return " ".join(words[int(bits[at : at + 11], 2)] for at in range(0, len(bits), 11))
+
+
+def mnemonic_row(draw, turn):
+    phrase = mnemonic(draw)
+    text = taken(
+        [
+            "my seed phrase is §, is it safe to store it in a note?",
+            'MNEMONIC="§"\n',
+            "wallet:\n  mnemonic: §\n  network: testnet\n",
+            '{"recoveryPhrase":"§"}',
+            "§",
+            "Backup from the paper:\n§\nPIN in the safe",
+            "await ethers.Wallet.fromPhrase('§');",
+            "Meine Wiederherstellungswörter: §",
+        ],
+        turn,
+    )
+    return text.replace("§", phrase), phrase
 
 
 KEYS = {
@@ -172,4 +206,5 @@ KEYS = {
     "pgp_private_key": carried(pgp),
     "putty_private_key": putty_row,
     "gcp_service_account_json": service_account_row,
+    "bip39_mnemonic": mnemonic_row,
 }

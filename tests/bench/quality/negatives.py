@@ -272,7 +272,7 @@ def lookalikes(draw, count):
     """Vendors' names beside hashes and ids that are none of their keys, and tokens cut short."""
     makers = tokens.makers()
     prefixed = [
-        (kind, make)
+        make
         for kind, (make, *_) in makers.items()
         if kind.startswith(("github_", "gitlab_", "slack_", "stripe_", "npm_", "sendgrid", "hugging"))
     ]
@@ -294,7 +294,7 @@ def lookalikes(draw, count):
     ]
     for index in range(count):
         if index % 4 == 0:
-            kind, make = draw.choice(prefixed)
+            make = draw.choice(prefixed)
             value = make(draw)
             short = value[: draw.randint(5, 14)].rstrip("-_.")
             yield row(

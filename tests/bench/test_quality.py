@@ -1,0 +1,86 @@
+"""The scanner on the project's own quality data, at the bars that were promised; and that data itself."""
+
+import os
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
+
+from quality import generate, judge, report  # noqa: E402
+from quality.engine import NanoGate  # noqa: E402
+
+DEBUG = ROOT / "target/debug"
+DISGUISES = [
+    "zero-width",
+    "full-width",
+    "homoglyphs",
+    "\\u escapes",
+    "base64 of the text",
+    "base64 of the value",
+    "cut into pieces",
+]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return {name: generate.labelled(name) for name in generate.FILES}
+
+
+@pytest.fixture(scope="module")
+def scanner():
+    daemon = os.environ.get("NANOGATE", DEBUG / "nanogate")
+    return NanoGate([daemon, "scan", "--jsonl"], [DEBUG / "examples/rows"])
+
+
+@pytest.fixture(scope="module")
+def plain(rows, scanner):
+    return judge.plain(rows, scanner)
+
+
+@pytest.fixture(scope="module")
+def disguised(rows, scanner, plain):
+    return judge.evasions(rows, plain[0], scanner)
+
+
+@pytest.mark.parametrize("name", list(generate.FILES))
+def test_finds_what_was_promised_and_raises_no_false_alarm(plain, name):
+    total = plain[1][name]
+    assert not report.failures(name, total), f"missed {total.missed.most_common(12)}; alarms {total.alarmed[:12]}"
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_disguise_hides_nothing(disguised, disguise):
+    files = disguised[0][disguise]
+    assert report.together(files) >= report.EVASION_BAR, files
+
+
+def test_finds_the_same_however_a_text_is_cut(disguised):
+    assert disguised[1] == 0
+
+
+def test_the_data_is_the_same_every_time(rows):
+    assert all(generate.labelled(name) == rows[name] for name in ("secrets", "pii", "injection"))
+
+
+def test_the_data_is_as_varied_as_it_claims(rows):
+    carriers = defaultdict(set)
+    for row in rows["secrets"] + rows["pii"]:
+        for span in row["spans"]:
+            carriers[span["type"]].add(row["text"].replace(span["value"], "§"))
+    assert len(carriers) >= 350
+    assert min(map(len, carriers.values())) >= 5, sorted((len(c), kind) for kind, c in carriers.items())[:5]
+    assert len(rows["benign"]) >= 2000
+    kinds = Counter(row["label"] for name in ("secrets", "pii", "injection") for row in rows[name])
+    assert kinds["negative"] >= 2500
+
+
+def test_every_span_is_where_its_value_stands(rows):
+    for name, table in rows.items():
+        for row in table:
+            data = row["text"].encode()
+            for span in row["spans"]:
+                assert data[span["start"] : span["end"]].decode() == span["value"], f"{name} {row['id']}"
