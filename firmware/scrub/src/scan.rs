@@ -178,6 +178,8 @@ fn locate(shadow: &Shadow, candidate: &mut Candidate) -> bool {
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod carriers;
+#[cfg(test)]
 pub(crate) mod evasions;
 #[cfg(test)]
 pub(crate) mod tests;

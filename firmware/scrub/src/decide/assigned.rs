@@ -63,22 +63,22 @@ enum Word {
 /// Whether the value at `start` is assigned to a name of a credential that stands behind `anchor`, or to the anchor.
 pub(super) fn is_assigned(text: &[u8], anchor: &Range<usize>, start: usize) -> bool {
     let mut end = start;
-    let mut marked = false;
+    let (mut marked, mut plain) = (false, false);
     for _ in 0..MAX_STEPS {
         let Some(word) = word_before(text, anchor.start, end) else { return false };
         let gap = &text[word.end..end];
-        if !is_gap(gap) {
+        if !is_gap(gap) || (plain && !is_in_clause(gap)) {
             return false;
         }
-        marked |= gap.iter().any(|byte| matches!(byte, b'=' | b':') || !byte.is_ascii());
+        marked |= gap.iter().any(|byte| matches!(byte, b'=' | b':' | b'>' | b'|') || !byte.is_ascii());
         let is_anchor = !text[anchor.end.min(word.end)..word.end].iter().any(u8::is_ascii_alphabetic);
         match judge(&text[word.clone()]) {
             Word::Credential => return true,
             _ if word.start < anchor.end => return is_anchor && marked,
             Word::Other => return false,
             Word::Link => marked |= word.len() < 4 || gap.contains(&b'='),
-            Word::Plain if !marked || !gap_in_clause(gap, end == start) => return false,
-            Word::Plain => {}
+            Word::Plain if !marked => return false,
+            Word::Plain => plain = true,
         }
         end = word.start;
     }
@@ -97,12 +97,13 @@ fn word_before(text: &[u8], floor: usize, end: usize) -> Option<Range<usize>> {
 /// Whether what stands between a name and its value, or between two words, is quotes, brackets, signs and space.
 fn is_gap(gap: &[u8]) -> bool {
     let sign = |byte: &u8| !byte.is_ascii() || b" \t\r\n\"'`=:<>()[]{},|*\\!-_".contains(byte);
-    gap.len() <= MAX_GAP && gap.iter().all(sign) && gap.iter().any(|byte| !matches!(byte, b'-' | b'_'))
+    let is_path = gap.windows(2).any(|pair| pair == b"::");
+    gap.len() <= MAX_GAP && !is_path && gap.iter().all(sign) && gap.iter().any(|byte| !matches!(byte, b'-' | b'_'))
 }
 
-/// Whether two words belong to one clause. The gap before the value itself is an assignment and may look like one.
-fn gap_in_clause(gap: &[u8], first: bool) -> bool {
-    first || gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'"' | b'\'' | b'`' | b'(' | b')'))
+/// Whether two words belong to one clause.
+fn is_in_clause(gap: &[u8]) -> bool {
+    gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'"' | b'\'' | b'`' | b'(' | b')'))
 }
 
 fn judge(word: &[u8]) -> Word {
@@ -184,6 +185,8 @@ mod tests {
             "acme: the author is at commit 0a1b",
             "acme: one, two; 0a1b",
             "acme ETag: \"0a1b\"",
+            "Acme::Web::0a1b",
+            "acme_key = 'ACME_KEY'\nagent = '0a1b'",
             "acme monitor \"0a1b\"",
         ];
         for text in rows {
