@@ -4,21 +4,33 @@ import argparse
 import json
 from pathlib import Path
 
-from . import attacks, benign, negatives, personal, secrets
+from . import attacks, benign, code, negatives, personal, secrets, words
 from .draw import Draw
+from .rows import surrounded
 
 SEED = 20260703
 
 
+def in_documents(draw, rows):
+    """Every sixth row in the midst of code or prose, as people paste it."""
+    for index, row in enumerate(rows):
+        if index % 6:
+            yield row
+            continue
+        make = draw.choice([code.source, lambda d: words.prose(d, 8), lambda d: words.prose(d, 6, "de")])
+        yield surrounded(row, make(draw) + "\n\n", "\n\n" + words.prose(draw, 2))
+
+
 def secret_rows(seed, scale):
     draw = Draw(seed)
-    yield from secrets.positives(draw, max(5, round(8 * scale)))
+    yield from in_documents(draw, secrets.positives(draw, max(5, round(8 * scale))))
     yield from negatives.secrets(draw, round(1200 * scale))
 
 
 def personal_rows(seed, scale):
     draw = Draw(seed + 1)
-    yield from personal.rows(draw, max(5, round(10 * scale)))
+    yield from in_documents(draw, personal.rows(draw, max(5, round(10 * scale))))
+    yield from personal.together(draw, round(120 * scale))
     yield from negatives.personal(draw, round(900 * scale))
 
 

@@ -1,5 +1,7 @@
 """Rows of personal, payment and health data: each number with the words that people put beside it."""
 
+import json
+
 from . import national as n
 from . import people as p
 from .rows import row, span
@@ -211,3 +213,31 @@ def rows(draw, each):
                 category, text = CARRIERS[0]
             filled = text.format(label=draw.choice(labels), where=draw.choice(WHERE)).replace("§", value)
             yield row(filled, [span(filled, value, kind)], f"personal:{category}", tier=tier)
+
+
+def together(draw, count):
+    """Several data of one person in one form, object or table: what they are must not run into each other."""
+    core = [kind for kind in TYPES if kind not in STRETCH | {"passport_mrz", "postal_address"}]
+    for turn in range(count):
+        chosen = draw.sample(core, draw.randint(2, 4))
+        fields = [(kind, draw.choice(TYPES[kind][1]), TYPES[kind][0](draw)) for kind in chosen]
+        way = turn % 4
+        if way == 0:
+            text = "Registration\n" + "".join(f"{label}: {value}\n" for _, label, value in fields) + "signed: yes\n"
+        elif way == 1:
+            text = json.dumps(
+                {"person": {label: value for _, label, value in fields}, "score": 512}, ensure_ascii=False
+            )
+        elif way == 2:
+            text = ";".join(label for _, label, _ in fields) + "\n" + ";".join(value for *_, value in fields) + "\n"
+        else:
+            text = (
+                "Please correct my data: " + ", ".join(f"{label} {value}" for _, label, value in fields) + ". Thanks!"
+            )
+        spans, at = [], 0
+        for kind, label, value in fields:
+            # In a table all labels come first.
+            at = text.index(value, text.index(label, 0 if way == 2 else at))
+            spans.append(span(text, value, kind, at))
+            at += len(value)
+        yield row(text, spans, f"personal:together-{('form', 'json', 'csv', 'prose')[way]}")

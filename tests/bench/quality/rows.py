@@ -18,3 +18,10 @@ def row(text, spans=(), category="", label=None, tier="core"):
         "category": category,
         "tier": tier,
     }
+
+
+def surrounded(row, before, after):
+    """The row in the middle of a longer document; its spans move along."""
+    by = len(before.encode())
+    spans = [{**one, "start": one["start"] + by, "end": one["end"] + by} for one in row["spans"]]
+    return {**row, "text": before + row["text"] + after, "spans": spans, "category": row["category"] + "+document"}
