@@ -37,7 +37,7 @@ def default_config(folder, extra_roots):
         "domain": plan.DOMAIN,
         "policy": str(folder / "policy.yaml"),
         "identity": {"addresses": [plan.PUCK]},
-        "dns": {"listen": [f"{plan.PUCK}:53"], "upstreams": [plan.DNS]},
+        "dns": {"listen": [f"{plan.PUCK}:53"], "upstreams": [plan.DNS], "journal_count_seconds": 1},
         "proxy": {
             "listen": ["0.0.0.0:8443"],
             "http_listen": ["0.0.0.0:8088"],

@@ -27,6 +27,7 @@ pub enum Event {
     Steer(SteerEvent),
     Admin(AdminEvent),
     Process(ProcessEvent),
+    DnsTally(DnsTally),
 }
 
 /// One DNS question.
@@ -44,6 +45,31 @@ pub struct DnsEvent {
     pub rcode: Option<u8>,
     /// From the question's arrival to the answer's departure, in microseconds.
     pub micros: u32,
+}
+
+/// The questions of one client that were not steered, counted over a minute. A record for each would let a flood of
+/// questions push evidence out of the journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DnsTally {
+    /// Absent: everybody beyond the clients that are counted one by one.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub client: Option<IpAddr>,
+    /// Time since the tally before, in seconds.
+    pub seconds: u32,
+    pub special: u32,
+    pub own: u32,
+    pub cached: u32,
+    pub forwarded: u32,
+    pub failed: u32,
+    pub refused: u32,
+}
+
+impl DnsTally {
+    /// All questions that are counted here.
+    pub fn questions(&self) -> u64 {
+        [self.special, self.own, self.cached, self.forwarded, self.failed, self.refused].map(u64::from).iter().sum()
+    }
 }
 
 /// How a question was answered.

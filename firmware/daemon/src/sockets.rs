@@ -49,7 +49,7 @@ pub(crate) fn open(config: &Config, name: ProcessName) -> Result<Vec<OwnedFd>, S
         ProcessName::Dns => {
             let opened = gate_dns::bind(&config.dns.listen)?;
             for socket in opened.udp {
-                sockets.push(socket.into_std().map_err(SocketError::Handover)?.into());
+                sockets.push(socket.into());
             }
             for socket in opened.tcp {
                 sockets.push(socket.into_std().map_err(SocketError::Handover)?.into());
@@ -103,6 +103,11 @@ pub(crate) struct Inherited {
 impl Inherited {
     pub(crate) fn take() -> Self {
         Self { sockets: ListenFd::from_env(), next: 0 }
+    }
+
+    /// How many have not been taken.
+    pub(crate) fn left(&self) -> usize {
+        self.sockets.len() - self.next
     }
 
     /// The next `count` sockets, which are UDP.

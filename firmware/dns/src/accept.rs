@@ -1,15 +1,16 @@
 //! The door: sockets, who may come in, and the walk of each message down the corridor.
 
+mod batch;
 mod bind;
 mod tcp;
 mod udp;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::Reason;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::NetworkMode;
 use crate::act::{Act, Done, Seats, Step, Transport, Waiting};
-use crate::decide::{Decision, decide, is_local};
+use crate::decide::{Decision, decide, is_local, steered_entry};
 use crate::parse::{Query, Rcode, Rejection, Unserved};
 use crate::record::{Counting, Line, Recorder, Written};
 
@@ -31,6 +32,8 @@ const CUT: Duration = Duration::from_millis(1000);
 const LAST_WORDS: Duration = Duration::from_millis(300);
 /// … and how long the journal may take for what is left: 4.5 s together, of the 5 s that the house allows.
 const WRITE: Duration = Duration::from_millis(1500);
+/// How often it is looked whether counted questions are to be recorded.
+const COUNT: Duration = Duration::from_millis(500);
 /// How often expired addresses are forgotten.
 const EXPIRE: Duration = Duration::from_secs(10);
 /// TCP connections from outside that are told "refused" at once.
@@ -71,8 +74,10 @@ pub(crate) async fn serve(
         cut: CancellationToken::new(),
     });
     for socket in sockets.0 {
-        door.tasks.spawn(udp::run(Arc::clone(&door), Arc::new(socket)));
+        // The thread counts as a task: it is over when the thread is.
+        door.tasks.spawn(udp::spawn(Arc::clone(&door), socket));
     }
+    door.tasks.spawn(record_counted(Arc::clone(&door)));
     for listener in sockets.1 {
         door.tasks.spawn(tcp::run(Arc::clone(&door), listener));
     }
@@ -87,9 +92,17 @@ pub(crate) async fn serve(
         door.cut.cancel();
         let _ = timeout(CUT, door.tasks.wait()).await;
     }
+    door.recorder.write_shared(true);
     // The last recorder goes with the door, and the thread that writes ends.
     drop(door);
     written.wait(WRITE).await;
+}
+
+async fn record_counted(door: Arc<Door>) {
+    let mut ticks = interval(COUNT);
+    while door.stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        door.recorder.write_shared(false);
+    }
 }
 
 async fn forget_expired(door: Arc<Door>) {
@@ -101,18 +114,26 @@ async fn forget_expired(door: Arc<Door>) {
 
 impl Door {
     fn is_local(&self, client: IpAddr) -> bool {
-        is_local(client, &self.act.config, &self.act.view.load())
+        is_local(client, &self.act.config, &self.act.view())
     }
 
     /// Parses and decides, and acts where no upstream is needed: none of it waits for anything, so a dead upstream
     /// delays nothing here.
     fn take(&self, client: IpAddr, message: &[u8], transport: Transport) -> (Line, Step) {
+        let (line, step) = self.judge(client, message, transport);
+        if let Step::Done(done) = &step {
+            self.counting.count(&done.outcome);
+        }
+        (line, step)
+    }
+
+    fn judge(&self, client: IpAddr, message: &[u8], transport: Transport) -> (Line, Step) {
         let arrived = Instant::now();
         let line = |question: Option<(String, u16)>| {
             let (name, kind) = question.unwrap_or_else(|| (".".to_owned(), 0));
-            Line { client, name, kind, arrived }
+            Line { client, name, kind, watched: false, arrived }
         };
-        let view = self.act.view.load();
+        let view = self.act.view();
         let read = Query::read(message);
         if !is_local(client, &self.act.config, &view) {
             let (question, rejection) = stranger(read, transport);
@@ -125,7 +146,8 @@ impl Door {
                 return (line(question), Step::Done(Done::refused(reply, Reason::BadQuestion)));
             }
         };
-        let line = line(Some((query.name.text(), query.kind)));
+        let watched = steered_entry(&query, &view.catalogue).is_some();
+        let line = Line { client, name: query.name.text(), kind: query.kind, watched, arrived };
         if let Decision::Local(local) = decide(&query, &self.act.config, &view) {
             return (line, Step::Done(Done::local(query, local)));
         }
@@ -150,7 +172,9 @@ impl Door {
 
     /// The rest of the corridor for a question that must wait.
     async fn resolve(&self, waiting: Waiting) -> Done {
-        Arc::clone(&self.act).resolve(waiting, &self.tasks, &self.cut).await
+        let done = Arc::clone(&self.act).resolve(waiting, &self.tasks, &self.cut).await;
+        self.counting.count(&done.outcome);
+        done
     }
 }
 

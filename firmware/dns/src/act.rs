@@ -5,6 +5,7 @@ mod exchange;
 mod flight;
 mod learn;
 mod lookup;
+mod ready;
 mod refresh;
 mod reply;
 mod seats;
@@ -12,9 +13,10 @@ mod upstream;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 use gate_core::{Clock, DnsOutcome, Reason};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -31,7 +33,8 @@ pub(crate) use cache::Cache;
 pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
 pub(crate) use lookup::addresses;
-pub(crate) use reply::Transport;
+pub(crate) use ready::Ready;
+pub(crate) use reply::{PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
 pub(crate) use upstream::Asker;
 pub use upstream::{LookupError, Timeouts, Upstreams};
@@ -44,7 +47,9 @@ const LARGE_FROM: usize = 4096;
 /// Everything that answers; shared by all tasks.
 pub(crate) struct Act {
     pub(crate) config: Config,
-    pub(crate) view: ArcSwap<View>,
+    view: ArcSwap<View>,
+    /// Counts the views: what was made in one is worth nothing in the next.
+    generation: AtomicU64,
     pub(crate) cache: Mutex<Cache>,
     pub(crate) flights: Flights<Question, Option<Arc<Answer>>>,
     pub(crate) learnt: Learnt,
@@ -87,6 +92,7 @@ impl Act {
     pub(crate) fn new(config: Config, view: View, asker: Arc<Asker>, clock: Arc<dyn Clock>) -> Self {
         Self {
             view: ArcSwap::from_pointee(view),
+            generation: AtomicU64::new(0),
             cache: Mutex::new(Cache::new(&config)),
             flights: Flights::new(),
             learnt: Learnt::new(Duration::from_secs(config.learn_seconds.into()), config.learn_addresses),
@@ -97,6 +103,32 @@ impl Act {
             large: Arc::new(Semaphore::new(LARGE_BYTES)),
             config,
         }
+    }
+
+    /// What everyone judges by now.
+    pub(crate) fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// Puts another view in place.
+    pub(crate) fn see(&self, view: View) {
+        self.view.store(Arc::new(view));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// The number of the view in place.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Now, in seconds since 1970.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.clock.now().0 / 1_000_000
+    }
+
+    /// How long a fresh answer is kept.
+    pub(crate) fn kept_seconds(&self, answer: &Answer) -> u32 {
+        self.cache.lock().seconds(answer)
     }
 
     /// The kept answer, if there is one.

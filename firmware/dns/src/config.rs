@@ -67,6 +67,11 @@ pub struct Config {
     pub learn_refresh_seconds: u32,
     /// Records waiting for the journal; more are counted as lost. Default: 8192.
     pub journal_queue: usize,
+    /// Whether questions that are not steered are counted (`"count"`) or have a record each (`"each"`). A flood of
+    /// records pushes older evidence out, and each says what a person looked up. Default: `"count"`.
+    pub journal_questions: JournalQuestions,
+    /// How often what was counted is recorded, one line for each client. Default: 60 seconds.
+    pub journal_count_seconds: u32,
 }
 
 impl Default for Config {
@@ -95,6 +100,8 @@ impl Default for Config {
             learn_seconds: 3600,
             learn_refresh_seconds: 600,
             journal_queue: 8192,
+            journal_questions: JournalQuestions::default(),
+            journal_count_seconds: 60,
         }
     }
 }
@@ -110,6 +117,15 @@ pub enum NetworkMode {
     Gateway,
     /// Names resolve truly; clients name the proxy themselves.
     Explicit,
+}
+
+/// What the journal keeps of questions that are not steered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalQuestions {
+    #[default]
+    Count,
+    Each,
 }
 
 /// A resolver that questions are forwarded to.
@@ -190,6 +206,7 @@ impl Config {
             ("learn_addresses", self.learn_addresses as u64),
             ("learn_refresh_seconds", self.learn_refresh_seconds.into()),
             ("journal_queue", self.journal_queue as u64),
+            ("journal_count_seconds", self.journal_count_seconds.into()),
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(ConfigError::Zero { key });

@@ -1,4 +1,4 @@
-//! The resolver of the office: it answers, steers, forwards and caches, and every question leaves one record.
+//! The resolver of the office: it answers, steers, forwards and caches, and every question ends in a record.
 //!
 //! ```text
 //!              LAN clients                                  upstream resolvers
@@ -16,11 +16,15 @@
 //! time to time even if no client asks. [`Upstreams`] is the way around our own view: the proxy resolves through it what
 //! it dials.
 //!
-//! **Invariant:** every datagram and every TCP message ends in exactly one record. A journal that fails or stalls costs
-//! records, which are counted, and never an answer.
+//! Each UDP socket has a thread of its own, which takes questions and sends answers many at a time. What it has answered
+//! from the cache once it copies from then on, without reading the question further than its name; there may be a socket
+//! for each core, among which the kernel shares the clients out.
+//!
+//! **Invariant:** every datagram and every TCP message ends in exactly one record: its own if it was steered, else that
+//! of its client's minute. A journal that fails or stalls costs records, which are counted, and never an answer.
 //!
 //! **Invariant:** special, own, steered and cached answers wait for nothing: they are made between receiving and sending
-//! on the socket's own task. Only questions for an upstream become tasks, and those are capped, per client too.
+//! on the socket's own thread. Only questions for an upstream become tasks, and those are capped, per client too.
 //!
 //! **Invariant:** in `dns` mode no answer about a steered name leads elsewhere, whatever the type or the spelling: no
 //! CNAME, no address but ours, no HTTPS or SVCB record. Upstreams are asked for its MX and TXT records only, because mail
@@ -41,19 +45,19 @@ mod record;
 mod config;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::{Catalogue, Clock, Journal};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind};
 pub use act::{LookupError, Timeouts, Upstreams};
-pub use config::{Config, ConfigError, LEARN_ADDRESSES_CAP, NetworkMode, Upstream, UpstreamError};
+pub use config::{Config, ConfigError, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Upstream, UpstreamError};
 pub use decide::Identity;
 pub use record::Counters;
 
@@ -86,14 +90,13 @@ impl Dns {
     /// Answers on sockets that the caller has bound (see [`bind`]) until `stop`; then drains. All tasks have ended when it
     /// returns, which is within 5 seconds of `stop`.
     pub async fn serve(&self, udp: Vec<UdpSocket>, tcp: Vec<TcpListener>, stop: CancellationToken) {
-        let recorder =
-            Recorder::start(Arc::clone(&self.journal), self.act.config.journal_queue, Arc::clone(&self.counting));
+        let recorder = Recorder::start(Arc::clone(&self.journal), &self.act.config, Arc::clone(&self.counting));
         accept::serve(Arc::clone(&self.act), Arc::clone(&self.counting), recorder, (udp, tcp), stop).await;
     }
 
     /// Puts a new catalogue or new addresses of the puck in place, at once and for every question that follows.
     pub fn replace(&self, catalogue: Arc<Catalogue>, identity: Identity) {
-        self.act.view.store(Arc::new(View { catalogue, identity }));
+        self.act.see(View { catalogue, identity });
     }
 
     /// Gateway mode: the addresses that steered names lead to, published before the client gets them.

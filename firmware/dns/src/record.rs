@@ -1,6 +1,7 @@
-//! One line in the journal for each question.
+//! One line in the journal for each steered question, and one a minute for all others of a client.
 
 mod counters;
+mod tally;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,15 +9,19 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use gate_core::{DnsEvent, Event, Journal};
+use gate_core::{DnsEvent, DnsOutcome, Event, Journal};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 
 use crate::act::Done;
+use crate::config::{Config, JournalQuestions};
+use crate::parse::Query;
 
 pub use counters::Counters;
 pub(crate) use counters::Counting;
+pub(crate) use tally::Tallies;
 
 /// The journal is a disk, and a disk may stall for seconds: a thread of its own writes, so that no answer waits for it.
 /// What does not fit into the queue is counted as lost.
@@ -24,6 +29,10 @@ pub(crate) use counters::Counting;
 pub(crate) struct Recorder {
     queue: SyncSender<Event>,
     counting: Arc<Counting>,
+    /// Of everything that does not come through a thread with tallies of its own.
+    tallies: Arc<Mutex<Tallies>>,
+    questions: JournalQuestions,
+    period: Duration,
 }
 
 /// Ends when every [`Recorder`] is gone and the queue is written.
@@ -36,12 +45,14 @@ pub(crate) struct Line {
     /// `.` and 0 for a message whose question could not be read.
     pub(crate) name: String,
     pub(crate) kind: u16,
+    /// The name is that of an AI provider, however it is answered.
+    pub(crate) watched: bool,
     pub(crate) arrived: Instant,
 }
 
 impl Recorder {
-    pub(crate) fn start(journal: Arc<dyn Journal>, capacity: usize, counting: Arc<Counting>) -> (Self, Written) {
-        let (queue, events) = sync_channel(capacity);
+    pub(crate) fn start(journal: Arc<dyn Journal>, config: &Config, counting: Arc<Counting>) -> (Self, Written) {
+        let (queue, events) = sync_channel(config.journal_queue);
         let (ended, written) = oneshot::channel();
         let writer = Arc::clone(&counting);
         let spawned = thread::Builder::new().name("dns-journal".to_owned()).spawn(move || {
@@ -52,12 +63,23 @@ impl Recorder {
         if let Err(error) = spawned {
             error!(%error, "no thread for the journal: records are counted as lost");
         }
-        (Self { queue, counting }, Written(written))
+        let tallies = Arc::new(Mutex::new(Tallies::new()));
+        let period = Duration::from_secs(config.journal_count_seconds.into());
+        (Self { queue, counting, tallies, questions: config.journal_questions, period }, Written(written))
+    }
+
+    /// Whether questions that are not steered are counted instead of recorded.
+    pub(crate) fn counts(&self) -> bool {
+        self.questions == JournalQuestions::Count
     }
 
     /// Records what became of a question; call it once, after the answer has left.
     pub(crate) fn record(&self, line: Line, done: &Done) {
-        self.counting.count(&done.outcome);
+        let refused = matches!(done.outcome, DnsOutcome::Refused(_));
+        if self.counts() && (refused || !line.watched) {
+            self.tallies.lock().add(line.client, &done.outcome);
+            return;
+        }
         let event = Event::Dns(DnsEvent {
             client: line.client,
             name: line.name,
@@ -66,6 +88,38 @@ impl Recorder {
             rcode: done.rcode(),
             micros: u32::try_from(line.arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
         });
+        self.send(event);
+    }
+
+    /// Records a question whose answer is a copy of an earlier one, for a journal that keeps each.
+    pub(crate) fn record_copied(&self, client: IpAddr, question: &[u8], rcode: u8) {
+        let Ok(query) = Query::read(question) else { return };
+        let (name, qtype, rcode) = (query.name.text(), query.kind, Some(rcode));
+        // It is answered within the microsecond in which it was taken.
+        self.send(Event::Dns(DnsEvent { client, name, qtype, outcome: DnsOutcome::Cached, rcode, micros: 0 }));
+    }
+
+    /// Writes the lines of `tallies` once a period.
+    pub(crate) fn write_due(&self, tallies: &mut Tallies) {
+        if tallies.is_due(self.period) {
+            self.write(tallies);
+        }
+    }
+
+    /// Writes the lines of `tallies`.
+    pub(crate) fn write(&self, tallies: &mut Tallies) {
+        tallies.take().map(Event::DnsTally).for_each(|line| self.send(line));
+    }
+
+    /// Writes the lines of the tallies that all share, now or once a period.
+    pub(crate) fn write_shared(&self, now: bool) {
+        let mut tallies = self.tallies.lock();
+        if now || tallies.is_due(self.period) {
+            self.write(&mut tallies);
+        }
+    }
+
+    fn send(&self, event: Event) {
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(event) {
             self.counting.lost();
         }

@@ -55,6 +55,10 @@ group("what a record says", () => {
     );
     expect(words({ process: { process: "proxy", pid: 7, state: "crashed" } }).tone).toBe("refused");
     expect(words({ steer: { rules: 1, destinations: 2, verified: false, error: null } }).detail).toBe("The read-back differs");
+    const tally = { client: "192.0.2.10", seconds: 60, special: 1, own: 0, cached: 7, forwarded: 2, failed: 1, refused: 0 };
+    expect([words({ dns_tally: tally }).title, words({ dns_tally: tally }).detail]).toEqual(
+      ["192.0.2.10 asked 11 times", "Names of no AI provider: 10 answered, 1 without an answer"],
+    );
     expect(words({}).title).toBe("proxy-1");
   });
 

@@ -12,6 +12,18 @@ export interface DnsEvent {
   outcome: string | { steered?: { vendor: string }; refused?: Reason };
 }
 
+/** The questions of one client that were not steered, counted over a minute. */
+export interface DnsTally {
+  client: string | null;
+  seconds: number;
+  special: number;
+  own: number;
+  cached: number;
+  forwarded: number;
+  failed: number;
+  refused: number;
+}
+
 export interface ConnectionEvent {
   client: string;
   host: string | null;
@@ -70,6 +82,7 @@ export interface Event {
   steer?: SteerEvent;
   admin?: AdminEvent;
   process?: ProcessEvent;
+  dns_tally?: DnsTally;
 }
 
 export interface Line {
@@ -92,10 +105,11 @@ export interface Words {
 }
 
 export function describe(line: Line): Words {
-  const { dns, connection, request, steer, admin, process } = line.record.event;
+  const { dns, connection, request, steer, admin, process, dns_tally: tally } = line.record.event;
   if (connection) return describeConnection(connection);
   if (request) return describeRequest(request);
   if (dns) return describeDns(dns);
+  if (tally) return describeTally(tally);
   if (admin) return describeAdmin(admin);
   if (process) return describeProcess(process);
   if (steer) return describeSteer(steer);
@@ -150,6 +164,19 @@ function describeDns(event: DnsEvent): Words {
   if (event.outcome.steered) return { tone: "quiet", label: "dns", title, detail: "Led to Nano-Gate" };
   const why = event.outcome.refused === undefined ? "" : `: ${reasonWords(event.outcome.refused)}`;
   return { tone: "quiet", label: "dns", title, detail: `Refused${why}` };
+}
+
+function describeTally(tally: DnsTally): Words {
+  const { special, own, cached, forwarded, failed, refused } = tally;
+  const answered = special + own + cached + forwarded;
+  const title = `${tally.client ?? "Other clients"} asked ${plural(answered + failed + refused, "time")}`;
+  const parts = [
+    [answered, "answered"],
+    [failed, "without an answer"],
+    [refused, "refused"],
+  ] as const;
+  const detail = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  return { tone: "quiet", label: "dns", title, detail: `Names of no AI provider: ${detail.join(", ")}` };
 }
 
 const COMMANDS: Record<string, string> = {

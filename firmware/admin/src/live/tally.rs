@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use gate_core::{ConnectionEvent, DnsEvent, DnsOutcome, Event, Mode, Record, RequestEvent, UnixMicros};
+use gate_core::{ConnectionEvent, DnsEvent, DnsOutcome, DnsTally, Event, Mode, Record, RequestEvent, UnixMicros};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -113,6 +113,7 @@ fn point(number: u64, counters: Option<&Counters>) -> Point {
 fn count(counters: &mut Counters, record: &Record) {
     match &record.event {
         Event::Dns(event) => count_question(counters, event),
+        Event::DnsTally(tally) => count_questions(counters, tally),
         Event::Connection(event) => count_connection(counters, event, record.at),
         Event::Request(event) => count_request(counters, event, record.at),
         Event::Steer(_) | Event::Admin(_) | Event::Process(_) => {}
@@ -127,6 +128,12 @@ fn count_question(counters: &mut Counters, event: &DnsEvent) {
         DnsOutcome::Refused(_) => counters.dns.refused += 1,
         DnsOutcome::Special | DnsOutcome::Own | DnsOutcome::Cached | DnsOutcome::Forwarded => {}
     }
+}
+
+fn count_questions(counters: &mut Counters, tally: &DnsTally) {
+    counters.dns.questions += tally.questions();
+    counters.dns.failed += u64::from(tally.failed);
+    counters.dns.refused += u64::from(tally.refused);
 }
 
 fn count_connection(counters: &mut Counters, event: &ConnectionEvent, at: UnixMicros) {

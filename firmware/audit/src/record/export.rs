@@ -121,6 +121,9 @@ impl Cells {
                     _ => &mut cells,
                 };
             }
+            Event::DnsTally(tally) => {
+                cells.set("event", "dns_tally").set_some("client", tally.client);
+            }
             Event::Connection(connection) => {
                 cells.set("event", "connection").set("client", connection.client);
                 cells.set_some("vendor", connection.vendor.as_ref()).set_some("name", connection.host.as_ref());

@@ -1,7 +1,8 @@
 //! A record in words, one line each, for people at a terminal.
 
 use gate_core::{
-    AdminEvent, ConnectionEvent, DnsEvent, DnsOutcome, Event, ProcessEvent, ProcessState, RequestEvent, SteerEvent,
+    AdminEvent, ConnectionEvent, DnsEvent, DnsOutcome, DnsTally, Event, ProcessEvent, ProcessState, RequestEvent,
+    SteerEvent,
 };
 
 /// One line without the time.
@@ -13,6 +14,7 @@ pub(super) fn of(event: &Event) -> String {
         Event::Steer(event) => steer(event),
         Event::Admin(event) => admin(event),
         Event::Process(event) => process(event),
+        Event::DnsTally(tally) => dns_tally(tally),
     }
 }
 
@@ -27,6 +29,20 @@ fn dns(event: &DnsEvent) -> String {
         DnsOutcome::Refused(reason) => format!("refused: {reason}"),
     };
     format!("{} asked for {} (type {}): {outcome}", event.client, event.name, event.qtype)
+}
+
+fn dns_tally(tally: &DnsTally) -> String {
+    let client = tally.client.map_or_else(|| "other clients".to_owned(), |client| client.to_string());
+    let parts = [
+        (tally.cached, "cached"),
+        (tally.forwarded, "forwarded"),
+        (tally.own, "own name"),
+        (tally.special, "special"),
+        (tally.failed, "no upstream answered"),
+        (tally.refused, "refused"),
+    ];
+    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    format!("{client} asked {} times in {} s: {}", tally.questions(), tally.seconds, parts.join(", "))
 }
 
 fn connection(event: &ConnectionEvent) -> String {

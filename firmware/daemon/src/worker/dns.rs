@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use gate_core::SystemClock;
 use gate_dns::{Dns, Identity, NetworkMode};
-use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +18,8 @@ use crate::{CommandError, Outcome, process, provision, worker};
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let mut sockets = Inherited::take();
-    let (udp, tcp) = (sockets.udp(config.dns.listen.len())?, sockets.tcp(config.dns.listen.len())?);
+    let tcp = config.dns.listen.len();
+    let (udp, tcp) = (sockets.udp(sockets.left().saturating_sub(tcp))?, sockets.tcp(tcp)?);
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Dns.as_str(), key)?);
@@ -35,12 +35,10 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         remember(&dns, &file);
     }
     let destinations = dns.destinations();
-    // One thread answers everything: a question costs microseconds, and handing it over would cost more.
+    // The room answers from threads of its own; this one waits for upstreams and serves TCP.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let stop = CancellationToken::new();
     let result = worker::serve(&runtime, &stop, async {
-        let udp = udp.into_iter().map(|socket| UdpSocket::from_std(socket).map_err(CommandError::internal));
-        let udp = udp.collect::<Result<_, _>>()?;
         let publish = async {
             if gateway {
                 publish(file, destinations, &stop).await;

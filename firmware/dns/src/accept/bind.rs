@@ -1,16 +1,21 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::TcpListener;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 256;
-/// Room for a burst of questions while the one thread is busy.
+/// Room for a burst of questions while a thread is busy.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
-/// What [`bind`] opens, in the order of the addresses.
+/// Most sockets for one address: a small office never needs more, and each has a thread and a table of replies.
+const SOCKETS_MAX: usize = 4;
+
+/// What [`bind`] opens, in the order of the addresses; several UDP sockets for each.
 #[derive(Debug)]
 pub struct Sockets {
     pub udp: Vec<UdpSocket>,
@@ -28,21 +33,27 @@ pub struct BindError {
 
 /// Opens UDP and TCP sockets on every address; call it before giving up privileges, inside the runtime.
 pub fn bind(listen: &[SocketAddr]) -> Result<Sockets, BindError> {
+    let count = available_parallelism().map_or(1, NonZeroUsize::get).min(SOCKETS_MAX);
     let mut sockets = Sockets { udp: Vec::new(), tcp: Vec::new() };
     for address in listen {
         let failed = |protocol| move |source| BindError { address: *address, protocol, source };
-        sockets.udp.push(udp(*address).map_err(failed("UDP"))?);
+        // TCP first: it fails where another of us listens, with which UDP would share the port.
         sockets.tcp.push(tcp(*address).map_err(failed("TCP"))?);
+        for _ in 0..count {
+            sockets.udp.push(udp(*address).map_err(failed("UDP"))?);
+        }
     }
     Ok(sockets)
 }
 
 fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = open(address, Type::DGRAM, Protocol::UDP)?;
+    // The kernel shares clients out among the sockets of a port (socket(7), SO_REUSEPORT).
+    socket.set_reuse_port(true)?;
     // The kernel grants what it allows; less is not an error.
     socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
+    Ok(socket.into())
 }
 
 fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
@@ -80,8 +91,8 @@ mod tests {
         .take(100)
         .find_map(|listen| bind(&listen).ok().map(|sockets| (listen, sockets)))
         .unwrap();
-        assert_eq!((sockets.udp.len(), sockets.tcp.len()), (2, 2));
+        assert_eq!((sockets.udp.len() % 2, sockets.tcp.len()), (0, 2));
         let error = bind(&listen[..1]).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("dns.listen: UDP {}: ", listen[0])), "{error}");
+        assert!(error.starts_with(&format!("dns.listen: TCP {}: ", listen[0])), "{error}");
     }
 }

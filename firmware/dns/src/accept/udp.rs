@@ -1,55 +1,157 @@
+//! Datagrams: a thread for each socket answers what is ready in batches, and hands everything else to the resolver.
+
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use tokio::net::UdpSocket;
-use tracing::debug;
+use gate_core::DnsOutcome;
+use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tracing::{debug, error};
 
 use super::Door;
-use crate::act::{Done, Step, Transport};
-use crate::record::Line;
+use super::batch::Batch;
+use crate::act::{Done, Ready, Reply, Step, Transport, is_truncated};
+use crate::record::{Line, Tallies};
 
-/// Queries are far shorter; what is longer arrives cut and is malformed.
-const RECEIVE: usize = 4096;
+/// Longest sleep in the kernel: how late the signal to stop may be seen.
+const WAKE: Duration = Duration::from_millis(200);
 /// How long the kernel may take to accept an answer; it does at once unless the interface is congested.
 const SEND: Duration = Duration::from_millis(500);
 /// Pause after an error of the socket itself, so that a broken interface does not become a busy loop.
 const PAUSE: Duration = Duration::from_millis(10);
+/// Ready replies of one thread; each costs about 200 bytes once it is used.
+const READY: usize = 16_384;
 
-/// Answers everything that comes in on one socket.
-pub(super) async fn run(door: Arc<Door>, socket: Arc<UdpSocket>) {
-    let mut buffer = vec![0; RECEIVE];
-    while let Some(received) = door.stop.run_until_cancelled(socket.recv_from(&mut buffer)).await {
-        match received {
-            Ok((length, peer)) => take(&door, &socket, &buffer[..length], peer).await,
-            Err(error) => {
-                debug!(%error, "a UDP socket failed to receive");
-                tokio::time::sleep(PAUSE).await;
+/// Ends when the thread has.
+pub(super) type Ended = oneshot::Receiver<()>;
+
+/// What one thread works with.
+struct Answerer {
+    door: Arc<Door>,
+    socket: Arc<UdpSocket>,
+    /// Where questions that must wait are resolved.
+    runtime: Handle,
+    batch: Batch,
+    ready: Ready,
+    tallies: Tallies,
+}
+
+/// Starts the thread of one socket. Called inside the runtime.
+pub(super) fn spawn(door: Arc<Door>, socket: UdpSocket) -> Ended {
+    let (ending, ended) = oneshot::channel();
+    let runtime = Handle::current();
+    let answerer = move || {
+        let ready = Ready::new(door.act.config.cache_entries.clamp(1, READY));
+        let (socket, tallies) = (Arc::new(socket), Tallies::new());
+        Answerer { door, socket, runtime, batch: Batch::new(), ready, tallies }.run();
+        // Nobody listens any more when the process has given up waiting.
+        let _ = ending.send(());
+    };
+    if let Err(error) = thread::Builder::new().name("dns-udp".to_owned()).spawn(answerer) {
+        error!(%error, "no thread for a UDP socket: its questions are not answered");
+    }
+    ended
+}
+
+impl Answerer {
+    fn run(mut self) {
+        if let Err(error) = self.prepare() {
+            error!(%error, "a UDP socket cannot be set up: its questions are not answered");
+            return;
+        }
+        while !self.door.stop.is_cancelled() {
+            match self.batch.receive(&self.socket) {
+                Ok(count) => self.take(count),
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
+                Err(error) => {
+                    debug!(%error, "a UDP socket failed to receive");
+                    #[expect(clippy::disallowed_methods, reason = "this thread belongs to no runtime")]
+                    thread::sleep(PAUSE);
+                }
+            }
+            self.door.recorder.write_due(&mut self.tallies);
+        }
+        self.door.recorder.write(&mut self.tallies);
+    }
+
+    fn prepare(&self) -> io::Result<()> {
+        self.socket.set_nonblocking(false)?;
+        self.socket.set_read_timeout(Some(WAKE))?;
+        self.socket.set_write_timeout(Some(SEND))
+    }
+
+    fn take(&mut self, count: usize) {
+        let now = self.door.act.seconds();
+        self.ready.enter(self.door.act.generation());
+        let mut copied = 0;
+        for at in 0..count {
+            let Some((question, peer, room)) = self.batch.question(at) else { continue };
+            let client = peer.ip().to_canonical();
+            let Some(length) = self.ready.reply(question, now, room).filter(|_| self.door.is_local(client)) else {
+                self.resolve(at, now);
+                continue;
+            };
+            if self.door.recorder.counts() {
+                self.tallies.add(client, &DnsOutcome::Cached);
+            } else {
+                self.door.recorder.record_copied(client, question, room[3] & 0xf);
+            }
+            self.batch.answer(at, length);
+            copied += 1;
+        }
+        self.door.counting.count_many(&DnsOutcome::Cached, copied);
+        if let Err(error) = self.batch.send(&self.socket) {
+            debug!(%error, "an answer could not be sent");
+        }
+    }
+
+    /// The walk down the corridor for a question that has no reply ready.
+    fn resolve(&mut self, at: usize, now: u64) {
+        let Some((question, peer, _)) = self.batch.question(at) else { return };
+        match self.door.take(peer.ip().to_canonical(), question, Transport::Udp) {
+            (line, Step::Done(done)) => {
+                let reply = done.reply.as_ref().map(|reply| self.door.act.render(reply, Transport::Udp));
+                if let (Some(message), Some(reply), false) = (&reply, &done.reply, line.watched) {
+                    self.keep(at, reply, message, now);
+                }
+                finish(&self.door, &self.socket, peer, reply, line, &done);
+            }
+            (line, Step::Waiting(waiting)) => {
+                let (door, socket) = (Arc::clone(&self.door), Arc::clone(&self.socket));
+                let work = async move {
+                    let done = door.resolve(waiting).await;
+                    let reply = done.reply.as_ref().map(|reply| door.act.render(reply, Transport::Udp));
+                    finish(&door, &socket, peer, reply, line, &done);
+                };
+                self.door.tasks.spawn_on(work, &self.runtime);
             }
         }
     }
-}
 
-async fn take(door: &Arc<Door>, socket: &Arc<UdpSocket>, message: &[u8], peer: SocketAddr) {
-    match door.take(peer.ip().to_canonical(), message, Transport::Udp) {
-        (line, Step::Done(done)) => send(door, socket, peer, line, &done).await,
-        (line, Step::Waiting(waiting)) => {
-            let (door, socket) = (Arc::clone(door), Arc::clone(socket));
-            let tasks = door.tasks.clone();
-            tasks.spawn(async move {
-                let done = door.resolve(waiting).await;
-                send(&door, &socket, peer, line, &done).await;
-            });
+    /// Keeps an answer from the cache for the next one who asks, unless every question for its name is looked at.
+    fn keep(&mut self, at: usize, reply: &Reply, message: &[u8], now: u64) {
+        let Reply::Relayed { answer, age, .. } = reply else { return };
+        if is_truncated(message) {
+            return;
+        }
+        let seconds = self.door.act.kept_seconds(answer).saturating_sub(*age);
+        if let Some((question, ..)) = self.batch.question(at) {
+            self.ready.keep(question, message, answer.ttls(), now, seconds);
         }
     }
 }
 
-async fn send(door: &Door, socket: &UdpSocket, peer: SocketAddr, line: Line, done: &Done) {
-    if let Some(reply) = &done.reply {
-        let message = door.act.render(reply, Transport::Udp);
-        let sent = door.send(SEND, socket.send_to(&message, peer)).await;
-        if let Err(error) = sent.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())) {
+/// Sends what there is to send, then records the question.
+fn finish(door: &Door, socket: &UdpSocket, peer: SocketAddr, reply: Option<Vec<u8>>, line: Line, done: &Done) {
+    if let Some(message) = reply {
+        // Never waits: a task of the runtime may be the one that sends.
+        let sent = sendto(socket.as_raw_fd(), &message, &SockaddrStorage::from(peer), MsgFlags::MSG_DONTWAIT);
+        if let Err(error) = sent {
             debug!(%error, %peer, "an answer could not be sent");
         }
     }

@@ -54,8 +54,7 @@ impl Cache {
     }
 
     pub(crate) fn put(&mut self, question: Question, answer: Arc<Answer>, now: UnixMicros) {
-        let longest = if answer.is_negative() { self.negative_seconds_max } else { self.seconds_max };
-        let seconds = answer.lifetime().unwrap_or_default().min(longest);
+        let seconds = self.seconds(&answer);
         let size = answer.size() + question.name.len() + size_of::<Question>() + ENTRY_OVERHEAD;
         if seconds == 0 || size > self.bytes_max {
             return;
@@ -69,6 +68,12 @@ impl Cache {
             let Some((_, evicted)) = self.entries.pop_lru() else { break };
             self.bytes -= evicted.size;
         }
+    }
+
+    /// How long a fresh answer holds.
+    pub(crate) fn seconds(&self, answer: &Answer) -> u32 {
+        let longest = if answer.is_negative() { self.negative_seconds_max } else { self.seconds_max };
+        answer.lifetime().unwrap_or_default().min(longest)
     }
 
     fn remove(&mut self, question: &Question) {

@@ -48,7 +48,7 @@ impl Act {
 
     async fn round(self: &Arc<Self>, tasks: &TaskTracker, cut: &CancellationToken) -> Round {
         let (mut round, mut running) = (Round::default(), JoinSet::new());
-        let questions = questions(&self.view.load());
+        let questions = questions(&self.view());
         for question in questions {
             if running.len() >= AT_ONCE {
                 round.count(running.join_next().await);

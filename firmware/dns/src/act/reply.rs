@@ -87,6 +87,11 @@ pub(crate) fn relayed(query: &Query, answer: &Answer, age: u32, longest: u32, tr
     fit(message, query, transport, answer.extended_error())
 }
 
+/// Whether a message that was written here had to be cut short.
+pub(crate) fn is_truncated(message: &[u8]) -> bool {
+    u16::from_be_bytes([message[2], message[3]]) & flag::TC != 0
+}
+
 fn flags(query: &Query) -> u16 {
     let mut flags = flag::QR | flag::RA;
     if query.recursion_desired {

@@ -52,6 +52,10 @@ pub(crate) struct Counting {
 
 impl Counting {
     pub(crate) fn count(&self, outcome: &DnsOutcome) {
+        self.count_many(outcome, 1);
+    }
+
+    pub(crate) fn count_many(&self, outcome: &DnsOutcome, count: u64) {
         let counter = match outcome {
             DnsOutcome::Steered { .. } => &self.steered,
             DnsOutcome::Special => &self.special,
@@ -61,7 +65,7 @@ impl Counting {
             DnsOutcome::Failed => &self.failed,
             DnsOutcome::Refused(_) => &self.refused,
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(crate) fn lost(&self) {

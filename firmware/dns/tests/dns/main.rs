@@ -7,6 +7,7 @@ mod limits;
 mod lookup;
 mod office;
 mod providers;
+mod ready;
 mod real_server;
 mod steering;
 mod upstream;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gate_core::{Catalogue, Clock, DnsEvent, Event, HostName, Journal, JournalError, Position, UnixMicros};
-use gate_dns::{Config, Dns, Identity, NetworkMode, Sockets, bind};
+use gate_core::{Catalogue, Clock, DnsEvent, DnsTally, Event, HostName, Journal, JournalError, Position, UnixMicros};
+use gate_dns::{Config, Dns, Identity, JournalQuestions, NetworkMode, Sockets, bind};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,6 +38,7 @@ const CATALOGUE: &str = r#"
 #[derive(Default)]
 pub(crate) struct MemoryJournal {
     events: Mutex<Vec<DnsEvent>>,
+    tallies: Mutex<Vec<DnsTally>>,
     pub(crate) broken: AtomicBool,
     pub(crate) stall: Mutex<Duration>,
 }
@@ -53,10 +54,12 @@ impl Journal for MemoryJournal {
         if self.broken.load(Ordering::SeqCst) {
             return Err(JournalError::Closed);
         }
-        let Event::Dns(event) = event else { panic!("the resolver records questions only") };
-        let mut events = self.events.lock().unwrap();
-        events.push(event.clone());
-        Ok(Position(events.len() as u64))
+        match event {
+            Event::Dns(event) => self.events.lock().unwrap().push(event.clone()),
+            Event::DnsTally(tally) => self.tallies.lock().unwrap().push(tally.clone()),
+            _ => panic!("the resolver records questions only"),
+        }
+        Ok(Position(0))
     }
 }
 
@@ -65,6 +68,13 @@ pub(crate) struct ManualClock(AtomicU64);
 impl Clock for ManualClock {
     fn now(&self) -> UnixMicros {
         UnixMicros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+impl MemoryJournal {
+    /// The lines that count questions, so far.
+    pub(crate) fn tallies(&self) -> Vec<DnsTally> {
+        self.tallies.lock().unwrap().clone()
     }
 }
 
@@ -115,7 +125,9 @@ impl Office {
 
     /// With an upstream that knows its names before the resolver runs.
     pub(crate) fn open_behind(upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config { upstreams: vec![upstream.address.to_string().parse().unwrap()], ..Config::default() };
+        let upstreams = vec![upstream.address.to_string().parse().unwrap()];
+        let journal_questions = JournalQuestions::Each;
+        let mut config = Config { upstreams, journal_questions, ..Config::default() };
         change(&mut config);
         let journal = Arc::new(MemoryJournal::default());
         let clock = Arc::new(ManualClock(AtomicU64::new(0)));

@@ -1,0 +1,109 @@
+//! Many datagrams with one call into the kernel (recvmmsg(2), sendmmsg(2)).
+
+use std::array;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+
+use crate::act::PAYLOAD;
+
+/// Datagrams in one call: more would make the first answer wait for the last question.
+pub(super) const BATCH: usize = 32;
+/// Queries are far shorter; what is longer arrives cut and is malformed.
+const RECEIVE: usize = 2048;
+const SEND: usize = PAYLOAD as usize;
+
+/// Buffers for one batch of questions and one of answers, used again and again.
+pub(super) struct Batch {
+    receiving: MultiHeaders<SockaddrStorage>,
+    sending: MultiHeaders<SockaddrStorage>,
+    questions: Box<[u8]>,
+    answers: Box<[u8]>,
+    lengths: [usize; BATCH],
+    peers: [Option<SockaddrStorage>; BATCH],
+    /// Answers that wait to be sent: their lengths and where to.
+    ready: usize,
+    answer_lengths: [usize; BATCH],
+    answer_peers: [Option<SockaddrStorage>; BATCH],
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Self {
+            receiving: MultiHeaders::preallocate(BATCH, None),
+            sending: MultiHeaders::preallocate(BATCH, None),
+            questions: vec![0; BATCH * RECEIVE].into(),
+            answers: vec![0; BATCH * SEND].into(),
+            lengths: [0; BATCH],
+            peers: [None; BATCH],
+            ready: 0,
+            answer_lengths: [0; BATCH],
+            answer_peers: [None; BATCH],
+        }
+    }
+
+    /// Waits for at least one datagram, for as long as the socket's receive timeout; takes what is there.
+    pub(super) fn receive(&mut self, socket: &UdpSocket) -> io::Result<usize> {
+        let mut buffers = self.questions.chunks_exact_mut(RECEIVE);
+        let mut slices: [[IoSliceMut<'_>; 1]; BATCH] =
+            array::from_fn(|_| [IoSliceMut::new(buffers.next().expect("one buffer for each datagram"))]);
+        let flags = MsgFlags::MSG_WAITFORONE;
+        let received = recvmmsg(socket.as_raw_fd(), &mut self.receiving, &mut slices, flags, None)?;
+        let mut count = 0;
+        for (message, (length, peer)) in received.zip(self.lengths.iter_mut().zip(&mut self.peers)) {
+            (*length, *peer) = (message.bytes, message.address);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// A question that was received, who sent it, and room for its answer; none for a sender without an address.
+    pub(super) fn question(&mut self, at: usize) -> Option<(&[u8], SocketAddr, &mut [u8])> {
+        let peer = address(self.peers[at].as_ref()?)?;
+        let question = &self.questions[at * RECEIVE..][..self.lengths[at]];
+        Some((question, peer, &mut self.answers[self.ready * SEND..][..SEND]))
+    }
+
+    /// Puts the answer that was written into the room for question `at` in line.
+    pub(super) fn answer(&mut self, at: usize, length: usize) {
+        self.answer_lengths[self.ready] = length;
+        self.answer_peers[self.ready] = self.peers[at];
+        self.ready += 1;
+    }
+
+    /// Sends every answer in line. One that the kernel refuses is left out, the others still go.
+    pub(super) fn send(&mut self, socket: &UdpSocket) -> Result<(), Errno> {
+        let count = std::mem::take(&mut self.ready);
+        let mut result = Ok(());
+        let mut sent = 0;
+        while sent < count {
+            match self.send_from(socket, sent, count) {
+                Ok(more) => sent += more.max(1),
+                Err(error) => {
+                    result = Err(error);
+                    sent += 1;
+                }
+            }
+        }
+        result
+    }
+
+    fn send_from(&mut self, socket: &UdpSocket, first: usize, count: usize) -> nix::Result<usize> {
+        let answer = |at: usize| &self.answers[at * SEND..][..self.answer_lengths[at]];
+        let slices: [[IoSlice<'_>; 1]; BATCH] =
+            array::from_fn(|at| [IoSlice::new(if at < count { answer(at) } else { &[] })]);
+        let none: [ControlMessage<'_>; 0] = [];
+        let peers = &self.answer_peers[first..count];
+        let sent =
+            sendmmsg(socket.as_raw_fd(), &mut self.sending, &slices[first..count], peers, none, MsgFlags::empty())?;
+        Ok(sent.count())
+    }
+}
+
+fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = storage.as_sockaddr_in().map(|v4| SocketAddr::from((v4.ip(), v4.port())));
+    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| (IpAddr::V6(v6.ip()), v6.port()).into()))
+}

@@ -1,0 +1,123 @@
+use super::{Ready, TTLS};
+
+const ADDRESS: u16 = 1;
+
+fn question(id: u16, name: &str, kind: u16, flags: u16) -> Vec<u8> {
+    let mut message = Vec::new();
+    for word in [id, flags, 1, 0, 0, 0] {
+        message.extend_from_slice(&word.to_be_bytes());
+    }
+    for label in name.split('.') {
+        message.push(u8::try_from(label.len()).unwrap());
+        message.extend_from_slice(label.as_bytes());
+    }
+    message.extend_from_slice(&[0]);
+    for word in [kind, 1] {
+        message.extend_from_slice(&word.to_be_bytes());
+    }
+    message
+}
+
+/// The question with an answer that lives for 300 seconds, and the place of that number.
+fn reply(question: &[u8]) -> (Vec<u8>, usize) {
+    let mut reply = question.to_vec();
+    reply[2] |= 0x80;
+    reply.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 1]);
+    (reply, question.len() + 6)
+}
+
+fn keep(ready: &mut Ready, question: &[u8], now: u64, seconds: u32) {
+    let (reply, ttl) = reply(question);
+    ready.keep(question, &reply, [ttl].into_iter(), now, seconds);
+}
+
+fn ask(ready: &Ready, question: &[u8], now: u64) -> Option<Vec<u8>> {
+    let mut out = [0; 1232];
+    ready.reply(question, now, &mut out).map(|length| out[..length].to_vec())
+}
+
+#[test]
+fn a_reply_has_the_identifier_the_spelling_and_the_lifetime_of_the_moment() {
+    let mut ready = Ready::new(64);
+    keep(&mut ready, &question(7, "www.example", ADDRESS, 0x100), 1000, 300);
+    let asked = question(0xbeef, "wWw.ExAmPlE", ADDRESS, 0x100);
+    let (mut expected, ttl) = reply(&asked);
+    expected[ttl..ttl + 4].copy_from_slice(&58_u32.to_be_bytes());
+    assert_eq!(ask(&ready, &asked, 1242), Some(expected));
+}
+
+#[test]
+fn whatever_differs_beside_name_and_identifier_is_another_question() {
+    let mut ready = Ready::new(64);
+    // Type 65 differs from 97 only by the bit that tells upper from lower case.
+    let kept = question(1, "a.example", 65, 0x100);
+    keep(&mut ready, &kept, 1000, 300);
+    assert!(ask(&ready, &kept, 1000).is_some());
+    let other = [
+        question(1, "b.example", 65, 0x100),
+        question(1, "a.example", 97, 0x100),
+        question(1, "a.example", 65, 0x110),
+        [kept.as_slice(), &[0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0]].concat(),
+    ];
+    for question in other {
+        assert_eq!(ask(&ready, &question, 1000), None, "{question:?}");
+    }
+}
+
+#[test]
+fn a_reply_ends_with_its_time_and_when_the_clock_goes_back() {
+    let mut ready = Ready::new(64);
+    let question = question(1, "a.example", ADDRESS, 0x100);
+    keep(&mut ready, &question, 1000, 300);
+    assert!(ask(&ready, &question, 1299).is_some());
+    assert_eq!(ask(&ready, &question, 1300), None);
+    assert_eq!(ask(&ready, &question, 999), None);
+    assert_eq!(ask(&ready, &question, u64::MAX), None);
+}
+
+#[test]
+fn another_state_of_the_resolver_has_no_replies() {
+    let mut ready = Ready::new(64);
+    let question = question(1, "a.example", ADDRESS, 0x100);
+    keep(&mut ready, &question, 1000, 300);
+    ready.enter(0);
+    assert!(ask(&ready, &question, 1000).is_some());
+    ready.enter(1);
+    assert_eq!(ask(&ready, &question, 1000), None);
+}
+
+#[test]
+fn the_table_never_grows() {
+    let mut ready = Ready::new(64);
+    for number in 0..10_000 {
+        keep(&mut ready, &question(1, &format!("n{number}.example"), ADDRESS, 0x100), 1000 + number, 300);
+    }
+    assert_eq!(ready.slots.len(), 64);
+    let last = question(1, "n9999.example", ADDRESS, 0x100);
+    assert!(ask(&ready, &last, 11_000).is_some(), "the newest stays");
+}
+
+#[test]
+fn what_does_not_fit_is_left_to_others() {
+    let mut ready = Ready::new(64);
+    let good = question(1, "a.example", ADDRESS, 0x100);
+    let (reply, ttl) = reply(&good);
+    ready.keep(&good, &reply, std::iter::repeat_n(ttl, TTLS + 1), 1000, 300);
+    assert_eq!(ask(&ready, &good, 1000), None, "too many lifetimes");
+    let cookie =
+        [good.as_slice(), &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 12, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]].concat();
+    let strange: [&[u8]; 5] = [b"", &good[..HEADER_AND_SOME], &good[..good.len() - 1], &cookie, &[0xff; 600]];
+    for message in strange {
+        keep_bytes(&mut ready, message);
+        assert_eq!(ask(&ready, message, 1000), None, "{message:?}");
+    }
+    let mut small = [0; 20];
+    keep(&mut ready, &good, 1000, 300);
+    assert_eq!(ready.reply(&good, 1000, &mut small), None, "no room for the reply");
+}
+
+const HEADER_AND_SOME: usize = 14;
+
+fn keep_bytes(ready: &mut Ready, message: &[u8]) {
+    ready.keep(message, message, std::iter::empty(), 1000, 300);
+}
