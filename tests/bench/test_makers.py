@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from quality import digits, encode, evade, judge, national, rows, score  # noqa: E402
+from quality import digits, encode, europe, evade, judge, overseas, rows, score  # noqa: E402
 from quality.draw import Draw  # noqa: E402
 
 
@@ -45,11 +45,11 @@ def test_check_digits_are_as_published(made, published):
 def test_two_digit_checks_hold_for_every_drawn_number():
     draw = Draw(1)
     for _ in range(200):
-        cpf = "".join(filter(str.isdigit, national.br_cpf(draw)))
+        cpf = "".join(filter(str.isdigit, overseas.br_cpf(draw)))
         assert sum(int(c) * (10 - i) for i, c in enumerate(cpf[:9])) * 10 % 11 % 10 == int(cpf[9])
-        nhs = "".join(filter(str.isdigit, national.uk_nhs(draw)))
+        nhs = "".join(filter(str.isdigit, europe.uk_nhs(draw)))
         assert sum(int(c) * (10 - i) for i, c in enumerate(nhs)) % 11 == 0
-        nir = national.fr_nir(draw).replace(" ", "")
+        nir = europe.fr_nir(draw).replace(" ", "")
         assert (int(nir[:13]) + int(nir[13:])) % 97 == 0
 
 
