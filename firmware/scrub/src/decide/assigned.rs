@@ -13,8 +13,10 @@ const MAX_GAP: usize = 32;
 const MAX_WORD: usize = 64;
 
 /// Parts of names that hold credentials.
-const CREDENTIAL: [&[u8]; 11] =
-    [b"key", b"token", b"secret", b"passw", b"pwd", b"auth", b"cred", b"licen", b"bearer", b"login", b"ssws"];
+const CREDENTIAL: [&[u8]; 15] = [
+    b"key", b"token", b"secret", b"passw", b"pwd", b"auth", b"cred", b"licen", b"bearer", b"login", b"ssws", b"schl",
+    b"clave", b"chave", b"chiave",
+];
 
 /// Parts of names that hold something else of the same form, even with `key` or `token` beside them.
 const OTHER: [&[u8]; 26] = [
@@ -47,9 +49,9 @@ const OTHER: [&[u8]; 26] = [
 ];
 
 /// Whole words that stand between a name and its value.
-const LINKS: [&[u8]; 17] = [
+const LINKS: [&[u8]; 20] = [
     b"is", b"was", b"are", b"to", b"as", b"with", b"value", b"default", b"now", b"this", b"be", b"ist", b"est", b"es",
-    b"string", b"using", b"none",
+    b"string", b"using", b"none", b"lautet", b"son", b"sono",
 ];
 
 /// How a word bears on the value behind it.
@@ -74,7 +76,11 @@ pub(super) fn is_assigned(text: &[u8], anchor: &Range<usize>, start: usize) -> b
         let is_anchor = !text[anchor.end.min(word.end)..word.end].iter().any(u8::is_ascii_alphabetic);
         match judge(&text[word.clone()]) {
             Word::Credential => return true,
-            _ if word.start < anchor.end => return is_anchor && marked,
+            Word::Other if !is_anchor => return false,
+            _ if word.start < anchor.end => {
+                let call = gap.contains(&b'(');
+                return (is_anchor && (marked || call)) || (call && is_client(&text[word]));
+            }
             Word::Other => return false,
             Word::Link => marked |= word.len() < 4 || gap.contains(&b'='),
             Word::Plain if !marked => return false,
@@ -114,10 +120,17 @@ fn judge(word: &[u8]) -> Word {
     if has(&OTHER) || numbered || word.ends_with(b"Id") || is_author(&lower) {
         return Word::Other;
     }
-    if has(&CREDENTIAL) || part(b"pat") || part(b"pass") || word.ends_with(b"Pat") {
+    let flag = matches!(word, b"-t" | b"-k" | b"-p");
+    if flag || has(&CREDENTIAL) || part(b"pat") || part(b"pass") || word.ends_with(b"Pat") {
         return Word::Credential;
     }
     if LINKS.contains(&lower.as_slice()) { Word::Link } else { Word::Plain }
+}
+
+/// Whether a call makes a vendor's client, which takes the key.
+fn is_client(word: &[u8]) -> bool {
+    let word = word.to_ascii_lowercase();
+    [&b"client"[..], b"init", b"config"].iter().any(|part| word.windows(part.len()).any(|window| window == *part))
 }
 
 fn is_author(lower: &[u8]) -> bool {
@@ -146,6 +159,11 @@ mod tests {
             "client = acme.Client(api_key=\"0a1b\")",
             "acme.login(\"0a1b\")",
             "acme login 0a1b",
+            "acme upload -t 0a1b",
+            "new AcmeClient('0a1b')",
+            "acme.rest.Client(\"0a1b\")",
+            "Acme(\"0a1b\")",
+            "der Acme-Schluessel lautet 0a1b",
             "os.environ['ACME_TOKEN'] = '0a1b'",
             "os.getenv(\"ACME_TOKEN\", \"0a1b\")",
             "-H 'Acme-Application-Key: 0a1b'",
@@ -179,6 +197,8 @@ mod tests {
             "uses acme/x@v2 # 0a1b",
             "acme_sha256 = 0a1b",
             "acme: sha1: 0a1b",
+            "acme.get_commit(\"0a1b\")",
+            "acme.show(\"0a1b\")",
             "acme cache_key: 0a1b",
             "acme_request_id: 0a1b",
             "acme token id: 0a1b",
