@@ -7,6 +7,27 @@ use unicode_normalization::UnicodeNormalization;
 /// Backslashes read as one run; more of them begin a new one. No sane nesting of escapes reaches this.
 const MAX_BACKSLASHES: usize = 63;
 
+/// How many leading bytes of `bytes` are characters beyond ASCII that nothing folds: letters of the scripts in daily use.
+pub(super) fn unchanged_run(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while bytes.get(at).is_some_and(|byte| *byte >= 0x80)
+        && let Some(c) = decode_first(&bytes[at..])
+        && is_unchanged(c)
+    {
+        at += c.len_utf8();
+    }
+    at
+}
+
+/// Letters that are their own normal form, apart from the few among them that are not.
+fn is_unchanged(c: char) -> bool {
+    matches!(c,
+        '\u{C0}'..='\u{131}' | '\u{141}'..='\u{148}' | '\u{14A}'..='\u{17E}' | '\u{391}'..='\u{3CE}'
+        | '\u{400}'..='\u{52F}' | '\u{531}'..='\u{556}' | '\u{561}'..='\u{586}' | '\u{5D0}'..='\u{5EA}'
+        | '\u{620}'..='\u{64A}' | '\u{904}'..='\u{939}' | '\u{E01}'..='\u{E32}' | '\u{3041}'..='\u{3096}'
+        | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}')
+}
+
 /// Writes the folded form of the first character of `bytes`, and says how many bytes that character has. A byte that
 /// begins no character stays as it is.
 pub(super) fn fold_first(bytes: &[u8], out: &mut Vec<u8>) -> usize {
@@ -112,13 +133,20 @@ fn hex(digits: Option<&[u8]>) -> Option<u32> {
 
 /// The first character of `bytes`, if they begin with one.
 pub(super) fn decode_first(bytes: &[u8]) -> Option<char> {
-    let len = match bytes[0] {
-        0xC2..=0xDF => 2,
-        0xE0..=0xEF => 3,
-        0xF0..=0xF4 => 4,
-        _ => 1,
-    };
-    std::str::from_utf8(bytes.get(..len)?).ok()?.chars().next()
+    let six = |byte: u8| (byte & 0xC0 == 0x80).then_some(u32::from(byte & 0x3F));
+    match *bytes {
+        [a @ ..0x80, ..] => Some(char::from(a)),
+        [a @ 0xC2..=0xDF, b, ..] => char::from_u32(u32::from(a & 0x1F) << 6 | six(b)?),
+        [a @ 0xE0..=0xEF, b, c, ..] => {
+            let code = u32::from(a & 0x0F) << 12 | six(b)? << 6 | six(c)?;
+            char::from_u32(code).filter(|_| code >= 0x800)
+        }
+        [a @ 0xF0..=0xF4, b, c, d, ..] => {
+            let code = u32::from(a & 0x07) << 18 | six(b)? << 12 | six(c)? << 6 | six(d)?;
+            char::from_u32(code).filter(|_| code >= 0x1_0000)
+        }
+        _ => None,
+    }
 }
 
 /// Writes what a reader takes `c` for.
@@ -155,6 +183,34 @@ fn look_alike(c: char) -> Option<u8> {
             let code = u32::from(c);
             let zero = ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&code))?;
             u8::try_from(code - zero).ok().map(|digit| b'0' + digit)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{decode_first, fold, is_unchanged, unchanged_run};
+
+    #[test]
+    fn what_is_said_to_be_unchanged_is() {
+        for c in ('\u{80}'..char::MAX).filter(|c| is_unchanged(*c)) {
+            let mut folded = Vec::new();
+            fold(c, &mut folded);
+            assert_eq!(folded, c.to_string().as_bytes(), "{c:?} {:#x}", u32::from(c));
+        }
+        assert_eq!(unchanged_run("жизнь ok".as_bytes()), "жизнь".len());
+        assert_eq!(unchanged_run("ｗ".as_bytes()), 0);
+        assert_eq!(unchanged_run(&"ж".as_bytes()[..1]), 0);
+    }
+
+    #[test]
+    fn a_character_is_decoded_like_everywhere_else() {
+        let firsts = ["ж", "€", "😀", "a", "\u{7FF}", "\u{800}", "\u{FFFF}", "\u{10FFFF}"];
+        for text in firsts {
+            assert_eq!(decode_first(text.as_bytes()), text.chars().next());
+        }
+        for broken in [&b"\xC0\x80"[..], b"\xED\xA0\x80", b"\xF5\x80\x80\x80", b"\xE2\x82", b"\x80", b"\xE0\x80\x80"] {
+            assert_eq!(decode_first(broken), None, "{broken:?}");
         }
     }
 }

@@ -186,9 +186,26 @@ const LETTERS: &[(char, u8)] = &[
 /// Alphabets that begin at the given code point with A: negative circled, negative squared, regional indicators.
 const ALPHABETS: [u32; 3] = [0x1F150, 0x1F170, 0x1F1E6];
 
+/// The letters below this are in a table of their own, because whole texts are written in their scripts.
+const DAILY: usize = 0x600;
+
+/// What the letters below [`DAILY`] look like; 0 is nothing.
+const DAILY_LETTERS: [u8; DAILY] = {
+    let mut table = [0; DAILY];
+    let mut index = 0;
+    while index < LETTERS.len() && (LETTERS[index].0 as usize) < DAILY {
+        table[LETTERS[index].0 as usize] = LETTERS[index].1;
+        index += 1;
+    }
+    table
+};
+
 /// The Latin letter that a letter of another script looks like.
 pub(super) fn latin(c: char) -> Option<u8> {
     let code = u32::from(c);
+    if let Some(letter) = DAILY_LETTERS.get(c as usize) {
+        return (*letter != 0).then_some(*letter);
+    }
     if code >= 0x1F150 {
         let alphabet = ALPHABETS.iter().find(|first| (**first..**first + 26).contains(&code))?;
         return u8::try_from(code - alphabet).ok().map(|letter| b'A' + letter);

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::chars::{fold_first, unescape_first};
+use super::chars::{fold_first, unchanged_run, unescape_first};
 use super::map::Map;
 
 /// The text that rules match in: escapes resolved, invisible characters dropped, compatibility forms folded.
@@ -64,9 +64,16 @@ impl Shadow {
         let bytes = &source.bytes[..range.end];
         let mut at = range.start;
         while at < range.end {
-            let plain = plain_run(&bytes[at..]);
-            self.copy(source, at..at + plain);
-            at += plain;
+            let start = at;
+            loop {
+                let run = plain_run(&bytes[at..]);
+                let run = run + unchanged_run(&bytes[at + run..]);
+                at += run;
+                if run == 0 {
+                    break;
+                }
+            }
+            self.copy(source, start..at);
             if at < range.end {
                 at += self.push_special(source, &bytes[at..], at);
             }

@@ -34,6 +34,7 @@ fn gzip(text: &str) -> String {
 }
 
 /// One way to hide a text, which keeps what a reader or a program makes of it.
+#[derive(Clone, Debug)]
 pub(crate) struct Disguise {
     pub(crate) name: &'static str,
     kind: BodyKind,

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::{MAX_HELD, MAX_STEP, Stream};
 use crate::Limits;
+use crate::scan::evasions::DISGUISES;
 use crate::scan::tests::SCANNER;
 
 fn streamed(text: &[u8], chunks: impl Iterator<Item = usize>) -> Vec<Finding> {
@@ -83,18 +84,10 @@ fn a_run_longer_than_the_hold_is_read_in_parts() {
 
 fn piece() -> impl Strategy<Value = String> {
     let examples: Vec<String> = SCANNER.pack().examples().map(|(_, text)| text.to_owned()).collect();
-    let disguised: Vec<String> = examples
-        .iter()
-        .flat_map(|text| {
-            let escaped: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-            let percent: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            let spaced: String = text.chars().flat_map(|c| [c, '\u{200D}']).collect();
-            [escaped, percent, spaced, base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text)]
-        })
-        .collect();
+    let disguised = (prop::sample::select(DISGUISES), prop::sample::select(examples.clone()));
     prop_oneof![
         4 => prop::sample::select(examples),
-        2 => prop::sample::select(disguised),
+        4 => disguised.prop_map(|(disguise, text)| disguise.of(&text)),
         2 => "[ -~]{0,60}",
         1 => ".{0,20}",
         1 => Just("\n".to_owned()),

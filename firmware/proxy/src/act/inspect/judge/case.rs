@@ -343,7 +343,9 @@ impl<'a> Case<'a> {
 /// What a scan needs beside the body, in bytes: a copy, for every escape or foldable character where it came from, and
 /// for every long number a line of its own.
 pub(in super::super) fn scan_memory(body: &[u8]) -> usize {
-    let unlike = |byte: &&u8| matches!(byte, b'\\' | 0xE2 | 0xEF | 0xF0);
+    // Escapes, references, and the first bytes of letters that look like others or are folded.
+    let unlike =
+        |byte: &&u8| matches!(byte, b'\\' | b'%' | b'&' | 0xC9 | 0xCA | 0xCC..=0xD6 | 0xE1 | 0xE2 | 0xEA | 0xEF | 0xF0);
     let numbers = body.split(|byte| !byte.is_ascii_digit()).filter(|run| run.len() >= 7).count();
     body.len() + PIECE * body.iter().filter(unlike).count() + NUMBER_LINE * numbers
 }
