@@ -5,6 +5,7 @@ mod device;
 mod document;
 mod identity;
 mod money;
+mod password;
 mod token;
 
 #[cfg(test)]
@@ -203,12 +204,22 @@ checks! {
     CaOhip: number(health::ca_ohip), CheckDigit;
 
     // Tokens
-    /// More than one kind of character, and no name, path or sample.
-    PasswordLike: value(token::password_like), Entropy;
-    /// Looks drawn at random: letters of both cases with digits, or long hexadecimal.
-    SecretLike: value(token::secret_like), Entropy;
-    /// No word that manuals write where a password goes.
-    NotSample: value(token::not_sample), Structure;
+    /// Chosen or drawn as a password, where code may stand as well; no name, path, sample or reference.
+    PasswordLike: value(password::password_like), Entropy;
+    /// The same between quotes.
+    PasswordText: value(password::password_text), Entropy;
+    /// What nothing but a password looks like.
+    PasswordStrong: value(password::password_strong), Entropy;
+    /// A password before the words that say so.
+    PasswordHead: value(password::password_head), Entropy;
+    /// Base32 that is no name in capitals.
+    Base32Seed: value(password::base32_seed), Entropy;
+    /// The number of a session.
+    SessionLike: value(password::session_like), Entropy;
+    /// Drawn at random: letters of both cases with digits.
+    SecretLike: value(password::secret_like), Entropy;
+    /// No word that manuals write where a secret goes, and no name of a variable.
+    NotSample: value(password::not_sample), Structure;
     /// An armour's first line with a key behind it, whatever stands at the starts of its lines.
     KeyBody: value(token::key_body), Structure;
     /// The last 6 characters are the CRC-32 of what follows the first `_`, in base 62 (GitHub, npm).

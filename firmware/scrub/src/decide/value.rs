@@ -1,6 +1,12 @@
 //! What a value looks like: entropy, kinds of characters, and whether it only stands for a secret.
 
+mod sample;
+mod wording;
+
 use memchr::memchr2_iter;
+
+pub(crate) use sample::{is_placeholder, is_reference, is_sample_word};
+pub(crate) use wording::{is_random, word_share};
 
 /// Shannon entropy in bits per byte.
 pub(crate) fn entropy(value: &[u8]) -> f64 {
@@ -43,74 +49,4 @@ pub(crate) fn contains_word(text: &[u8], word: &[u8]) -> bool {
     let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
     places(text, word)
         .any(|at| !letter(at.checked_sub(1).and_then(|before| text.get(before))) && !letter(text.get(at + word.len())))
-}
-
-/// Whether the value only stands for a secret: a sample of the vendor's manual, a mask, a reference.
-pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    const WORDS: [&[u8]; 27] = [
-        b"example",
-        b"xxxx",
-        b"your_",
-        b"your-",
-        b"yourkey",
-        b"yourtoken",
-        b"yoursecret",
-        b"yourapi",
-        b"placeholder",
-        b"redacted",
-        b"changeme",
-        b"change_me",
-        b"change-me",
-        b"replaceme",
-        b"replace_me",
-        b"dummy",
-        b"sample",
-        b"****",
-        b"....",
-        b"${",
-        b"{{",
-        b"$(",
-        b"%(",
-        b"<",
-        b"12345678",
-        b"abcdefgh",
-        b"insert",
-    ];
-    WORDS.iter().any(|word| contains(value, word)) || longest_run(value) >= 7
-}
-
-/// Whether the whole value is a word that manuals write where a password goes.
-pub(crate) fn is_sample_word(value: &[u8]) -> bool {
-    const WORDS: [&[u8]; 24] = [
-        b"password",
-        b"passwd",
-        b"pass",
-        b"secret",
-        b"token",
-        b"test",
-        b"testing",
-        b"changeme",
-        b"example",
-        b"admin",
-        b"root",
-        b"user",
-        b"username",
-        b"postgres",
-        b"mysql",
-        b"guest",
-        b"none",
-        b"null",
-        b"true",
-        b"false",
-        b"string",
-        b"xxxx",
-        b"redacted",
-        b"hidden",
-    ];
-    WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
-}
-
-/// The length of the longest stretch of one and the same byte.
-fn longest_run(value: &[u8]) -> usize {
-    value.chunk_by(|a, b| a == b).map(<[u8]>::len).max().unwrap_or(0)
 }

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use crate::decide::value::{classes, entropy, is_sample_word};
+use crate::decide::value::{entropy, is_sample_word};
 
 /// CRC-32 (ISO 3309), bit by bit: values are short and candidates are few, so a table would cost more than it saves.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
@@ -75,10 +75,6 @@ pub(super) fn base64_of_64(value: &[u8]) -> bool {
     base64_len(value) == Some(64)
 }
 
-pub(super) fn not_sample(value: &[u8]) -> bool {
-    !is_sample_word(value)
-}
-
 fn base64_len(value: &[u8]) -> Option<usize> {
     // Hand-made and truncated keys have trailing bits that a strict decoder refuses.
     let padding = value.iter().rev().take_while(|byte| **byte == b'=').count();
@@ -88,57 +84,6 @@ fn base64_len(value: &[u8]) -> Option<usize> {
 pub(super) fn discord_id(value: &[u8]) -> bool {
     let part = value.split(|byte| *byte == b'.').next().unwrap_or_default();
     URL_SAFE_NO_PAD.decode(part).is_ok_and(|id| (17..=20).contains(&id.len()) && id.iter().all(u8::is_ascii_digit))
-}
-
-/// A password that someone or something chose, not a name in code: it has digits or signs among letters.
-pub(super) fn password_like(value: &[u8]) -> bool {
-    let count = |kind: fn(&u8) -> bool| value.iter().filter(|byte| kind(byte)).count();
-    let digits = count(u8::is_ascii_digit);
-    let letters = count(u8::is_ascii_alphabetic);
-    // Signs that code has between names do not make a password.
-    let signs = count(|byte| b"!@#$%^&*".contains(byte));
-    let mixed = count(u8::is_ascii_lowercase) > 0 && count(u8::is_ascii_uppercase) > 0;
-    let code =
-        [&b"::"[..], b"->", b"()", b"==", b"//", b".."].iter().any(|sign| value.windows(2).any(|pair| pair == *sign));
-    let starts_well = value.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || b"!#*+=?~^".contains(byte));
-    starts_well
-        && !code
-        && !is_sample_word(value)
-        && letters > 0
-        && (digits > 1 || (mixed && is_jagged(value)) || (digits == 1 && mixed) || (signs > 0 && value.len() >= 8))
-        && !is_dotted_name(value)
-        && entropy(value) >= 2.2
-}
-
-/// Names joined by dots, each beginning with a letter, as in `process.env.DB_PASSWORD1`.
-fn is_dotted_name(value: &[u8]) -> bool {
-    let name = |part: &[u8]| {
-        part.first().is_some_and(u8::is_ascii_alphabetic)
-            && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-    };
-    let parts = value.split(|byte| *byte == b'.').count();
-    parts > 1 && value.split(|byte| *byte == b'.').all(name)
-}
-
-/// A value drawn at random from letters and digits; a UUID, a path or a name in code is none.
-pub(super) fn secret_like(value: &[u8]) -> bool {
-    let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let hex = value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
-    let alphanumeric: Vec<u8> = value.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
-    // Words joined by signs have signs often, random text in base64url about every 32nd byte.
-    let signs = value.len() - alphanumeric.len();
-    digits * 12 >= value.len()
-        && !hex
-        && signs * 6 <= value.len()
-        && classes(&alphanumeric) >= 2
-        && is_jagged(&alphanumeric)
-}
-
-/// Whether letters and digits change places as often as chance has it: `AccessTokenForPrincipal2` does not.
-fn is_jagged(value: &[u8]) -> bool {
-    let kind = |byte: u8| if byte.is_ascii_digit() { 2 } else { u8::from(byte.is_ascii_uppercase()) };
-    let changes = value.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
-    changes * 4 >= value.len()
 }
 
 /// Bytes behind the armour's first line within which a key begins.
