@@ -75,15 +75,17 @@ pub(super) fn is_assigned(text: &[u8], anchor: &Range<usize>, start: usize) -> b
         marked |= gap.iter().any(|byte| matches!(byte, b'=' | b':' | b'>' | b'|') || !byte.is_ascii());
         let is_anchor = !text[anchor.end.min(word.end)..word.end].iter().any(u8::is_ascii_alphabetic);
         match judge(&text[word.clone()]) {
-            Word::Credential => return true,
+            Word::Credential => return !is_other_kind(text, anchor.end, word.start),
             Word::Other if !is_anchor => return false,
             _ if word.start < anchor.end => {
                 let call = gap.contains(&b'(');
-                return (is_anchor && (marked || call)) || (call && is_client(&text[word]));
+                let scoped = word.start > 0 && text[word.start - 1] == b':';
+                return (is_anchor && (marked || call) && !scoped) || (call && is_client(&text[word]));
             }
             Word::Other => return false,
             Word::Link => marked |= word.len() < 4 || gap.contains(&b'='),
-            Word::Plain if !marked => return false,
+            // `tenant=…` is assigned to that, whosever key is spoken of before.
+            Word::Plain if !marked || gap.contains(&b'=') => return false,
             Word::Plain => plain = true,
         }
         end = word.start;
@@ -93,7 +95,7 @@ pub(super) fn is_assigned(text: &[u8], anchor: &Range<usize>, start: usize) -> b
 
 /// The name that ends before `end`, together with its joints.
 fn word_before(text: &[u8], floor: usize, end: usize) -> Option<Range<usize>> {
-    let last = text[floor..end].iter().rposition(u8::is_ascii_alphanumeric)? + floor;
+    let last = text.get(floor..end)?.iter().rposition(u8::is_ascii_alphanumeric)? + floor;
     let floor = last.saturating_sub(MAX_WORD);
     let joint = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     let start = text[floor..last].iter().rposition(|byte| !joint(byte)).map_or(floor, |at| floor + at + 1);
@@ -125,6 +127,12 @@ fn judge(word: &[u8]) -> Word {
         return Word::Credential;
     }
     if LINKS.contains(&lower.as_slice()) { Word::Link } else { Word::Plain }
+}
+
+/// Whether the word before that at `start` makes it something else: a public key, a cache key.
+fn is_other_kind(text: &[u8], floor: usize, start: usize) -> bool {
+    let before = word_before(text, floor, start).filter(|word| text[word.end..start] == *b" ");
+    before.is_some_and(|word| matches!(judge(&text[word]), Word::Other))
 }
 
 /// Whether a call makes a vendor's client, which takes the key.
@@ -199,6 +207,9 @@ mod tests {
             "acme: sha1: 0a1b",
             "acme.get_commit(\"0a1b\")",
             "acme.show(\"0a1b\")",
+            "acme tenant=0a1b",
+            "acme public key 0a1b",
+            "arn:acme:0a1b",
             "acme cache_key: 0a1b",
             "acme_request_id: 0a1b",
             "acme token id: 0a1b",
