@@ -7,9 +7,11 @@ mod grounds;
 mod resolve;
 mod unmarked;
 mod value;
+mod work;
 
 pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};
 pub(crate) use grounds::Grounds;
 pub(crate) use resolve::{resolve, without_public};
 pub(crate) use value::contains_word;
+pub(crate) use work::Work;

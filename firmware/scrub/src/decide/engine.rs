@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use gate_core::Why;
 
-use super::Grounds;
 use super::assigned::is_assigned;
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
+use super::{Grounds, Work};
 use crate::lanes;
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
@@ -30,6 +30,11 @@ const HEAD: usize = 640;
 
 /// How much a confirming word nearby adds to a rule's confidence.
 const CONTEXT_BONUS: u8 = 10;
+
+/// Steps of trying one rule at one place, apart from the bytes that it reads, and of handling what it finds.
+const ATTEMPT_COST: usize = 4;
+const ASSIGNED_COST: usize = 2000;
+const CANDIDATE_COST: usize = 128;
 
 /// A match of a rule that passed its checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +67,14 @@ pub(crate) struct Engine<'a> {
     covered: Range<usize>,
     /// Whether the text may go on.
     open: bool,
+    work: Work,
     sweep: Sweep,
 }
 
 impl<'a> Engine<'a> {
-    /// Finds all candidates in the text of `shadow`, which is complete unless `open`.
-    pub(crate) fn sweep(pack: &'a Pack, shadow: &'a Shadow, open: bool) -> Sweep {
+    /// Finds all candidates in the text of `shadow`, which is complete unless `open`. They are not all when `work` is
+    /// spent.
+    pub(crate) fn sweep(pack: &'a Pack, shadow: &'a Shadow, open: bool, work: &mut Work) -> Sweep {
         let text = shadow.text.as_slice();
         let live_from = if open { text.len().saturating_sub(LOOKAHEAD) } else { text.len() };
         let mut engine = Self {
@@ -77,11 +84,13 @@ impl<'a> Engine<'a> {
             leaf: 0..0,
             covered: 0..0,
             open,
+            work: *work,
             sweep: Sweep { candidates: Vec::new(), live_from },
         };
         engine.anchors();
         engine.digits();
         engine.unmarked();
+        *work = engine.work;
         engine.sweep
     }
 
@@ -119,31 +128,50 @@ impl<'a> Engine<'a> {
         self.keep_alive(self.open && run.grows, start);
         for index in rules {
             let rule = self.pack.rule(*index);
-            if rule.pattern.run(self.text, start, end.min(start + rule.max_len), false).end != Some(end) {
+            let reach = rule.pattern.run(self.text, start, end.min(start + rule.max_len), false);
+            self.work.spend(reach.read);
+            if self.work.is_spent() || reach.end != Some(end) {
                 continue;
             }
-            if let Some((confidence, why)) = self.judge(rule, start, end) {
-                let public = self.pack.allows(&self.text[start..end]);
-                self.sweep.candidates.push(Candidate { rule: *index, start, end, confidence, why, public });
+            if let Some(grounds) = self.judge(rule, start, end) {
+                self.found(*index, start, end, grounds);
             }
         }
     }
 
+    fn found(&mut self, rule: usize, start: usize, end: usize, (confidence, why): (u8, Grounds)) {
+        self.work.spend(CANDIDATE_COST);
+        let public = self.pack.allows(&self.text[start..end]);
+        self.sweep.candidates.push(Candidate { rule, start, end, confidence, why, public });
+    }
+
+    /// Matches forwards from `at`, reading no byte past `limit`; what may still grow is kept alive from `origin` on.
+    fn forward(&mut self, machine: &Forward, at: usize, limit: usize, origin: usize) -> Option<usize> {
+        let reach = machine.run(self.text, at, limit, self.open);
+        self.work.spend(reach.read);
+        self.keep_alive(reach.live, origin);
+        reach.end
+    }
+
     /// Tries one rule where its anchor stands.
     fn attempt(&mut self, index: usize, rule: &Rule, anchor: Range<usize>) {
+        self.work.spend(ATTEMPT_COST);
+        if self.work.is_spent() {
+            return;
+        }
         match &rule.approach {
             Approach::Here => {
                 self.value(index, rule, anchor.start, anchor.start, anchor.start);
             }
             Approach::Before(before) => {
-                if let Some(start) = before.run(self.text, anchor.start, MAX_REACH) {
+                let (start, read) = before.run(self.text, anchor.start, MAX_REACH);
+                self.work.spend(read);
+                if let Some(start) = start {
                     self.value(index, rule, start, start, anchor.start);
                 }
             }
             Approach::Lead(lead) => {
-                let reach = lead.run(self.text, anchor.start, anchor.start + MAX_REACH, self.open);
-                self.keep_alive(reach.live, anchor.start);
-                if let Some(end) = reach.end {
+                if let Some(end) = self.forward(lead, anchor.start, anchor.start + MAX_REACH, anchor.start) {
                     self.value(index, rule, anchor.start, end, end);
                 }
             }
@@ -158,6 +186,7 @@ impl<'a> Engine<'a> {
         }
         let end = (anchor.end + within).min(self.text.len());
         self.keep_alive(self.open && end == self.text.len(), anchor.start);
+        self.work.spend(end - anchor.end);
         let mut seen_word = false;
         for at in anchor.end..end {
             let (byte, previous) = (self.text[at], self.text[at - 1]);
@@ -178,9 +207,11 @@ impl<'a> Engine<'a> {
         if !rule.assigned {
             return true;
         }
-        let reach = rule.pattern.run(self.text, at, at + rule.max_len, self.open);
-        self.keep_alive(reach.live, anchor.start);
-        reach.end.is_some() && is_assigned(self.text, anchor, at)
+        let end = self.forward(&rule.pattern, at, at + rule.max_len, anchor.start);
+        if end.is_some() {
+            self.work.spend(ASSIGNED_COST);
+        }
+        end.is_some() && is_assigned(self.text, anchor, at)
     }
 
     /// Whether an anchor stands as a word of its own. An assignment proves more than that, and then it may be a part of
@@ -200,24 +231,20 @@ impl<'a> Engine<'a> {
         if rule.not_before.has(before) {
             return false;
         }
-        let reach = rule.pattern.run(self.text, from, from + rule.max_len, self.open);
-        self.keep_alive(reach.live, origin);
-        let Some(end) = reach.end.filter(|end| *end > start) else { return false };
+        let end = self.forward(&rule.pattern, from, from + rule.max_len, origin);
+        let Some(end) = end.filter(|end| *end > start) else { return false };
         if let Some(until) = &rule.until {
             return self.long_value(index, rule, until, start, end);
         }
-        if let Some(tail) = &rule.tail {
-            let reach = tail.run(self.text, end, end + MAX_REACH, self.open);
-            self.keep_alive(reach.live, origin);
-            if reach.end.is_none() {
-                return false;
-            }
+        if let Some(tail) = &rule.tail
+            && self.forward(tail, end, end + MAX_REACH, origin).is_none()
+        {
+            return false;
         }
         let mut end = end;
         loop {
-            if let Some((confidence, why)) = self.judge(rule, start, end) {
-                let public = self.pack.allows(&self.text[start..end]);
-                self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why, public });
+            if let Some(grounds) = self.judge(rule, start, end) {
+                self.found(index, start, end, grounds);
                 return true;
             }
             let shorter = self.text[start..end].iter().rposition(|byte| matches!(byte, b' ' | b'-'));
@@ -236,14 +263,14 @@ impl<'a> Engine<'a> {
         let leaf_end = self.leaf_end(start);
         let head_end = end.max(leaf_end.min(start + HEAD));
         self.keep_alive(self.open && head_end == self.text.len(), start);
-        let Some((confidence, why)) = self.judge(rule, start, head_end) else { return false };
+        let Some(grounds) = self.judge(rule, start, head_end) else { return false };
         // The end mark may be what the pattern ended with.
         let reach = until.run(self.text, start, leaf_end, self.open);
+        self.work.spend(reach.read);
         self.keep_alive(reach.end.is_none() && reach.live, start);
         let end = reach.end.unwrap_or(leaf_end).max(end);
         self.covered = start..end;
-        let public = self.pack.allows(&self.text[start..end]);
-        self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why, public });
+        self.found(index, start, end, grounds);
         true
     }
 
@@ -256,7 +283,8 @@ impl<'a> Engine<'a> {
     }
 
     /// The confidence of a value and what it rests on, if it passes everything that the rule asks for.
-    fn judge(&self, rule: &Rule, start: usize, end: usize) -> Option<(u8, Grounds)> {
+    fn judge(&mut self, rule: &Rule, start: usize, end: usize) -> Option<(u8, Grounds)> {
+        self.work.spend(rule.judge_cost + 2 * (end - start));
         let value = &self.text[start..end];
         if rule.not_after.has(self.text.get(end)) || (rule.isolated && !is_isolated(self.text, start, end)) {
             return None;
