@@ -219,9 +219,13 @@ impl<'a> Engine<'a> {
     fn is_keyword(&self, anchor: &Range<usize>, assigned: bool) -> bool {
         let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
         let before = anchor.start.checked_sub(1).and_then(|before| self.text.get(before));
-        let hump =
-            assigned && before.is_some_and(u8::is_ascii_lowercase) && self.text[anchor.start].is_ascii_uppercase();
-        (!letter(before) || hump) && (assigned || !letter(self.text.get(anchor.end)))
+        let after = self.text.get(anchor.end);
+        // `patientSsn`, `ssnNumber`: a capital begins a word of a name in camel case.
+        let hump = |left: Option<&u8>, right: Option<&u8>| {
+            left.is_some_and(u8::is_ascii_lowercase) && right.is_some_and(u8::is_ascii_uppercase)
+        };
+        let (first, last) = (self.text.get(anchor.start), self.text.get(anchor.end - 1));
+        (!letter(before) || hump(before, first)) && (assigned || !letter(after) || hump(last, after))
     }
 
     /// Judges the value that starts at `start` and whose pattern is matched from `from` on; `origin` is the first byte
@@ -286,7 +290,9 @@ impl<'a> Engine<'a> {
     fn judge(&mut self, rule: &Rule, start: usize, end: usize) -> Option<(u8, Grounds)> {
         self.work.spend(rule.judge_cost + 2 * (end - start));
         let value = &self.text[start..end];
-        if rule.not_after.has(self.text.get(end)) || (rule.isolated && !is_isolated(self.text, start, end)) {
+        if rule.not_after.has(self.text.get(end))
+            || (rule.isolated && !is_isolated(self.text, start, end, rule.is_labelled()))
+        {
             return None;
         }
         // What costs least, or stops most, comes first.
@@ -336,19 +342,28 @@ fn numbers(text: &[u8]) -> impl Iterator<Item = usize> {
     in_words.chain((tail..text.len()).filter(starts))
 }
 
-/// Whether the value is no part of a longer number, date, version, path or identifier.
-fn is_isolated(text: &[u8], start: usize, end: usize) -> bool {
+/// Digits that a comma next to them cannot make thousands of: those of a card, say, in a row of comma-separated values.
+const LONG_NUMBER: usize = 12;
+
+/// Whether the value is no part of a longer number, date, version, path or identifier. A label may end with `#`.
+fn is_isolated(text: &[u8], start: usize, end: usize, labelled: bool) -> bool {
+    let value = &text[start..end];
+    let printed = value.iter().any(|byte| matches!(byte, b' ' | b'-'));
+    let in_row = printed || value.len() >= LONG_NUMBER;
     let at = |index: Option<usize>| index.and_then(|index| text.get(index)).copied().unwrap_or(b' ');
     let (near, far) = (at(start.checked_sub(1)), at(start.checked_sub(2)));
     let joined_before = match near {
         b'-' | b'_' | b'/' | b'.' => far.is_ascii_alphanumeric(),
+        b',' if in_row => false,
         b',' | b':' | b'+' => far.is_ascii_digit(),
-        b'#' | b'$' | b'@' => true,
+        b'#' => !labelled,
+        b'$' | b'@' => true,
         _ => false,
     };
     let (near, far) = (at(Some(end)), at(Some(end + 1)));
     let joined_after = match near {
         b'-' | b'_' | b'/' => far.is_ascii_alphanumeric(),
+        b',' if in_row => false,
         b'.' | b',' | b':' => far.is_ascii_digit(),
         b'%' | b'@' => true,
         _ => false,

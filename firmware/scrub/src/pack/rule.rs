@@ -145,8 +145,7 @@ impl Rule {
 
     /// Whether a keyword led to the value that `line` ends with, or a word of the rule's context stands before it.
     pub(crate) fn is_named(&self, line: &[u8]) -> bool {
-        let keyword = matches!(self.approach, Approach::Lead(_) | Approach::Within(_));
-        keyword || self.context.iter().any(|word| contains_word(line, word))
+        self.is_labelled() || self.context.iter().any(|word| contains_word(line, word))
     }
 
     /// The automaton that begins with the anchor, if one does.
@@ -156,6 +155,11 @@ impl Rule {
             Approach::Lead(lead) => Some(lead),
             Approach::Within(_) => None,
         }
+    }
+
+    /// Whether a keyword leads to every value.
+    pub(crate) fn is_labelled(&self) -> bool {
+        matches!(self.approach, Approach::Lead(_) | Approach::Within(_))
     }
 
     /// Bytes of memory of its automata, the bulk of it.
