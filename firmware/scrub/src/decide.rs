@@ -1,17 +1,17 @@
 //! Candidates become findings: check digits and structure, context, and which of several rules a value belongs to.
 
 mod assigned;
+mod attack;
 mod checks;
 mod engine;
 mod grounds;
 mod resolve;
 mod unmarked;
 mod value;
-mod work;
 
+pub use attack::{AttackModel, Concept, FEATURE_VERSION, Gate, Lexicon, LexiconError, ModelError, SLOT_BITS};
 pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};
 pub(crate) use grounds::Grounds;
 pub(crate) use resolve::{resolve, without_public};
 pub(crate) use value::contains_word;
-pub(crate) use work::Work;

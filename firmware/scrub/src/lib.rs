@@ -41,9 +41,10 @@ mod stream;
 
 pub use accept::{BodyKind, Boundary, Limits, ScanError, is_readable};
 pub use act::{Edit, edit, placeholder};
+pub use decide::{AttackModel, Concept, FEATURE_VERSION, Gate, Lexicon, LexiconError, ModelError, SLOT_BITS};
 pub use pack::{
-    BUILTIN, FormatError, MAX_PACK_BYTES, OfficeWord, Pack, PackError, PackInfo, PackSource, PackVersion, RuleInfo,
-    Severity, VersionError,
+    BUILTIN, BUILTIN_MODEL, FormatError, MAX_PACK_BYTES, OfficeWord, Pack, PackError, PackInfo, PackSource,
+    PackVersion, RuleInfo, Severity, VersionError,
 };
 pub use parse::Opaque;
 pub use scan::{Scanned, Scanner};

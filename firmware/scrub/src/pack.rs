@@ -7,7 +7,6 @@ mod digits;
 mod examples;
 mod format;
 mod machine;
-
 mod rule;
 mod source;
 mod version;
@@ -19,13 +18,14 @@ use std::sync::Arc;
 use gate_core::{Action, KnowledgeBase};
 use thiserror::Error;
 
+use crate::decide::{AttackModel, ModelError};
+use crate::scan::Scanner;
+
 use self::allow::AllowList;
 use self::machine::Alphabet;
 use self::source::{RawFile, RawRule, Start, line_of};
 
-use crate::scan::Scanner;
-
-pub use builtin::BUILTIN;
+pub use builtin::{BUILTIN, BUILTIN_MODEL};
 pub use format::{FormatError, MAX_PACK_BYTES, PackSource};
 pub use source::Severity;
 pub use version::{PackInfo, PackVersion, VersionError};
@@ -49,7 +49,7 @@ const MAX_RULES: usize = 4096;
 const MAX_MEMORY: usize = 48 << 20;
 
 /// Most bytes of all anchors.
-const MAX_ANCHORS: usize = 48 << 10;
+const MAX_ANCHORS: usize = 96 << 10;
 
 /// Compiled rules. Share it as an `Arc`; nothing in it changes after [`Pack::compile`].
 #[derive(Debug)]
@@ -66,6 +66,8 @@ pub struct Pack {
     words: Vec<usize>,
     /// The rules that are tried at runs of base58.
     base58: Vec<usize>,
+    /// Scores attacks, as the rule with this number.
+    attack_model: Option<(usize, AttackModel)>,
 }
 
 /// What people and other rooms may know of a rule.
@@ -96,6 +98,8 @@ pub enum PackError {
     TooMuch { file: String, line: usize, rule: String, what: &'static str, limit: usize },
     #[error("there is no `pack.toml` with the pack's name and version")]
     NoManifest,
+    #[error("the attack model of the pack: {0}")]
+    Model(#[from] ModelError),
     #[error("the pack {0}")]
     Format(#[from] FormatError),
 }
@@ -109,7 +113,7 @@ impl PackError {
             | Self::Duplicate { file, .. }
             | Self::Example { file, .. }
             | Self::TooMuch { file, .. } => Some(file),
-            Self::Word { .. } | Self::NoManifest | Self::Format(_) => None,
+            Self::Word { .. } | Self::NoManifest | Self::Model(_) | Self::Format(_) => None,
         }
     }
 }
@@ -128,6 +132,7 @@ struct Draft {
     digits: Vec<usize>,
     words: Vec<usize>,
     base58: Vec<usize>,
+    attack_model: Option<(usize, AttackModel)>,
 }
 
 impl Pack {
@@ -141,18 +146,19 @@ impl Pack {
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
         words: &[OfficeWord],
     ) -> Result<Self, PackError> {
-        Self::build(PackInfo::default(), files, words).map_err(|mut errors| errors.remove(0))
+        Self::build(PackInfo::default(), files, BUILTIN_MODEL, words).map_err(|mut errors| errors.remove(0))
     }
 
     /// Compiles rules and names every mistake there is. Without a manifest among the files the pack is called `info`.
     fn build<'a>(
         info: PackInfo,
         files: impl IntoIterator<Item = (&'a str, &'a str)>,
+        model: &[u8],
         words: &[OfficeWord],
     ) -> Result<Self, Vec<PackError>> {
         let mut draft = Draft { info, ..Draft::default() };
         for (path, text) in files {
-            draft.add_file(path, text);
+            draft.add_file(path, text, model);
         }
         for (index, word) in words.iter().enumerate() {
             draft.add_word(index + 1, word);
@@ -217,6 +223,11 @@ impl Pack {
         &self.digits
     }
 
+    /// The number of the rule that stands for the attack model, and the model.
+    pub(crate) fn attack_model(&self) -> Option<(usize, &AttackModel)> {
+        self.attack_model.as_ref().map(|(rule, model)| (*rule, model))
+    }
+
     pub(crate) fn word_rules(&self) -> &[usize] {
         &self.words
     }
@@ -228,7 +239,7 @@ impl Pack {
 
 impl Draft {
     /// Adds a file as what its name says it is.
-    fn add_file(&mut self, path: &str, text: &str) {
+    fn add_file(&mut self, path: &str, text: &str, model: &[u8]) {
         let added = match path.rsplit('/').next() {
             Some(MANIFEST) => manifest(path, text).map(|info| self.info = info),
             Some(ALLOW_LIST) => self.allow.add(text).map_err(|(at, why)| PackError::Toml {
@@ -236,23 +247,27 @@ impl Draft {
                 line: line_of(text, at..at),
                 why,
             }),
-            _ => self.add_rules(path, text),
+            _ => self.add_rules(path, text, model),
         };
         self.errors.extend(added.err());
     }
 
     /// Adds a file of rules. A mistake in one rule is noted, and the next one is read; the error is one of the whole file.
-    fn add_rules(&mut self, path: &str, text: &str) -> Result<(), PackError> {
+    fn add_rules(&mut self, path: &str, text: &str, model: &[u8]) -> Result<(), PackError> {
         let file: RawFile = toml::from_str(text).map_err(|error| toml_error(path, text, &error))?;
         for spanned in file.rules {
             let (file_name, line) = (path.to_owned(), line_of(text, spanned.span()));
-            let raw = spanned.into_inner();
+            let mut raw = spanned.into_inner();
             let rule = raw.id.clone();
             if let Some(earlier) = self.files.insert(rule.clone(), path.to_owned()) {
                 self.errors.push(PackError::Duplicate { file: file_name, line, rule, earlier });
                 continue;
             }
             self.examples.push(examples::Examples::new(path, line, &raw));
+            if raw.model {
+                raw.anchors.extend(self.add_model(model)?);
+                raw.ignore_case = true;
+            }
             if let Err((key, why)) = self.add(raw, file.kb, Alphabet::Ascii) {
                 self.errors.push(PackError::Rule { file: file_name, line, rule, key, why });
             } else if let Some((what, limit)) = self.too_much() {
@@ -260,6 +275,14 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    /// Makes the rule that is added next that of the attack model, and returns the literals at which the model looks.
+    fn add_model(&mut self, bytes: &[u8]) -> Result<Vec<String>, ModelError> {
+        let model = AttackModel::from_bytes(bytes)?;
+        let anchors = model.lexicon().anchors();
+        self.attack_model = Some((self.rules.len(), model));
+        Ok(anchors)
     }
 
     fn add_word(&mut self, number: usize, word: &OfficeWord) {
@@ -301,9 +324,9 @@ impl Draft {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
-        let Self { info, rules, allow, examples, anchors, digits, words, base58, .. } = self;
+        let Self { info, rules, allow, examples, anchors, digits, words, base58, attack_model, .. } = self;
         let (anchors, digits) = (anchors.finish(&rules), DigitRules::new(digits, &rules));
-        Ok(Pack { info, rules, allow, examples, anchors, digits, words, base58 })
+        Ok(Pack { info, rules, allow, examples, anchors, digits, words, base58, attack_model })
     }
 }
 

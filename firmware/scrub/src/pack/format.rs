@@ -20,7 +20,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::builtin::{BUILTIN, BUILTIN_ROOT};
+use super::builtin::{BUILTIN, BUILTIN_MODEL, BUILTIN_ROOT};
 use super::version::PackInfo;
 use super::{MANIFEST, OfficeWord, Pack, PackError};
 
@@ -90,7 +90,7 @@ impl PackSource {
         let file = |(path, text): &(&str, &str)| {
             (path.strip_prefix(BUILTIN_ROOT).unwrap_or(path).to_owned(), (*text).to_owned())
         };
-        Self::from_files(BUILTIN.iter().map(file), Vec::new()).expect("the tests build it")
+        Self::from_files(BUILTIN.iter().map(file), BUILTIN_MODEL.to_vec()).expect("the tests build it")
     }
 
     /// Puts a pack together from files (path, text), `pack.toml` among them, and the attack model. Paths are relative to
@@ -118,7 +118,7 @@ impl PackSource {
     /// Compiles the rules and names every mistake there is, at least one.
     pub fn compile_all(&self, words: &[OfficeWord]) -> Result<Pack, Vec<PackError>> {
         let files = self.files.iter().map(|file| (file.path.as_str(), file.text.as_str()));
-        Pack::build(self.info.clone(), files, words)
+        Pack::build(self.info.clone(), files, &self.model, words)
     }
 
     /// The file without signatures. Equal sources give equal bytes.

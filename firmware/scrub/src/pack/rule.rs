@@ -49,8 +49,6 @@ pub(crate) struct Rule {
     pub(crate) no_placeholders: bool,
     /// What every finding of this rule rests on, apart from context.
     pub(crate) grounds: Grounds,
-    /// Steps of judging one value, apart from its bytes.
-    pub(crate) judge_cost: usize,
 }
 
 /// How the value lies to the anchor.
@@ -64,6 +62,8 @@ pub(crate) enum Approach {
     Lead(Forward),
     /// The value is a word of the same line, at most so many bytes after the anchor.
     Within(usize),
+    /// The anchors are cues for the attack model.
+    Model,
 }
 
 /// A set of bytes.
@@ -101,6 +101,7 @@ impl Rule {
         validate(&raw)?;
         let machine = |key: &'static str, pattern: &str| Forward::new(pattern, alphabet).map_err(|why| (key, why));
         let approach = match (&raw.before, &raw.lead, raw.within) {
+            (None, None, None) if raw.model => Approach::Model,
             (None, None, None) => Approach::Here,
             (Some(before), None, None) => Approach::Before(Backward::new(before).map_err(|why| ("before", why))?),
             (None, Some(lead), None) => Approach::Lead(machine("lead", lead)?),
@@ -114,7 +115,6 @@ impl Rule {
         let lower = |words: Vec<String>| words.into_iter().map(|word| word.to_lowercase().into_bytes()).collect();
         Ok(Self {
             grounds: grounds(&raw),
-            judge_cost: judge_cost(&raw),
             not_before: class("not_before", raw.not_before.as_deref(), around)?,
             not_after: class("not_after", raw.not_after.as_deref(), "A-Za-z0-9")?,
             pattern: machine("pattern", &raw.pattern)?,
@@ -145,7 +145,8 @@ impl Rule {
 
     /// Whether a keyword led to the value that `line` ends with, or a word of the rule's context stands before it.
     pub(crate) fn is_named(&self, line: &[u8]) -> bool {
-        self.is_labelled() || self.context.iter().any(|word| contains_word(line, word))
+        let keyword = matches!(self.approach, Approach::Lead(_) | Approach::Within(_));
+        keyword || self.context.iter().any(|word| contains_word(line, word))
     }
 
     /// The automaton that begins with the anchor, if one does.
@@ -153,13 +154,8 @@ impl Rule {
         match &self.approach {
             Approach::Here | Approach::Before(_) => Some(&self.pattern),
             Approach::Lead(lead) => Some(lead),
-            Approach::Within(_) => None,
+            Approach::Within(_) | Approach::Model => None,
         }
-    }
-
-    /// Whether a keyword leads to every value.
-    pub(crate) fn is_labelled(&self) -> bool {
-        matches!(self.approach, Approach::Lead(_) | Approach::Within(_))
     }
 
     /// Bytes of memory of its automata, the bulk of it.
@@ -168,13 +164,6 @@ impl Rule {
         let ends = [&self.tail, &self.until].into_iter().flatten().map(Forward::memory).sum::<usize>();
         self.pattern.memory() + lead + ends
     }
-}
-
-/// Steps of judging a short value: comparisons with words take most of them, and there are some for placeholders always.
-fn judge_cost(raw: &RawRule) -> usize {
-    const BASE: usize = 128;
-    const EACH: usize = 24;
-    BASE + EACH * (raw.checks.len() + raw.context.len() + raw.stop.len())
 }
 
 fn grounds(raw: &RawRule) -> Grounds {
@@ -202,6 +191,9 @@ fn validate(raw: &RawRule) -> Result<(), (&'static str, String)> {
     }
     if !word(&raw.kind, b'_') {
         return error("kind", "has lower case letters, digits and `_` only");
+    }
+    if raw.pattern.is_empty() != raw.model {
+        return error("pattern", "is needed, or `model`, and not both");
     }
     if raw.confidence > 100 {
         return error("confidence", "is at most 100");

@@ -35,6 +35,8 @@ pub(super) struct RawRule {
     #[serde(default, deserialize_with = "anchors")]
     pub(super) anchors: Vec<String>,
     #[serde(default)]
+    pub(super) model: bool,
+    #[serde(default)]
     pub(super) ignore_case: bool,
     #[serde(default)]
     pub(super) starts: Option<Start>,
@@ -42,6 +44,7 @@ pub(super) struct RawRule {
     pub(super) before: Option<String>,
     #[serde(default)]
     pub(super) lead: Option<String>,
+    #[serde(default)]
     pub(super) pattern: String,
     #[serde(default)]
     pub(super) tail: Option<String>,

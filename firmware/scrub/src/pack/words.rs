@@ -48,6 +48,7 @@ impl OfficeWord {
             confidence: 95,
             rank: 60,
             anchors: spellings(first),
+            model: false,
             ignore_case: true,
             starts: None,
             before: None,

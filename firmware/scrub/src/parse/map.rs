@@ -105,6 +105,15 @@ impl Map {
         })
     }
 
+    /// Where the derived byte `at` begins in the origin, and how many bytes of the same unit stand before it.
+    pub(crate) fn place(&self, at: usize) -> (usize, usize) {
+        match self.pieces.get(self.index_of(at)) {
+            Some(piece) if piece.unit == 0 => (piece.origin + (at - piece.at), 0),
+            Some(piece) => (piece.origin, at - piece.at),
+            None => (at, 0),
+        }
+    }
+
     /// The first derived byte whose origin is `origin` or later. Only for maps without glue and in rising order.
     pub(crate) fn derived(&self, origin: usize) -> usize {
         let index = self.pieces.partition_point(|piece| piece.origin < origin);

@@ -1,0 +1,127 @@
+//! Logistic regression over the best window of each document, in plain arithmetic that every machine does alike.
+
+use gate_scrub::{AttackModel, SLOT_BITS};
+
+use crate::generate::{Dice, Document};
+
+/// Passes over all documents.
+const EPOCHS: usize = 14;
+
+/// Step of the first pass; AdaGrad shortens it for each slot by itself.
+const STEP: f32 = 0.12;
+
+/// Pull of every weight towards zero. Words are held back more than concepts, so that what is common to all wordings is
+/// learnt first.
+const DECAY: (f32, f32) = (4e-4, 1e-4);
+
+/// Of 16 features of words, so many have no part in a step: the others must do without them.
+const DROPPED: usize = 6;
+
+/// How much more a window of a benign document counts than one of an attack.
+const NEGATIVE: f32 = 1.6;
+
+/// Features of words have the slots below this.
+const CONCEPTS: u32 = 1 << (SLOT_BITS - 1);
+
+/// A document as features of its windows.
+#[derive(Debug)]
+pub(crate) struct Example {
+    pub(crate) document: Document,
+    pub(crate) windows: Vec<Vec<u32>>,
+}
+
+/// The features of all documents.
+pub(crate) fn examples(model: &AttackModel, documents: &[Document]) -> Vec<Example> {
+    let example = |document: &Document| {
+        let windows = model.features(document.text.as_bytes());
+        Example { document: document.clone(), windows }
+    };
+    documents.iter().map(example).collect()
+}
+
+/// Learns weights from the examples that `takes` takes.
+pub(crate) fn train(examples: &[Example], takes: impl Fn(&Example) -> bool) -> Vec<f32> {
+    let mut taken: Vec<&Example> =
+        examples.iter().filter(|example| takes(example) && !example.windows.is_empty()).collect();
+    let mut dice = Dice::new(7);
+    let mut learner = Learner { weights: vec![0.0; 1 << SLOT_BITS], squares: vec![1e-3; 1 << SLOT_BITS] };
+    for _ in 0..EPOCHS {
+        for index in (1..taken.len()).rev() {
+            taken.swap(index, dice.below(index + 1));
+        }
+        for example in &taken {
+            learner.learn(example, &mut dice);
+        }
+    }
+    learner.weights
+}
+
+/// The highest score of a document's windows; without any it is never an attack.
+pub(crate) fn score(weights: &[f32], example: &Example) -> f32 {
+    example.windows.iter().map(|slots| sum(weights, slots)).fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// The weights as bytes, and the threshold in their unit.
+pub(crate) fn quantised(weights: &[f32], threshold: f32) -> (Vec<i8>, i32) {
+    const STEPS: f32 = 32.0;
+    let byte = |weight: &f32| (weight * STEPS).round().clamp(-127.0, 127.0) as i8;
+    (weights.iter().map(byte).collect(), (threshold * STEPS).ceil() as i32)
+}
+
+struct Learner {
+    weights: Vec<f32>,
+    squares: Vec<f32>,
+}
+
+impl Learner {
+    fn learn(&mut self, example: &Example, dice: &mut Dice) {
+        let attack = example.document.family.is_some();
+        let best = (0..example.windows.len()).max_by(|a, b| {
+            let of = |index: &usize| sum(&self.weights, &example.windows[*index]);
+            of(a).total_cmp(&of(b))
+        });
+        let Some(best) = best else { return };
+        if attack {
+            self.step(&example.windows[best], 1.0, 1.0, dice);
+        } else {
+            // The worst window and another one: all of them would drown what is rare in what is common.
+            self.step(&example.windows[best], 0.0, NEGATIVE, dice);
+            let other = dice.below(example.windows.len());
+            if other != best {
+                self.step(&example.windows[other], 0.0, NEGATIVE, dice);
+            }
+        }
+    }
+
+    fn step(&mut self, slots: &[u32], label: f32, importance: f32, dice: &mut Dice) {
+        let mut drawn = dice.next();
+        let mut kept = Vec::with_capacity(slots.len());
+        for slot in slots {
+            if drawn < 16 {
+                drawn = dice.next();
+            }
+            let draw = drawn as usize % 16;
+            drawn /= 16;
+            if *slot >= CONCEPTS || draw >= DROPPED {
+                kept.push(*slot);
+            }
+        }
+        let error = importance * (probability(sum(&self.weights, &kept)) - label);
+        for slot in kept {
+            let (decay, at) = (if slot < CONCEPTS { DECAY.0 } else { DECAY.1 }, slot as usize);
+            let gradient = error + decay * self.weights[at];
+            self.squares[at] += gradient * gradient;
+            self.weights[at] -= STEP * gradient / self.squares[at].sqrt() + STEP * decay * self.weights[at];
+        }
+    }
+}
+
+fn sum(weights: &[f32], slots: &[u32]) -> f32 {
+    slots.iter().map(|slot| weights[*slot as usize]).sum()
+}
+
+/// Nearly the logistic curve, without an exponential, which not every machine rounds alike; 0 and 1 from 6 away on.
+fn probability(score: f32) -> f32 {
+    let half = (score / 2.0).clamp(-3.0, 3.0);
+    0.5 + 0.5 * half * (27.0 + half * half) / (27.0 + 9.0 * half * half)
+}

@@ -1,0 +1,169 @@
+//! What the model finds, on documents that it was not trained on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::path::Path;
+
+use gate_scrub::AttackModel;
+use serde::Deserialize;
+
+use crate::data::Phrases;
+use crate::learn::{Example, score, train};
+
+/// Parts that the phrases are cut into for testing.
+const FOLDS: usize = 4;
+
+/// Share of unseen benign documents above the threshold, in thousandths.
+const FALSE_ALARMS: usize = 3;
+
+/// How much is there, and how much of it the cues let the model see.
+pub(crate) fn sizes(phrases: &Phrases, examples: &[Example]) {
+    let count = |groups: &[crate::data::Group]| groups.iter().map(|group| group.text.len()).sum::<usize>();
+    println!(
+        "{} attack phrases, {} benign phrases, {} documents",
+        count(&phrases.attacks),
+        count(&phrases.benign),
+        examples.len()
+    );
+    let blind: Vec<&Example> = examples.iter().filter(|example| example.windows.is_empty()).collect();
+    let attacks = blind.iter().filter(|example| example.document.family.is_some());
+    println!(
+        "no cue in {} attack and {} benign documents",
+        attacks.clone().count(),
+        blind.len() - attacks.clone().count()
+    );
+    if std::env::var_os("SHOW").is_some() {
+        attacks.for_each(|example| println!("  no cue: {} {}", example.document.theme, head(&example.document.text)));
+    }
+}
+
+/// Trains on three quarters of the phrases and judges the fourth, four times; returns the threshold that keeps the
+/// false alarms of all quarters rare.
+pub(crate) fn unseen_phrases(examples: &[Example]) -> f32 {
+    let mut scores: Vec<(f32, &Example)> = Vec::new();
+    for fold in 0..FOLDS {
+        let weights = train(examples, |example| example.document.phrase % FOLDS != fold);
+        let unseen = examples.iter().filter(|example| example.document.phrase % FOLDS == fold);
+        scores.extend(unseen.map(|example| (score(&weights, example), example)));
+    }
+    let threshold = threshold(&scores);
+    println!("unseen phrases (threshold {threshold:.2}):");
+    print_families(&scores, threshold);
+    let show = std::env::var_os("SHOW").is_some();
+    for (score, example) in &scores {
+        let attack = example.document.family.is_some();
+        if show && attack == (*score < threshold) && example.document.text.len() < 400 {
+            println!(
+                "  {} {score:.2} {} {}",
+                if attack { "missed" } else { "false" },
+                example.document.theme,
+                head(&example.document.text)
+            );
+        }
+    }
+    threshold
+}
+
+/// Leaves out a whole family, and a quarter of the benign phrases to set the threshold by, and judges the family.
+pub(crate) fn unseen_families(examples: &[Example]) {
+    let families: BTreeSet<&String> = examples.iter().filter_map(|example| example.document.family.as_ref()).collect();
+    println!("unseen families:");
+    for family in families {
+        let of_family = |example: &Example| example.document.family.as_ref() == Some(family);
+        let benign = |example: &Example| example.document.family.is_none();
+        let held = |example: &Example| example.document.phrase % FOLDS == 0;
+        let weights = train(examples, |example| !(of_family(example) || benign(example) && held(example)));
+        let unseen = examples.iter().filter(|example| of_family(example) || benign(example) && held(example));
+        let scores: Vec<(f32, &Example)> = unseen.map(|example| (score(&weights, example), example)).collect();
+        print_families(&scores, threshold(&scores));
+    }
+}
+
+/// The lowest score that few enough benign documents reach.
+fn threshold(scores: &[(f32, &Example)]) -> f32 {
+    let mut benign: Vec<f32> =
+        scores.iter().filter(|(_, example)| example.document.family.is_none()).map(|(score, _)| *score).collect();
+    benign.sort_by(|a, b| b.total_cmp(a));
+    let allowed = benign.len() * FALSE_ALARMS / 1000;
+    benign.get(allowed).map_or(0.0, |score| score + 0.05)
+}
+
+fn print_families(scores: &[(f32, &Example)], threshold: f32) {
+    let mut families: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (score, example) in scores {
+        let family = families.entry(example.document.family.as_deref().unwrap_or("(benign)")).or_default();
+        family.0 += usize::from(*score >= threshold);
+        family.1 += 1;
+    }
+    let attacks = families.iter().filter(|(name, _)| **name != "(benign)").map(|(_, count)| *count);
+    let (found, all) = attacks.fold((0, 0), |sum, count| (sum.0 + count.0, sum.1 + count.1));
+    println!("  {:26} {found:5} of {all:5}  {:5.1} %", "(all attacks)", share(found, all));
+    for (family, (found, all)) in families {
+        println!("  {family:26} {found:5} of {all:5}  {:5.1} %", share(found, all));
+    }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    id: String,
+    text: String,
+    label: String,
+    #[serde(default)]
+    tier: String,
+    #[serde(default)]
+    category: String,
+}
+
+/// Judges labelled rows by family.
+pub(crate) fn rows(model: &AttackModel, path: &Path) -> Result<(), Box<dyn Error>> {
+    let mut families: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for line in std::fs::read_to_string(path)?.lines() {
+        let row: Row = serde_json::from_str(line)?;
+        let score = model.score(row.text.as_bytes());
+        let found = score.is_some_and(|score| score >= model.threshold());
+        let negative = row.label == "negative";
+        let category = row.category.split(':').next().unwrap_or_default();
+        let family = families.entry(format!("{} {} {category}", row.label, row.tier)).or_default();
+        family.0 += usize::from(found);
+        family.1 += 1;
+        if std::env::var_os("SHOW").is_some() && found == negative {
+            println!("  {} {} {score:?}", if negative { "false" } else { "missed" }, row.id);
+        }
+    }
+    println!("{}:", path.display());
+    for (family, (found, all)) in families {
+        println!("  {family:44} {found:4} of {all:4}  {:5.1} %", share(found, all));
+    }
+    Ok(())
+}
+
+/// Judges the text files under a folder, none of which is an attack.
+pub(crate) fn clean(model: &AttackModel, path: &Path) -> Result<(), Box<dyn Error>> {
+    let (mut files, mut looked, mut found, mut bytes) = (0, 0, 0, 0);
+    let mut waiting = vec![path.to_path_buf()];
+    while let Some(path) = waiting.pop() {
+        if path.is_dir() {
+            for entry in std::fs::read_dir(&path)? {
+                waiting.push(entry?.path());
+            }
+        } else if let Ok(text) = std::fs::read_to_string(&path) {
+            let score = model.score(text.as_bytes());
+            (files, bytes) = (files + 1, bytes + text.len());
+            looked += usize::from(score.is_some());
+            if score.is_some_and(|score| score >= model.threshold()) {
+                found += 1;
+                println!("  false {score:?} {}", path.display());
+            }
+        }
+    }
+    println!("{}: {files} files, {bytes} bytes, windows in {looked}, taken for an attack {found}", path.display());
+    Ok(())
+}
+
+fn share(part: usize, all: usize) -> f64 {
+    100.0 * part as f64 / all.max(1) as f64
+}
+
+fn head(text: &str) -> String {
+    text.chars().take(160).collect::<String>().replace('\n', " / ")
+}

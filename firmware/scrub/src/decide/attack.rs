@@ -1,0 +1,128 @@
+//! A small linear model that knows an attack on a language model when it reads one.
+//!
+//! ```text
+//!   cues of the prefilter ──► windows ──► normal form ──► hashed features ──► sum of weights ──► threshold
+//!   (stems of concepts)       sentence,    letters that    words, n-grams,     one byte each
+//!                             and wider    are meant       concepts in pairs
+//! ```
+//!
+//! Words of twenty languages are grouped into *concepts* (to disregard, what came before, rules, a persona ...). What the
+//! model learns of concepts standing together in one language holds for the others, and for wordings that it never saw.
+//! The program that trains it is `examples/train_attacks`, from the phrases in `firmware/packs/kb7-attacks/model`.
+//!
+//! **Invariant:** a score depends on the bytes of its window only, and is a sum of whole numbers: the same everywhere.
+
+mod features;
+mod format;
+mod lexicon;
+mod normal;
+mod windows;
+
+use gate_core::Why;
+
+use super::{Candidate, Grounds};
+
+pub use format::ModelError;
+pub use lexicon::{Concept, Gate, Lexicon, LexiconError};
+
+pub(crate) use windows::{AHEAD, BACK, Cue, REACH, Text, Window};
+
+/// Changes whenever the same text gives other features, so that weights never meet features they were not made for.
+pub const FEATURE_VERSION: u32 = 1;
+
+/// Weights are addressed by so many bits of a feature's hash.
+pub const SLOT_BITS: u32 = 18;
+
+/// A trained model: concepts, weights and the score from which a window is an attack.
+#[derive(Debug)]
+pub struct AttackModel {
+    lexicon: Lexicon,
+    weights: Vec<i8>,
+    threshold: i32,
+    inputs: u64,
+}
+
+impl AttackModel {
+    /// A model of 2^[`SLOT_BITS`] weights, in the order of their slots; `inputs` identifies what it was trained from.
+    pub fn new(lexicon: Lexicon, weights: Vec<i8>, threshold: i32, inputs: u64) -> Result<Self, ModelError> {
+        if weights.len() != 1 << SLOT_BITS {
+            return Err(ModelError::Weights { count: weights.len() });
+        }
+        Ok(Self { lexicon, weights, threshold, inputs })
+    }
+
+    /// Reads what [`AttackModel::to_bytes`] wrote. Hostile bytes are an error, and never cost more memory than they have.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelError> {
+        format::read(bytes)
+    }
+
+    /// The model as a file: the same bytes for the same model.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        format::write(self)
+    }
+
+    /// The score from which a window is an attack.
+    pub fn threshold(&self) -> i32 {
+        self.threshold
+    }
+
+    /// Identifies the phrases that the weights were made from.
+    pub fn inputs(&self) -> u64 {
+        self.inputs
+    }
+
+    /// The highest score of the windows of a text that cues call for; `None` where none does.
+    pub fn score(&self, text: &[u8]) -> Option<i32> {
+        self.lexicon.windows_of(text).iter().map(|slots| self.sum(slots)).max()
+    }
+
+    /// What the windows of a text come to, as slots of weights: what the training program learns from.
+    pub fn features(&self, text: &[u8]) -> Vec<Vec<u32>> {
+        self.lexicon.windows_of(text)
+    }
+
+    /// What identifies the phrases that a model is trained from: `(name, text)` of each file, in order.
+    pub fn fingerprint<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> u64 {
+        let parts = files.into_iter().flat_map(|(name, text)| [name, "\0", text, "\0"]);
+        parts
+            .flat_map(str::bytes)
+            .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
+    }
+
+    pub(crate) fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
+    fn sum(&self, slots: &[u32]) -> i32 {
+        slots.iter().map(|slot| i32::from(self.weights[*slot as usize])).sum()
+    }
+
+    /// What the windows around `cues` that are attacks come to, as candidates of the rule with number `rule`.
+    pub(crate) fn judge(&self, rule: usize, text: &Text<'_>, cues: &[Cue], out: &mut Vec<Candidate>) {
+        let mut slots = Vec::new();
+        for window in windows::windows(text, cues) {
+            slots.clear();
+            self.lexicon.slots(&text.bytes[window.read.clone()], window.view, &mut slots);
+            let above = self.sum(&slots) - self.threshold;
+            if above >= 0 {
+                let why = Grounds::default().with(Why::Model, true);
+                out.push(Candidate {
+                    rule,
+                    start: window.span.start,
+                    end: window.span.end,
+                    confidence: confidence(above),
+                    why,
+                    public: false,
+                });
+            }
+        }
+    }
+}
+
+/// How sure a score is that lies so far above the threshold: 60 at it, rising to 99.
+fn confidence(above: i32) -> u8 {
+    u8::try_from(60 + (above / 8).min(39)).unwrap_or(99)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Which parts of a text are scored: the sentence of a cue, and a wider stretch around it.
+
+use std::ops::Range;
+
+use super::lexicon::{Gate, Meaning};
+use super::normal::View;
+use crate::parse::Shadow;
+
+/// Bytes within which two cues of different concepts confirm each other.
+const CONFIRM: usize = 160;
+
+/// Bytes before and after a cue within which its sentence begins and ends.
+const SENTENCE: (usize, usize) = (200, 260);
+
+/// Bytes before and after a cue that belong to a wide window.
+const WIDE: (usize, usize) = (240, 330);
+
+/// Bytes of the body of which one cue has a wide window, so that a text full of cues is not read over and over.
+const BLOCK: usize = 192;
+
+/// Bytes from a cue back to the first that may be a part of its finding.
+pub(crate) const BACK: usize = SENTENCE.0;
+
+/// Bytes from a cue's start to the last that has a part in judging it.
+pub(crate) const AHEAD: usize = WIDE.1;
+
+/// Bytes from a cue back to the first that has a part in judging it: its window, or a cue of its block and what confirms
+/// that one.
+pub(crate) const REACH: usize = BLOCK + CONFIRM + 48;
+const _: () = assert!(REACH >= WIDE.0 + 4 && AHEAD >= CONFIRM + 48 && AHEAD >= SENTENCE.1);
+
+/// A literal that makes the model look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cue {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(super) meaning: Meaning,
+}
+
+/// The text that cues were found in.
+pub(crate) struct Text<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) shadow: &'a Shadow,
+    /// Place in the body of the shadow's origin.
+    pub(crate) base: usize,
+}
+
+/// A part of a text to be scored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    /// What is read.
+    pub(crate) read: Range<usize>,
+    /// What a finding says.
+    pub(crate) span: Range<usize>,
+    pub(crate) view: View,
+}
+
+/// The windows that `cues`, which are in order of place, call for.
+pub(super) fn windows(text: &Text<'_>, cues: &[Cue]) -> Vec<Window> {
+    let mut windows: Vec<Window> = Vec::new();
+    let mut last: Option<(usize, usize)> = None;
+    for cue in (0..cues.len()).filter(|index| is_confirmed(cues, *index)).map(|index| &cues[index]) {
+        let view = cue.meaning.view;
+        let sentence = sentence(text.bytes, cue);
+        if let Some(read) = &sentence {
+            let window = Window { read: read.clone(), span: read.clone(), view };
+            if !windows.iter().rev().take(4).any(|known| *known == window) {
+                windows.push(window);
+            }
+        }
+        let (origin, inside) = text.shadow.map.place(cue.start);
+        let block = ((text.base + origin) / BLOCK, inside / BLOCK);
+        if last.replace(block) != Some(block) {
+            let read = wide(text.bytes, cue);
+            let span = sentence.unwrap_or(read.start.max(cue.start.saturating_sub(BACK))..read.end);
+            windows.push(Window { read, span: whole_chars(text.bytes, span), view });
+        }
+    }
+    windows
+}
+
+/// Whether a cue speaks for itself or another one nearby means something else.
+fn is_confirmed(cues: &[Cue], index: usize) -> bool {
+    let cue = &cues[index];
+    let other = |other: &&Cue| {
+        let (one, two) = (cue.meaning, other.meaning);
+        one.view == two.view && one.concept != two.concept && (one.gate != Gate::Weak || two.gate != Gate::Weak)
+    };
+    let near = |other: &&Cue| other.start.abs_diff(cue.start) <= CONFIRM;
+    cue.meaning.gate == Gate::Solo
+        || cues[..index].iter().rev().take_while(near).any(|cue| other(&cue))
+        || cues[index + 1..].iter().take_while(near).any(|cue| other(&cue))
+}
+
+/// The sentence or line around a cue, if it is not too long.
+fn sentence(text: &[u8], cue: &Cue) -> Option<Range<usize>> {
+    let floor = cue.start.saturating_sub(SENTENCE.0);
+    let start = (floor..=cue.start).rev().find(|at| is_boundary(text, *at))?;
+    let ceiling = (cue.start + SENTENCE.1).min(text.len());
+    let end = (cue.end..=ceiling).find(|at| is_boundary(text, *at))?;
+    let lead = text[start..cue.start].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    Some(start + lead..end)
+}
+
+/// Whether a sentence may end before `at` and another begin there.
+fn is_boundary(text: &[u8], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).and_then(|before| text.get(before)) else { return at == 0 };
+    match before {
+        b'\n' => true,
+        b'.' | b'!' | b'?' => {
+            text.get(at).is_none_or(|after| after.is_ascii_whitespace() || matches!(after, b'"' | b'<'))
+        }
+        0x80.. => text[..at].ends_with("。".as_bytes()) || text[..at].ends_with("।".as_bytes()),
+        _ => at == text.len(),
+    }
+}
+
+/// The stretch around a cue, from a word's beginning to a word's end.
+fn wide(text: &[u8], cue: &Cue) -> Range<usize> {
+    let start = cue.start.saturating_sub(WIDE.0);
+    let end = (cue.start + WIDE.1).min(text.len()).max(cue.end);
+    let skip = if start == 0 {
+        0
+    } else {
+        text[start..cue.start].iter().take(32).position(u8::is_ascii_whitespace).unwrap_or(0)
+    };
+    let drop = if end == text.len() {
+        0
+    } else {
+        text[cue.end..end].iter().rev().take(32).position(u8::is_ascii_whitespace).unwrap_or(0)
+    };
+    start + skip..end - drop
+}
+
+/// The range without parts of characters at its ends.
+fn whole_chars(text: &[u8], range: Range<usize>) -> Range<usize> {
+    let inside = |at: &usize| text.get(*at).is_some_and(|byte| byte & 0xC0 == 0x80);
+    let start = (range.start..range.end).take(4).find(|at| !inside(at)).unwrap_or(range.start);
+    let end = (start..=range.end).rev().take(4).find(|at| !inside(at)).unwrap_or(range.end);
+    start..end
+}
