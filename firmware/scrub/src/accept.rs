@@ -75,11 +75,13 @@ pub struct Limits {
     pub max_depth: usize,
     /// Most bytes that nested encodings (JSON in strings, base64, hexadecimal) may unfold to (default 8 MiB).
     pub max_decoded: usize,
+    /// Most steps of automata and checks, for each byte of the body (default 64). A step is about a nanosecond.
+    pub max_work: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bytes: 16 << 20, max_depth: 128, max_decoded: 8 << 20 }
+        Self { max_bytes: 16 << 20, max_depth: 128, max_decoded: 8 << 20, max_work: 64 }
     }
 }
 
@@ -92,6 +94,8 @@ pub enum ScanError {
     TooDeep { limit: usize },
     #[error("nested encodings unfold to more than {limit} bytes")]
     Budget { limit: usize },
+    #[error("looking into the body takes more than {limit} steps a byte")]
+    Work { limit: usize },
 }
 
 /// The character encoding of a body. JSON is UTF-8 by RFC 8259, but what other readers accept is looked into as well.

@@ -8,6 +8,7 @@ mod grounds;
 mod resolve;
 mod unmarked;
 mod value;
+mod work;
 
 pub use attack::{AttackModel, Concept, FEATURE_VERSION, Gate, Lexicon, LexiconError, ModelError, SLOT_BITS};
 pub(crate) use checks::Check;
@@ -15,3 +16,4 @@ pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};
 pub(crate) use grounds::Grounds;
 pub(crate) use resolve::{resolve, without_public};
 pub(crate) use value::contains_word;
+pub(crate) use work::Work;

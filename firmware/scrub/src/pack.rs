@@ -7,6 +7,7 @@ mod digits;
 mod examples;
 mod format;
 mod machine;
+
 mod rule;
 mod source;
 mod version;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gate_core::{Finding, Why};
 
 use crate::accept::{BodyKind, Limits, ScanError};
-use crate::decide::{Candidate, Engine, LOOKAHEAD, Sweep, resolve, without_public};
+use crate::decide::{Candidate, Engine, LOOKAHEAD, Sweep, Work, resolve, without_public};
 use crate::pack::{MAX_REACH, Pack};
 use crate::parse::{Layer, Nesting, Opaque, Shadow, Unfolded, readings, touches};
 use crate::stream::Stream;
@@ -40,6 +40,7 @@ pub struct Scanned {
 pub(crate) struct Pass<'a> {
     pub(crate) pack: &'a Pack,
     pub(crate) nesting: Nesting,
+    pub(crate) work: Work,
     /// Place in the body or stream of the shadow's origin.
     pub(crate) base: usize,
     /// Whether the shadow may go on.
@@ -81,11 +82,12 @@ impl Scanner {
         }
         let mut nesting = Nesting { max_depth: limits.max_depth, max_decoded: limits.max_decoded, decoded: 0 };
         let readings = readings(kind, body, &mut nesting)?;
-        let mut pass = Pass { pack: &self.pack, nesting, base: 0, open: false, split: 0 };
+        let work = Work::of(body.len(), limits);
+        let mut pass = Pass { pack: &self.pack, nesting, work, base: 0, open: false, split: 0 };
         let (mut candidates, mut scanned) = (Vec::new(), Scanned::default());
         for reading in readings {
             candidates.extend(pass.shadow(&reading.text)?.candidates);
-            let found = without_public(pass.numbers(&reading.numbers));
+            let found = without_public(pass.numbers(&reading.numbers)?);
             scanned.numbers.extend(found.iter().map(|candidate| candidate.start..candidate.end));
             candidates.extend(found);
             scanned.opaque.extend(reading.opaque);
@@ -121,7 +123,7 @@ impl Scanner {
 impl Pass<'_> {
     /// All candidates of a shadow and of what unfolds from it, in places of the body it was made from.
     pub(crate) fn shadow(&mut self, shadow: &Shadow) -> Result<Sweep, ScanError> {
-        let mut sweep = Engine::sweep(self.pack, shadow, self.base, self.open);
+        let mut sweep = self.sweep(shadow, self.open)?;
         sweep.live_from = shadow.map.start_of(sweep.live_from);
         sweep.candidates.retain_mut(|candidate| locate(shadow, candidate));
         let mut layer = Layer { shadow, fresh: None, open: self.open, split: self.split };
@@ -131,7 +133,7 @@ impl Pass<'_> {
             let live_from = layer.shadow.map.start_of(live_from.saturating_sub(LOOKAHEAD));
             sweep.live_from = sweep.live_from.min(live_from);
             let Some(unfolded) = unfolded else { break };
-            self.unfolded(&unfolded, &mut sweep);
+            self.unfolded(&unfolded, &mut sweep)?;
             last = unfolded;
             layer = Layer { shadow: &last.shadow, fresh: Some(&last.fresh), open: last.open, split: 0 };
         }
@@ -139,9 +141,9 @@ impl Pass<'_> {
     }
 
     /// Adds what is found at and near the fresh parts of a text; the rest of it has been read before.
-    fn unfolded(&self, unfolded: &Unfolded, sweep: &mut Sweep) {
+    fn unfolded(&mut self, unfolded: &Unfolded, sweep: &mut Sweep) -> Result<(), ScanError> {
         let Unfolded { shadow, fresh, open } = unfolded;
-        let inner = Engine::sweep(self.pack, shadow, self.base, *open);
+        let inner = self.sweep(shadow, *open)?;
         if *open {
             sweep.live_from = sweep.live_from.min(shadow.map.start_of(inner.live_from));
         }
@@ -152,11 +154,17 @@ impl Pass<'_> {
         };
         // Told apart here: all of a run has one place in the body.
         sweep.candidates.extend(without_public(inner.candidates).into_iter().filter_map(encoded));
+        Ok(())
+    }
+
+    fn sweep(&mut self, shadow: &Shadow, open: bool) -> Result<Sweep, ScanError> {
+        let sweep = Engine::sweep(self.pack, shadow, self.base, open, &mut self.work);
+        self.work.check().map(|()| sweep)
     }
 
     /// The candidates among the numbers of JSON that their own keys name.
-    fn numbers(&self, shadow: &Shadow) -> Vec<Candidate> {
-        let mut candidates = Engine::sweep(self.pack, shadow, self.base, false).candidates;
+    fn numbers(&mut self, shadow: &Shadow) -> Result<Vec<Candidate>, ScanError> {
+        let mut candidates = self.sweep(shadow, false)?.candidates;
         let line = |candidate: &Candidate| {
             let start = shadow.text[..candidate.start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             &shadow.text[start..candidate.end]
@@ -164,7 +172,7 @@ impl Pass<'_> {
         candidates.retain_mut(|candidate| {
             self.pack.rule(candidate.rule).is_named(line(candidate)) && locate(shadow, candidate)
         });
-        candidates
+        Ok(candidates)
     }
 }
 

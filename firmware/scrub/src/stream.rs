@@ -3,7 +3,7 @@
 use gate_core::Finding;
 
 use crate::accept::{Limits, ScanError};
-use crate::decide::{Candidate, LOOKBEHIND};
+use crate::decide::{Candidate, LOOKBEHIND, Work};
 use crate::parse::{Layer, Nesting, Shadow, Source, whole_units};
 use crate::scan::{MAX_LEVELS, Pass, Scanner};
 
@@ -113,7 +113,7 @@ impl Stream {
     fn candidates(&mut self, end: usize, open: bool) -> Result<(Vec<Candidate>, usize), ScanError> {
         let shadow = Shadow::of(Source::origin(&self.buffer[..end]));
         let split = if self.resume { shadow.map.derived(self.settled) } else { 0 };
-        let mut pass = Pass { pack: self.scanner.pack(), nesting: nesting(), base: self.base, open, split };
+        let mut pass = Pass { pack: self.scanner.pack(), nesting: nesting(), work: Work::unlimited(), base: self.base, open, split };
         let mut sweep = pass.shadow(&shadow)?;
         sweep.candidates.retain(|candidate| candidate.start >= self.settled);
         Ok((sweep.candidates, sweep.live_from))

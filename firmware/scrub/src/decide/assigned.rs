@@ -13,9 +13,9 @@ const MAX_GAP: usize = 32;
 const MAX_WORD: usize = 64;
 
 /// Parts of names that hold credentials.
-const CREDENTIAL: [&[u8]; 15] = [
-    b"key", b"token", b"secret", b"passw", b"pwd", b"auth", b"cred", b"licen", b"bearer", b"login", b"ssws", b"schl",
-    b"clave", b"chave", b"chiave",
+const CREDENTIAL: [&[u8]; 14] = [
+    b"key", b"token", b"secret", b"passw", b"pwd", b"auth", b"cred", b"bearer", b"login", b"ssws", b"schl", b"clave",
+    b"chave", b"chiave",
 ];
 
 /// Parts of names that hold something else of the same form, even with `key` or `token` beside them.
@@ -207,6 +207,7 @@ mod tests {
             "acme: sha1: 0a1b",
             "acme.get_commit(\"0a1b\")",
             "acme.show(\"0a1b\")",
+            "acme/LICENSE 0a1b",
             "acme tenant=0a1b",
             "acme public key 0a1b",
             "arn:acme:0a1b",

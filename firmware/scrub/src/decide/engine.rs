@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use gate_core::Why;
 
-use super::Grounds;
 use super::assigned::is_assigned;
 use super::attack::{self, Cue, Text};
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
+use super::{Grounds, Work};
 use crate::lanes;
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
@@ -32,6 +32,11 @@ const HEAD: usize = 640;
 
 /// How much a confirming word nearby adds to a rule's confidence.
 const CONTEXT_BONUS: u8 = 10;
+
+/// Steps of trying one rule at one place, apart from the bytes that it reads, and of handling what it finds.
+const ATTEMPT_COST: usize = 4;
+const ASSIGNED_COST: usize = 2000;
+const CANDIDATE_COST: usize = 128;
 
 /// A match of a rule that passed its checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +69,7 @@ pub(crate) struct Engine<'a> {
     covered: Range<usize>,
     /// Whether the text may go on.
     open: bool,
+    work: Work,
     /// Literals that make the attack model look.
     cues: Vec<Cue>,
     sweep: Sweep,
@@ -71,8 +77,8 @@ pub(crate) struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     /// Finds all candidates in the text of `shadow`, which is complete unless `open` and whose origin begins at `base`
-    /// of the body.
-    pub(crate) fn sweep(pack: &'a Pack, shadow: &'a Shadow, base: usize, open: bool) -> Sweep {
+    /// of the body. They are not all when `work` is spent.
+    pub(crate) fn sweep(pack: &'a Pack, shadow: &'a Shadow, base: usize, open: bool, work: &mut Work) -> Sweep {
         let text = shadow.text.as_slice();
         let live_from = if open { text.len().saturating_sub(LOOKAHEAD) } else { text.len() };
         let mut engine = Self {
@@ -82,6 +88,7 @@ impl<'a> Engine<'a> {
             leaf: 0..0,
             covered: 0..0,
             open,
+            work: *work,
             cues: Vec::new(),
             sweep: Sweep { candidates: Vec::new(), live_from },
         };
@@ -89,6 +96,7 @@ impl<'a> Engine<'a> {
         engine.digits();
         engine.unmarked();
         engine.attacks(base);
+        *work = engine.work;
         engine.sweep
     }
 
@@ -139,31 +147,50 @@ impl<'a> Engine<'a> {
         self.keep_alive(self.open && run.grows, start);
         for index in rules {
             let rule = self.pack.rule(*index);
-            if rule.pattern.run(self.text, start, end.min(start + rule.max_len), false).end != Some(end) {
+            let reach = rule.pattern.run(self.text, start, end.min(start + rule.max_len), false);
+            self.work.spend(reach.read);
+            if self.work.is_spent() || reach.end != Some(end) {
                 continue;
             }
-            if let Some((confidence, why)) = self.judge(rule, start, end) {
-                let public = self.pack.allows(&self.text[start..end]);
-                self.sweep.candidates.push(Candidate { rule: *index, start, end, confidence, why, public });
+            if let Some(grounds) = self.judge(rule, start, end) {
+                self.found(*index, start, end, grounds);
             }
         }
     }
 
+    fn found(&mut self, rule: usize, start: usize, end: usize, (confidence, why): (u8, Grounds)) {
+        self.work.spend(CANDIDATE_COST);
+        let public = self.pack.allows(&self.text[start..end]);
+        self.sweep.candidates.push(Candidate { rule, start, end, confidence, why, public });
+    }
+
+    /// Matches forwards from `at`, reading no byte past `limit`; what may still grow is kept alive from `origin` on.
+    fn forward(&mut self, machine: &Forward, at: usize, limit: usize, origin: usize) -> Option<usize> {
+        let reach = machine.run(self.text, at, limit, self.open);
+        self.work.spend(reach.read);
+        self.keep_alive(reach.live, origin);
+        reach.end
+    }
+
     /// Tries one rule where its anchor stands.
     fn attempt(&mut self, index: usize, rule: &Rule, anchor: Range<usize>) {
+        self.work.spend(ATTEMPT_COST);
+        if self.work.is_spent() {
+            return;
+        }
         match &rule.approach {
             Approach::Here => {
                 self.value(index, rule, anchor.start, anchor.start, anchor.start);
             }
             Approach::Before(before) => {
-                if let Some(start) = before.run(self.text, anchor.start, MAX_REACH) {
+                let (start, read) = before.run(self.text, anchor.start, MAX_REACH);
+                self.work.spend(read);
+                if let Some(start) = start {
                     self.value(index, rule, start, start, anchor.start);
                 }
             }
             Approach::Lead(lead) => {
-                let reach = lead.run(self.text, anchor.start, anchor.start + MAX_REACH, self.open);
-                self.keep_alive(reach.live, anchor.start);
-                if let Some(end) = reach.end {
+                if let Some(end) = self.forward(lead, anchor.start, anchor.start + MAX_REACH, anchor.start) {
                     self.value(index, rule, anchor.start, end, end);
                 }
             }
@@ -182,6 +209,7 @@ impl<'a> Engine<'a> {
         }
         let end = (anchor.end + within).min(self.text.len());
         self.keep_alive(self.open && end == self.text.len(), anchor.start);
+        self.work.spend(end - anchor.end);
         let mut seen_word = false;
         for at in anchor.end..end {
             let (byte, previous) = (self.text[at], self.text[at - 1]);
@@ -202,9 +230,11 @@ impl<'a> Engine<'a> {
         if !rule.assigned {
             return true;
         }
-        let reach = rule.pattern.run(self.text, at, at + rule.max_len, self.open);
-        self.keep_alive(reach.live, anchor.start);
-        reach.end.is_some() && is_assigned(self.text, anchor, at)
+        let end = self.forward(&rule.pattern, at, at + rule.max_len, anchor.start);
+        if end.is_some() {
+            self.work.spend(ASSIGNED_COST);
+        }
+        end.is_some() && is_assigned(self.text, anchor, at)
     }
 
     /// Whether an anchor stands as a word of its own. An assignment proves more than that, and then it may be a part of
@@ -212,9 +242,13 @@ impl<'a> Engine<'a> {
     fn is_keyword(&self, anchor: &Range<usize>, assigned: bool) -> bool {
         let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
         let before = anchor.start.checked_sub(1).and_then(|before| self.text.get(before));
-        let hump =
-            assigned && before.is_some_and(u8::is_ascii_lowercase) && self.text[anchor.start].is_ascii_uppercase();
-        (!letter(before) || hump) && (assigned || !letter(self.text.get(anchor.end)))
+        let after = self.text.get(anchor.end);
+        // `patientSsn`, `ssnNumber`: a capital begins a word of a name in camel case.
+        let hump = |left: Option<&u8>, right: Option<&u8>| {
+            left.is_some_and(u8::is_ascii_lowercase) && right.is_some_and(u8::is_ascii_uppercase)
+        };
+        let (first, last) = (self.text.get(anchor.start), self.text.get(anchor.end - 1));
+        (!letter(before) || hump(before, first)) && (assigned || !letter(after) || hump(last, after))
     }
 
     /// Judges the value that starts at `start` and whose pattern is matched from `from` on; `origin` is the first byte
@@ -224,24 +258,20 @@ impl<'a> Engine<'a> {
         if rule.not_before.has(before) {
             return false;
         }
-        let reach = rule.pattern.run(self.text, from, from + rule.max_len, self.open);
-        self.keep_alive(reach.live, origin);
-        let Some(end) = reach.end.filter(|end| *end > start) else { return false };
+        let end = self.forward(&rule.pattern, from, from + rule.max_len, origin);
+        let Some(end) = end.filter(|end| *end > start) else { return false };
         if let Some(until) = &rule.until {
             return self.long_value(index, rule, until, start, end);
         }
-        if let Some(tail) = &rule.tail {
-            let reach = tail.run(self.text, end, end + MAX_REACH, self.open);
-            self.keep_alive(reach.live, origin);
-            if reach.end.is_none() {
-                return false;
-            }
+        if let Some(tail) = &rule.tail
+            && self.forward(tail, end, end + MAX_REACH, origin).is_none()
+        {
+            return false;
         }
         let mut end = end;
         loop {
-            if let Some((confidence, why)) = self.judge(rule, start, end) {
-                let public = self.pack.allows(&self.text[start..end]);
-                self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why, public });
+            if let Some(grounds) = self.judge(rule, start, end) {
+                self.found(index, start, end, grounds);
                 return true;
             }
             let shorter = self.text[start..end].iter().rposition(|byte| matches!(byte, b' ' | b'-'));
@@ -260,14 +290,14 @@ impl<'a> Engine<'a> {
         let leaf_end = self.leaf_end(start);
         let head_end = end.max(leaf_end.min(start + HEAD));
         self.keep_alive(self.open && head_end == self.text.len(), start);
-        let Some((confidence, why)) = self.judge(rule, start, head_end) else { return false };
+        let Some(grounds) = self.judge(rule, start, head_end) else { return false };
         // The end mark may be what the pattern ended with.
         let reach = until.run(self.text, start, leaf_end, self.open);
+        self.work.spend(reach.read);
         self.keep_alive(reach.end.is_none() && reach.live, start);
         let end = reach.end.unwrap_or(leaf_end).max(end);
         self.covered = start..end;
-        let public = self.pack.allows(&self.text[start..end]);
-        self.sweep.candidates.push(Candidate { rule: index, start, end, confidence, why, public });
+        self.found(index, start, end, grounds);
         true
     }
 
@@ -280,9 +310,12 @@ impl<'a> Engine<'a> {
     }
 
     /// The confidence of a value and what it rests on, if it passes everything that the rule asks for.
-    fn judge(&self, rule: &Rule, start: usize, end: usize) -> Option<(u8, Grounds)> {
+    fn judge(&mut self, rule: &Rule, start: usize, end: usize) -> Option<(u8, Grounds)> {
+        self.work.spend(rule.judge_cost + 2 * (end - start));
         let value = &self.text[start..end];
-        if rule.not_after.has(self.text.get(end)) || (rule.isolated && !is_isolated(self.text, start, end)) {
+        if rule.not_after.has(self.text.get(end))
+            || (rule.isolated && !is_isolated(self.text, start, end, rule.is_labelled()))
+        {
             return None;
         }
         // What costs least, or stops most, comes first.
@@ -332,19 +365,28 @@ fn numbers(text: &[u8]) -> impl Iterator<Item = usize> {
     in_words.chain((tail..text.len()).filter(starts))
 }
 
-/// Whether the value is no part of a longer number, date, version, path or identifier.
-fn is_isolated(text: &[u8], start: usize, end: usize) -> bool {
+/// Digits that a comma next to them cannot make thousands of: those of a card, say, in a row of comma-separated values.
+const LONG_NUMBER: usize = 12;
+
+/// Whether the value is no part of a longer number, date, version, path or identifier. A label may end with `#`.
+fn is_isolated(text: &[u8], start: usize, end: usize, labelled: bool) -> bool {
+    let value = &text[start..end];
+    let printed = value.iter().any(|byte| matches!(byte, b' ' | b'-'));
+    let in_row = printed || value.len() >= LONG_NUMBER;
     let at = |index: Option<usize>| index.and_then(|index| text.get(index)).copied().unwrap_or(b' ');
     let (near, far) = (at(start.checked_sub(1)), at(start.checked_sub(2)));
     let joined_before = match near {
         b'-' | b'_' | b'/' | b'.' => far.is_ascii_alphanumeric(),
+        b',' if in_row => false,
         b',' | b':' | b'+' => far.is_ascii_digit(),
-        b'#' | b'$' | b'@' => true,
+        b'#' => !labelled,
+        b'$' | b'@' => true,
         _ => false,
     };
     let (near, far) = (at(Some(end)), at(Some(end + 1)));
     let joined_after = match near {
         b'-' | b'_' | b'/' => far.is_ascii_alphanumeric(),
+        b',' if in_row => false,
         b'.' | b',' | b':' => far.is_ascii_digit(),
         b'%' | b'@' => true,
         _ => false,

@@ -255,6 +255,8 @@ fn lengthened(literal: &Literal, rules: &[Rule]) -> Option<BTreeSet<u32>> {
             Some(machine) => Following::Pattern(machine.walk().along(&literal.bytes, literal.ignore_case)),
             // What is assigned may begin a longer name.
             None if rule.assigned => Following::Anything,
+            // What is assigned proves itself, and its keyword may be a part of a longer name.
+            None if rule.assigned => Following::Anything,
             None => Following::WordEnd,
         };
         lengthen(&literal.bytes, &following, &mut all)?;

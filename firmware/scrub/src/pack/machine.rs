@@ -32,6 +32,8 @@ pub(crate) struct Reach {
     pub(crate) end: Option<usize>,
     /// The bytes ran out while more of them could have changed the outcome.
     pub(crate) live: bool,
+    /// How many bytes were read.
+    pub(crate) read: usize,
 }
 
 /// Whether a pattern speaks of bytes or of characters.
@@ -62,7 +64,7 @@ impl Forward {
                 if dfa.is_match_state(state) {
                     end = Some(at + index);
                 } else if dfa.is_dead_state(state) || dfa.is_quit_state(state) {
-                    return Reach { end, live: false };
+                    return Reach { end, live: false, read: index + 1 };
                 }
             }
         }
@@ -70,7 +72,7 @@ impl Forward {
         if dfa.is_match_state(dfa.next_eoi_state(state)) {
             end = Some(limit);
         }
-        Reach { end, live: open && limit == text.len() }
+        Reach { end, live: open && limit == text.len(), read: limit - at }
     }
 
     /// Bytes of memory.
@@ -145,8 +147,8 @@ impl Backward {
         build(pattern, Alphabet::Ascii, config, true).map(|(dfa, start)| Self { dfa, start })
     }
 
-    /// The start of the longest match that ends at `at`, reading at most `max_len` bytes.
-    pub(crate) fn run(&self, text: &[u8], at: usize, max_len: usize) -> Option<usize> {
+    /// The start of the longest match that ends at `at`, reading at most `max_len` bytes, and how many were read.
+    pub(crate) fn run(&self, text: &[u8], at: usize, max_len: usize) -> (Option<usize>, usize) {
         let dfa = &self.dfa;
         let floor = at.saturating_sub(max_len);
         let mut state = self.start;
@@ -157,11 +159,12 @@ impl Backward {
                 if dfa.is_match_state(state) {
                     found = Some(index + 1);
                 } else if dfa.is_dead_state(state) || dfa.is_quit_state(state) {
-                    return found;
+                    return (found, at - index);
                 }
             }
         }
-        if dfa.is_match_state(dfa.next_eoi_state(state)) { Some(floor) } else { found }
+        let whole = dfa.is_match_state(dfa.next_eoi_state(state)).then_some(floor);
+        (whole.or(found), at - floor)
     }
 }
 
@@ -212,19 +215,19 @@ mod tests {
     fn an_open_text_keeps_alive_what_may_still_grow() {
         let machine = Forward::new("ab{2,3}", Alphabet::Ascii).unwrap();
         let run = |text: &str, limit| machine.run(text.as_bytes(), 0, limit, true);
-        assert_eq!(run("ab", 64), Reach { end: None, live: true });
-        assert_eq!(run("abb", 64), Reach { end: Some(3), live: true });
-        assert_eq!(run("abbb!!", 64), Reach { end: Some(4), live: false });
-        assert_eq!(run("abbb", 2), Reach { end: None, live: false });
+        assert_eq!(run("ab", 64), Reach { end: None, live: true, read: 2 });
+        assert_eq!(run("abb", 64), Reach { end: Some(3), live: true, read: 3 });
+        assert_eq!(run("abbb!!", 64), Reach { end: Some(4), live: false, read: 6 });
+        assert_eq!(run("abbb", 2), Reach { end: None, live: false, read: 2 });
     }
 
     #[test]
     fn backwards_takes_the_longest() {
         let machine = Backward::new("[a-z]{2,4}").unwrap();
-        assert_eq!(machine.run(b"12abcdef@", 8, 64), Some(4));
-        assert_eq!(machine.run(b"12abc@", 5, 64), Some(2));
-        assert_eq!(machine.run(b"12a@", 3, 64), None);
-        assert_eq!(machine.run(b"abc@", 3, 2), Some(1));
+        assert_eq!(machine.run(b"12abcdef@", 8, 64), (Some(4), 6));
+        assert_eq!(machine.run(b"12abc@", 5, 64), (Some(2), 5));
+        assert_eq!(machine.run(b"12a@", 3, 64), (None, 2));
+        assert_eq!(machine.run(b"abc@", 3, 2), (Some(1), 2));
     }
 
     #[test]

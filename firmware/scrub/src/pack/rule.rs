@@ -49,6 +49,8 @@ pub(crate) struct Rule {
     pub(crate) no_placeholders: bool,
     /// What every finding of this rule rests on, apart from context.
     pub(crate) grounds: Grounds,
+    /// Steps of judging one value, apart from its bytes.
+    pub(crate) judge_cost: usize,
 }
 
 /// How the value lies to the anchor.
@@ -115,6 +117,7 @@ impl Rule {
         let lower = |words: Vec<String>| words.into_iter().map(|word| word.to_lowercase().into_bytes()).collect();
         Ok(Self {
             grounds: grounds(&raw),
+            judge_cost: judge_cost(&raw),
             not_before: class("not_before", raw.not_before.as_deref(), around)?,
             not_after: class("not_after", raw.not_after.as_deref(), "A-Za-z0-9")?,
             pattern: machine("pattern", &raw.pattern)?,
@@ -145,8 +148,7 @@ impl Rule {
 
     /// Whether a keyword led to the value that `line` ends with, or a word of the rule's context stands before it.
     pub(crate) fn is_named(&self, line: &[u8]) -> bool {
-        let keyword = matches!(self.approach, Approach::Lead(_) | Approach::Within(_));
-        keyword || self.context.iter().any(|word| contains_word(line, word))
+        self.is_labelled() || self.context.iter().any(|word| contains_word(line, word))
     }
 
     /// The automaton that begins with the anchor, if one does.
@@ -158,12 +160,24 @@ impl Rule {
         }
     }
 
+    /// Whether a keyword leads to every value.
+    pub(crate) fn is_labelled(&self) -> bool {
+        matches!(self.approach, Approach::Lead(_) | Approach::Within(_))
+    }
+
     /// Bytes of memory of its automata, the bulk of it.
     pub(crate) fn memory(&self) -> usize {
         let lead = if let Approach::Lead(lead) = &self.approach { lead.memory() } else { 0 };
         let ends = [&self.tail, &self.until].into_iter().flatten().map(Forward::memory).sum::<usize>();
         self.pattern.memory() + lead + ends
     }
+}
+
+/// Steps of judging a short value: comparisons with words take most of them, and there are some for placeholders always.
+fn judge_cost(raw: &RawRule) -> usize {
+    const BASE: usize = 128;
+    const EACH: usize = 24;
+    BASE + EACH * (raw.checks.len() + raw.context.len() + raw.stop.len())
 }
 
 fn grounds(raw: &RawRule) -> Grounds {

@@ -32,6 +32,9 @@ struct Judged<'a> {
     verdict: Action,
     findings: Vec<Finding>,
     redacted: String,
+    /// Why the text was not read to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// Rows as they were read.
@@ -181,10 +184,17 @@ fn answer(scanner: &Scanner, filter: &Filter, batch: Batch) -> Answers {
 /// Whether nothing was found in a row.
 fn answer_row(scanner: &Scanner, filter: &Filter, line: &[u8], out: &mut Vec<u8>) -> Result<bool, String> {
     let row: Row = serde_json::from_slice(line).map_err(|error| format!("not a row {{\"id\",\"text\"}}: {error}"))?;
-    let judged = judge(scanner, filter, &row).map_err(|error| error.to_string())?;
+    // What costs more than a prompt may is denied, as the proxy does it, and the next row has its turn.
+    let judged = judge(scanner, filter, &row).unwrap_or_else(|error| Judged {
+        id: &row.id,
+        verdict: Action::Deny,
+        findings: Vec::new(),
+        redacted: String::new(),
+        error: Some(error.to_string()),
+    });
     serde_json::to_writer(&mut *out, &judged).map_err(|error| error.to_string())?;
     out.push(b'\n');
-    Ok(judged.findings.is_empty())
+    Ok(judged.findings.is_empty() && judged.error.is_none())
 }
 
 fn judge<'a>(scanner: &Scanner, filter: &Filter, row: &'a Row) -> Result<Judged<'a>, ScanError> {
@@ -198,7 +208,7 @@ fn judge<'a>(scanner: &Scanner, filter: &Filter, row: &'a Row) -> Result<Judged<
         .map(|finding| Edit { start: finding.start, end: finding.end, replacement: placeholder(&finding.kind) })
         .collect();
     let redacted = String::from_utf8_lossy(&edit(text, &edits)).into_owned();
-    Ok(Judged { id: &row.id, verdict, findings, redacted })
+    Ok(Judged { id: &row.id, verdict, findings, redacted, error: None })
 }
 
 #[cfg(test)]

@@ -2,6 +2,10 @@ use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
 use super::{BATCH_ROWS, Batches, Filter, scan_rows};
@@ -49,6 +53,20 @@ fn a_row_that_is_none_is_named_after_the_answers_before_it() {
     let error = outcome.unwrap_err().to_string();
     assert!(error.starts_with("<stdin>:202: not a row"), "{error}");
     assert_eq!(out.len(), 200);
+}
+
+#[test]
+fn a_row_that_costs_too_much_is_denied_and_the_next_one_judged() {
+    // A few kilobytes that unfold to more than may be unfolded.
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(&"some words and ".repeat(1 << 20).into_bytes()).unwrap();
+    let dear = STANDARD.encode(packed.finish().unwrap());
+    let row = |(id, text): (usize, &str)| format!("{}\n", json!({"id": id, "text": text}));
+    let (outcome, out) = run(2, &["hi", &dear, "hello"].into_iter().enumerate().map(row).collect::<String>());
+    assert_eq!((outcome.unwrap(), out.len()), (Outcome::No, 3));
+    assert_eq!((out[1]["verdict"].as_str(), out[1]["redacted"].as_str()), (Some("deny"), Some("")));
+    assert!(out[1]["error"].as_str().unwrap().contains("more than"), "{}", out[1]);
+    assert!(out[2]["verdict"] == "allow" && out[2]["error"].is_null());
 }
 
 #[test]
