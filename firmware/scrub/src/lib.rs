@@ -14,8 +14,13 @@
 //!
 //! A body becomes one *shadow*: a text in which escapes are resolved, invisible characters are dropped and compatibility
 //! forms are folded, with a map back to the bytes of the body. JSON contributes its strings as lines of
-//! `"key": "value"`, so that a key is context for its value, and apart from them its long numbers. All rules run over that one text: an filter
-//! finds the literals that a match must contain, an anchored DFA reads on from there, checks and context decide.
+//! `"key": "value"`, so that a key is context for its value, and apart from them its long numbers. All rules run over
+//! that one text: a filter finds the literals that a match must contain, an anchored DFA reads on from there, checks and context decide.
+//!
+//! What other programs resolve (percent escapes, character references), what only people read (look-alike letters) and
+//! what is encoded (base64, hexadecimal, gzip) is resolved in a second text beside the first, in the middle of its
+//! surroundings, and in a third and fourth where one lies inside the other. Only what stands near such places is read
+//! again.
 //!
 //! **Invariant:** pure and deterministic. No socket, file, clock or thread; the same bytes and pack give the same
 //! findings, whole or cut into chunks anywhere ([`Stream`]).

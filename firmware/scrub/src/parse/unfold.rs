@@ -67,11 +67,14 @@ impl Layer<'_> {
             letters: letters(text).peekable(),
             runs: runs(text, self.split).peekable(),
         };
-        for place in places {
+        let mut places = places.filter(|place| self.fresh.is_none_or(|fresh| touches(fresh, &place.near()))).peekable();
+        let mut escape_end = None;
+        while let Some(place) = places.next() {
             let range = place.range();
-            if range.start < draft.at || !self.fresh.is_none_or(|fresh| touches(fresh, &range)) {
+            if range.start < draft.at {
                 continue;
             }
+            let is_escape = place.is_escape();
             match place {
                 Place::Byte(range, byte) => draft.byte(range, byte),
                 Place::Char(range, c) => draft.char(range, c),
@@ -79,12 +82,17 @@ impl Layer<'_> {
                 Place::Run(run) if self.open && run.may_grow(text) => {
                     live_from = live_from.min(run.range.start);
                 }
+                // Perhaps a part of a longer run, which the next layer reads whole.
+                Place::Run(_)
+                    if escape_end == Some(range.start)
+                        || places.peek().is_some_and(|next| next.is_escape() && next.range().start == range.end) => {}
                 Place::Run(run) => {
                     if let Some(decoded) = run.decode(text, nesting)? {
                         draft.decoded(run.range, &decoded);
                     }
                 }
             }
+            escape_end = is_escape.then_some(range.end);
         }
         Ok((draft.finish(self.open), live_from))
     }
@@ -269,6 +277,17 @@ where
 }
 
 impl Place {
+    fn is_escape(&self) -> bool {
+        !matches!(self, Self::Run(_))
+    }
+
+    /// What must be fresh for the place to be looked at: a run is another one if something new stands beside it.
+    fn near(&self) -> Range<usize> {
+        let range = self.range();
+        let beside = usize::from(!self.is_escape());
+        range.start.saturating_sub(beside)..range.end + beside
+    }
+
     fn range(&self) -> Range<usize> {
         match self {
             Self::Byte(range, _) | Self::Char(range, _) | Self::Gone(range) => range.clone(),

@@ -131,6 +131,25 @@ fn an_encoded_value_is_judged_by_the_words_around_it() {
 }
 
 #[test]
+fn a_run_that_is_disguised_in_places_is_read_whole() {
+    let run = STANDARD.encode("my mail is anna.meyer@example.org, thanks");
+    let (before, after) = run.split_at(22);
+    let letter = after.chars().next().unwrap();
+    let rest = &after[1..];
+    let rows = [
+        format!("{before}%{:02X}{rest}", u32::from(letter)),
+        format!("{before}&#{};{rest}", u32::from(letter)),
+        format!("{before}{letter}\u{336}{rest}"),
+        format!("see%20{run}%20there"),
+        twins(&run),
+    ];
+    for text in rows {
+        let kinds: Vec<String> = found(BodyKind::Text, &text).into_iter().map(|(kind, _)| kind).collect();
+        assert_eq!(kinds, ["email"], "{text}");
+    }
+}
+
+#[test]
 fn words_in_their_own_script_are_no_disguise() {
     let texts = [
         "Сегодня мы обсудили отчёт за третий квартал, номер заказа 4402913, сумма 12 500 рублей. Пароль никому не сообщайте.",
