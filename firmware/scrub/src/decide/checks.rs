@@ -210,6 +210,8 @@ checks! {
     PasswordText: value(password::password_text), Entropy;
     /// What nothing but a password looks like.
     PasswordStrong: value(password::password_strong), Entropy;
+    /// A password right behind the word for it.
+    PasswordAdjacent: value(password::password_adjacent), Entropy;
     /// A password before the words that say so.
     PasswordHead: value(password::password_head), Entropy;
     /// Base32 that is no name in capitals.
@@ -245,7 +247,7 @@ checks! {
     /// Words of a BIP-39 mnemonic, with its checksum or written down as one.
     Mnemonic: value(mnemonic), Structure;
     /// Ends with its Base58Check checksum.
-    Base58Check: value(base58check), CheckDigit;
+    Base58: value(base58check), CheckDigit;
 }
 
 /// The digits of a value, without allocating; no number that is checked has more than 32.

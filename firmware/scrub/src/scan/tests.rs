@@ -1,3 +1,5 @@
+mod credentials;
+
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 

@@ -93,6 +93,17 @@ pub(super) fn password_strong(value: &[u8]) -> bool {
     letters && formed && password_like(value)
 }
 
+/// A word or two with a number of three digits or more behind them, or what is a password anywhere.
+pub(super) fn password_adjacent(value: &[u8]) -> bool {
+    let digits = value.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let words = value[..value.len() - digits].iter().all(|byte| byte.is_ascii_alphabetic() || b"-_.".contains(byte));
+    password_strong(value)
+        || (words
+            && (3..=4).contains(&digits)
+            && value.first().is_some_and(u8::is_ascii_uppercase)
+            && password_like(value))
+}
+
 /// The same as [`password_like`] of what stands before the words or signs that say so.
 pub(super) fn password_head(value: &[u8]) -> bool {
     let end = value.iter().position(|byte| byte.is_ascii_whitespace() || b"\"\x27`".contains(byte));
