@@ -41,7 +41,7 @@ pub(super) fn mac(value: &[u8]) -> bool {
     let second = hex.get(1).and_then(|byte| char::from(*byte).to_digit(16)).unwrap_or(1);
     let counted = pairs.windows(2).all(|pair| pair[0] <= pair[1] && pair[1][0] == pair[1][1] || pair[0] == pair[1]);
     hex.len() == 12
-        && second % 2 == 0
+        && second.is_multiple_of(2)
         && !counted
         && !hex.starts_with(b"00005e0053")
         && !matches!(&*hex, b"001122334455" | b"112233445566" | b"0123456789ab" | b"aabbccddeeff" | b"123456789abc")

@@ -27,7 +27,7 @@ fn every_check_tells_right_from_wrong() {
         (Check::Eip55, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed"),
         (Check::Ethereum, "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", "0x0000000000000000000000000000000000000001"),
         (Check::Bech32, "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5"),
-        (Check::Base58Check, "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb"),
+        (Check::Base58, "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb"),
         (Check::Upi, "ravi.k@okaxis", "ravi.k@northwind"),
         (Check::Coordinates, "48.13743, 11.57549", "48.1, 11.5"),
         (Check::Coordinates, "-33.86882, 151.20930", "133.86882, 151.20930"),

@@ -184,7 +184,7 @@ pub(crate) fn is_reference(value: &[u8]) -> bool {
         ([b'%' | b':', b's' | b'd' | b'v' | b'q'], _) => true,
         _ => false,
     };
-    enclosed || is_constant(value) || SOURCES.iter().any(|source| begins(source))
+    enclosed || is_constant(value) || SOURCES.iter().any(begins)
 }
 
 /// A constant of code or a variable of the environment: `DB_PASSWORD`, `API_KEY_2`.

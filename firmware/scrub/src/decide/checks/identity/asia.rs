@@ -190,7 +190,7 @@ pub(in super::super) fn nz_nhi(value: &[u8]) -> bool {
     let Some(values) = values.filter(|_| len == 7) else { return false };
     let sum = weighted(&values, &[7, 6, 5, 4, 3, 2]);
     match (chars[5].is_ascii_digit(), chars[6].is_ascii_digit()) {
-        (true, true) => sum % 11 != 0 && (11 - sum % 11) % 10 == u32::from(values[6]),
+        (true, true) => !sum.is_multiple_of(11) && (11 - sum % 11) % 10 == u32::from(values[6]),
         (false, false) => 23 - sum % 23 == u32::from(values[6]),
         _ => false,
     }

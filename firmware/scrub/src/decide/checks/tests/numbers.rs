@@ -111,7 +111,7 @@ const VALID: &[(Check, [&str; 3])] = &[
     (Check::Bic, ["BARCGBFF500", "INGBNLFF500", "BNPAFR33500"]),
     (Check::MxClabe, ["012590737480969558", "014608396295854231", "014218387400473055"]),
     (
-        Check::Base58Check,
+        Check::Base58,
         [
             "LUxhpi2HQLLdyyVg94bUDPDkc9M3kjnJPp",
             "38QixsxD1N7TN1XcF2D2JwCdzJTqaLi9qP",
