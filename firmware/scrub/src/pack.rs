@@ -7,6 +7,7 @@ mod digits;
 mod examples;
 mod format;
 mod machine;
+mod proof;
 
 mod rule;
 mod source;
@@ -167,11 +168,29 @@ impl Pack {
         draft.finish()
     }
 
-    /// Runs every rule's examples through the whole engine and says which do not hold. Apart from compiling, so that a
-    /// daemon starts fast; whoever builds or installs a pack asks.
+    /// Runs every rule's examples through the whole engine and says which do not hold, and which anchors begin no match of
+    /// their rule. Apart from compiling, so that a daemon starts fast; whoever builds or installs a pack asks.
     pub fn failing_examples(self: &Arc<Self>) -> Vec<PackError> {
         let scanner = Scanner::new(Arc::clone(self));
-        self.examples.iter().flat_map(|examples| examples.failures(&scanner)).collect()
+        let dead = self.proofs(proof::every_anchor_begins_a_match);
+        dead.chain(self.examples.iter().flat_map(|examples| examples.failures(&scanner))).collect()
+    }
+
+    /// The rules whose pattern or lead could also begin with something else than an anchor. They are found at their
+    /// anchors only, which may be what the author wants, or a spelling that was forgotten.
+    pub fn wider_than_anchors(&self) -> Vec<PackError> {
+        self.proofs(proof::every_match_begins_with_an_anchor).collect()
+    }
+
+    /// The rules with anchors for which a proof fails.
+    fn proofs(&self, proof: proof::Proof) -> impl Iterator<Item = PackError> {
+        self.examples.iter().zip(&self.rules).enumerate().filter_map(move |(index, (examples, rule))| {
+            let (anchors, any_case) = self.anchors.of_rule(index);
+            let machine = rule.anchored().filter(|_| !anchors.is_empty())?;
+            let key = if matches!(rule.approach, Approach::Lead(_)) { "lead" } else { "pattern" };
+            let why = proof(&machine.walk(), &anchors, any_case).err()?;
+            Some(examples.rule_error(key, why))
+        })
     }
 
     /// Name and version.

@@ -33,8 +33,11 @@ const HEAD: usize = 640;
 /// How much a confirming word nearby adds to a rule's confidence.
 const CONTEXT_BONUS: u8 = 10;
 
-/// Steps of trying one rule at one place, apart from the bytes that it reads, and of handling what it finds.
+/// Steps of trying one rule at one place, apart from the bytes that it reads.
 const ATTEMPT_COST: usize = 4;
+/// Steps of an automaton's byte: its next state depends on the one before, and large automata lie in slower memory.
+const READ_COST: usize = 2;
+/// Steps of reading what a value is assigned to, and of handling a value that is found.
 const ASSIGNED_COST: usize = 2000;
 const CANDIDATE_COST: usize = 128;
 
@@ -148,7 +151,7 @@ impl<'a> Engine<'a> {
         for index in rules {
             let rule = self.pack.rule(*index);
             let reach = rule.pattern.run(self.text, start, end.min(start + rule.max_len), false);
-            self.work.spend(reach.read);
+            self.work.spend(READ_COST * reach.read);
             if self.work.is_spent() || reach.end != Some(end) {
                 continue;
             }
@@ -167,7 +170,7 @@ impl<'a> Engine<'a> {
     /// Matches forwards from `at`, reading no byte past `limit`; what may still grow is kept alive from `origin` on.
     fn forward(&mut self, machine: &Forward, at: usize, limit: usize, origin: usize) -> Option<usize> {
         let reach = machine.run(self.text, at, limit, self.open);
-        self.work.spend(reach.read);
+        self.work.spend(READ_COST * reach.read);
         self.keep_alive(reach.live, origin);
         reach.end
     }
@@ -184,7 +187,7 @@ impl<'a> Engine<'a> {
             }
             Approach::Before(before) => {
                 let (start, read) = before.run(self.text, anchor.start, MAX_REACH);
-                self.work.spend(read);
+                self.work.spend(READ_COST * read);
                 if let Some(start) = start {
                     self.value(index, rule, start, start, anchor.start);
                 }
@@ -293,7 +296,7 @@ impl<'a> Engine<'a> {
         let Some(grounds) = self.judge(rule, start, head_end) else { return false };
         // The end mark may be what the pattern ended with.
         let reach = until.run(self.text, start, leaf_end, self.open);
-        self.work.spend(reach.read);
+        self.work.spend(READ_COST * reach.read);
         self.keep_alive(reach.end.is_none() && reach.live, start);
         let end = reach.end.unwrap_or(leaf_end).max(end);
         self.covered = start..end;

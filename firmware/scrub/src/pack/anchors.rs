@@ -12,7 +12,8 @@
 //! Each literal is looked for by its rarest window of four bytes. One that is shorter is lengthened by what its rules let
 //! follow it; if that could be too much, its rarest byte is searched for in a pass of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
@@ -86,7 +87,7 @@ impl Literal {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     literals: Vec<Literal>,
-    known: std::collections::HashMap<(Vec<u8>, bool), usize>,
+    known: HashMap<(Vec<u8>, bool), usize>,
 }
 
 impl Draft {
@@ -138,6 +139,14 @@ impl Draft {
 }
 
 impl Anchors {
+    /// The anchors of a rule, in order, and whether their case does not matter.
+    pub(super) fn of_rule(&self, rule: usize) -> (Vec<&[u8]>, bool) {
+        let own = || self.literals.iter().filter(|literal| literal.rules.binary_search(&rule).is_ok());
+        let mut anchors: Vec<&[u8]> = own().map(|literal| &*literal.bytes).collect();
+        anchors.sort_unstable();
+        (anchors, own().any(|literal| literal.ignore_case))
+    }
+
     /// Calls `found` with every literal that stands in `text` and its place: first those with windows, in their order,
     /// then the others.
     pub(crate) fn find(&self, text: &[u8], mut found: impl FnMut(&Literal, usize)) {
@@ -311,6 +320,13 @@ fn bits_of(key: u32) -> (usize, u64) {
 /// Common words of prose and code, to tell which parts of a literal occur in others.
 const COMMON: &str = include_str!("anchors/common.txt");
 
+/// How often each window occurs in them.
+static COMMON_PARTS: LazyLock<HashMap<u32, u32>> = LazyLock::new(|| {
+    let mut parts = HashMap::new();
+    COMMON.as_bytes().array_windows().for_each(|window| *parts.entry(folded(*window)).or_default() += 1);
+    parts
+});
+
 /// What each occurrence in the common words takes from a part's surprise.
 const COMMON_COST: u32 = 12;
 
@@ -327,8 +343,8 @@ fn surprise(text: &[u8]) -> u32 {
     };
     let alone: u32 = text.iter().map(one).sum();
     // A part of common words is less rare than its letters.
-    let common = COMMON.as_bytes().windows(text.len()).filter(|part| part.eq_ignore_ascii_case(text)).count();
-    alone.saturating_sub(COMMON_COST * u32::try_from(common).unwrap_or(u32::MAX).min(8))
+    let key = text.first_chunk().map(|window| folded(*window));
+    alone.saturating_sub(key.and_then(|key| COMMON_PARTS.get(&key)).map_or(0, |count| COMMON_COST * (*count).min(8)))
 }
 
 #[cfg(test)]

@@ -39,6 +39,11 @@ impl Examples {
         matches.chain(rejects).collect()
     }
 
+    /// A mistake of the rule itself.
+    pub(super) fn rule_error(&self, key: &'static str, why: String) -> PackError {
+        PackError::Rule { file: self.file.clone(), line: self.line, rule: self.rule.clone(), key, why }
+    }
+
     fn failure(&self, key: &'static str, number: usize, why: String) -> PackError {
         PackError::Example { file: self.file.clone(), line: self.line, rule: self.rule.clone(), key, number, why }
     }

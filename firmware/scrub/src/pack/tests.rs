@@ -37,6 +37,7 @@ fn the_example_rule_is_a_pack() {
 #[test]
 fn an_anchor_may_stand_for_several() {
     let braced = RULE.replacen("\"acme_\"", "\"{a-b}cme_{0-9}{a-f}\", \"acme_{0-9}{0-9}\"", 1);
+    let braced = braced.replacen("'acme", "'[ab]cme", 1);
     let pack = Arc::new(Pack::compile([("a.toml", &*braced)]).unwrap());
     assert!(pack.failing_examples().is_empty());
     let scan = |text: &str| Scanner::new(Arc::clone(&pack)).text(text.as_bytes(), &Limits::default()).unwrap().len();
@@ -91,6 +92,11 @@ fn examples_that_do_not_hold_are_named() {
             "\"(acme_5b5c5d5e)\"",
             "{ text = \"(acme_5b5c5d5e)\", value = \"5b\" }",
             "a.toml:4: rule `acme-key`: example 3 of `match` is found at [(1, 14)], not at (6, 8)",
+        ),
+        (
+            "[\"acme_\"]",
+            "[\"acme_\", \"acne_\"]",
+            "a.toml:4: rule `acme-key`: `pattern` matches nothing that begins with the anchors `acne_` (byte 2)",
         ),
     ];
     for (right, wrong, says) in rows {
