@@ -113,7 +113,14 @@ impl Stream {
     fn candidates(&mut self, end: usize, open: bool) -> Result<(Vec<Candidate>, usize), ScanError> {
         let shadow = Shadow::of(Source::origin(&self.buffer[..end]));
         let split = if self.resume { shadow.map.derived(self.settled) } else { 0 };
-        let mut pass = Pass { pack: self.scanner.pack(), nesting: nesting(), work: Work::unlimited(), base: self.base, open, split };
+        let mut pass = Pass {
+            pack: self.scanner.pack(),
+            nesting: nesting(),
+            work: Work::unlimited(),
+            base: self.base,
+            open,
+            split,
+        };
         let mut sweep = pass.shadow(&shadow)?;
         sweep.candidates.retain(|candidate| candidate.start >= self.settled);
         Ok((sweep.candidates, sweep.live_from))

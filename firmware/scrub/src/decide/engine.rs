@@ -13,6 +13,9 @@ use crate::lanes;
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
 
+/// What may still follow a keyword on its line where the value stands on the next: ` number`, ` no.:`, a line's end.
+const LABEL_REST: usize = 12;
+
 /// Bytes before and after a value in which words of context count.
 const CONTEXT: (usize, usize) = (72, 40);
 
@@ -128,6 +131,11 @@ impl<'a> Engine<'a> {
     fn digits(&mut self) {
         let (pack, text) = (self.pack, self.text);
         for at in numbers(text) {
+            // The digits behind a decimal point belong to the number before it, which has had its turn.
+            let fraction = at.checked_sub(2).is_some_and(|two| text[two].is_ascii_digit() && text[two + 1] == b'.');
+            if fraction {
+                continue;
+            }
             for index in pack.digit_rules().at(text, at, self.open) {
                 self.attempt(*index, pack.rule(*index), at..at);
             }
@@ -216,7 +224,7 @@ impl<'a> Engine<'a> {
         let mut seen_word = false;
         for at in anchor.end..end {
             let (byte, previous) = (self.text[at], self.text[at - 1]);
-            if byte == b'\n' && seen_word && !rule.assigned {
+            if byte == b'\n' && seen_word && !rule.assigned && at - anchor.end > LABEL_REST {
                 return;
             }
             let first = byte.is_ascii_alphanumeric() || (rule.assigned && b"_-+/".contains(&byte));

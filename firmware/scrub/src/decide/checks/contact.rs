@@ -1,6 +1,6 @@
 //! How people are reached: mail, telephone, payment by a name.
 
-use super::varied;
+use super::{number, varied};
 
 /// Top-level domains that people have mail under. Those that are also file extensions and method names are told from
 /// them by this list of the ones in use; two letters are a country.
@@ -75,7 +75,9 @@ pub(super) fn phone(digits: &[u8]) -> bool {
     plausible && varied(digits)
 }
 
-/// As many digits as numbers within a country have.
+/// As many digits as numbers within a country have, and not the ends of the ranges of 32-bit integers.
 pub(super) fn national_phone(digits: &[u8]) -> bool {
-    matches!(digits.len(), 7..=12) && varied(digits)
+    let range_end =
+        digits.len() == 10 && matches!(number(digits), 2_147_483_647..=2_147_483_648 | 4_294_967_295..=4_294_967_296);
+    matches!(digits.len(), 7..=12) && varied(digits) && !range_end
 }

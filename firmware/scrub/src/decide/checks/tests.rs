@@ -20,6 +20,8 @@ fn every_check_tells_right_from_wrong() {
         (Check::AbaRouting, "011000015", "011000016"),
         (Check::UsSsn, "219-09-8888", "219-09-9999"),
         (Check::UsSsn, "219-09-8888", "666-09-8888"),
+        (Check::UsSsn, "219-09-8888", "111-22-3333"),
+        (Check::NationalPhone, "2147483649", "2147483648"),
         (Check::UkNino, "AB123456C", "BG123456C"),
         (Check::InPan, "ABCPE1234F", "ABCXE1234F"),
         (Check::BrCnpj, "12.ABC.345/01DE-35", "12.ABC.345/01DE-36"),

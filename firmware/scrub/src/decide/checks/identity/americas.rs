@@ -12,7 +12,9 @@ pub(in super::super) fn us_ssn(digits: &[u8]) -> bool {
     let issued = !matches!(area, 0 | 666 | 900..) && group != 0 && serial != 0;
     let known =
         matches!((area, group, serial), (78, 5, 1120) | (219, 9, 9999) | (457, 55, 5462) | (987, 65, 4320..=4329));
-    issued && !known && varied(digits)
+    let same = |group: &[u8]| group.iter().all(|digit| *digit == group[0]);
+    let sample = same(&digits[..3]) && same(&digits[3..5]) && same(&digits[5..]);
+    issued && !known && !sample && varied(digits)
 }
 
 /// A number for taxpayers without a social security number: 9xx, and a group of those the IRS gives out.
