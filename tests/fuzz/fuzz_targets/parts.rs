@@ -12,9 +12,8 @@ static SCANNER: LazyLock<Scanner> = LazyLock::new(|| {
     Scanner::new(Arc::new(Pack::compile(BUILTIN.iter().copied()).expect("the built-in rules compile")))
 });
 
-libfuzzer_sys::fuzz_target!(init: {
-    LazyLock::force(&SCANNER);
-}, |bytes: &[u8]| {
+// The rules compile before the clock of the first input starts.
+libfuzzer_sys::fuzz_target!(init: { LazyLock::force(&SCANNER); }, |bytes: &[u8]| {
     let Some((len, rest)) = bytes.split_first() else { return };
     let (boundary, body) = rest.split_at(usize::from(len >> 1).min(rest.len()));
     let multipart = Boundary::new(boundary).filter(|_| len & 1 == 1).map(BodyKind::Multipart);
@@ -36,7 +35,7 @@ libfuzzer_sys::fuzz_target!(init: {
     let edited = edit(body, &edits);
     let count = |body: &[u8]| match kind {
         BodyKind::Multipart(boundary) => delimiters(body, boundary.as_bytes()),
-        _ => body.split(|byte| *byte == b'\n').filter(|line| matches!(line, b"" | b"\r")).count(),
+        _ => body.split(|byte| *byte == b'\n').filter(|line| matches!(*line, b"" | b"\r")).count(),
     };
     assert_eq!(count(&edited), count(body));
 });
@@ -44,9 +43,9 @@ libfuzzer_sys::fuzz_target!(init: {
 /// Lines that are the boundary, as a reader without any of our code would count them.
 fn delimiters(body: &[u8], boundary: &[u8]) -> usize {
     let line = |line: &&[u8]| {
-        line.strip_prefix(b"--").and_then(|rest| rest.strip_prefix(boundary)).is_some_and(|rest| {
-            rest.starts_with(b"--") || rest.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'))
-        })
+        line.strip_prefix(b"--")
+            .and_then(|rest| rest.strip_prefix(boundary))
+            .is_some_and(|rest| rest.starts_with(b"--") || rest.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')))
     };
     body.split(|byte| *byte == b'\n').filter(line).count()
 }
