@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from quality import digits, encode, europe, evade, judge, overseas, rows, score  # noqa: E402
+from quality import digits, encode, engine, europe, evade, judge, overseas, rows, score  # noqa: E402
 from quality.draw import Draw  # noqa: E402
 
 
@@ -90,6 +90,12 @@ def test_counts_what_the_issue_counts():
     assert (total.spans, total.covered, total.found) == (2, 1, 2)
     assert (total.negatives, len(total.alarmed)) == (2, 1)
     assert score.score("benign", table[2:4], results[2:4]).false_alarms() == 1.0
+
+
+def test_a_refused_text_is_an_alarm_and_no_success():
+    refused = [engine.judged({"id": "1", "findings": [], "refused": "too much work"})] * 2
+    total = score.score("injection", [labelled("obey me", "obey me"), labelled("clean")], refused)
+    assert (total.covered, total.hit, len(total.alarmed)) == (0, 0, 1)
 
 
 def test_disguises_hold_the_same_value():

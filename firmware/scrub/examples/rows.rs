@@ -1,7 +1,7 @@
 //! Scans rows as `nanogate scan --jsonl` does, and in pieces as well: `cargo run -p gate-scrub --example rows`.
 //!
 //! Standard input: `{"id", "text"}` and, where the text is to be cut, `"cuts"`: ascending places in its UTF-8. Standard
-//! output, in the same order: `{"id", "findings"}`. `tests/bench/quality` is the caller.
+//! output, in the same order: `{"id", "findings"}`, with `"refused"` where the limits of a scan were passed. `tests/bench/quality` is the caller.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufWriter, Write};
@@ -22,6 +22,8 @@ struct Row {
 struct Judged<'a> {
     id: &'a serde_json::Value,
     findings: Vec<Finding>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<String>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,11 +31,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut out = BufWriter::new(io::stdout().lock());
     for line in io::stdin().lock().lines() {
         let row: Row = serde_json::from_str(&line?)?;
-        let findings = match &row.cuts {
-            None => scanner.body(BodyKind::Text, row.text.as_bytes(), &Limits::default())?,
-            Some(cuts) => in_pieces(&scanner, row.text.as_bytes(), cuts)?,
+        let scanned = match &row.cuts {
+            None => scanner.body(BodyKind::Text, row.text.as_bytes(), &Limits::default()),
+            Some(cuts) => in_pieces(&scanner, row.text.as_bytes(), cuts),
         };
-        serde_json::to_writer(&mut out, &Judged { id: &row.id, findings })?;
+        let (findings, refused) = match scanned {
+            Ok(findings) => (findings, None),
+            Err(error) => (Vec::new(), Some(error.to_string())),
+        };
+        serde_json::to_writer(&mut out, &Judged { id: &row.id, findings, refused })?;
         out.write_all(b"\n")?;
     }
     out.flush()?;

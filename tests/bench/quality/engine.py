@@ -4,6 +4,10 @@ import json
 import subprocess
 
 
+# Stands where a finding has its knowledge base.
+REFUSED = "refused"
+
+
 class ScannerFailed(Exception):
     """A scanner ended early or answered out of order."""
 
@@ -14,8 +18,18 @@ def run(command, rows):
     done = subprocess.run([str(part) for part in command], input=lines.encode(), capture_output=True, check=False)
     answers = [json.loads(line) for line in done.stdout.decode().splitlines()]
     if done.returncode not in (0, 1) or [a["id"] for a in answers] != [r["id"] for r in rows]:
-        raise ScannerFailed(f"{command[0]} ended with {done.returncode} after {len(answers)} of {len(rows)} rows")
-    return [answer["findings"] for answer in answers]
+        last = done.stderr.decode().strip().rpartition("\n")[2]
+        raise ScannerFailed(
+            f"{command[0]} ended with {done.returncode} after {len(answers)} of {len(rows)} rows: {last}"
+        )
+    return [judged(answer) for answer in answers]
+
+
+def judged(answer):
+    """Its findings; a text that was refused unread would be denied, which is as good as an alarm and covers nothing."""
+    if "refused" in answer:
+        return [{"rule": "refused", "kb": REFUSED, "start": 0, "end": 0}]
+    return answer["findings"]
 
 
 class NanoGate:

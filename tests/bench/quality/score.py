@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .engine import REFUSED
+
 FILES = ("secrets", "pii", "injection", "benign")
 # The knowledge bases that a file is about; benign rows must be clean of all.
 BASES = {
@@ -71,7 +73,12 @@ def cover(span, findings):
 
 def counted(name, findings):
     bases = BASES.get(name)
-    return [finding for finding in findings if bases is None or finding["kb"] in bases]
+    return [finding for finding in findings if bases is None or finding["kb"] in bases | {REFUSED}]
+
+
+def read(findings):
+    """Those of a text that was read at all."""
+    return [finding for finding in findings if finding["kb"] != REFUSED]
 
 
 def score(name, rows, results):
@@ -87,6 +94,7 @@ def score(name, rows, results):
                 total.alarmed.append((row["id"], row.get("category", ""), sorted({f["rule"] for f in findings})))
                 total.alarms.update({f["kb"] for f in findings})
             continue
+        findings = read(findings)
         total.documents += 1
         total.hit += bool(findings)
         for span in row["spans"]:
@@ -110,7 +118,7 @@ def add(total, row, span, findings, whole):
 
 def caught(name, row, findings):
     """Whether a positive row counts as found as it stands: the base for its disguises."""
-    findings = counted(name, findings)
+    findings = read(counted(name, findings))
     if name == "injection":
         return bool(findings)
     return bool(row["spans"]) and all(cover(s, findings)[0] == s["end"] - s["start"] for s in row["spans"])
