@@ -63,6 +63,7 @@ pub const BUILTIN: &[(&str, &str)] = &[
     source!("kb2-personal/ids_north_america.toml"),
     source!("kb2-personal/ids_north_europe.toml"),
     source!("kb2-personal/ids_oceania.toml"),
+    source!("kb2-personal/ids_southern_europe.toml"),
     source!("kb2-personal/ids_western_europe.toml"),
     source!("kb2-personal/names.toml"),
     source!("kb3-payment/accounts.toml"),
