@@ -49,7 +49,7 @@ const OF_PLAIN: usize = 2;
 const LONG: usize = 1500;
 
 /// Benign documents with words of concepts strewn in: that they stand in one text by chance means nothing.
-const NOISE: usize = 2500;
+const NOISE: usize = 3500;
 
 /// All documents, in a fixed order.
 pub(crate) fn documents(phrases: &Phrases) -> Vec<Document> {
@@ -198,13 +198,21 @@ impl Maker<'_> {
         let concepts = &languages[self.dice.below(languages.len())];
         let prose = self.prose(2);
         let mut words: Vec<String> = prose.split(' ').map(str::to_owned).collect();
-        for _ in 0..1 + self.dice.below(3) {
+        for _ in 0..1 + self.dice.below(5) {
             let concept = &concepts[self.dice.below(concepts.len())];
             let word = self.dice.pick(concept).trim().to_owned();
             let at = self.dice.below(words.len() + 1);
             words.insert(at, word);
         }
-        words.join(" ")
+        if self.dice.below(2) == 0 {
+            return words.join(" ");
+        }
+        // Short sentences of words in no order at all.
+        for index in (1..words.len()).rev() {
+            words.swap(index, self.dice.below(index + 1));
+        }
+        let sentences: Vec<String> = words.chunks(8).map(|words| words.join(" ") + ".").collect();
+        sentences.join(" ")
     }
 
     /// The text as somebody writes it who hides it from filters.

@@ -20,7 +20,7 @@ mod windows;
 
 use gate_core::Why;
 
-use super::{Candidate, Grounds};
+use super::{Candidate, Grounds, Work};
 
 pub use format::ModelError;
 pub use lexicon::{Concept, Gate, Lexicon, LexiconError};
@@ -32,6 +32,9 @@ pub const FEATURE_VERSION: u32 = 1;
 
 /// Weights are addressed by so many bits of a feature's hash.
 pub const SLOT_BITS: u32 = 18;
+
+/// Steps of work for a byte of a window: most of them go into the words' hashes.
+const BYTE_COST: usize = 8;
 
 /// A trained model: concepts, weights and the score from which a window is an attack.
 #[derive(Debug)]
@@ -97,10 +100,15 @@ impl AttackModel {
         slots.iter().map(|slot| i32::from(self.weights[*slot as usize])).sum()
     }
 
-    /// What the windows around `cues` that are attacks come to, as candidates of the rule with number `rule`.
-    pub(crate) fn judge(&self, rule: usize, text: &Text<'_>, cues: &[Cue], out: &mut Vec<Candidate>) {
+    /// What the windows around `cues` that are attacks come to, as candidates of the rule with number `rule`. They are
+    /// not all when `work` is spent.
+    pub(crate) fn judge(&self, rule: usize, text: &Text<'_>, cues: &[Cue], work: &mut Work, out: &mut Vec<Candidate>) {
         let mut slots = Vec::new();
         for window in windows::windows(text, cues) {
+            work.spend(window.read.len() * BYTE_COST);
+            if work.is_spent() {
+                return;
+            }
             slots.clear();
             self.lexicon.slots(&text.bytes[window.read.clone()], window.view, &mut slots);
             let above = self.sum(&slots) - self.threshold;

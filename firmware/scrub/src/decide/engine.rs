@@ -125,7 +125,7 @@ impl<'a> Engine<'a> {
             self.keep_alive(self.open && reach, cue.start.saturating_sub(attack::BACK));
         }
         let text = Text { bytes: self.text, shadow: self.shadow, base };
-        model.judge(rule, &text, &cues, &mut self.sweep.candidates);
+        model.judge(rule, &text, &cues, &mut self.work, &mut self.sweep.candidates);
     }
 
     fn digits(&mut self) {
