@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_scrub::{BUILTIN, Limits, Pack, Scanner};
+use gate_scrub::{BUILTIN, Limits, Pack, ScanError, Scanner};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         && flag == "--rounds"
     {
         let bodies = corpus::bodies(Kind::named(name).ok_or("--rounds text|code|json NUMBER")?, CORPUS, BODY);
-        (0..rounds.parse()?).try_for_each(|_| scan_all(&scanner, &bodies))?;
+        (0..rounds.parse()?).try_for_each(|_| scan_all(&scanner, &bodies).map(drop))?;
         println!("{}", bodies.iter().map(|body| body.bytes.len()).sum::<usize>());
         return Ok(());
     }
@@ -79,23 +79,22 @@ fn write_corpora(folder: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Scans every body; a finding is an error, because the corpora are clean.
-fn scan_all(scanner: &Scanner, bodies: &[Body]) -> Result<(), Box<dyn Error>> {
-    for body in bodies {
-        let findings = scanner.body(body.kind, &body.bytes, &Limits::default())?;
-        if let Some(finding) = findings.first() {
-            let words = String::from_utf8_lossy(&body.bytes[finding.start..finding.end]);
-            return Err(format!("the clean corpus has a finding of `{}`: {words}", finding.rule).into());
-        }
-    }
-    Ok(())
+/// Scans every body and counts the findings: few, since words that were thrown say something by accident only.
+fn scan_all(scanner: &Scanner, bodies: &[Body]) -> Result<usize, ScanError> {
+    let count = |body: &Body| Ok(scanner.body(body.kind, &body.bytes, &Limits::default())?.len());
+    bodies.iter().map(count).sum()
 }
 
 /// Megabytes a second, the best of several rounds.
 fn speed(scanner: &Scanner, kind: Kind) -> Result<f64, Box<dyn Error>> {
     let bodies = corpus::bodies(kind, CORPUS, BODY);
     let bytes: usize = bodies.iter().map(|body| body.bytes.len()).sum();
-    scan_all(scanner, &bodies)?;
+    let findings = scan_all(scanner, &bodies)?;
+    if findings > bodies.len() {
+        return Err(
+            format!("{findings} findings in {} clean bodies: this would measure something else", bodies.len()).into()
+        );
+    }
     let best = (0..7).map(|_| timed(|| scan_all(scanner, &bodies)).0).min().expect("there are rounds");
     Ok(bytes as f64 / best.as_secs_f64() / 1e6)
 }
