@@ -145,7 +145,7 @@ impl Maker<'_> {
         match self.dice.below(12) {
             0 if version > 0 => text.to_lowercase(),
             1 if version > 0 => text.to_uppercase(),
-            2 => text.replace('.', "").replace(',', ""),
+            2 => text.replace(['.', ','], ""),
             3 => format!("{}!", text.trim_end_matches('.')),
             _ => text,
         }

@@ -71,7 +71,7 @@ pub(crate) fn unseen_families(examples: &[Example]) {
     for family in families {
         let of_family = |example: &Example| example.document.family.as_ref() == Some(family);
         let benign = |example: &Example| example.document.family.is_none();
-        let held = |example: &Example| example.document.phrase % FOLDS == 0;
+        let held = |example: &Example| example.document.phrase.is_multiple_of(FOLDS);
         let weights = train(examples, |example| !(of_family(example) || benign(example) && held(example)));
         let unseen = examples.iter().filter(|example| of_family(example) || benign(example) && held(example));
         let scores: Vec<(f32, &Example)> = unseen.map(|example| (score(&weights, example), example)).collect();
