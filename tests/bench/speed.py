@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,7 +29,9 @@ VECTORSCAN_SHARE = 0.5
 
 
 def answer(command):
-    done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    done = subprocess.run([str(part) for part in command], check=False, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"bench scan: {Path(command[0]).name} failed: {done.stderr.strip().rpartition(chr(10))[2]}")
     return json.loads(done.stdout)
 
 

@@ -123,7 +123,7 @@ read -rsp "Password: " password
 curl -fsS -u "$USER:$password" -H "Authorization: Bearer ${field.upper()}_TOKEN" "https://api.example.com/{field}s/{draw.randint(1, 10**6)}"
 mysql --user=root --password="$MYSQL_PASSWORD" {field} < {words.snake(draw)}.sql
 openssl rand -hex 32 > /run/{field}.key
-ssh -i ~/.ssh/id_ed25519 deploy@{field}.example.com 'systemctl restart {draw.choice(words.NOUNS)}'
+ssh -i ~/.ssh/id_ed25519 deploy@{field}-01 'systemctl restart {draw.choice(words.NOUNS)}'
 """
 
 

@@ -75,7 +75,7 @@ index «x10»..«x10» 100644
 +    # «sentence»"""
 
 COMMIT = """commit «x40»
-Author: Robin <robin@example.com>
+Author: Robin <robin@localhost>
 Date:   Tue Mar 3 10:«10-59»:11 2026 +0100
 
     «Verb» the «noun»
