@@ -44,10 +44,11 @@ def patterns(rules):
     """One expression for each rule: how it leads to its value, and the value.
 
     Rules that start neither at a literal nor at a digit are left out: as expressions alone, they would slow it tenfold.
+    So are those that a model decides, which have no pattern.
     """
     out = []
     for rule in rules:
-        if rule.get("starts", "digits") != "digits":
+        if "pattern" not in rule or rule.get("starts", "digits") != "digits":
             continue
         text = rule["pattern"]
         if "lead" in rule:
