@@ -44,9 +44,12 @@ fn places(text: &[u8], word: &[u8]) -> impl Iterator<Item = usize> {
         .filter(|at| text[*at..*at + word.len()].eq_ignore_ascii_case(word))
 }
 
-/// Whether `text` contains `word` (lower case) with no letter on either side of it.
+/// Whether `text` contains `word` (lower case) with no letter on either side of it. A word of two or three letters that
+/// touches digits is a piece of a hexadecimal number.
 pub(crate) fn contains_word(text: &[u8], word: &[u8]) -> bool {
-    let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+    let joins = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| byte.is_ascii_alphabetic() || word.len() < 4 && byte.is_ascii_digit())
+    };
     places(text, word)
-        .any(|at| !letter(at.checked_sub(1).and_then(|before| text.get(before))) && !letter(text.get(at + word.len())))
+        .any(|at| !joins(at.checked_sub(1).and_then(|before| text.get(before))) && !joins(text.get(at + word.len())))
 }

@@ -1,7 +1,7 @@
 use crate::accept::{Limits, ScanError};
 
 /// Steps that every scan has beyond those for its bytes, so that a short body may be nothing but values.
-const BASE: usize = 128 << 10;
+const BASE: usize = 1 << 20;
 
 /// The steps of automata and checks that a scan may still take. A step is about a nanosecond of a desktop's processor;
 /// counting steps instead of time makes the outcome the same everywhere.
