@@ -75,13 +75,13 @@ pub struct Limits {
     pub max_depth: usize,
     /// Most bytes that nested encodings (JSON in strings, base64, hexadecimal) may unfold to (default 8 MiB).
     pub max_decoded: usize,
-    /// Most steps of automata and checks, for each byte of the body (default 128). A step is about a nanosecond.
+    /// Most steps of automata and checks, for each byte of the body (default 256). A step is about a nanosecond.
     pub max_work: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bytes: 16 << 20, max_depth: 128, max_decoded: 8 << 20, max_work: 128 }
+        Self { max_bytes: 16 << 20, max_depth: 128, max_decoded: 8 << 20, max_work: 256 }
     }
 }
 

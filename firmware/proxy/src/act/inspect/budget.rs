@@ -30,7 +30,7 @@ impl Budget {
 
     /// An empty charge of this client.
     pub(super) fn charge(&self, client: IpAddr) -> Charge {
-        Charge { pool: Arc::clone(&self.pool), share: self.share_of(client), held: None, spare: 0 }
+        Charge { pool: Arc::clone(&self.pool), share: self.share_of(client), most: self.share, held: None, spare: 0 }
     }
 
     fn share_of(&self, client: IpAddr) -> Arc<Semaphore> {
@@ -49,6 +49,8 @@ impl Budget {
 pub(super) struct Charge {
     pool: Arc<Semaphore>,
     share: Arc<Semaphore>,
+    /// All that its client may hold.
+    most: usize,
     /// The same number of bytes of the client's share and of the pool.
     held: Option<[OwnedSemaphorePermit; 2]>,
     /// Paid for and not used yet.
@@ -70,6 +72,11 @@ impl Charge {
         let Ok(Ok::<_, tokio::sync::AcquireError>(both)) = timeout(wait, both).await else { return false };
         self.add(both, due, bytes);
         true
+    }
+
+    /// Whether there could ever be so much for one client.
+    pub(super) fn can_hold(&self, bytes: usize) -> bool {
+        bytes <= self.most
     }
 
     /// Pays now for `bytes` that will be asked for by [`Self::try_grow`], where nobody can wait.

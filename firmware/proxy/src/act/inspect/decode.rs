@@ -9,8 +9,9 @@ use thiserror::Error;
 /// Decoded in steps of this size, so that a bomb is noticed at most one step past its cap.
 const STEP: usize = 32 * 1024;
 
-/// A body below this may have any ratio: a few hundred bytes of gzip are harmless whatever they hold.
-const RATIO_FLOOR: usize = 256 * 1024;
+/// A body below this may have any ratio: a log of one line, again and again, packs a thousand to one, and what it unfolds
+/// to is booked like any other body.
+const RATIO_FLOOR: usize = 4 * 1024 * 1024;
 
 /// RFC 9659 section 3: a zstd body on the web needs no window above 8 MiB.
 const ZSTD_WINDOW_LOG: u32 = 23;

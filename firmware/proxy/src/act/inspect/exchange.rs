@@ -80,6 +80,10 @@ impl Exchange {
         let Collected { bytes, trailers, mut charge } = collected.map_err(|error| uncollected(&error))?;
         let started = Instant::now();
         let draft = Draft::new(&parts, bytes.clone(), trailers);
+        // Nobody should wait, and try again, for what will never be free.
+        if !charge.can_hold(draft.memory()) {
+            return Err(uncollected(&CollectError::TooLarge));
+        }
         if !charge.reserve(draft.memory(), wait).await {
             return Err(uncollected(&CollectError::OutOfBudget));
         }

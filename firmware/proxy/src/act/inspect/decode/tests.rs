@@ -43,10 +43,14 @@ fn every_coding_gives_the_plain_bytes_back() {
 
 #[test]
 fn a_bomb_is_refused_by_ratio_and_by_size() {
-    let ratio = vec![b' '; 900 * 1024];
+    let ratio = vec![b' '; 6 << 20];
+    let wide = DecodeLimits { max_bytes: 8 << 20, ..LIMITS };
     let size = vec![b' '; 3 << 20];
     for coding in ENCODED {
-        assert_eq!(check(coding, &encode(coding, &ratio)), Err(DecodeError::Ratio(100)), "{coding:?}");
+        let error = decode(coding, &encode(coding, &ratio), wide, &mut |_| true).unwrap_err();
+        assert_eq!(error, DecodeError::Ratio(100), "{coding:?}");
+        let log = vec![b' '; 900 * 1024];
+        assert_eq!(check(coding, &encode(coding, &log)).unwrap(), log, "{coding:?}: a log packs well");
         let limits = DecodeLimits { max_ratio: usize::MAX, ..LIMITS };
         let raw = encode(coding, &size);
         let error = decode(coding, &raw, limits, &mut |_| true).unwrap_err();
