@@ -117,9 +117,9 @@ def test_events_arrive_live(office, signed_in):
     curl = ["curl", "-skN", "--max-time", "5", "-b", signed_in.jar, f"{BY_ADDRESS}/api/v1/events"]
     stream = office.hosts[CLIENT].popen(curl, stdout=-1, text=True)
     time.sleep(0.5)
-    office.hosts["client-watched"].run(["dig", "+short", f"@{plan.PUCK}", "live-event.example.com"])
+    office.hosts["client-watched"].run(["dig", "+short", f"@{plan.PUCK}", "platform.openai.com"])
     text, _ = stream.communicate(timeout=10)
-    assert "live-event.example.com" in text
+    assert "platform.openai.com" in text
 
 
 def test_a_journal_that_cannot_be_read_does_not_stop_the_others(office, signed_in):
@@ -132,12 +132,12 @@ def test_a_journal_that_cannot_be_read_does_not_stop_the_others(office, signed_i
         curl = ["curl", "-skN", "--max-time", "4", "-b", signed_in.jar, f"{BY_ADDRESS}/api/v1/events"]
         stream = office.hosts[CLIENT].popen(curl, stdout=-1, text=True)
         time.sleep(2)
-        office.hosts["client-watched"].run(["dig", "+short", f"@{plan.PUCK}", "still-read.example.com"])
+        office.hosts["client-watched"].run(["dig", "+short", f"@{plan.PUCK}", "console.anthropic.com"])
         text, _ = stream.communicate(timeout=10)
         assert signed_in.json("GET", "/api/v1/overview")["live"]
     finally:
         chain.chmod(mode)
-    assert "still-read.example.com" in text
+    assert "console.anthropic.com" in text
     said = [line for line in log.read_bytes()[seen:].decode().splitlines() if "journal of steer" in line]
     assert len(said) == 1, said
 
