@@ -74,7 +74,8 @@ impl Batch {
         self.ready += 1;
     }
 
-    /// Sends every answer in line. One that the kernel refuses is left out, the others still go.
+    /// Sends every answer in line. One that the kernel refuses is left out, the others still go; once it takes nothing more
+    /// within the socket's send timeout the rest is dropped, because new questions wait meanwhile.
     pub(super) fn send(&mut self, socket: &UdpSocket) -> Result<(), Errno> {
         let count = std::mem::take(&mut self.ready);
         let mut result = Ok(());
@@ -82,6 +83,7 @@ impl Batch {
         while sent < count {
             match self.send_from(socket, sent, count) {
                 Ok(more) => sent += more.max(1),
+                Err(Errno::EAGAIN) => return Err(Errno::EAGAIN),
                 Err(error) => {
                     result = Err(error);
                     sent += 1;

@@ -33,8 +33,7 @@ impl Examples {
             self.must_match(scanner, example).err().map(|why| self.failure("match", at + 1, why))
         });
         let rejects = self.rejects.iter().enumerate().filter_map(|(at, text)| {
-            let span = *spans_of(scanner, &self.rule, text).first()?;
-            Some(self.failure("no_match", at + 1, format!("is found at {}..{}", span.0, span.1)))
+            self.must_not_match(scanner, text).err().map(|why| self.failure("no_match", at + 1, why))
         });
         matches.chain(rejects).collect()
     }
@@ -49,7 +48,7 @@ impl Examples {
     }
 
     fn must_match(&self, scanner: &Scanner, example: &Example) -> Result<(), String> {
-        let spans = spans_of(scanner, &self.rule, example.text());
+        let spans = spans_of(scanner, &self.rule, example.text())?;
         let Example::Value { text, value } = example else {
             return if spans.is_empty() { Err("is not found".to_owned()) } else { Ok(()) };
         };
@@ -57,9 +56,18 @@ impl Examples {
         let wanted = (start, start + value.len());
         if spans.contains(&wanted) { Ok(()) } else { Err(format!("is found at {spans:?}, not at {wanted:?}")) }
     }
+
+    fn must_not_match(&self, scanner: &Scanner, text: &str) -> Result<(), String> {
+        match spans_of(scanner, &self.rule, text)?.first() {
+            Some((start, end)) => Err(format!("is found at {start}..{end}")),
+            None => Ok(()),
+        }
+    }
 }
 
-fn spans_of(scanner: &Scanner, rule: &str, text: &str) -> Vec<(usize, usize)> {
-    let findings = scanner.text(text.as_bytes(), &Limits::default()).unwrap_or_default();
-    findings.iter().filter(|finding| finding.rule == rule).map(|finding| (finding.start, finding.end)).collect()
+/// An example that cannot be scanned says nothing about its rule, so it holds neither way.
+fn spans_of(scanner: &Scanner, rule: &str, text: &str) -> Result<Vec<(usize, usize)>, String> {
+    let findings = scanner.text(text.as_bytes(), &Limits::default()).map_err(|error| error.to_string())?;
+    let of_rule = findings.iter().filter(|finding| finding.rule == rule);
+    Ok(of_rule.map(|finding| (finding.start, finding.end)).collect())
 }

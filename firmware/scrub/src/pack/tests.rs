@@ -7,7 +7,8 @@ use super::{BUILTIN, OfficeWord, Pack};
 use crate::accept::Limits;
 use crate::scan::Scanner;
 
-const RULE: &str = r#"
+/// A pack of one small rule.
+pub(super) const RULE: &str = r#"
 kb = "kb1-secrets"
 
 [[rule]]

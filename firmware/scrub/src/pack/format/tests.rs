@@ -4,25 +4,11 @@ use proptest::prelude::*;
 
 use super::{FormatError, HEADER, MAX_FILES, MAX_PACK_BYTES, PackSource};
 use crate::accept::Limits;
+use crate::pack::tests::RULE as RULES;
 use crate::pack::{BUILTIN, Draft, MAX_MEMORY, Pack, PackError};
 use crate::scan::Scanner;
 
 const MANIFEST: &str = "name = \"acme\"\nversion = \"2026.11.1\"\n";
-
-const RULES: &str = r#"
-kb = "kb1-secrets"
-
-[[rule]]
-id = "acme-key"
-name = "Acme key"
-kind = "api_key"
-severity = "high"
-action = "redact"
-anchors = ["acme_"]
-pattern = 'acme_[0-9a-f]{8}'
-match = ["acme_0a1b2c3d", "x=acme_9f8e7d6c", "(acme_5b5c5d5e)"]
-no_match = ["acme_", "acme_0a1b2c3", "nacme_0a1b2c3d"]
-"#;
 
 const ALLOWED: &str = "[[sample]]\nname = \"n\"\nsource = \"s\"\nvalues = [\"acme_7d1f0c5e\"]\n";
 
