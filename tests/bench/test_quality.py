@@ -16,7 +16,7 @@ from quality.engine import NanoGate  # noqa: E402
 DEBUG = ROOT / "target/debug"
 # What the rules reach today. Where it is less than what is promised (`report.BARS`, which `./build.sh bench scan
 # --quality own` holds them to) it moves towards the promise with the rules, and never back.
-REACHED = {**report.BARS, "pii": (0.88, 0.0125), "injection": (0.58, 0.01), "benign": (None, 0.0075)}
+REACHED = {**report.BARS, "pii": (0.88, 0.0125), "injection": (0.58, 0.01)}
 DISGUISES = [
     "zero-width",
     "full-width",
