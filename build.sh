@@ -5,7 +5,7 @@
 #   ./build.sh test [area]        every test, as CI runs it; areas: check web unit quality system browser fuzz firmware
 #   ./build.sh check              formatting, clippy, shellcheck, web lint, cargo deny
 #   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
-#   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan; scan --quality DIR scores labelled rows
+#   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows
 #   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600); areas: fuzz
 #   ./build.sh help               this text
 #
@@ -69,6 +69,24 @@ need_apt() {
     (logged apt-install as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}") ||
         { [ -z "$made" ] || as_root rm "$made"; exit 1; }
     [ -z "$made" ] || as_root rm "$made"
+}
+
+# The packages of the list that this distribution has.
+packaged() {
+    local package
+    for package in "$@"; do
+        if dpkg-query -W "$package" >/dev/null 2>&1 || apt-cache show "$package" 2>/dev/null | grep -q '^Version:'; then
+            echo "$package"
+        fi
+    done
+}
+
+# The resolvers that ours is measured beside; those that a distribution lacks are named by the measurement.
+need_resolvers() {
+    local peers
+    need_apt dnsperf unbound dnsmasq-base iproute2 util-linux
+    mapfile -t peers < <(packaged knot-resolver pdns-recursor)
+    need_apt "${peers[@]}"
 }
 
 version_at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
@@ -432,7 +450,16 @@ cmd_bench() {
             esac
             exec out/peers/bin/python tests/bench/scan.py "$@"
             ;;
-        *) die "no bench area \`$area\`; there are: proxy scan" ;;
+        dns)
+            need_resolvers
+            need_python
+            need_rust
+            need_web
+            say "building the release binaries"
+            logged bench-build cargo build --release -p gate-daemon -p gate-test-bench
+            exec tests/support/enter "$VENV/bin/python" tests/bench/resolve.py "$@"
+            ;;
+        *) die "no bench area \`$area\`; there are: proxy scan dns" ;;
     esac
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn open(config: &Config, name: ProcessName) -> Result<Vec<OwnedFd>, S
     let mut sockets = Vec::new();
     match name {
         ProcessName::Dns => {
-            let opened = gate_dns::bind(&config.dns.listen)?;
+            let opened = gate_dns::bind(&config.dns.listen, config.dns.threads)?;
             for socket in opened.udp {
                 sockets.push(socket.into());
             }

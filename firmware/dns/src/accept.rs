@@ -22,6 +22,7 @@ use crate::decide::{Decision, decide, is_local, steered_entry};
 use crate::parse::{Query, Rcode, Rejection, Unserved};
 use crate::record::{Counting, Line, Recorder, Written};
 
+pub(crate) use bind::SOCKETS_MAX;
 pub use bind::{BindError, Sockets, bind};
 
 /// How long questions in flight may still be answered after the signal to stop…

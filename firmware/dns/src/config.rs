@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::accept::SOCKETS_MAX;
+
 /// Most addresses that can be learnt: what the kernel's rule set takes in one transaction. Were more allowed, some that
 /// are learnt would not be redirected.
 pub const LEARN_ADDRESSES_CAP: usize = 8192;
@@ -20,6 +22,8 @@ pub struct Config {
     /// Addresses and ports listened on, UDP and TCP alike. With more than one address in a subnet name them one by one,
     /// so that answers leave from the address that was asked. Default: `["0.0.0.0:53", "[::]:53"]`.
     pub listen: Vec<SocketAddr>,
+    /// UDP sockets for each address, each with a thread of its own; 0: one for each core, at most 4. Default: 0.
+    pub threads: usize,
     /// Resolvers that everything else is forwarded to, in order of preference, as `ip` or `ip:port`.
     /// Default: `["9.9.9.9", "149.112.112.112"]`.
     pub upstreams: Vec<Upstream>,
@@ -79,6 +83,7 @@ impl Default for Config {
         Self {
             mode: NetworkMode::default(),
             listen: vec![SocketAddr::from(([0, 0, 0, 0], 53)), SocketAddr::from(([0u16; 8], 53))],
+            threads: 0,
             upstreams: [[9, 9, 9, 9], [149, 112, 112, 112]].map(|ip| Upstream::Plain((ip, 53).into())).to_vec(),
             local_subnets: default_local_subnets(),
             steer_ttl_seconds: 30,
@@ -213,6 +218,9 @@ impl Config {
         }
         if self.learn_addresses > LEARN_ADDRESSES_CAP {
             return Err(ConfigError::TooLarge { key: "learn_addresses", most: LEARN_ADDRESSES_CAP });
+        }
+        if self.threads > SOCKETS_MAX {
+            return Err(ConfigError::TooLarge { key: "threads", most: SOCKETS_MAX });
         }
         if self.upstreams.is_empty() {
             return Err(ConfigError::NoUpstream);

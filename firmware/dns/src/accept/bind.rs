@@ -12,8 +12,8 @@ const BACKLOG: i32 = 256;
 /// Room for a burst of questions while a thread is busy.
 const RECEIVE_BUFFER: usize = 1 << 20;
 
-/// Most sockets for one address: a small office never needs more, and each has a thread and a table of replies.
-const SOCKETS_MAX: usize = 4;
+/// Most UDP sockets for one address: a small office never needs more, and each has a thread and a table of replies.
+pub(crate) const SOCKETS_MAX: usize = 4;
 
 /// What [`bind`] opens, in the order of the addresses; several UDP sockets for each.
 #[derive(Debug)]
@@ -31,9 +31,11 @@ pub struct BindError {
     pub source: io::Error,
 }
 
-/// Opens UDP and TCP sockets on every address; call it before giving up privileges, inside the runtime.
-pub fn bind(listen: &[SocketAddr]) -> Result<Sockets, BindError> {
-    let count = available_parallelism().map_or(1, NonZeroUsize::get).min(SOCKETS_MAX);
+/// Opens UDP and TCP sockets on every address, `threads` UDP sockets on each (0: one for each core); call it before giving
+/// up privileges, inside the runtime.
+pub fn bind(listen: &[SocketAddr], threads: usize) -> Result<Sockets, BindError> {
+    let cores = || available_parallelism().map_or(1, NonZeroUsize::get);
+    let count = if threads == 0 { cores() } else { threads }.min(SOCKETS_MAX);
     let mut sockets = Sockets { udp: Vec::new(), tcp: Vec::new() };
     for address in listen {
         let failed = |protocol| move |source| BindError { address: *address, protocol, source };
@@ -89,10 +91,10 @@ mod tests {
         })
         // Somebody else may take the port in between.
         .take(100)
-        .find_map(|listen| bind(&listen).ok().map(|sockets| (listen, sockets)))
+        .find_map(|listen| bind(&listen, 3).ok().map(|sockets| (listen, sockets)))
         .unwrap();
-        assert_eq!((sockets.udp.len() % 2, sockets.tcp.len()), (0, 2));
-        let error = bind(&listen[..1]).unwrap_err().to_string();
+        assert_eq!((sockets.udp.len(), sockets.tcp.len()), (6, 2));
+        let error = bind(&listen[..1], 3).unwrap_err().to_string();
         assert!(error.starts_with(&format!("dns.listen: TCP {}: ", listen[0])), "{error}");
     }
 }

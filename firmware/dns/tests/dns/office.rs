@@ -212,7 +212,7 @@ impl Office {
 fn one_port() -> (Sockets, SocketAddr) {
     loop {
         let probe = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        if let Ok(sockets) = bind(&[probe]) {
+        if let Ok(sockets) = bind(&[probe], 0) {
             return (sockets, probe);
         }
     }
