@@ -6,6 +6,7 @@ mod builtin;
 mod digits;
 mod examples;
 mod format;
+mod keyword;
 mod machine;
 mod proof;
 
@@ -51,7 +52,7 @@ const MAX_RULES: usize = 4096;
 const MAX_MEMORY: usize = 48 << 20;
 
 /// Most bytes of all anchors.
-const MAX_ANCHORS: usize = 96 << 10;
+const MAX_ANCHORS: usize = 128 << 10;
 
 /// Compiled rules. Share it as an `Arc`; nothing in it changes after [`Pack::compile`].
 #[derive(Debug)]
@@ -182,13 +183,27 @@ impl Pack {
         self.proofs(proof::every_match_begins_with_an_anchor).collect()
     }
 
+    /// Calls `tried` with each rule that `text` would be tried with, and the literal that calls for it; none is empty but
+    /// that of a number. For measuring what a rule costs where it finds nothing.
+    pub fn tries(&self, text: &[u8], mut tried: impl FnMut(&str, &[u8])) {
+        self.anchors.find(text, |literal, at| {
+            literal.rules().iter().for_each(|rule| tried(&self.rules[*rule].id, &text[at..at + literal.len()]));
+        });
+        for at in (0..text.len()).filter(|at| text[*at].is_ascii_digit() && !(*at > 0 && text[at - 1].is_ascii_digit()))
+        {
+            self.digits.at(text, at, false).iter().for_each(|rule| tried(&self.rules[*rule].id, b""));
+        }
+    }
+
     /// The rules with anchors for which a proof fails.
     fn proofs(&self, proof: proof::Proof) -> impl Iterator<Item = PackError> {
         self.examples.iter().zip(&self.rules).enumerate().filter_map(move |(index, (examples, rule))| {
             let (anchors, any_case) = self.anchors.of_rule(index);
-            let machine = rule.anchored().filter(|_| !anchors.is_empty())?;
+            let anchored = rule.anchored().filter(|_| !anchors.is_empty())?;
             let key = if matches!(rule.approach, Approach::Lead(_)) { "lead" } else { "pattern" };
-            let why = proof(&machine.walk(), &anchors, any_case).err()?;
+            // Both in one may be too large, where the lead alone proves as much.
+            let opening = Forward::new(examples.opening(), Alphabet::Ascii).ok();
+            let why = proof(&opening.as_ref().unwrap_or(anchored).walk(), &anchors, any_case).err()?;
             Some(examples.rule_error(key, why))
         })
     }
@@ -332,8 +347,8 @@ impl Draft {
             Some(Start::Base58) => self.base58.push(index),
             None => {}
         }
-        for anchor in &anchors {
-            self.anchors.add(anchor, ignore_case, index);
+        for anchor in anchors.iter().flat_map(|anchor| keyword::anchors(anchor, &rule)) {
+            self.anchors.add(&anchor, ignore_case, index);
         }
         self.memory += rule.memory();
         self.rules.push(rule);

@@ -214,7 +214,11 @@ impl<'a> Engine<'a> {
     }
 
     /// Tries the words that follow a keyword on its line.
-    fn within(&mut self, index: usize, rule: &Rule, anchor: Range<usize>, within: usize) {
+    fn within(&mut self, index: usize, rule: &Rule, mut anchor: Range<usize>, within: usize) {
+        // Signs and digits at its end only say what may follow the keyword.
+        let letter = |byte: &u8| byte.is_ascii_alphabetic() || !byte.is_ascii();
+        let last = self.text[anchor.clone()].iter().rposition(letter);
+        anchor.end = last.map_or(anchor.end, |last| anchor.start + last + 1);
         if !self.is_keyword(&anchor, rule.assigned) {
             return;
         }

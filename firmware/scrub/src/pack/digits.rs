@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::machine::Walk;
+use super::machine::{Step, Walk};
 use super::rule::{Approach, Rule};
 
 /// Digits that are counted at the start of a number; a longer run counts as one of so many.
@@ -11,13 +11,18 @@ const MAX_RUN: usize = 24;
 /// The rules that are tried at digits.
 ///
 /// Most numbers in a text are years, times and counts. Before a rule is tried, a table says whether its pattern can begin
-/// with as many digits as stand there, followed by that byte and that kind of byte.
+/// with as many digits as stand there, followed by that byte and that kind of byte; another one, whether it can stand
+/// behind the byte before them.
 #[derive(Debug)]
 pub(crate) struct DigitRules {
     all: Vec<usize>,
-    /// By what stands before the number, by its digits, by the byte that follows them and by the kind of the next one:
-    /// which of `sets` applies.
+    /// By the number's digits, by the byte that follows them and by the kind of the next one: which of `sets` applies.
     table: Vec<u16>,
+    /// The group of each byte that stands before the number; the last one is that of none.
+    befores: Vec<u16>,
+    groups: usize,
+    /// By a set and a group of what stands before: the set of those rules that may stand there.
+    narrowed: Vec<u16>,
     sets: Vec<Vec<usize>>,
 }
 
@@ -80,35 +85,46 @@ fn index(run: usize, byte: usize, kind: Kind) -> usize {
     ((run - 1) * 256 + byte) * Kind::ALL.len() + kind as usize
 }
 
-/// Entries of the table for one kind of what stands before.
-const HALF: usize = MAX_RUN * 256 * Kind::ALL.len();
+/// Entries of the table.
+const ENTRIES: usize = MAX_RUN * 256 * Kind::ALL.len();
+
+/// Gives equal sets of rules one number.
+#[derive(Default)]
+struct Sets {
+    known: HashMap<Vec<usize>, u16>,
+    all: Vec<Vec<usize>>,
+}
+
+impl Sets {
+    fn number(&mut self, set: Vec<usize>) -> u16 {
+        *self.known.entry(set).or_insert_with_key(|set| {
+            self.all.push(set.clone());
+            u16::try_from(self.all.len() - 1).expect("there are fewer sets than that")
+        })
+    }
+}
 
 impl DigitRules {
     /// Works out when each of the rules `all` can match.
     pub(super) fn new(all: Vec<usize>, rules: &[Rule]) -> Self {
-        let mut members: Vec<Vec<usize>> = vec![Vec::new(); HALF * 2];
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); ENTRIES];
         for number in &all {
-            let rule = &rules[*number];
-            // The number is where such a value begins, so that what stands before it is known to be allowed or not.
-            let refuses = |byte: u8| !byte.is_ascii_alphabetic() || rule.not_before.has(Some(&byte));
-            let after_letter = !matches!(rule.approach, Approach::Here) || !(0..=u8::MAX).all(refuses);
-            let halves = if after_letter { 0..2 } else { 0..1 };
-            for way in ways(rule) {
-                halves.clone().for_each(|half| members[half * HALF + way].push(*number));
+            ways(&rules[*number]).into_iter().for_each(|way| members[way].push(*number));
+        }
+        let mut sets = Sets::default();
+        let table: Vec<u16> = members.into_iter().map(|set| sets.number(set)).collect();
+        let mut groups = Sets::default();
+        let allowed = |byte| all.iter().copied().filter(|rule| may_follow(&rules[*rule], byte)).collect::<Vec<_>>();
+        let befores: Vec<u16> = (0..=256).map(|byte| groups.number(allowed(u8::try_from(byte).ok()))).collect();
+        let plain = sets.all.len();
+        let mut narrowed = Vec::with_capacity(plain * groups.all.len());
+        for set in 0..plain {
+            for group in &groups.all {
+                let both = sets.all[set].iter().copied().filter(|rule| group.contains(rule)).collect();
+                narrowed.push(sets.number(both));
             }
         }
-        let mut known: HashMap<Vec<usize>, u16> = HashMap::new();
-        let mut sets = Vec::new();
-        let table = members
-            .into_iter()
-            .map(|set| {
-                *known.entry(set).or_insert_with_key(|set| {
-                    sets.push(set.clone());
-                    u16::try_from(sets.len() - 1).expect("the table has fewer entries than that")
-                })
-            })
-            .collect();
-        Self { all, table, sets }
+        Self { all, table, befores, groups: groups.all.len(), narrowed, sets: sets.all }
     }
 
     /// The rules that can match the number at `at`, where a digit stands that follows none. In a text that goes on, what
@@ -120,14 +136,28 @@ impl DigitRules {
         if open && next.is_none() {
             return &self.all;
         }
-        let half = at.checked_sub(1).is_some_and(|before| text[before].is_ascii_alphabetic());
         // The end of a text is like a byte that no pattern mentions.
         let place = index(run, usize::from(byte.unwrap_or(0)), Kind::of(next.unwrap_or(0)));
-        &self.sets[usize::from(self.table[usize::from(half) * HALF + place])]
+        let group = self.befores[at.checked_sub(1).map_or(256, |before| usize::from(text[before]))];
+        let narrowed = usize::from(self.table[place]) * self.groups + usize::from(group);
+        &self.sets[usize::from(self.narrowed[narrowed])]
     }
 
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
-        size_of_val(&*self.table) + self.sets.iter().map(|set| size_of_val(&**set)).sum::<usize>()
+        let tables = size_of_val(&*self.table) + size_of_val(&*self.befores) + size_of_val(&*self.narrowed);
+        tables + self.sets.iter().map(|set| size_of_val(&**set)).sum::<usize>()
+    }
+}
+
+/// Whether a rule can match a number behind this byte, or at the beginning of a text.
+fn may_follow(rule: &Rule, byte: Option<u8>) -> bool {
+    match &rule.approach {
+        Approach::Before(before) => match before.first_step(byte) {
+            Step::Longer => true,
+            Step::Empty => !rule.not_before.has(byte.as_ref()),
+            Step::Dead => false,
+        },
+        _ => !rule.not_before.has(byte.as_ref()),
     }
 }

@@ -13,12 +13,15 @@ pub(super) struct Examples {
     rule: String,
     matches: Vec<Example>,
     rejects: Vec<String>,
+    /// The pattern from the anchor on: that of the lead, if there is one, and that of the value.
+    opening: String,
 }
 
 impl Examples {
     pub(super) fn new(file: &str, line: usize, raw: &RawRule) -> Self {
         let (matches, rejects) = (raw.matches.clone(), raw.rejects.clone());
-        Self { file: file.to_owned(), line, rule: raw.id.clone(), matches, rejects }
+        let opening = format!("(?:{})(?:{})", raw.lead.as_deref().unwrap_or_default(), raw.pattern);
+        Self { file: file.to_owned(), line, rule: raw.id.clone(), matches, rejects, opening }
     }
 
     /// Every text that must match, for tests that disguise it.
@@ -36,6 +39,11 @@ impl Examples {
             self.must_not_match(scanner, text).err().map(|why| self.failure("no_match", at + 1, why))
         });
         matches.chain(rejects).collect()
+    }
+
+    /// The pattern from the anchor on.
+    pub(super) fn opening(&self) -> &str {
+        &self.opening
     }
 
     /// A mistake of the rule itself.

@@ -140,11 +140,40 @@ impl Walk<'_> {
     }
 }
 
+/// What one byte backwards comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A match may contain the byte.
+    Longer,
+    /// Only the empty text before it matches.
+    Empty,
+    /// Nothing matches.
+    Dead,
+}
+
 impl Backward {
     /// Compiles `pattern`; the error is a sentence for the author of the rule.
     pub(crate) fn new(pattern: &str) -> Result<Self, String> {
         let config = dense::Config::new().match_kind(MatchKind::All);
         build(pattern, Alphabet::Ascii, config, true).map(|(dfa, start)| Self { dfa, start })
+    }
+
+    /// What a match can be behind `byte`, or behind nothing at all.
+    pub(super) fn first_step(&self, byte: Option<u8>) -> Step {
+        let after = |state, byte| self.dfa.next_state(state, byte);
+        let Some(byte) = byte else {
+            let empty = self.dfa.is_match_state(self.dfa.next_eoi_state(self.start));
+            return if empty { Step::Empty } else { Step::Dead };
+        };
+        let state = after(self.start, byte);
+        // Matches are reported one byte late: whatever is not dead after two bytes has room for the first.
+        let longer = self.dfa.is_match_state(self.dfa.next_eoi_state(state))
+            || (0..=u8::MAX).any(|second| !self.dfa.is_dead_state(after(state, second)));
+        match (longer, self.dfa.is_match_state(state)) {
+            (true, _) => Step::Longer,
+            (false, true) => Step::Empty,
+            (false, false) => Step::Dead,
+        }
     }
 
     /// The start of the longest match that ends at `at`, reading at most `max_len` bytes, and how many were read.
@@ -202,7 +231,7 @@ fn sentence(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Alphabet, Backward, Forward, Reach};
+    use super::{Alphabet, Backward, Forward, Reach, Step};
 
     #[test]
     fn a_match_is_as_long_as_the_pattern_prefers() {
@@ -228,6 +257,15 @@ mod tests {
         assert_eq!(machine.run(b"12abc@", 5, 64), (Some(2), 5));
         assert_eq!(machine.run(b"12a@", 3, 64), (None, 2));
         assert_eq!(machine.run(b"abc@", 3, 2), (Some(1), 2));
+    }
+
+    #[test]
+    fn one_byte_backwards_tells_what_can_match() {
+        let step = |pattern: &str, byte: u8| Backward::new(pattern).unwrap().first_step(Some(byte));
+        assert_eq!((step("[A-Z]{2}", b'X'), step("[A-Z]{2}", b'1')), (Step::Longer, Step::Dead));
+        assert_eq!((step(r"\(?", b'('), step(r"\(?", b'x')), (Step::Longer, Step::Empty));
+        let at_start = |pattern: &str| Backward::new(pattern).unwrap().first_step(None);
+        assert_eq!((at_start(r"\(?"), at_start(r"\+")), (Step::Empty, Step::Dead));
     }
 
     #[test]

@@ -23,21 +23,31 @@ pub(super) fn every_anchor_begins_a_match(walk: &Walk<'_>, anchors: &[&[u8]], an
     }
 }
 
+/// Most beginnings that an error names.
+const NAMED: usize = 8;
+
 /// Whether all that the automaton matches begins with an anchor; if not, the error says what does not.
 pub(super) fn every_match_begins_with_an_anchor(
     walk: &Walk<'_>,
     anchors: &[&[u8]],
     any_case: bool,
 ) -> Result<(), String> {
-    check(walk, anchors, any_case, 0)
-}
-
-/// `anchors` are those, in order, that begin with the `depth` bytes that were walked.
-fn check(walk: &Walk<'_>, anchors: &[&[u8]], any_case: bool, depth: usize) -> Result<(), String> {
-    if anchors.iter().any(|anchor| anchor.len() == depth) {
+    let mut strays = Vec::new();
+    stray(walk, anchors, any_case, &mut Vec::new(), &mut strays);
+    if strays.is_empty() {
         return Ok(());
     }
-    let seen = || String::from_utf8_lossy(&anchors[0][..depth]).into_owned();
+    let named = strays.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    let more = if strays.len() > NAMED { format!(" and {} more ways", strays.len() - NAMED) } else { String::new() };
+    Err(format!("may match what begins with no anchor: {named}{more}"))
+}
+
+/// Adds the ways to leave all anchors, which are in order and begin with the bytes that were walked.
+fn stray(walk: &Walk<'_>, anchors: &[&[u8]], any_case: bool, walked: &mut Vec<u8>, strays: &mut Vec<String>) {
+    let depth = walked.len();
+    if anchors.iter().any(|anchor| anchor.len() == depth) {
+        return;
+    }
     for byte in 0..=u8::MAX {
         // A letter stands for both of its cases where they are alike.
         if any_case && byte.is_ascii_uppercase() {
@@ -45,20 +55,22 @@ fn check(walk: &Walk<'_>, anchors: &[&[u8]], any_case: bool, depth: usize) -> Re
         }
         let next = walk.step(byte, any_case);
         if next.has_matched() {
-            return Err(format!("may end after `{}`, before an anchor is complete (byte {depth})", seen()));
+            strays.push(format!("`{}` alone", walked.escape_ascii()));
+            return;
         }
         if next.is_dead() {
             continue;
         }
+        walked.push(byte);
         let from = anchors.partition_point(|anchor| anchor[depth] < byte);
         let to = anchors.partition_point(|anchor| anchor[depth] <= byte);
         if from == to {
-            let byte = char::from(byte).escape_default();
-            return Err(format!("may go on with `{byte}` after `{}`, as no anchor does (byte {depth})", seen()));
+            strays.push(format!("`{}`", walked.escape_ascii()));
+        } else {
+            stray(&next, &anchors[from..to], any_case, walked, strays);
         }
-        check(&next, &anchors[from..to], any_case, depth + 1)?;
+        walked.pop();
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -74,15 +86,19 @@ mod tests {
             ("acme[_-][0-9]{4}", &["acme-", "acme_"], false, ""),
             ("(?i:acme)[0-9]", &["acme"], true, ""),
             ("ac(?:me)?[0-9]", &["ac"], false, ""),
-            ("acme[_-][0-9]{4}", &["acme_"], false, "may go on with `-` after `acme`, as no anchor does (byte 4)"),
-            ("(?i:acme)[0-9]", &["acme"], false, "may go on with `A` after ``, as no anchor does (byte 0)"),
-            ("ac(?:me)?", &["acme"], false, "may end after `ac`, before an anchor is complete (byte 2)"),
-            ("acme|bolt", &["acme"], false, "may go on with `b` after ``, as no anchor does (byte 0)"),
+            ("acme[_-][0-9]{4}", &["acme_"], false, "`acme-`"),
+            ("(?i:acme)[0-9]", &["acme"], false, "`A`, `aC`, `acM`, `acmE`"),
+            ("ac(?:me)?", &["acme"], false, "`ac` alone"),
+            ("acme|bolt", &["acme"], false, "`b`"),
         ];
         for (pattern, anchors, any_case, wrong) in rows {
             let machine = Forward::new(pattern, Alphabet::Ascii).unwrap();
             let anchors: Vec<&[u8]> = anchors.iter().map(|anchor| anchor.as_bytes()).collect();
             let proof = every_match_begins_with_an_anchor(&machine.walk(), &anchors, any_case);
+            let wrong = match wrong {
+                "" => String::new(),
+                wrong => format!("may match what begins with no anchor: {wrong}"),
+            };
             assert_eq!(proof.err().unwrap_or_default(), wrong, "{pattern}");
         }
     }

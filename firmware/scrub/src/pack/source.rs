@@ -129,7 +129,11 @@ pub(super) enum Start {
 /// Most anchors that one of them may stand for.
 const MAX_SPELLINGS: usize = 1000;
 
-/// Reads anchors, of which `pk_{0-9}` stands for ten: a longer literal is a rarer one.
+/// What follows a keyword that is a word of its own.
+pub(super) const SIGNS: &str = " \t\r\n:=#.\"'`_/,;|()]<>*-";
+
+/// Reads anchors, of which `pk_{0-9}` stands for ten and `tron{}` for the keyword with each sign that may follow it: a
+/// longer literal is a rarer one.
 fn anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let mut anchors = Vec::new();
     for anchor in Vec::<String>::deserialize(deserializer)? {
@@ -142,7 +146,7 @@ fn anchors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
 fn spellings(anchor: &str) -> Option<Vec<String>> {
     let Some((head, rest)) = anchor.split_once('{') else { return Some(vec![anchor.to_owned()]) };
     let (class, rest) = rest.split_once('}')?;
-    let class = ByteSet::parse(class)?;
+    let class = ByteSet::parse(if class.is_empty() { SIGNS } else { class })?;
     let rest = spellings(rest)?;
     let members = (0_u8..128).filter(|byte| class.has(Some(byte)));
     let all: Vec<String> =

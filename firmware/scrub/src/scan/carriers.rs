@@ -150,7 +150,8 @@ fn a_key_is_found_wherever_it_is_assigned_to_its_vendors_name() {
     let (mut missed, mut tried) = (Vec::new(), 0);
     for rule in secrets().iter().filter(|rule| rule.assigned) {
         let values: Vec<&str> = rule.values().collect();
-        for anchor in &rule.anchors {
+        // Anchors that stand for several stand beside shorter ones, or in front of certain letters only.
+        for anchor in rule.anchors.iter().filter(|anchor| !anchor.contains('{')) {
             let name = anchor.trim_end_matches(['_', '-']);
             // A joint that belongs to the anchor stands between the name and what follows it.
             let short = name.len() < anchor.len();
