@@ -3,8 +3,12 @@
 #
 #   ./build.sh demo [--once]      the virtual office: real prompts through the puck, what was typed beside what left
 #   ./build.sh test [area]        every test, as CI runs it; areas: check web unit quality system browser fuzz firmware
+#                                 image
 #   ./build.sh check              formatting, clippy, shellcheck, web lint, cargo deny
 #   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
+#   ./build.sh image [board]      the image for a card; boards: raspberrypi5 (default), qemu-aarch64; --update-lock pins what
+#                                 Debian has today, --allow-drift takes it this once where a pinned package is gone
+#   ./build.sh boot               the image in QEMU, on this terminal
 #   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows
 #   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600); areas: fuzz
 #   ./build.sh help               this text
@@ -373,14 +377,22 @@ test_fuzz() { fuzz 10; }
 test_firmware() {
     cmd_firmware aarch64
     need_python
-    shown firmware "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image
+    shown firmware "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image/test_firmware_aarch64.py
+}
+
+test_image() {
+    need_office
+    need_qemu
+    image_of qemu-aarch64 --allow-drift
+    build_daemon
+    shown image tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image/boot
 }
 
 cmd_test() {
-    local area areas=(check web unit quality system browser fuzz firmware)
+    local area areas=(check web unit quality system browser fuzz firmware image)
     [ $# -gt 0 ] && areas=("$@")
     for area in "${areas[@]}"; do
-        declare -F "test_$area" >/dev/null || die "no test area \`$area\`; there are: check web unit quality system browser fuzz firmware"
+        declare -F "test_$area" >/dev/null || die "no test area \`$area\`; there are: check web unit quality system browser fuzz firmware image"
     done
     for area in "${areas[@]}"; do "test_$area"; done
     say "all passed; the runners' own words:"
@@ -396,7 +408,7 @@ summary() {
             check) ;;
             unit) grep -E '^test result:' "$LOGS/unit.log" ;;
             fuzz) cat "$LOGS/fuzz.log" ;;
-            quality | system | browser | firmware) grep -E '^[0-9]+ passed' "$LOGS/$area.log" ;;
+            quality | system | browser | firmware | image) grep -E '^[0-9]+ passed' "$LOGS/$area.log" ;;
         esac
     done
 }
@@ -422,6 +434,49 @@ cmd_firmware() {
         *) die "no target \`$target\`; there are: x86_64 aarch64" ;;
     esac
     say "out/nanogate-$target: $(du -h "out/nanogate-$target" | cut -f1)"
+}
+
+need_image() {
+    need_apt cpio debian-archive-keyring device-tree-compiler dosfstools genimage kmod mtools xz-utils zstd
+}
+
+# image_of BOARD [OPTION…]: every step up to the card, not compressed.
+image_of() {
+    local board=$1
+    shift
+    [ -e "board/$board/config.txt" ] || die "no board \`$board\`; there are: $(cd board && echo *)"
+    need_image
+    cmd_firmware aarch64
+    say "building the device's own program for aarch64"
+    logged firmware-device cargo --config cross.toml build --release -p gate-device --target aarch64-unknown-linux-gnu
+    install -m 755 target/aarch64-unknown-linux-gnu/release/puck out/puck-aarch64
+    image/steps/fetch.sh "$@"
+    image/steps/root.sh "$board"
+    image/steps/slot.sh "$board"
+    image/steps/card.sh "$board"
+}
+
+cmd_image() {
+    local board=raspberrypi5 option options=()
+    for option in "$@"; do
+        case $option in
+            --*) options+=("$option") ;;
+            *) board=$option ;;
+        esac
+    done
+    image_of "$board" "${options[@]}"
+    image/steps/pack.sh "$board"
+}
+
+need_qemu() { need_apt qemu-system-arm device-tree-compiler dnsmasq-base e2fsprogs iproute2 mtools; }
+
+cmd_boot() {
+    need_qemu
+    image_of qemu-aarch64 --allow-drift
+    mkdir -p out/image/boot
+    cp --sparse=always out/nanogate-qemu-aarch64-*.img out/image/boot/card.img
+    say "DNS on 127.0.0.1:5300, the page on https://127.0.0.1:9443/; Ctrl-A X ends it"
+    exec board/qemu-aarch64/chooser.py out/image/boot/card.img
 }
 
 cmd_bench() {

@@ -1,0 +1,139 @@
+//! What udhcpc hears: it starts this binary as `lease EVENT` and passes the offer in the environment. The event sets the
+//! interface and leaves a file, which PID 1 reads.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use serde::{Deserialize, Serialize};
+
+use crate::log::say;
+
+/// The lease in force.
+pub(crate) const FILE: &str = "/run/puck/lease.json";
+
+/// Most servers of a kind that are kept of an offer.
+const SERVERS: usize = 3;
+
+/// One DHCP lease (RFC 2131), as far as the puck uses it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Lease {
+    pub(crate) interface: String,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) prefix: u8,
+    pub(crate) routers: Vec<Ipv4Addr>,
+    /// NTP servers (option 42).
+    pub(crate) clocks: Vec<Ipv4Addr>,
+}
+
+impl Lease {
+    /// Reads an offer from the variables that udhcpc sets; None if it is no offer that one could use.
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let servers = |name: &str| {
+            let listed = variable(name).unwrap_or_default();
+            listed.split_whitespace().filter_map(|word| word.parse().ok()).take(SERVERS).collect::<Vec<Ipv4Addr>>()
+        };
+        let address: Ipv4Addr = variable("ip")?.parse().ok()?;
+        let prefix: u8 = variable("mask")?.parse().ok()?;
+        let usable = !address.is_unspecified() && !address.is_loopback() && !address.is_multicast();
+        (usable && (1..=30).contains(&prefix)).then(|| Self {
+            interface: variable("interface").unwrap_or_default(),
+            address,
+            prefix,
+            routers: servers("router"),
+            clocks: servers("ntpsrv"),
+        })
+    }
+
+    /// The lease in force, if there is one.
+    pub(crate) fn read(file: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(file).ok()?).ok()
+    }
+}
+
+/// The body of `lease EVENT`.
+pub(crate) fn run() -> ExitCode {
+    let event = std::env::args().nth(1).unwrap_or_default();
+    match event.as_str() {
+        "bound" | "renew" => match Lease::from_variables(|name| std::env::var(name).ok()) {
+            Some(lease) => take(&lease),
+            None => {
+                say!("DHCP offered something that is no usable address");
+                ExitCode::FAILURE
+            }
+        },
+        // An address that expired is kept: the office's clients still ask it, and nobody else was given one by us.
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn take(lease: &Lease) -> ExitCode {
+    let mut steps = vec![format!("address replace {}/{} dev {}", lease.address, lease.prefix, lease.interface)];
+    steps.extend(lease.routers.first().map(|router| format!("route replace default via {router}")));
+    for step in &steps {
+        if !ip(step) {
+            say!("`ip {step}` failed");
+            return ExitCode::FAILURE;
+        }
+    }
+    match serde_json::to_vec(lease).map_err(Into::into).and_then(|json| replace(Path::new(FILE), &json)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say!("the lease cannot be noted: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs busybox's `ip` with the words of a line.
+pub(crate) fn ip(line: &str) -> bool {
+    let ran = Command::new("/bin/busybox").arg("ip").args(line.split(' ')).status();
+    ran.is_ok_and(|status| status.success())
+}
+
+fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+    let new = file.with_extension("new");
+    fs::write(&new, content)?;
+    fs::rename(new, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Lease;
+
+    fn offer(variables: &[(&str, &str)]) -> Option<Lease> {
+        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Lease::from_variables(find)
+    }
+
+    #[test]
+    fn reads_what_udhcpc_passes() {
+        let lease = offer(&[
+            ("interface", "eth0"),
+            ("ip", "192.0.2.53"),
+            ("mask", "24"),
+            ("router", "192.0.2.254 192.0.2.253"),
+            ("ntpsrv", "192.0.2.254"),
+        ])
+        .expect("a good offer");
+        assert_eq!((lease.address.to_string().as_str(), lease.prefix), ("192.0.2.53", 24));
+        assert_eq!(lease.routers.len(), 2);
+        assert_eq!(lease.clocks.len(), 1);
+    }
+
+    #[test]
+    fn refuses_what_is_no_address_for_a_host() {
+        for (ip, mask) in [("0.0.0.0", "24"), ("127.0.0.1", "8"), ("224.0.0.1", "24"), ("192.0.2.53", "0"), ("x", "24")]
+        {
+            assert_eq!(offer(&[("interface", "eth0"), ("ip", ip), ("mask", mask)]), None, "{ip}/{mask}");
+        }
+    }
+
+    #[test]
+    fn keeps_few_servers_however_many_are_offered() {
+        let many = "192.0.2.1 ".repeat(500);
+        let lease = offer(&[("ip", "192.0.2.53"), ("mask", "24"), ("router", &many)]).expect("a good offer");
+        assert_eq!(lease.routers.len(), 3);
+    }
+}

@@ -1,0 +1,47 @@
+//! `puck`: what a board does beside answering the office. The kernel starts it as PID 1; everything else on the device is
+//! started by it, and brought back by it.
+//!
+//! ```text
+//!   kernel ── init ── mounts ── modules ── card ── /data ─┬─ udhcpc ── lease ──┐
+//!                                                        ├─ nanogate ◄─ settings (image, owner, lease)
+//!                                                        └─ watchdog ◄─ alive (a local DNS answer)
+//! ```
+//!
+//! **Invariant:** the root file system lives in memory and is read-only before anything looks at the network.
+//!
+//! **Invariant:** a card that is empty, broken or pulled out costs the journal, never DNS.
+//!
+//! **Invariant:** the watchdog is fed because the office got an answer, never because time went by.
+
+#![expect(clippy::disallowed_methods, reason = "there is no runtime here that a waiting thread could block")]
+
+mod alive;
+mod card;
+mod data;
+mod init;
+mod lease;
+mod log;
+mod modules;
+mod mounts;
+mod services;
+mod settings;
+
+use std::process::ExitCode;
+
+/// The name under which udhcpc starts this binary at each event.
+const LEASE: &str = "lease";
+
+fn main() -> ExitCode {
+    let verb = std::env::args().next().unwrap_or_default();
+    let name = verb.rsplit('/').next().unwrap_or_default();
+    if std::process::id() == 1 {
+        return init::run();
+    }
+    match name {
+        LEASE => lease::run(),
+        _ => {
+            eprintln!("puck: started by the kernel as PID 1, and by udhcpc as `{LEASE}`; nothing else");
+            ExitCode::from(2)
+        }
+    }
+}

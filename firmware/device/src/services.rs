@@ -1,0 +1,158 @@
+//! The processes that PID 1 keeps alive. One that dies is started again: at once if it had been well, later and later if
+//! it keeps dying, so that a broken one costs little and the rest goes on.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
+
+use crate::log::say;
+
+/// First pause; it doubles up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A process that lived this long was well: the next pause is the first again.
+const WELL: Duration = Duration::from_secs(60);
+
+/// Which program, with which words.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    pub(crate) words: Vec<String>,
+}
+
+/// When to start something that died.
+#[derive(Clone, Copy, Debug)]
+struct Backoff {
+    pause: Duration,
+}
+
+impl Backoff {
+    fn new() -> Self {
+        Self { pause: FIRST_PAUSE }
+    }
+
+    /// The pause before the next start of a process that lived for `life`.
+    fn after(&mut self, life: Duration) -> Duration {
+        if life >= WELL {
+            self.pause = FIRST_PAUSE;
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        pause
+    }
+}
+
+/// One program and its present life.
+#[derive(Debug)]
+struct Service {
+    program: Program,
+    state: State,
+    backoff: Backoff,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Running { pid: Pid, since: Instant },
+    Due { at: Instant },
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Services {
+    all: Vec<Service>,
+}
+
+impl Services {
+    /// Adds a program; it is started at the next turn.
+    pub(crate) fn add(&mut self, program: Program, now: Instant) {
+        self.all.push(Service { program, state: State::Due { at: now }, backoff: Backoff::new() });
+    }
+
+    /// Whether a program of that name was added.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.all.iter().any(|service| service.program.name == name)
+    }
+
+    /// Since when a program runs, if it does.
+    pub(crate) fn running_since(&self, name: &str) -> Option<Instant> {
+        self.all.iter().find(|service| service.program.name == name).and_then(|service| match service.state {
+            State::Running { since, .. } => Some(since),
+            State::Due { .. } => None,
+        })
+    }
+
+    /// Asks a program to end; it is started again, with whatever has changed.
+    pub(crate) fn restart(&self, name: &str) {
+        for service in self.all.iter().filter(|service| service.program.name == name) {
+            if let State::Running { pid, .. } = service.state {
+                let _ = kill_process(pid, Signal::TERM);
+            }
+        }
+    }
+
+    /// One turn: buries the dead, its own and orphans alike, and starts what is due.
+    pub(crate) fn turn(&mut self, now: Instant) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            self.bury(pid, ExitStatus::from_raw(status.as_raw()), now);
+        }
+        for service in &mut self.all {
+            if matches!(service.state, State::Due { at } if at <= now) {
+                service.start(now);
+            }
+        }
+    }
+
+    fn bury(&mut self, dead: Pid, status: ExitStatus, now: Instant) {
+        for service in &mut self.all {
+            if let State::Running { pid, since } = service.state
+                && pid == dead
+            {
+                let pause = service.backoff.after(now - since);
+                say!("{} ended ({status}); again in {} ms", service.program.name, pause.as_millis());
+                service.state = State::Due { at: now + pause };
+            }
+        }
+    }
+}
+
+impl Service {
+    fn start(&mut self, now: Instant) {
+        let words = &self.program.words;
+        match Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).spawn() {
+            Ok(child) => {
+                let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a process number");
+                self.state = State::Running { pid, since: now };
+            }
+            Err(error) => {
+                let pause = self.backoff.after(Duration::ZERO);
+                say!("{} cannot be started: {error}", self.program.name);
+                self.state = State::Due { at: now + pause };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Backoff, Duration, FIRST_PAUSE, LONGEST_PAUSE, WELL};
+
+    #[test]
+    fn pauses_grow_while_it_keeps_dying_and_not_for_ever() {
+        let mut backoff = Backoff::new();
+        let pauses: Vec<_> = (0..20).map(|_| backoff.after(Duration::ZERO)).collect();
+        assert_eq!(pauses[0], FIRST_PAUSE);
+        assert!(pauses.windows(2).all(|pair| pair[1] >= pair[0]));
+        assert_eq!(pauses[19], LONGEST_PAUSE);
+    }
+
+    #[test]
+    fn a_process_that_had_been_well_comes_back_at_once() {
+        let mut backoff = Backoff::new();
+        for _ in 0..20 {
+            backoff.after(Duration::ZERO);
+        }
+        assert_eq!(backoff.after(WELL), FIRST_PAUSE);
+    }
+}

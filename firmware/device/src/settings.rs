@@ -1,0 +1,90 @@
+//! The daemon's configuration on a device: what the image says, over it what the owner says, and the address that the
+//! network gave. It is rendered anew at every change; the daemon reads only the result.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use thiserror::Error;
+use toml::{Table, Value};
+
+/// The image's part.
+pub(crate) const IMAGE: &str = "/etc/nanogate/nanogate.toml";
+/// The owner's part: only the keys that differ.
+pub(crate) const OWNER: &str = "/data/config/nanogate.toml";
+/// What the daemon reads.
+pub(crate) const RENDERED: &str = "/run/nanogate/nanogate.toml";
+
+/// Why settings could not be rendered.
+#[derive(Debug, Error)]
+pub(crate) enum RenderError {
+    #[error("{file}: {source}")]
+    Read { file: String, source: std::io::Error },
+    #[error("{file}: {source}")]
+    Syntax { file: String, source: toml::de::Error },
+    #[error("the settings cannot be written as TOML: {0}")]
+    Write(#[from] toml::ser::Error),
+}
+
+/// Reads a part; one that does not exist is empty.
+pub(crate) fn read(file: &Path) -> Result<Table, RenderError> {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => text.parse().map_err(|source| RenderError::Syntax { file: name, source }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Table::new()),
+        Err(source) => Err(RenderError::Read { file: name, source }),
+    }
+}
+
+/// One configuration of the image's part, the owner's over it, and an address unless the owner names one.
+pub(crate) fn render(image: Table, owner: Table, address: Ipv4Addr) -> Result<String, RenderError> {
+    let merged = merge(image, owner);
+    let mut merged = match merged {
+        Value::Table(table) => table,
+        _ => Table::new(),
+    };
+    let identity = merged.entry("identity").or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(identity) = identity {
+        identity.entry("addresses").or_insert_with(|| Value::Array(vec![Value::String(address.to_string())]));
+    }
+    Ok(toml::to_string(&merged)?)
+}
+
+/// Tables are merged key by key, everything else is replaced.
+fn merge(base: Table, over: Table) -> Value {
+    let mut base = base;
+    for (key, value) in over {
+        let merged = match (base.remove(&key), value) {
+            (Some(Value::Table(base)), Value::Table(over)) => merge(base, over),
+            (_, value) => value,
+        };
+        base.insert(key, merged);
+    }
+    Value::Table(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Table, render};
+
+    fn rendered(image: &str, owner: &str) -> Table {
+        let parse = |text: &str| text.parse().expect("TOML");
+        let text = render(parse(image), parse(owner), [192, 0, 2, 53].into()).expect("renders");
+        parse(&text)
+    }
+
+    #[test]
+    fn the_owner_changes_only_what_the_owner_names() {
+        let merged =
+            rendered("data = \"/data\"\n[dns]\nupstreams = [\"9.9.9.9\"]\npending = 7\n", "[dns]\npending = 8\n");
+        assert_eq!(merged["data"].as_str(), Some("/data"));
+        assert_eq!(merged["dns"]["pending"].as_integer(), Some(8));
+        assert_eq!(merged["dns"]["upstreams"][0].as_str(), Some("9.9.9.9"));
+    }
+
+    #[test]
+    fn the_network_gives_the_address_unless_the_owner_does() {
+        assert_eq!(rendered("", "")["identity"]["addresses"][0].as_str(), Some("192.0.2.53"));
+        let owned = rendered("", "[identity]\naddresses = [\"192.0.2.7\"]\n");
+        assert_eq!(owned["identity"]["addresses"][0].as_str(), Some("192.0.2.7"));
+    }
+}

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# image/steps/fetch.sh [--update-lock] [--allow-drift]
+# Brings the packages of image/recipes/ into out/image, each checked against the sha256 in image/lock. apt fetches them
+# in a root of its own, so that the archive's Release files are verified with Debian's keyring and nothing on this machine
+# changes.
+#
+# A version that has left the archive is looked for in the distribution's snapshot archive; then --allow-drift takes the
+# suite's present version instead, still under the signed Release file, and says so.
+# shellcheck source=image/steps/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg LOCK=image/lock
+readonly DEFAULT_ARCHIVE=http://deb.debian.org/debian
+
+# The Debian archive that this machine uses, if it is a Debian machine.
+archive() {
+    local found
+    found=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+        grep -Eo '^(deb|URIs:).*' | grep -Eo 'https?://[^ ]+/debian/?( |$)' | head -n 1 | tr -d ' ') || found=
+    found=${found%/}
+    printf '%s' "${found:-$DEFAULT_ARCHIVE}"
+}
+
+# apt_root NAME SOURCE…: an apt that knows only these sources, each "URI suite"; refreshed when the lists are missing.
+apt_root() {
+    local root=$WORK/apt/$1 source uri suite options=
+    shift
+    mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$root/sources"
+    for source in "$@"; do
+        read -r uri suite options <<<"$source"
+        printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nArchitectures: arm64\nSigned-By: %s\n%s\n' \
+            "$uri" "$suite" "$KEYRING" "$options" >"$root/sources/${suite//\//-}.sources"
+    done
+}
+
+# in_root NAME COMMAND…: apt-get or apt-cache in that root.
+in_root() {
+    local root=$WORK/apt/$1 command=$2
+    shift 2
+    "$command" -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$root/sources" -o "Dir::State::lists=$root/lists" \
+        -o "Dir::Cache=$root/cache" -o Dir::State::status=/dev/null -o APT::Architecture=arm64 -o APT::Architectures::=arm64 \
+        -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
+        -o Acquire::Retries=3 "$@"
+}
+
+refreshed=''
+refresh() {
+    local base
+    [ -z "$refreshed" ] || return 0
+    refreshed=yes
+    base=$(archive)
+    apt_root stable "$base $STABLE" "$base-security $STABLE-security"
+    apt_root unstable "$base $UNSTABLE"
+    for root in stable unstable; do
+        in_root "$root" apt-get update >"$WORK/apt/$root.log" 2>&1 || {
+            cat "$WORK/apt/$root.log" >&2
+            die "the package lists of $root could not be fetched and verified"
+        }
+    done
+}
+
+# current NAME: "package version sha256" of what the suite of a recipe has today.
+current() {
+    local uri
+    recipe "$1"
+    if [[ $package == *'*'* ]]; then
+        package=$(in_root "$from" apt-cache pkgnames "${package%%\**}" | grep -E "^${package//\*/[0-9.]+(\\+[a-z0-9]+)?}$" | sort -V | tail -n 1)
+    fi
+    uri=$(in_root "$from" apt-get --print-uris download "$package") || return 1
+    printf '%s %s %s\n' "$package" "$(in_root "$from" apt-cache show --no-all-versions "$package" | sed -n 's/^Version: //p')" \
+        "$(grep -Eo 'SHA256:[0-9a-f]{64}' <<<"$uri" | cut -d: -f2)"
+}
+
+update_lock() {
+    local name
+    {
+        echo "# What the image is made of: recipe, package, version, sha256. ./build.sh image --update-lock writes it."
+        echo "# as of $(date -u -d "@$(date +%s)" +%Y%m%dT000000Z)"
+        for name in $(recipes); do printf '%s %s\n' "$name" "$(current "$name")"; done
+    } >"$LOCK.new"
+    mv "$LOCK.new" "$LOCK"
+    say "image/lock: $(grep -vc '^#' "$LOCK") packages"
+}
+
+# fetch_one ROOT PACKAGE VERSION SHA256: into out/image/debs/SHA256.deb.
+fetch_one() {
+    local into=$WORK/debs/$4.deb scratch=$WORK/debs/scratch
+    rm -rf "$scratch"
+    mkdir -p "$scratch"
+    (cd "$scratch" && in_root "$1" apt-get download "$2=$3") >"$WORK/apt/download.log" 2>&1 || return 1
+    printf '%s  %s\n' "$4" "$(echo "$scratch"/*.deb)" | sha256sum --quiet -c - >&2 || die "$2 $3 is not what image/lock pins"
+    mv "$scratch"/*.deb "$into"
+}
+
+# The archive as it was on the day of the lock.
+fetch_snapshot() {
+    local day
+    day=$(sed -n 's/^# as of //p' "$LOCK")
+    if [ ! -e "$WORK/apt/snapshot.log" ]; then
+        local base=http://snapshot.debian.org/archive old=$'Check-Valid-Until: no'
+        apt_root snapshot "$base/debian/$day $STABLE $old" "$base/debian-security/$day $STABLE-security $old" "$base/debian/$day $UNSTABLE $old"
+        in_root snapshot timeout 60 apt-get -o Acquire::http::Timeout=10 -o Acquire::Retries=0 update >"$WORK/apt/snapshot.log" 2>&1 || true
+    fi
+    fetch_one snapshot "$@"
+}
+
+main() {
+    local update='' drift='' name package version sum missing=()
+    for option in "$@"; do
+        case $option in
+            --update-lock) update=yes ;;
+            --allow-drift) drift=yes ;;
+            *) die "fetch: no option \`$option\`" ;;
+        esac
+    done
+    mkdir -p "$WORK/debs" "$WORK/unpacked" "$WORK/apt"
+    rm -f "$WORK/apt/snapshot.log"
+    [ -z "$update" ] || { refresh && update_lock; }
+    cp "$LOCK" "$WORK/lock"
+    while read -r name package version sum; do
+        [ -e "$WORK/debs/$sum.deb" ] || missing+=("$name")
+    done < <(grep -v '^#' "$LOCK")
+    [ ${#missing[@]} -eq 0 ] || { say "fetching ${#missing[@]} packages" && refresh; }
+    for name in "${missing[@]}"; do
+        read -r _ package version sum < <(grep "^$name " "$LOCK")
+        recipe_from=$(recipe "$name" && printf '%s' "$from")
+        fetch_one "$recipe_from" "$package" "$version" "$sum" && continue
+        say "$package $version has left the archive; asking the snapshot archive"
+        fetch_snapshot "$package" "$version" "$sum" && continue
+        [ -n "$drift" ] || die "$package $version is nowhere to be had: ./build.sh image --update-lock pins what the suite has now, --allow-drift takes it this once"
+        read -r package version sum < <(current "$name") || die "the suite has no $name either"
+        say "DRIFT: $name is $package $version, not what image/lock pins"
+        fetch_one "$recipe_from" "$package" "$version" "$sum" || die "$package $version could not be fetched"
+        sed -i "s|^$name .*|$name $package $version $sum|" "$WORK/lock"
+    done
+    unpack
+}
+
+unpack() {
+    local name into
+    for name in $(recipes); do
+        into=$(unpacked "$name")
+        [ -e "$into" ] && continue
+        rm -rf "$into.new"
+        dpkg-deb -x "$WORK/debs/$(locked "$name" 4).deb" "$into.new"
+        mv "$into.new" "$into"
+    done
+}
+
+main "$@"

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# image/steps/pack.sh BOARD: compresses the card and says its hash.
+# shellcheck source=image/steps/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+readonly IMAGE=$NAME-$1-$VERSION.img
+
+cd "$TOP/out"
+# One thread: with more, xz cuts the stream by the number of cores.
+xz -T1 -6 -k -f "$IMAGE"
+sha256sum "$IMAGE.xz" >"$IMAGE.xz.sha256"
+say "out/$IMAGE.xz: $(du -m --apparent-size "$IMAGE.xz" | cut -f1) MB, sha256 $(cut -c1-16 "$IMAGE.xz.sha256")…"

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# image/steps/root.sh BOARD: the root file system as a tree, out/image/BOARD/root.
+# shellcheck source=image/steps/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+readonly BOARD=$1
+readonly TREE=$WORK/$BOARD/root
+
+# Debian's merged layout: everything is under /usr, the old names lead there.
+skeleton() {
+    rm -rf "$TREE"
+    mkdir -p "$TREE"/{data,dev,etc,proc,run,sys,tmp,var,usr/{bin,sbin,lib/modules}}
+    ln -s usr/bin "$TREE/bin"
+    ln -s usr/sbin "$TREE/sbin"
+    ln -s usr/lib "$TREE/lib"
+    ln -s ../run "$TREE/var/run"
+}
+
+packages() {
+    local name pattern
+    for name in $(recipes); do
+        recipe "$name"
+        for pattern in ${files:-}; do
+            # shellcheck disable=SC2086 # patterns are meant to be expanded
+            (cd "$(unpacked "$name")" && compgen -G "$pattern" >/dev/null && cp -a --parents $pattern "$TREE/") ||
+                die "recipe $name: no $pattern in $(locked "$name" 2)"
+        done
+    done
+}
+
+overlays() {
+    local layer
+    for layer in overlay "board/$BOARD/overlay"; do
+        [ ! -d "$layer" ] || cp -a "$layer/." "$TREE/"
+    done
+    printf '%s\n' "$SOURCE_DATE_EPOCH" >"$TREE/etc/build-time"
+    printf '%s %s\n' "$VERSION" "$BOARD" >"$TREE/etc/nanogate-release"
+}
+
+programs() {
+    install -m 755 out/nanogate-aarch64 "$TREE/usr/bin/nanogate"
+    install -m 755 out/puck-aarch64 "$TREE/usr/sbin/init"
+    ln -s init "$TREE/usr/sbin/lease"
+    ln -s sbin/init "$TREE/init"
+}
+
+# The modules that image/modules and board/BOARD/modules name, with what they need, in the order to load them.
+modules() {
+    local release source name parameters kind path file
+    release=$(kernel_release)
+    source=$(unpacked kernel-modules)
+    [ -e "$source/usr/lib/modules/$release/modules.dep" ] || {
+        cp -a "$(unpacked kernel-base)/usr/lib/modules/$release/." "$source/usr/lib/modules/$release/"
+        ln -sfn usr/lib "$source/lib"
+        depmod -b "$source" "$release"
+    }
+    declare -A taken=()
+    while read -r name parameters; do
+        modprobe -d "$source" -S "$release" --show-depends "$name" >"$WORK/modprobe.out" 2>/dev/null ||
+            die "there is no module $name in $release"
+        while read -r kind path _; do
+            file=$(basename "$path" .xz)
+            if [ "$kind" != insmod ] || [ -n "${taken[$file]:-}" ]; then continue; fi
+            taken[$file]=yes
+            xz -dc "$path" >"$TREE/usr/lib/modules/$file"
+            # Parameters are for the module itself, not for what it needs.
+            [ "${file//-/_}" = "${name//-/_}.ko" ] && file+=${parameters:+ $parameters}
+            printf '/lib/modules/%s\n' "$file" >>"$TREE/usr/lib/modules/order"
+        done <"$WORK/modprobe.out"
+    done < <(sed 's/#.*//; /^ *$/d' image/modules "board/$BOARD/modules")
+}
+
+skeleton
+packages
+overlays
+programs
+modules
+find "$TREE" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+say "root: $(du -sm --apparent-size "$TREE" | cut -f1) MB"

@@ -1,0 +1,94 @@
+"""The virtual office with a board in the puck's place: the image, booted in QEMU, on the office's own cable."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import plan
+from card import Card
+from chooser import Board
+from office import Office
+
+MAC = "52:54:00:4e:47:53"
+
+SETTINGS = f"""\
+domain = "{plan.DOMAIN}"
+policy = "/data/config/policy.yaml"
+[dns]
+upstreams = ["{plan.DNS}"]
+journal_count_seconds = 1
+[proxy]
+extra_roots = "/data/config/roots.pem"
+allow_ranges = ["{plan.NET}.0/24", "{plan.NET6}:/64"]
+"""
+
+
+class Site(Office):
+    """An office, a DHCP server on its router, and a board with a card."""
+
+    def __init__(self, *, settings=SETTINGS, dhcp=True, extra=(), **options):
+        super().__init__(**options)
+        try:
+            self.hosts["puck"].ip("link delete eth0")
+            router = self.hosts["router"]
+            router.ip("tuntap add dev tap0 mode tap", "link set tap0 master lan0", "link set tap0 up")
+            self.card = Card(self.folder / "card.img")
+            self.card.fill_data(self._owner_files(settings))
+            if dhcp:
+                self.serve_dhcp()
+            network = ["-netdev", "tap,id=lan,ifname=tap0,script=no,downscript=no"]
+            network += ["-device", f"virtio-net-pci,netdev=lan,mac={MAC},romfile="]
+            self.board = Board(self.card.file, self.folder / "board", network=network, spawn=router.popen, extra=extra)
+        except BaseException:
+            self.close()
+            raise
+
+    def _owner_files(self, settings):
+        from puck import POLICY
+
+        roots = self.internet.ca.read_text()
+        return {"config/nanogate.toml": settings, "config/policy.yaml": POLICY, "config/roots.pem": roots}
+
+    def serve_dhcp(self, address=plan.PUCK):
+        """A DHCP server that gives the puck its address, the router and nothing else."""
+        leases = self.folder / "leases"
+        words = ["dnsmasq", "--keep-in-foreground", "--port=0", "--interface=lan0", "--bind-interfaces", "--user=root"]
+        words += [f"--dhcp-range={plan.LAN}.200,{plan.LAN}.220,1h", f"--dhcp-host={MAC},{address}"]
+        words += [f"--dhcp-option=3,{plan.LAN}.{plan.ROUTER}", f"--dhcp-leasefile={leases}", "--conf-file=/dev/null"]
+        self.dhcp = self.hosts["router"].popen(words, stderr=subprocess.DEVNULL)
+
+    def close(self):
+        if getattr(self, "board", None):
+            self.board.cut()
+        super().close()
+
+    def boot(self, timeout=90):
+        """Power on, until the office is answered."""
+        assert self.board.start(), "nothing on the card can be started"
+        self.await_answer(timeout)
+        self.answered_after = self.processor_seconds()
+
+    def processor_seconds(self):
+        """What QEMU has used of this machine's processors since it started."""
+        ticks = Path(f"/proc/{self.board.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+    def ask(self, name="www.example.com", client="client-watched", kind="A", server=plan.PUCK):
+        """What a client of the office hears from the puck."""
+        words = ["dig", "+short", "+time=1", "+tries=1", f"@{server}", name, kind]
+        return self.hosts[client].run(words, check=False).stdout.strip()
+
+    def await_answer(self, timeout=90, name="www.example.com", wanted=plan.v4(80)):
+        self.wait_for(lambda: wanted in self.ask(name), timeout, f"an answer for {name}")
+
+    def await_line(self, words, timeout=60):
+        """Waits until the board's log has a line with these words."""
+        self.wait_for(lambda: words in self.board.log(), timeout, f"the line {words!r}")
+
+    def wait_for(self, wanted, timeout, what):
+        deadline = time.monotonic() + timeout
+        while not wanted():
+            if self.board.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"no {what} within {timeout} s; the board's log:\n{self.board.log()[-4000:]}")
+            time.sleep(0.1)

@@ -1,0 +1,28 @@
+"""The image boots and does its work: promises 1 to 3 of image/README.md."""
+
+import re
+
+import plan
+
+# Seconds from the kernel's start to the first DNS answer, and MB in use then.
+FIRST_ANSWER_SECONDS = 20
+MEMORY_MB = 160
+
+
+def test_answers_what_the_office_asks(site):
+    assert site.ask("www.example.com") == plan.v4(80)
+
+
+def test_steers_the_names_of_ai_providers_to_itself(site):
+    assert site.ask("api.openai.com") == plan.PUCK
+
+
+def test_starts_fast(site):
+    """Wall time is the machine's, not ours: QEMU's processor time is what an idle machine would need at most."""
+    assert site.answered_after < FIRST_ANSWER_SECONDS
+
+
+def test_needs_little_memory(site):
+    site.await_line("the first question is answered")
+    megabytes = re.search(r"the first question is answered; (\d+) MB", site.board.log()).group(1)
+    assert int(megabytes) < MEMORY_MB
