@@ -107,6 +107,11 @@ fn copy_inputs(config: &Config) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// Where the `dns` worker keeps its cache for its next life.
+pub(crate) fn answers_file(data: &Path) -> PathBuf {
+    data.join("state/dns/answers.cache")
+}
+
 /// Where the `dns` worker writes the addresses that gateway mode redirects.
 pub(crate) fn destinations_file(data: &Path) -> PathBuf {
     data.join("state/dns/destinations.json")

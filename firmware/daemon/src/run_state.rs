@@ -95,6 +95,15 @@ impl Running {
 
 /// Writes a file whole: its readers see the old content or the new, also after a power cut.
 pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    replace_with(file, mode, |out| out.write_all(bytes))
+}
+
+/// The same for what is written piece by piece.
+pub(crate) fn replace_with(
+    file: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut fs::File) -> io::Result<()>,
+) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -105,7 +114,7 @@ pub(crate) fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         _ => {}
     }
     let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
-    out.write_all(bytes)?;
+    write(&mut out)?;
     out.sync_all()?;
     fs::rename(&new, file)?;
     fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()

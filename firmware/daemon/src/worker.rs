@@ -2,6 +2,7 @@
 //! serves until told to drain.
 
 mod admin;
+mod answers;
 mod destinations;
 mod dns;
 mod inspect;

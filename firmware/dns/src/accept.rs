@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use gate_core::Reason;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NetworkMode;
-use crate::act::{Act, Done, Seats, Step, Transport, Waiting};
+use crate::act::{Act, Age, Done, Reply, Seats, Step, Transport, Waiting};
 use crate::decide::{Decision, decide, is_local, steered_entry};
 use crate::parse::{Query, Rcode, Rejection, Unserved};
 use crate::record::{Counting, Line, Recorder, Written};
@@ -53,6 +54,8 @@ pub(crate) struct Door {
     connections: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
     clients: Seats,
+    /// Where tasks run that threads outside of it start.
+    runtime: Handle,
 }
 
 /// Runs until `stop`, then drains; every task has ended when it returns.
@@ -73,6 +76,7 @@ pub(crate) async fn serve(
         tasks: TaskTracker::new(),
         stop,
         cut: CancellationToken::new(),
+        runtime: Handle::current(),
     });
     for socket in sockets.0 {
         // The thread counts as a task: it is over when the thread is.
@@ -122,10 +126,19 @@ impl Door {
     /// delays nothing here.
     fn take(&self, client: IpAddr, message: &[u8], transport: Transport) -> (Line, Step) {
         let (line, step) = self.judge(client, message, transport);
-        if let Step::Done(done) = &step {
-            self.counting.count(&done.outcome);
+        match step {
+            Step::Done(done) => {
+                self.count(&done);
+                (line, Step::Done(done))
+            }
+            Step::Due(done, question) => {
+                self.count(&done);
+                self.counting.prefetched();
+                self.act.prefetch(question, &self.tasks, &self.cut, &self.runtime);
+                (line, Step::Done(done))
+            }
+            waiting @ Step::Waiting(_) => (line, waiting),
         }
-        (line, step)
     }
 
     fn judge(&self, client: IpAddr, message: &[u8], transport: Transport) -> (Line, Step) {
@@ -152,10 +165,10 @@ impl Door {
         if let Decision::Local(local) = decide(&query, &self.act.config, &view) {
             return (line, Step::Done(Done::local(query, local)));
         }
-        if let Some(done) = self.act.cached(&query, transport, &view) {
-            return (line, Step::Done(done));
+        if let Some(step) = self.act.cached(&query, transport, &view, watched) {
+            return (line, step);
         }
-        (line, self.act.admit(query, transport, client))
+        (line, self.act.admit(query, transport, client, watched))
     }
 
     /// Waits for something to be sent, but not for ever, and only for a moment once the daemon must go.
@@ -174,8 +187,15 @@ impl Door {
     /// The rest of the corridor for a question that must wait.
     async fn resolve(&self, waiting: Waiting) -> Done {
         let done = Arc::clone(&self.act).resolve(waiting, &self.tasks, &self.cut).await;
-        self.counting.count(&done.outcome);
+        self.count(&done);
         done
+    }
+
+    fn count(&self, done: &Done) {
+        self.counting.count(&done.outcome);
+        if matches!(done.reply, Some(Reply::Relayed { age: Age::Stale, .. })) {
+            self.counting.stale();
+        }
     }
 }
 

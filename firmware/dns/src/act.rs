@@ -19,8 +19,9 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use gate_core::{Clock, DnsOutcome, Reason};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
@@ -29,18 +30,21 @@ use crate::decide::{Local, View, steered_entry, withheld};
 use crate::parse::{Answer, Query, Question, Rcode, Rejection, kind};
 use crate::{Config, NetworkMode};
 
-pub(crate) use cache::Cache;
+pub use cache::CacheFileError;
+pub(crate) use cache::{Cache, Freshness, Kept, load, save};
 pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
 pub(crate) use lookup::addresses;
 pub(crate) use ready::Ready;
-pub(crate) use reply::{PAYLOAD, Transport, is_truncated};
+pub(crate) use reply::{Age, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
 pub(crate) use upstream::Asker;
 pub use upstream::{LookupError, Timeouts, Upstreams};
 
 /// Memory of large answers that wait for slow TCP clients, all together.
 const LARGE_BYTES: usize = 4 << 20;
+/// Names that are asked for again before anybody waits for them, at once: clients come first.
+const PREFETCHES: usize = 64;
 /// Answers up to here are not counted against it: the caps on waiting questions bound them.
 const LARGE_FROM: usize = 4096;
 
@@ -54,10 +58,11 @@ pub(crate) struct Act {
     pub(crate) flights: Flights<Question, Option<Arc<Answer>>>,
     pub(crate) learnt: Learnt,
     asker: Arc<Asker>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pending: Arc<Semaphore>,
     clients: Seats,
     large: Arc<Semaphore>,
+    prefetches: Arc<Semaphore>,
 }
 
 /// What is sent back, written out only when it is this client's turn, so that waiting costs little memory.
@@ -65,7 +70,7 @@ pub(crate) enum Reply {
     Rejection(Rejection),
     Code(Query, Rcode),
     Local(Query, Local),
-    Relayed { query: Query, answer: Arc<Answer>, age: u32, _memory: Option<OwnedSemaphorePermit> },
+    Relayed { query: Query, answer: Arc<Answer>, age: Age, _memory: Option<OwnedSemaphorePermit> },
 }
 
 /// A reply, and what the record says of it.
@@ -77,6 +82,8 @@ pub(crate) struct Done {
 /// How far a question came without waiting.
 pub(crate) enum Step {
     Done(Done),
+    /// Done, and to be asked again before its answer ends.
+    Due(Done, Question),
     Waiting(Waiting),
 }
 
@@ -84,6 +91,8 @@ pub(crate) enum Step {
 pub(crate) struct Waiting {
     query: Query,
     transport: Transport,
+    /// The name is a provider's: its answers are never older than they say.
+    watched: bool,
     _slot: OwnedSemaphorePermit,
     _seat: Seat,
 }
@@ -101,6 +110,7 @@ impl Act {
             pending: Arc::new(Semaphore::new(config.pending.min(Semaphore::MAX_PERMITS))),
             clients: Seats::new(config.pending_per_client),
             large: Arc::new(Semaphore::new(LARGE_BYTES)),
+            prefetches: Arc::new(Semaphore::new(PREFETCHES)),
             config,
         }
     }
@@ -126,61 +136,121 @@ impl Act {
         self.clock.now().0 / 1_000_000
     }
 
-    /// How long a fresh answer is kept.
-    pub(crate) fn kept_seconds(&self, answer: &Answer) -> u32 {
-        self.cache.lock().seconds(answer)
+    /// How long copies of an answer may be given without looking whether it should be asked for again.
+    pub(crate) fn copied_seconds(&self, answer: &Answer, age: u32) -> u32 {
+        self.cache.lock().undue_seconds(answer).saturating_sub(age)
     }
 
-    /// The kept answer, if there is one.
-    pub(crate) fn cached(&self, query: &Query, transport: Transport, view: &View) -> Option<Done> {
-        let (answer, age) = self.cache.lock().get(&query.question(), self.clock.now())?;
-        self.learn(query, &answer, view);
-        Some(self.relay(query.clone(), answer, age, transport, DnsOutcome::Cached))
+    /// The kept answer, if there is one that is better than waiting for an upstream.
+    pub(crate) fn cached(&self, query: &Query, transport: Transport, view: &View, watched: bool) -> Option<Step> {
+        let question = query.question();
+        let Kept { answer, age, state } = self.cache.lock().get(&question, self.clock.now())?;
+        let age = match state {
+            Freshness::Fresh | Freshness::Due => Age::Seconds(age),
+            Freshness::Resting if !watched => Age::Stale,
+            Freshness::Stale | Freshness::Resting => return None,
+        };
+        if age != Age::Stale {
+            self.learn(query, &answer, view);
+        }
+        let done = self.relay(query.clone(), answer, age, transport, DnsOutcome::Cached);
+        Some(if state == Freshness::Due { Step::Due(done, question) } else { Step::Done(done) })
     }
 
     /// Gives a question its place among those that wait, or says why there is none.
-    pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr) -> Step {
+    pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr, watched: bool) -> Step {
         let Some(seat) = self.clients.take(client) else {
             let outcome = DnsOutcome::Refused(Reason::RateLimited);
-            return Step::Done(Done { reply: Some(Reply::Code(query, Rcode::Refused)), outcome });
+            let refused = |query| Done { reply: Some(Reply::Code(query, Rcode::Refused)), outcome };
+            return Step::Done(self.stale_or(query, transport, watched, refused));
         };
         match Arc::clone(&self.pending).try_acquire_owned() {
-            Ok(slot) => Step::Waiting(Waiting { query, transport, _slot: slot, _seat: seat }),
-            Err(_) => Step::Done(failed(query)),
+            Ok(slot) => Step::Waiting(Waiting { query, transport, watched, _slot: slot, _seat: seat }),
+            Err(_) => Step::Done(self.stale_or(query, transport, watched, failed)),
         }
     }
 
-    /// Asks the upstreams, once for all who ask the same. `cut` ends the wait when the daemon must go.
+    /// Asks the upstreams, once for all who ask the same. `cut` ends the wait when the daemon must go. With a stale answer
+    /// at hand nobody waits for longer than people notice (RFC 8767 section 5); the upstreams are waited for all the same.
     pub(crate) async fn resolve(
         self: Arc<Self>,
         waiting: Waiting,
         tasks: &TaskTracker,
         cut: &CancellationToken,
     ) -> Done {
-        let Waiting { query, transport, .. } = &waiting;
+        let Waiting { query, transport, watched, .. } = &waiting;
         let question = query.question();
         let work = || Arc::clone(&self).fetch(question.clone(), cut.clone());
-        let answer = self.flights.join(question.clone(), tasks, work).await.flatten();
-        let Some(answer) = answer else { return failed(query.clone()) };
-        self.learn(query, &answer, &self.view.load());
-        self.relay(query.clone(), answer, 0, *transport, DnsOutcome::Forwarded)
+        let asking = self.flights.join(question.clone(), tasks, work);
+        let stale = self.stale(&question, *watched);
+        let longest = Duration::from_millis(self.config.stale_wait_ms);
+        let answer = match stale {
+            None => asking.await.flatten(),
+            Some(_) => timeout(longest, asking).await.ok().flatten().flatten().filter(|answer| answer.is_conclusive()),
+        };
+        match (answer, stale) {
+            (Some(answer), _) => {
+                self.learn(query, &answer, &self.view.load());
+                self.relay(query.clone(), answer, Age::Seconds(0), *transport, DnsOutcome::Forwarded)
+            }
+            (None, Some(answer)) => {
+                self.cache.lock().failed(&question, self.clock.now());
+                self.relay(query.clone(), answer, Age::Stale, *transport, DnsOutcome::Cached)
+            }
+            (None, None) => failed(query.clone()),
+        }
+    }
+
+    /// Asks for what will soon be over, without anybody waiting for it.
+    pub(crate) fn prefetch(
+        self: &Arc<Self>,
+        question: Question,
+        tasks: &TaskTracker,
+        cut: &CancellationToken,
+        runtime: &Handle,
+    ) {
+        let Ok(place) = Arc::clone(&self.prefetches).try_acquire_owned() else { return };
+        let fetching = Arc::clone(self).fetch(question.clone(), cut.clone());
+        let work = || async move {
+            let answer = fetching.await;
+            drop(place);
+            answer
+        };
+        self.flights.start(question, tasks, runtime, work);
+    }
+
+    /// An answer that is over, but better than none; never a provider's, whose address must be the true one of now.
+    fn stale(&self, question: &Question, watched: bool) -> Option<Arc<Answer>> {
+        let kept = self.cache.lock().get(question, self.clock.now()).filter(|_| !watched)?;
+        matches!(kept.state, Freshness::Stale | Freshness::Resting).then_some(kept.answer)
+    }
+
+    fn stale_or(&self, query: Query, transport: Transport, watched: bool, other: impl FnOnce(Query) -> Done) -> Done {
+        match self.stale(&query.question(), watched) {
+            Some(answer) => self.relay(query, answer, Age::Stale, transport, DnsOutcome::Cached),
+            None => other(query),
+        }
     }
 
     async fn fetch(self: Arc<Self>, question: Question, cut: CancellationToken) -> Option<Arc<Answer>> {
         match cut.run_until_cancelled(self.asker.ask(&question)).await? {
+            Ok(answer) if answer.is_conclusive() => {
+                self.cache.lock().put(&question, &answer, self.clock.now());
+                Some(Arc::new(answer))
+            }
             Ok(answer) => {
-                let answer = Arc::new(answer);
-                self.cache.lock().put(question, Arc::clone(&answer), self.clock.now());
-                Some(answer)
+                self.cache.lock().failed(&question, self.clock.now());
+                Some(Arc::new(answer))
             }
             Err(error) => {
                 debug!(%error, "no upstream answered");
+                self.cache.lock().failed(&question, self.clock.now());
                 None
             }
         }
     }
 
-    fn relay(&self, query: Query, answer: Arc<Answer>, age: u32, transport: Transport, outcome: DnsOutcome) -> Done {
+    fn relay(&self, query: Query, answer: Arc<Answer>, age: Age, transport: Transport, outcome: DnsOutcome) -> Done {
         if let Some(local) = withheld(&query, &answer, &self.config, &self.view.load()) {
             return Done::local(query, local);
         }

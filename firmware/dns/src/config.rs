@@ -11,6 +11,8 @@ use crate::accept::SOCKETS_MAX;
 /// Most addresses that can be learnt: what the kernel's rule set takes in one transaction. Were more allowed, some that
 /// are learnt would not be redirected.
 pub const LEARN_ADDRESSES_CAP: usize = 8192;
+/// A day: what has been over for longer is more likely wrong than useful (RFC 8767 section 5 suggests one to three).
+const STALE_SECONDS_MAX: u32 = 86_400;
 
 /// The `[dns]` table of the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -43,6 +45,11 @@ pub struct Config {
     pub cache_seconds: u32,
     /// Longest time a "no such name" or "no such record" is kept. Default: 3600 seconds.
     pub cache_negative_seconds: u32,
+    /// How long after its end an answer may still be given when no upstream answers (RFC 8767), never for names of AI
+    /// providers; 0: not at all. Default: 86400 seconds.
+    pub stale_seconds: u32,
+    /// How long an upstream is waited for when there is such an answer. Default: 1800 milliseconds.
+    pub stale_wait_ms: u64,
     /// How long one upstream may take for one try. Default: 1000 milliseconds.
     pub upstream_try_ms: u64,
     /// How long all tries of a question may take together. Default: 3500 milliseconds.
@@ -69,7 +76,7 @@ pub struct Config {
     /// Gateway mode: about how often the catalogue's steered names are resolved without being asked for, so that
     /// clients which never ask this resolver are caught too. Default: 600 seconds.
     pub learn_refresh_seconds: u32,
-    /// Records waiting for the journal; more are counted as lost. Default: 8192.
+    /// Records waiting for the journal; more are counted as lost. Default: 2048.
     pub journal_queue: usize,
     /// Whether questions that are not steered are counted (`"count"`) or have a record each (`"each"`). A flood of
     /// records pushes older evidence out, and each says what a person looked up. Default: `"count"`.
@@ -92,6 +99,8 @@ impl Default for Config {
             cache_bytes: 8 << 20,
             cache_seconds: 86_400,
             cache_negative_seconds: 3600,
+            stale_seconds: 86_400,
+            stale_wait_ms: 1800,
             upstream_try_ms: 1000,
             upstream_total_ms: 3500,
             upstream_concurrency: 512,
@@ -104,7 +113,7 @@ impl Default for Config {
             learn_addresses: LEARN_ADDRESSES_CAP,
             learn_seconds: 3600,
             learn_refresh_seconds: 600,
-            journal_queue: 8192,
+            journal_queue: 2048,
             journal_questions: JournalQuestions::default(),
             journal_count_seconds: 60,
         }
@@ -222,6 +231,9 @@ impl Config {
         if self.threads > SOCKETS_MAX {
             return Err(ConfigError::TooLarge { key: "threads", most: SOCKETS_MAX });
         }
+        if self.stale_seconds > STALE_SECONDS_MAX {
+            return Err(ConfigError::TooLarge { key: "stale_seconds", most: STALE_SECONDS_MAX as usize });
+        }
         if self.upstreams.is_empty() {
             return Err(ConfigError::NoUpstream);
         }
@@ -294,6 +306,10 @@ mod tests {
         let many = Config { learn_addresses: LEARN_ADDRESSES_CAP + 1, ..Config::default() };
         let error = many.check(&own).unwrap_err();
         assert_eq!(error.to_string(), "dns.learn_addresses must be at most 8192");
+        let old = Config { stale_seconds: 86_401, ..Config::default() };
+        assert_eq!(old.check(&own).unwrap_err().to_string(), "dns.stale_seconds must be at most 86400");
+        let threads = Config { threads: 5, ..Config::default() };
+        assert_eq!(threads.check(&own).unwrap_err().to_string(), "dns.threads must be at most 4");
         let none = Config { upstreams: Vec::new(), ..Config::default() };
         assert_eq!(none.check(&own), Err(ConfigError::NoUpstream));
         for (upstream, circle) in [("192.0.2.53", true), ("127.0.0.1", true), ("192.0.2.53:5353", false)] {

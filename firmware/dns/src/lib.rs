@@ -45,6 +45,7 @@ mod record;
 mod config;
 
 use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +57,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind};
-pub use act::{LookupError, Timeouts, Upstreams};
+pub use act::{CacheFileError, LookupError, Timeouts, Upstreams};
 pub use config::{Config, ConfigError, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Upstream, UpstreamError};
 pub use decide::Identity;
 pub use record::Counters;
@@ -107,6 +108,18 @@ impl Dns {
     /// Gateway mode: takes over what an earlier process had learnt, as if it had just been answered: clients still use it.
     pub fn remember(&self, addresses: &BTreeSet<IpAddr>) {
         self.act.learnt.add(addresses, Duration::ZERO, Instant::now());
+    }
+
+    /// Writes what is in the cache, for [`Dns::load`] of the next process. Answers go on meanwhile. Returns how many answers
+    /// were written.
+    pub fn save(&self, to: &mut impl Write) -> io::Result<usize> {
+        act::save(&self.act.cache, to)
+    }
+
+    /// Takes over what another process had in its cache and what still holds; the cache's own bounds hold as ever. A file
+    /// that is damaged is read up to there. Returns how many answers were taken.
+    pub fn load(&self, from: &mut impl Read) -> Result<usize, CacheFileError> {
+        act::load(&self.act.cache, from, self.act.clock.now())
     }
 
     /// What was done since the start and what is held now.

@@ -4,6 +4,8 @@ mod answer;
 mod name;
 mod wire;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use answer::{Answer, AnswerError, Wanted, is_mail};
 pub(crate) use name::Name;
 pub(crate) use wire::{HEADER, Rcode, class, flag, kind};
@@ -29,7 +31,7 @@ pub(crate) struct Edns {
 }
 
 /// What makes two questions equal: one answer serves all of them.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Question {
     /// Folded wire form.
     pub(crate) name: Box<[u8]>,

@@ -10,7 +10,7 @@ use gate_dns::{Dns, Identity, NetworkMode};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::destinations;
+use super::{answers, destinations};
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::sockets::Inherited;
@@ -34,6 +34,8 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     if gateway {
         remember(&dns, &file);
     }
+    let (dns, kept) = (Arc::new(dns), provision::answers_file(&config.data));
+    answers::load(&dns, &kept);
     let destinations = dns.destinations();
     // The room answers from threads of its own; this one waits for upstreams and serves TCP.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
@@ -44,9 +46,11 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
                 publish(file, destinations, &stop).await;
             }
         };
-        tokio::join!(dns.serve(udp, worker::listen(tcp)?, stop.clone()), publish);
+        let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
+        tokio::join!(serve, publish, answers::keep(&dns, &kept, &stop));
         Ok(())
     });
+    answers::save(&dns, &kept);
     drop(dns);
     worker::close(runtime, journal);
     result

@@ -89,7 +89,7 @@ impl Connection {
 
     async fn answer(&self, message: &[u8], slot: OwnedSemaphorePermit, answers: &mpsc::Sender<Outgoing>) {
         match self.door.take(self.client, message, Transport::Tcp) {
-            (line, Step::Done(done)) => deliver(&self.door, answers, (line, done, slot)).await,
+            (line, Step::Done(done) | Step::Due(done, _)) => deliver(&self.door, answers, (line, done, slot)).await,
             (line, Step::Waiting(waiting)) => {
                 let (door, answers) = (Arc::clone(&self.door), answers.clone());
                 let tasks = door.tasks.clone();

@@ -9,13 +9,12 @@ use std::time::Duration;
 
 use gate_core::DnsOutcome;
 use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto};
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::{debug, error};
 
 use super::Door;
 use super::batch::Batch;
-use crate::act::{Done, Ready, Reply, Step, Transport, is_truncated};
+use crate::act::{Age, Done, Ready, Reply, Step, Transport, is_truncated};
 use crate::record::{Line, Tallies};
 
 /// Longest sleep in the kernel: how late the signal to stop may be seen.
@@ -34,8 +33,6 @@ pub(super) type Ended = oneshot::Receiver<()>;
 struct Answerer {
     door: Arc<Door>,
     socket: Arc<UdpSocket>,
-    /// Where questions that must wait are resolved.
-    runtime: Handle,
     batch: Batch,
     ready: Ready,
     tallies: Tallies,
@@ -44,11 +41,10 @@ struct Answerer {
 /// Starts the thread of one socket. Called inside the runtime.
 pub(super) fn spawn(door: Arc<Door>, socket: UdpSocket) -> Ended {
     let (ending, ended) = oneshot::channel();
-    let runtime = Handle::current();
     let answerer = move || {
         let ready = Ready::new(door.act.config.cache_entries.clamp(1, READY));
         let (socket, tallies) = (Arc::new(socket), Tallies::new());
-        Answerer { door, socket, runtime, batch: Batch::new(), ready, tallies }.run();
+        Answerer { door, socket, batch: Batch::new(), ready, tallies }.run();
         // Nobody listens any more when the process has given up waiting.
         let _ = ending.send(());
     };
@@ -114,7 +110,7 @@ impl Answerer {
     fn resolve(&mut self, at: usize, now: u64) {
         let Some((question, peer, _)) = self.batch.question(at) else { return };
         match self.door.take(peer.ip().to_canonical(), question, Transport::Udp) {
-            (line, Step::Done(done)) => {
+            (line, Step::Done(done) | Step::Due(done, _)) => {
                 let reply = done.reply.as_ref().map(|reply| self.door.act.render(reply, Transport::Udp));
                 if let (Some(message), Some(reply), false) = (&reply, &done.reply, line.watched) {
                     self.keep(at, reply, message, now);
@@ -128,18 +124,18 @@ impl Answerer {
                     let reply = done.reply.as_ref().map(|reply| door.act.render(reply, Transport::Udp));
                     finish(&door, &socket, peer, reply, line, &done);
                 };
-                self.door.tasks.spawn_on(work, &self.runtime);
+                self.door.tasks.spawn_on(work, &self.door.runtime);
             }
         }
     }
 
     /// Keeps an answer from the cache for the next one who asks, unless every question for its name is looked at.
     fn keep(&mut self, at: usize, reply: &Reply, message: &[u8], now: u64) {
-        let Reply::Relayed { answer, age, .. } = reply else { return };
-        if is_truncated(message) {
+        let Reply::Relayed { answer, age: Age::Seconds(age), .. } = reply else { return };
+        let seconds = self.door.act.copied_seconds(answer, *age);
+        if seconds == 0 || is_truncated(message) {
             return;
         }
-        let seconds = self.door.act.kept_seconds(answer).saturating_sub(*age);
         if let Some((question, ..)) = self.batch.question(at) {
             self.ready.keep(question, message, answer.ttls(), now, seconds);
         }

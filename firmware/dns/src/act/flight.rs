@@ -3,6 +3,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
@@ -24,12 +25,26 @@ impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + Sync + 'static> Fl
     where
         F: Future<Output = V> + Send + 'static,
     {
-        let mut result = self.board(key, tasks, work);
+        let mut result = self.board(key, tasks, &Handle::current(), work);
         let value = result.wait_for(Option::is_some).await.ok()?;
         value.clone()
     }
 
-    fn board<F>(&self, key: K, tasks: &TaskTracker, work: impl FnOnce() -> F) -> watch::Receiver<Option<V>>
+    /// Starts `work` unless equal work runs; nobody waits for it. May be called from outside of the runtime.
+    pub(crate) fn start<F>(&self, key: K, tasks: &TaskTracker, runtime: &Handle, work: impl FnOnce() -> F)
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        drop(self.board(key, tasks, runtime, work));
+    }
+
+    fn board<F>(
+        &self,
+        key: K,
+        tasks: &TaskTracker,
+        runtime: &Handle,
+        work: impl FnOnce() -> F,
+    ) -> watch::Receiver<Option<V>>
     where
         F: Future<Output = V> + Send + 'static,
     {
@@ -41,11 +56,12 @@ impl<K: Clone + Eq + Hash + Send + 'static, V: Clone + Send + Sync + 'static> Fl
         table.insert(key.clone(), receiver.clone());
         let landing = Landing { table: Arc::clone(&self.table), key };
         let work = work();
-        tasks.spawn(async move {
+        let flight = async move {
             let value = work.await;
             drop(landing);
             sender.send_replace(Some(value));
-        });
+        };
+        tasks.spawn_on(flight, runtime);
         receiver
     }
 

@@ -9,34 +9,33 @@ use crate::parse::HEADER;
 const QUESTION_MAX: usize = HEADER + 255 + 4 + OPT;
 /// An OPT record without options. Those that have some differ from question to question (RFC 7873).
 const OPT: usize = 11;
-/// Places that one question may lie in.
-const WAYS: usize = 4;
+/// Places that one question may lie in: with eight, a table that is three fifths full has one for nearly every question.
+const WAYS: usize = 8;
 /// Records whose lifetime is counted down; replies with more are made anew each time.
-const TTLS: usize = 8;
+const TTLS: usize = 16;
 
 /// A table of fixed size for one thread; no lock, and no allocation on a hit.
 ///
 /// The key is the whole question but its identifier, with the name in lower case: whatever in a question may change the
 /// answer (flags, type, EDNS) is a part of it, so nothing of it needs to be understood here.
 pub(crate) struct Ready {
-    slots: Box<[Option<Box<Entry>>]>,
+    /// A part of each entry's hash, 0 where there is none. Apart from the entries, so that all of them stay in the
+    /// processor's own cache.
+    tags: Box<[[u32; WAYS]]>,
+    entries: Box<[[Option<Entry>; WAYS]]>,
     hasher: RandomState,
     /// The state of the resolver that the replies were made in.
     generation: u64,
 }
 
 struct Entry {
-    hash: u64,
-    /// The key, then the reply.
+    /// The key, the reply, and the places of the lifetimes in it, two bytes each.
     bytes: Box<[u8]>,
-    key: usize,
-    name: usize,
-    /// Offsets in the reply.
-    ttls: [u16; TTLS],
-    ttl_count: usize,
     /// Seconds since 1970.
     made: u64,
     seconds: u32,
+    key: u16,
+    ttls: u8,
 }
 
 /// The key of a question and the length of its name.
@@ -74,14 +73,20 @@ impl Key {
 impl Ready {
     /// Room for about `entries` replies.
     pub(crate) fn new(entries: usize) -> Self {
-        let slots = entries.next_power_of_two().max(WAYS);
-        Self { slots: (0..slots).map(|_| None).collect(), hasher: RandomState::new(), generation: 0 }
+        let sets = entries.div_ceil(WAYS).next_power_of_two();
+        Self {
+            tags: vec![[0; WAYS]; sets].into(),
+            entries: (0..sets).map(|_| [const { None }; WAYS]).collect(),
+            hasher: RandomState::new(),
+            generation: 0,
+        }
     }
 
     /// Forgets everything that was made in another state of the resolver.
     pub(crate) fn enter(&mut self, generation: u64) {
         if self.generation != generation {
-            self.slots.fill_with(|| None);
+            self.tags.fill([0; WAYS]);
+            self.entries.fill_with(|| [const { None }; WAYS]);
             self.generation = generation;
         }
     }
@@ -89,16 +94,17 @@ impl Ready {
     /// Writes the reply to `question` into `out` and returns its length, if one is ready at `now` (seconds since 1970).
     pub(crate) fn reply(&self, question: &[u8], now: u64, out: &mut [u8]) -> Option<usize> {
         let key = Key::of(question)?;
-        let hash = self.hasher.hash_one(key.as_slice());
-        let entry = self.set(hash).filter_map(|at| self.slots[at].as_deref()).find(|entry| entry.is(hash, &key))?;
+        let (set, tag) = self.place(&key);
+        let tagged = self.tags[set].iter().zip(&self.entries[set]).filter(|(other, _)| **other == tag);
+        let entry = tagged.filter_map(|(_, entry)| entry.as_ref()).find(|entry| entry.is(&key))?;
         let age = entry.age(now)?;
-        let reply = &entry.bytes[entry.key..];
+        let (reply, ttls) = entry.reply();
         let out = out.get_mut(..reply.len())?;
         out.copy_from_slice(reply);
         out[..2].copy_from_slice(&question[..2]);
-        out[HEADER..HEADER + entry.name].copy_from_slice(&question[HEADER..HEADER + entry.name]);
-        for at in &entry.ttls[..entry.ttl_count] {
-            let at = usize::from(*at);
+        out[HEADER..HEADER + key.name].copy_from_slice(&question[HEADER..HEADER + key.name]);
+        for at in ttls.chunks_exact(2) {
+            let at = usize::from(u16::from_ne_bytes([at[0], at[1]]));
             let ttl = u32::from_be_bytes(out[at..at + 4].try_into().expect("four bytes"));
             out[at..at + 4].copy_from_slice(&ttl.saturating_sub(age).to_be_bytes());
         }
@@ -115,38 +121,50 @@ impl Ready {
         seconds: u32,
     ) {
         let Some(key) = Key::of(question) else { return };
-        let mut places = [0; TTLS];
-        let mut ttl_count = 0;
-        for ttl in ttls {
-            let (Some(place), Ok(ttl)) = (places.get_mut(ttl_count), u16::try_from(ttl)) else { return };
-            *place = ttl;
-            ttl_count += 1;
-        }
-        let hash = self.hasher.hash_one(key.as_slice());
-        let bytes = [key.as_slice(), reply].concat().into();
-        let entry = Entry { hash, bytes, key: key.length, name: key.name, ttls: places, ttl_count, made: now, seconds };
+        let Some(entry) = Entry::new(&key, reply, ttls, now, seconds) else { return };
+        let (set, tag) = self.place(&key);
         // Its own place if it has one, a free one, or that of the reply which ends first.
-        let rank = |at: &usize| match self.slots[*at].as_deref() {
-            Some(old) if old.is(hash, &key) => (0, 0),
+        let rank = |at: &usize| match &self.entries[set][*at] {
+            Some(old) if old.is(&key) => (0, 0),
             None => (1, 0),
             Some(old) => (2, old.made.saturating_add(old.seconds.into())),
         };
-        if let Some(at) = self.set(hash).min_by_key(rank) {
-            self.slots[at] = Some(Box::new(entry));
-        }
+        let at = (0..WAYS).min_by_key(rank).expect("a set has places");
+        self.tags[set][at] = tag;
+        self.entries[set][at] = Some(entry);
     }
 
-    /// The places that a question with this hash may lie in.
-    fn set(&self, hash: u64) -> std::ops::Range<usize> {
-        let sets = self.slots.len() / WAYS;
-        let first = usize::try_from(hash % sets as u64).unwrap_or(0) * WAYS;
-        first..first + WAYS
+    /// The set that a question belongs to, and its tag there.
+    fn place(&self, key: &Key) -> (usize, u32) {
+        let [a, b, c, d, set @ ..] = self.hasher.hash_one(key.as_slice()).to_ne_bytes();
+        let set = u32::from_ne_bytes(set) as usize & (self.tags.len() - 1);
+        (set, u32::from_ne_bytes([a, b, c, d]).max(1))
     }
 }
 
 impl Entry {
-    fn is(&self, hash: u64, key: &Key) -> bool {
-        self.hash == hash && self.bytes[..self.key] == *key.as_slice()
+    /// Nothing for a reply with more lifetimes, or further behind, than can be noted.
+    fn new(key: &Key, reply: &[u8], ttls: impl Iterator<Item = usize>, made: u64, seconds: u32) -> Option<Self> {
+        let mut bytes = Vec::with_capacity(key.length + reply.len() + 2 * TTLS);
+        bytes.extend_from_slice(key.as_slice());
+        bytes.extend_from_slice(reply);
+        let mut count = 0;
+        for ttl in ttls {
+            count += 1;
+            bytes.extend_from_slice(&u16::try_from(ttl).ok()?.to_ne_bytes());
+        }
+        let (key, ttls) = (u16::try_from(key.length).ok()?, u8::try_from(count).ok()?);
+        (count <= TTLS).then(|| Self { bytes: bytes.into(), made, seconds, key, ttls })
+    }
+
+    fn is(&self, key: &Key) -> bool {
+        self.bytes[..usize::from(self.key)] == *key.as_slice()
+    }
+
+    /// The reply and the places of the lifetimes in it.
+    fn reply(&self) -> (&[u8], &[u8]) {
+        let rest = &self.bytes[usize::from(self.key)..];
+        rest.split_at(rest.len() - 2 * usize::from(self.ttls))
     }
 
     /// Seconds since it was made, while it holds. The clock may be set at any time, also back.

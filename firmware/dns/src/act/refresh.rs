@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use super::{Act, lookup};
+use super::{Act, Freshness, Kept, lookup};
 use crate::decide::View;
 use crate::parse::{Question, kind};
 
@@ -65,8 +65,8 @@ impl Act {
     async fn learn_unasked(self: Arc<Self>, question: Question, tasks: TaskTracker, cut: CancellationToken) -> bool {
         let kept = self.cache.lock().get(&question, self.clock.now());
         let answer = match kept {
-            Some((answer, _)) => Some(answer),
-            None => {
+            Some(Kept { answer, state: Freshness::Fresh | Freshness::Due, .. }) => Some(answer),
+            _ => {
                 let work = || Arc::clone(&self).fetch(question.clone(), cut);
                 self.flights.join(question.clone(), &tasks, work).await.flatten()
             }

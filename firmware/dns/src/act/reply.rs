@@ -14,11 +14,25 @@ const QUESTION_NAME: u16 = 0xc000 | HEADER as u16;
 /// Who answers for names that exist only here. RFC 6761 keeps `invalid` from ever being delegated.
 const SOA_NAMES: &[u8] = b"\x08nanogate\x07invalid\x00\x0ahostmaster\x08nanogate\x07invalid\x00";
 
+/// How long a stale answer may be kept, in seconds (RFC 8767 section 4).
+const STALE_TTL: u32 = 30;
+/// EDE options: 3, "Stale Answer", and 19, "Stale NXDOMAIN Answer" (RFC 8914 section 4).
+const STALE_ANSWER: &[u8] = &[0, 15, 0, 2, 0, 3];
+const STALE_NXDOMAIN: &[u8] = &[0, 15, 0, 2, 0, 19];
+
 /// How a client is connected, which limits what it can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
     Udp,
     Tcp,
+}
+
+/// How old an upstream's answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Age {
+    Seconds(u32),
+    /// Older than it may be: given because no upstream answers.
+    Stale,
 }
 
 impl Transport {
@@ -68,13 +82,18 @@ pub(crate) fn local(query: &Query, local: &Local, ttl: u32, transport: Transport
     fit(message, query, transport, None)
 }
 
-/// An upstream's answer, `age` seconds old.
-pub(crate) fn relayed(query: &Query, answer: &Answer, age: u32, longest: u32, transport: Transport) -> Vec<u8> {
+/// An upstream's answer; its records live for `longest` seconds at most.
+pub(crate) fn relayed(query: &Query, answer: &Answer, age: Age, longest: u32, transport: Transport) -> Vec<u8> {
     let mut message = Vec::with_capacity(answer.message().len() + 64);
     message.extend_from_slice(answer.message());
     for at in answer.ttls() {
         let ttl = u32::from_be_bytes(message[at..at + 4].try_into().expect("four bytes"));
-        let left = if ttl > i32::MAX as u32 { 0 } else { ttl.min(longest).saturating_sub(age) };
+        let left = match age {
+            Age::Stale => STALE_TTL,
+            // RFC 2181 section 8: a lifetime with the top bit set is none.
+            Age::Seconds(_) if ttl > i32::MAX as u32 => 0,
+            Age::Seconds(age) => ttl.min(longest).saturating_sub(age),
+        };
         message[at..at + 4].copy_from_slice(&left.to_be_bytes());
     }
     message[HEADER..HEADER + query.name.sent().len()].copy_from_slice(query.name.sent());
@@ -84,7 +103,12 @@ pub(crate) fn relayed(query: &Query, answer: &Answer, age: u32, longest: u32, tr
     put(&mut message, 0, query.id);
     put(&mut message, 2, flags(query) | authentic | u16::from(answer.rcode()));
     debug_assert_eq!(answer.head(), HEADER + query.name.sent().len() + 4, "an answer serves its own question");
-    fit(message, query, transport, answer.extended_error())
+    let options = match age {
+        Age::Stale if answer.is_nxdomain() => Some(STALE_NXDOMAIN),
+        Age::Stale => Some(STALE_ANSWER),
+        Age::Seconds(_) => answer.extended_error(),
+    };
+    fit(message, query, transport, options)
 }
 
 /// Whether a message that was written here had to be cut short.

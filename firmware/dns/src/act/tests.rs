@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use gate_core::{DnsOutcome, SystemClock};
 
-use super::{Act, LARGE_BYTES, Timeouts, Transport, Upstreams};
+use super::{Act, LARGE_BYTES, Step, Timeouts, Transport, Upstreams};
 use crate::decide::{Identity, View};
 use crate::parse::{Answer, Query, Wanted};
 use crate::{Config, NetworkMode};
@@ -31,9 +31,12 @@ fn memory_of_long_answers_for_slow_clients_is_capped() {
     let question = query.question();
     let answer = Answer::read(&long_answer(), Wanted { id: 0, question: &question }).unwrap();
     let size = answer.message().len();
-    act.cache.lock().put(question, Arc::new(answer), act.clock.now());
+    act.cache.lock().put(&question, &answer, act.clock.now());
 
-    let cached = |transport| act.cached(&query, transport, &view()).unwrap();
+    let cached = |transport| match act.cached(&query, transport, &view(), false).unwrap() {
+        Step::Done(done) => done,
+        _ => panic!("it is fresh"),
+    };
     let mut waiting = Vec::new();
     while waiting.len() <= LARGE_BYTES / size {
         waiting.push(cached(Transport::Tcp));

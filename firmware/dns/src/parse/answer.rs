@@ -1,3 +1,4 @@
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::wire::{self, Header, Record, flag, kind, u32_at};
@@ -10,7 +11,7 @@ const EXTENDED_ERROR_MAX: usize = 128;
 
 /// An upstream's answer, kept as it came: only what belongs to one client (identifier, spelling of the question,
 /// remaining lifetimes, OPT) is replaced when it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
     /// The message without its OPT record.
     message: Box<[u8]>,
@@ -125,12 +126,16 @@ impl Answer {
         self.ttls.iter().map(|at| usize::from(*at))
     }
 
-    /// Bytes of memory this uses, without what the allocator adds.
-    pub(crate) fn size(&self) -> usize {
-        size_of::<Self>()
-            + self.message.len()
-            + self.ttls.len() * 2
-            + self.extended_error.as_ref().map_or(0, |e| e.len())
+    /// Whether this may be sent to those who ask `question`, for an answer that comes from a file and not from
+    /// [`Answer::read`]: it answers that question, and all places in it lie within it.
+    pub(crate) fn serves(&self, question: &Question) -> bool {
+        let asked = wire::read_question(&self.message, HEADER).is_some_and(|(name, kind, class, end)| {
+            *name.folded() == *question.name && kind == question.kind && class == class::IN && end == self.head
+        });
+        let short = self.message.len() <= usize::from(u16::MAX) && self.rcode <= 0xf;
+        let ttls = self.ttls().all(|at| at >= self.head && at + 4 <= self.message.len());
+        let option = self.extended_error().is_none_or(|option| option.len() <= EXTENDED_ERROR_MAX);
+        asked && short && ttls && option
     }
 }
 

@@ -16,6 +16,10 @@ pub struct Counters {
     /// Questions that no upstream answered.
     pub failed: u64,
     pub refused: u64,
+    /// Of the cached: given because no upstream answered, past their end.
+    pub stale: u64,
+    /// Names asked for again before their answer ended.
+    pub prefetched: u64,
     /// TCP connections closed because a cap was reached.
     pub tcp_turned_away: u64,
     /// Records that the journal did not take.
@@ -46,6 +50,8 @@ pub(crate) struct Counting {
     forwarded: AtomicU64,
     failed: AtomicU64,
     refused: AtomicU64,
+    stale: AtomicU64,
+    prefetched: AtomicU64,
     tcp_turned_away: AtomicU64,
     records_lost: AtomicU64,
 }
@@ -68,6 +74,14 @@ impl Counting {
         counter.fetch_add(count, Ordering::Relaxed);
     }
 
+    pub(crate) fn stale(&self) {
+        self.stale.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn prefetched(&self) {
+        self.prefetched.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn lost(&self) {
         self.records_lost.fetch_add(1, Ordering::Relaxed);
     }
@@ -87,6 +101,8 @@ impl Counting {
             forwarded: read(&self.forwarded),
             failed: read(&self.failed),
             refused: read(&self.refused),
+            stale: read(&self.stale),
+            prefetched: read(&self.prefetched),
             tcp_turned_away: read(&self.tcp_turned_away),
             records_lost: read(&self.records_lost),
             ..Counters::default()

@@ -92,7 +92,7 @@ async fn long_answers_are_fetched_a_few_at_a_time() {
 
 #[tokio::test]
 async fn the_cache_stays_within_entries_and_bytes() {
-    for (entries, bytes, most) in [(10, usize::MAX, 10), (1000, 10_000, 40)] {
+    for (entries, bytes, most) in [(10, usize::MAX, 10), (1000, 8_000, 45)] {
         let office = Office::open_with(|config| {
             config.cache_entries = entries;
             config.cache_bytes = bytes;

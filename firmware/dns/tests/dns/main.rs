@@ -9,5 +9,6 @@ mod office;
 mod providers;
 mod ready;
 mod real_server;
+mod stale;
 mod steering;
 mod upstream;

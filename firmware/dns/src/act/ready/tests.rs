@@ -92,7 +92,7 @@ fn the_table_never_grows() {
     for number in 0..10_000 {
         keep(&mut ready, &question(1, &format!("n{number}.example"), ADDRESS, 0x100), 1000 + number, 300);
     }
-    assert_eq!(ready.slots.len(), 64);
+    assert_eq!(ready.entries.as_flattened().len(), 64);
     let last = question(1, "n9999.example", ADDRESS, 0x100);
     assert!(ask(&ready, &last, 11_000).is_some(), "the newest stays");
 }
