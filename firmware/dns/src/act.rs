@@ -32,6 +32,7 @@ use crate::{Config, NetworkMode};
 
 pub use cache::CacheFileError;
 pub(crate) use cache::{Cache, Freshness, Kept, load, save};
+pub use exchange::TrustError;
 pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
 pub(crate) use lookup::addresses;
@@ -39,7 +40,7 @@ pub(crate) use ready::Ready;
 pub(crate) use reply::{Age, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
 pub(crate) use upstream::Asker;
-pub use upstream::{LookupError, Timeouts, Upstreams};
+pub use upstream::{LookupError, Timeouts, UpstreamState, Upstreams};
 
 /// Memory of large answers that wait for slow TCP clients, all together.
 const LARGE_BYTES: usize = 4 << 20;
@@ -129,6 +130,11 @@ impl Act {
     /// The number of the view in place.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// How each upstream does.
+    pub(crate) fn upstreams(&self) -> Vec<UpstreamState> {
+        self.asker.states()
     }
 
     /// Now, in seconds since 1970.

@@ -51,20 +51,32 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::{Catalogue, Clock, Journal};
+use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind};
-pub use act::{CacheFileError, LookupError, Timeouts, Upstreams};
-pub use config::{Config, ConfigError, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Upstream, UpstreamError};
+pub use act::{CacheFileError, LookupError, Timeouts, TrustError, UpstreamState, Upstreams};
+pub use config::{
+    Config, ConfigError, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Protocol, Upstream, UpstreamError,
+};
 pub use decide::Identity;
 pub use record::Counters;
 
 use act::Act;
 use decide::View;
 use record::{Counting, Recorder};
+
+/// Why the resolver cannot be prepared.
+#[derive(Debug, Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+}
 
 /// The resolver.
 pub struct Dns {
@@ -81,9 +93,9 @@ impl Dns {
         identity: Identity,
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, ConfigError> {
+    ) -> Result<Self, OpenError> {
         config.check(&identity.addresses)?;
-        let upstreams = Upstreams::new(&config.upstreams, Timeouts::from(&config));
+        let upstreams = Upstreams::configured(&config)?;
         let act = Act::new(config, View { catalogue, identity }, upstreams.asker(), clock);
         Ok(Self { act: Arc::new(act), journal, counting: Arc::default() })
     }
@@ -120,6 +132,11 @@ impl Dns {
     /// that is damaged is read up to there. Returns how many answers were taken.
     pub fn load(&self, from: &mut impl Read) -> Result<usize, CacheFileError> {
         act::load(&self.act.cache, from, self.act.clock.now())
+    }
+
+    /// How each upstream does, in the order of the configuration.
+    pub fn upstreams(&self) -> Vec<UpstreamState> {
+        self.act.upstreams()
     }
 
     /// What was done since the start and what is held now.

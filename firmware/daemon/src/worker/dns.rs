@@ -62,7 +62,7 @@ pub(super) fn settings(config: &Config) -> gate_dns::Config {
         Mode::Dns => NetworkMode::Dns,
         Mode::Gateway => NetworkMode::Gateway,
     };
-    gate_dns::Config { mode, ..config.dns.clone() }
+    gate_dns::Config { mode, extra_roots: provision::active_roots(config), ..config.dns.clone() }
 }
 
 /// Clients go on using addresses that an earlier process gave them: what it had learnt must stay redirected.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate_core::{Clock, HostName, OrigDst, SystemClock};
-use gate_dns::{LookupError, Timeouts, Upstreams};
+use gate_dns::{LookupError, Upstreams};
 use gate_policy::Policy;
 use gate_proxy::{
     Answer, Listeners, Mint, MintError, OriginalDestination, Place, Ports, Proxy, Resolve, ResolveError, Snapshot,
@@ -62,7 +62,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     }));
     let settings = worker::dns::settings(config);
     let ports = Ports {
-        resolve: Arc::new(Resolver(Upstreams::new(&settings.upstreams, Timeouts::from(&settings)))),
+        resolve: Arc::new(Resolver(Upstreams::configured(&settings).map_err(CommandError::input)?)),
         original: Arc::new(Kernel),
         mint: Arc::new(Minter(authority)),
         journal: journal.clone(),

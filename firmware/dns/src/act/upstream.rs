@@ -1,25 +1,21 @@
-use std::net::{IpAddr, SocketAddr};
+//! The resolvers that know the true answers.
+
+mod asker;
+mod health;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::HostName;
-use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
-use tracing::debug;
 
-use super::exchange::{self, ExchangeError};
+use super::exchange::{Trust, TrustError};
 use super::lookup::Hosts;
-use crate::parse::{Answer, AnswerError, Question};
 use crate::{Config, Upstream};
 
-/// Tries per upstream before a question fails.
-const ROUNDS: usize = 2;
-/// How long an upstream that failed is asked last.
-const PENALTY: Duration = Duration::from_secs(10);
-/// TCP exchanges at once: each may hold 64 KiB.
-const TCP_EXCHANGES: usize = 32;
+pub(crate) use asker::Asker;
+pub use health::UpstreamState;
 
 /// How long upstreams are waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +62,20 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// In order of preference.
+    /// In order of preference; encrypted ones must be certified by an authority that Mozilla trusts.
     pub fn new(upstreams: &[Upstream], timeouts: Timeouts) -> Self {
-        Self { asker: Arc::new(Asker::new(upstreams, timeouts)), hosts: Hosts::new() }
+        let trust = Trust::new(None).expect("the built-in anchors are not read from a file");
+        Self::trusting(upstreams, timeouts, &trust)
+    }
+
+    /// As the configuration says.
+    pub fn configured(config: &Config) -> Result<Self, TrustError> {
+        let trust = Trust::new(config.extra_roots.as_deref())?;
+        Ok(Self::trusting(&config.upstreams, Timeouts::from(config), &trust))
+    }
+
+    fn trusting(upstreams: &[Upstream], timeouts: Timeouts, trust: &Trust) -> Self {
+        Self { asker: Arc::new(Asker::new(upstreams, timeouts, trust)), hosts: Hosts::new() }
     }
 
     /// The addresses of a host, IPv4 first: A and AAAA are asked at the same time, names and failures are remembered
@@ -79,83 +86,5 @@ impl Upstreams {
 
     pub(crate) fn asker(&self) -> Arc<Asker> {
         Arc::clone(&self.asker)
-    }
-}
-
-/// Asks upstreams until one answers.
-pub(crate) struct Asker {
-    servers: Vec<Server>,
-    timeouts: Timeouts,
-    in_flight: Semaphore,
-    tcp: Semaphore,
-}
-
-struct Server {
-    address: SocketAddr,
-    /// When it failed last, unless it has answered since.
-    failed: Mutex<Option<Instant>>,
-}
-
-impl Server {
-    fn is_suspect(&self, now: Instant) -> bool {
-        self.failed.lock().is_some_and(|failed| now.duration_since(failed) < PENALTY)
-    }
-}
-
-impl Asker {
-    fn new(upstreams: &[Upstream], timeouts: Timeouts) -> Self {
-        let server = |Upstream::Plain(address): &Upstream| Server { address: *address, failed: Mutex::default() };
-        Self {
-            servers: upstreams.iter().map(server).collect(),
-            in_flight: Semaphore::new(timeouts.in_flight.min(Semaphore::MAX_PERMITS)),
-            tcp: Semaphore::new(TCP_EXCHANGES),
-            timeouts,
-        }
-    }
-
-    /// The first conclusive answer, else the last inconclusive one (such as SERVFAIL), else the last failure.
-    pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
-        let _slot = self.in_flight.try_acquire().map_err(|_| ExchangeError::Busy)?;
-        let deadline = Instant::now() + self.timeouts.total;
-        let mut outcome = Err(ExchangeError::Timeout);
-        for server in self.order() {
-            let left = deadline.saturating_duration_since(Instant::now()).min(self.timeouts.each);
-            if left.is_zero() {
-                break;
-            }
-            let tried = timeout(left, self.exchange(server, question)).await.unwrap_or(Err(ExchangeError::Timeout));
-            match tried {
-                Ok(answer) if answer.is_conclusive() => {
-                    *server.failed.lock() = None;
-                    return Ok(answer);
-                }
-                Ok(answer) => outcome = Ok(answer),
-                Err(error) => {
-                    debug!(upstream = %server.address, %error, "an upstream gave no answer");
-                    *server.failed.lock() = Some(Instant::now());
-                    // An answer that says SERVFAIL is worth more than a later silence.
-                    outcome = outcome.or(Err(error));
-                }
-            }
-        }
-        outcome
-    }
-
-    /// The servers as often as they may be tried: those that work first, in the order of the configuration.
-    fn order(&self) -> Vec<&Server> {
-        let now = Instant::now();
-        let (suspect, healthy): (Vec<_>, Vec<_>) = self.servers.iter().partition(|server| server.is_suspect(now));
-        let round: Vec<_> = healthy.into_iter().chain(suspect).collect();
-        round.repeat(ROUNDS)
-    }
-
-    async fn exchange(&self, server: &Server, question: &Question) -> Result<Answer, ExchangeError> {
-        match exchange::udp(server.address, question).await {
-            Err(ExchangeError::Answer(AnswerError::Truncated)) => {
-                let _slot = self.tcp.acquire().await.map_err(|_| ExchangeError::Busy)?;
-                exchange::tcp(server.address, question).await
-            }
-            other => other,
-        }
     }
 }

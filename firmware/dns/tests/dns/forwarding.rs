@@ -160,7 +160,7 @@ async fn the_next_upstream_is_asked_when_one_fails() {
     unwilling.set("www.example", RecordType::A, refuse.clone());
     unwilling.set("two.example", RecordType::A, refuse);
     let office = Office::open_with(|config| {
-        let good = config.upstreams[0];
+        let good = config.upstreams[0].clone();
         let bad = [closed, silent.address, unwilling.address].map(|address| address.to_string().parse().unwrap());
         config.upstreams = bad.into_iter().chain([good]).collect();
         config.upstream_try_ms = 200;

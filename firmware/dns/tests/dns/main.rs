@@ -1,8 +1,10 @@
 //! The resolver as its clients, its upstreams and the journal see it, on loopback.
 
+mod encrypted;
 mod forwarding;
 mod gateway;
 mod hostile;
+mod lab;
 mod limits;
 mod lookup;
 mod office;

@@ -152,7 +152,7 @@ impl Shared {
     async fn answer(&self, query: &[u8], udp: bool) -> Vec<Vec<u8>> {
         let query = Message::from_vec(query).unwrap();
         let question = query.queries[0].clone();
-        let name = question.name().to_ascii().trim_end_matches('.').to_owned();
+        let name = question.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
         self.heard.lock().unwrap().push((name.clone(), question.query_type()));
         let zone = self.zones.lock().unwrap().get(&(name, question.query_type())).cloned();
         let mut answer = Message::new(query.metadata.id, MessageType::Response, OpCode::Query);

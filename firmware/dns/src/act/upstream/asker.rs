@@ -1,0 +1,172 @@
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::debug;
+
+use super::Timeouts;
+use super::health::{Health, UpstreamState};
+use crate::Upstream;
+use crate::act::exchange::{Channel, ExchangeError, Trust};
+use crate::parse::{Answer, Question};
+
+/// Tries per upstream before a question fails.
+const ROUNDS: usize = 2;
+/// An upstream whose speed is not known yet is given so long before the next one is asked beside it…
+const HEDGE_UNKNOWN: Duration = Duration::from_millis(250);
+/// … and a known one never less than this: below it a second question only makes noise.
+const HEDGE_MIN: Duration = Duration::from_millis(20);
+/// Second questions are one in ten of the first ones in the long run, so that slow upstreams do not get twice the load…
+const HEDGE_COST: u32 = 10;
+/// … and so many at once when few were needed before.
+const HEDGE_SAVED: u32 = 20 * HEDGE_COST;
+
+/// Asks upstreams until one answers.
+pub(crate) struct Asker {
+    servers: Vec<Server>,
+    timeouts: Timeouts,
+    in_flight: Semaphore,
+    /// What may still be spent on second questions.
+    hedges: Mutex<u32>,
+}
+
+struct Server {
+    upstream: Upstream,
+    channel: Channel,
+    health: Health,
+}
+
+impl Asker {
+    pub(super) fn new(upstreams: &[Upstream], timeouts: Timeouts, trust: &Trust) -> Self {
+        let server = |upstream: &Upstream| Server {
+            upstream: upstream.clone(),
+            channel: Channel::new(upstream, trust),
+            health: Health::default(),
+        };
+        Self {
+            servers: upstreams.iter().map(server).collect(),
+            in_flight: Semaphore::new(timeouts.in_flight.min(Semaphore::MAX_PERMITS)),
+            hedges: Mutex::new(HEDGE_SAVED),
+            timeouts,
+        }
+    }
+
+    /// The first conclusive answer, else the last inconclusive one (such as SERVFAIL), else the last failure. When an
+    /// upstream takes longer than it nearly always does, the next one is asked beside it.
+    pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
+        let _slot = self.in_flight.try_acquire().map_err(|_| ExchangeError::Busy)?;
+        let deadline = Instant::now() + self.timeouts.total;
+        let mut order = self.order().into_iter();
+        let Some(first) = order.next() else { return Err(ExchangeError::Down) };
+        self.save();
+        let mut running = FuturesUnordered::new();
+        running.push(self.attempt(first, question, deadline));
+        let (mut current, mut may_hedge) = (first, true);
+        let mut outcome = Err(ExchangeError::Timeout);
+        let mut end = pin!(sleep_until(deadline));
+        loop {
+            let next = tokio::select! {
+                biased;
+                Some(tried) = running.next() => {
+                    match tried {
+                        Ok(answer) if answer.is_conclusive() => return Ok(answer),
+                        Ok(answer) => outcome = Ok(answer),
+                        // An answer that says SERVFAIL is worth more than a later silence.
+                        Err(error) => outcome = outcome.or(Err(error)),
+                    }
+                    order.next()
+                }
+                () = sleep(current.patience(self.timeouts.each)), if may_hedge && order.len() > 0 => {
+                    may_hedge = self.spend();
+                    if !may_hedge { continue }
+                    order.next()
+                }
+                () = &mut end => return outcome,
+            };
+            if let Some(server) = next {
+                current = server;
+                running.push(self.attempt(server, question, deadline));
+            } else if running.is_empty() {
+                return outcome;
+            }
+        }
+    }
+
+    /// The servers as often as they may be tried: those that work first, in the order of the configuration. Those that
+    /// have been silent for long are left out but for a question now and then.
+    fn order(&self) -> Vec<&Server> {
+        let now = Instant::now();
+        let asked: Vec<_> = self.servers.iter().filter(|server| server.health.admits(now)).collect();
+        let (suspect, healthy): (Vec<_>, Vec<_>) = asked.into_iter().partition(|server| server.health.is_suspect(now));
+        let round: Vec<_> = healthy.into_iter().chain(suspect).collect();
+        round.repeat(ROUNDS)
+    }
+
+    async fn attempt(&self, server: &Server, question: &Question, deadline: Instant) -> Result<Answer, ExchangeError> {
+        let start = Instant::now();
+        let left = deadline.saturating_duration_since(start);
+        // A handshake over a slow line takes longer than an answer.
+        let left = if server.channel.is_ready() { left.min(self.timeouts.each) } else { left };
+        let race = Race { server, start, patience: server.patience(self.timeouts.each) };
+        let tried = timeout(left, server.channel.exchange(question)).await.unwrap_or(Err(ExchangeError::Timeout));
+        race.finish();
+        match &tried {
+            Ok(answer) if answer.is_conclusive() => server.health.succeeded(start.elapsed()),
+            // It lives, though it could not tell.
+            Ok(_) => server.health.unwilling(),
+            Err(error) => {
+                debug!(upstream = %server.upstream, %error, "an upstream gave no answer");
+                server.health.failed(Instant::now(), error);
+            }
+        }
+        tried
+    }
+
+    fn save(&self) {
+        let mut hedges = self.hedges.lock();
+        *hedges = (*hedges + 1).min(HEDGE_SAVED);
+    }
+
+    fn spend(&self) -> bool {
+        let mut hedges = self.hedges.lock();
+        let left = hedges.checked_sub(HEDGE_COST);
+        left.inspect(|left| *hedges = *left).is_some()
+    }
+
+    /// How each upstream does, in the order of the configuration.
+    pub(crate) fn states(&self) -> Vec<UpstreamState> {
+        self.servers.iter().map(|server| server.health.state(&server.upstream)).collect()
+    }
+}
+
+/// A question on its way. Dropped before it is finished, another upstream won.
+struct Race<'a> {
+    server: &'a Server,
+    start: Instant,
+    patience: Duration,
+}
+
+impl Race<'_> {
+    fn finish(mut self) {
+        self.patience = Duration::MAX;
+    }
+}
+
+impl Drop for Race<'_> {
+    fn drop(&mut self) {
+        if self.start.elapsed() >= self.patience {
+            self.server.health.outpaced(Instant::now());
+        }
+    }
+}
+
+impl Server {
+    /// How long it is waited for before another one is asked too.
+    fn patience(&self, each: Duration) -> Duration {
+        self.health.usual().map_or(HEDGE_UNKNOWN, |usual| usual.max(HEDGE_MIN)).min(each)
+    }
+}

@@ -1,0 +1,185 @@
+//! Encrypted upstreams, against servers that are not ours: unbound (DoT), dnsdist (DoH), hickory's (DoQ).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_dns::UpstreamState;
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::{LowerName, Name, RecordType};
+use hickory_server::Server as HickoryServer;
+use hickory_server::store::in_memory::InMemoryZoneHandler;
+use hickory_server::zone_handler::{AxfrPolicy, Catalog, ZoneType};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::lab::{Certificates, Folder, NAME, Server, free_address, program, unbound};
+use crate::office::{Office, query_edns, read_tcp, write_tcp};
+use crate::upstream::{a, soa};
+
+/// An office whose upstreams are `texts`, trusting the lab's authority.
+async fn office(texts: &[String], roots: Option<PathBuf>) -> Office {
+    Office::open_with(|config| {
+        config.upstreams = texts.iter().map(|text| text.parse().unwrap()).collect();
+        config.extra_roots = roots;
+    })
+    .await
+}
+
+async fn unbound_tls(certificates: &Certificates) -> (Server, SocketAddr) {
+    let tls = free_address();
+    let more = format!(
+        "    interface: 127.0.0.1@{0}\n    tls-port: {0}\n    tls-service-key: \"{1}\"\n    tls-service-pem: \"{2}\"\n",
+        tls.port(),
+        certificates.key.display(),
+        certificates.cert.display()
+    );
+    (unbound(&more).await, tls)
+}
+
+/// dnsdist in front of an unbound; it also answers plain DNS, which says that it runs.
+async fn dnsdist(certificates: &Certificates, behind: SocketAddr) -> (Server, SocketAddr) {
+    let https = free_address();
+    let start = |folder: &Folder, address: SocketAddr| -> Command {
+        let config = format!(
+            "setLocal('{address}')\nnewServer({{address='{behind}', checkName='www.lab.example.'}})\naddDOHLocal('{https}', '{}', '{}', '/dns-query')\n",
+            certificates.cert.display(),
+            certificates.key.display()
+        );
+        let mut command = program("dnsdist", "dnsdist");
+        command.args(["--supervised", "--disable-syslog", "-C"]).arg(folder.write("dnsdist.conf", &config));
+        command
+    };
+    (Server::start(start).await, https)
+}
+
+/// hickory's server with one zone, over QUIC only.
+async fn hickory_quic(certificates: &Certificates) -> (HickoryServer<Catalog>, SocketAddr) {
+    let origin = Name::from_ascii("lab.example.").unwrap();
+    let mut zone = InMemoryZoneHandler::<hickory_server::net::runtime::TokioRuntimeProvider>::empty(
+        origin.clone(),
+        ZoneType::Primary,
+        AxfrPolicy::Deny,
+    );
+    zone.upsert_mut(soa("lab.example.", 300, 120), 0);
+    zone.upsert_mut(a("www.lab.example.", 300, "203.0.113.10"), 0);
+    let mut catalog = Catalog::new();
+    catalog.upsert(LowerName::new(&origin), vec![Arc::new(zone)]);
+    let chain = CertificateDer::pem_file_iter(&certificates.cert).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(&certificates.key).unwrap();
+    let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
+    let resolver = Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, key)));
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut server = HickoryServer::new(catalog);
+    server.register_quic_listener(socket, Duration::from_secs(5), resolver).unwrap();
+    (server, address)
+}
+
+async fn resolves(office: &Office, what: &str) {
+    let answer = office.exchange(query_edns("WWW.lab.example.", RecordType::A, 1232, false)).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{what}: {:?}", office.dns.upstreams());
+    assert!(!answer.answers.is_empty(), "{what}");
+    let missing = office.ask("missing.lab.example.", RecordType::A).await;
+    assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain, "{what}");
+}
+
+#[tokio::test]
+async fn unbound_is_asked_over_tls_on_one_connection() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let (_unbound, tls) = unbound_tls(&certificates).await;
+    let office = office(&[format!("tls://{tls}#{NAME}")], Some(certificates.ca.clone())).await;
+    resolves(&office, "DoT").await;
+    let mut stream = office.connect().await;
+    let long = query_edns("big.lab.example.", RecordType::TXT, 1232, false);
+    write_tcp(&mut stream, &long.to_vec().unwrap()).await;
+    assert_eq!(read_tcp(&mut stream).await.unwrap().answers.len(), 20, "a long answer needs no second question");
+    // Many at once share the connection, and each gets its own answer.
+    let names: Vec<_> = (0..50).map(|n| format!("n{n}.lab.example.")).collect();
+    for answer in futures_util::future::join_all(names.iter().map(|name| office.ask(name, RecordType::A))).await {
+        assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain);
+    }
+    let state = &office.dns.upstreams()[0];
+    assert!(state.working && state.answered >= 53 && state.unanswered == 0, "{state:?}");
+}
+
+#[tokio::test]
+async fn dnsdist_is_asked_over_https_and_hickory_over_quic() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let unbound = unbound("").await;
+    let (_dnsdist, https) = dnsdist(&certificates, unbound.address).await;
+    let office_https = office(&[format!("https://{https}/dns-query#{NAME}")], Some(certificates.ca.clone())).await;
+    resolves(&office_https, "DoH").await;
+    let (_hickory, quic) = hickory_quic(&certificates).await;
+    let office_quic = office(&[format!("quic://{quic}#{NAME}")], Some(certificates.ca.clone())).await;
+    resolves(&office_quic, "DoQ").await;
+    // The certificate may also name the address.
+    let by_address = office(&[format!("quic://{quic}")], Some(certificates.ca.clone())).await;
+    resolves(&by_address, "DoQ by address").await;
+    let wrong_path = office(&[format!("https://{https}/elsewhere#{NAME}")], Some(certificates.ca.clone())).await;
+    let answer = wrong_path.ask("www.lab.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+    assert!(wrong_path.dns.upstreams()[0].failure.as_ref().unwrap().contains("HTTP status 404"));
+}
+
+#[tokio::test]
+async fn a_certificate_of_somebody_else_is_refused() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let (_unbound, tls) = unbound_tls(&certificates).await;
+    let ca = || Some(certificates.ca.clone());
+    for (upstream, roots, why) in [
+        (format!("tls://{tls}#{NAME}"), None, "UnknownIssuer"),
+        (format!("tls://{tls}#other.example"), ca(), "not valid for name"),
+    ] {
+        let office = office(&[upstream], roots).await;
+        let answer = office.ask("www.lab.example.", RecordType::A).await;
+        assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+        let failure = office.dns.upstreams()[0].failure.clone().unwrap();
+        assert!(failure.contains(why), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_blocked_port_53_falls_over_to_an_encrypted_upstream_and_is_told() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let (_unbound, tls) = unbound_tls(&certificates).await;
+    // A socket that nobody reads from is what a firewall that drops looks like.
+    let blocked = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let upstreams = [blocked.local_addr().unwrap().to_string(), format!("tls://{tls}#{NAME}")];
+    let office = office(&upstreams, Some(certificates.ca.clone())).await;
+    let asked = tokio::time::Instant::now();
+    resolves(&office, "behind a firewall").await;
+    assert!(asked.elapsed() < Duration::from_millis(900), "asked beside it before its time is over");
+    for number in 0..3 {
+        office.ask(&format!("n{number}.lab.example."), RecordType::A).await;
+    }
+    assert!(UpstreamState::is_port_53_blocked(&office.dns.upstreams()), "{:?}", office.dns.upstreams());
+}
+
+#[tokio::test]
+async fn a_connection_that_the_upstream_closed_is_opened_again() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let (first, tls) = unbound_tls(&certificates).await;
+    let office = office(&[format!("tls://{tls}#{NAME}")], Some(certificates.ca.clone())).await;
+    resolves(&office, "before").await;
+    drop(first);
+    let answer = office.ask("gone.lab.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+    let again = format!(
+        "    interface: 127.0.0.1@{0}\n    tls-port: {0}\n    tls-service-key: \"{1}\"\n    tls-service-pem: \"{2}\"\n",
+        tls.port(),
+        certificates.key.display(),
+        certificates.cert.display()
+    );
+    let _second = unbound(&again).await;
+    let answer = office.ask("gone.lab.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "{:?}", office.dns.upstreams());
+}
