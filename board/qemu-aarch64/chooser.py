@@ -19,6 +19,8 @@ from pathlib import Path
 
 SECTOR = 512
 QEMU = "qemu-system-aarch64"
+# What PID 1 says when it holds the watchdog that the boot loader armed. On the board the timer is one and the same.
+HANDED_OVER = "puck: the watchdog is held"
 MACHINE = ["-M", "virt,gic-version=3", "-cpu", "cortex-a76", "-smp", "2", "-m", "1024"]
 
 
@@ -141,8 +143,10 @@ class Board:
         self.spawn = spawn
         self.extra = list(extra)
         self.console = console
-        self.process = None
+        self.process = self.life = None
         self.events = []
+        self.history = ""
+        self.stopped = self.power_is_cut = False
 
     def device_tree(self, choice, tryboot, words):
         """QEMU's own tree, with what the Pi's boot loader tells of itself in /chosen/bootloader."""
@@ -155,20 +159,53 @@ class Board:
         return tree
 
     def start(self):
-        """Power on, or what follows a reset: choose and start. False if nothing could be started."""
+        """Power on. The board then lives by itself, through every reset, until it stops or is cut."""
+        if not self._start_once():
+            return False
+        self.life = threading.Thread(target=self._live, daemon=True)
+        self.life.start()
+        return True
+
+    def _live(self):
+        while True:
+            reset = self._until_reset()
+            self.history += self._console()
+            if not reset or self.power_is_cut or not self._start_once():
+                self.stopped = True
+                return
+
+    def _until_reset(self):
+        """Waits for the end of one QEMU; whether it was a reset."""
+        begun, handed_over = time.monotonic(), False
+        while self.process.poll() is None:
+            handed_over = handed_over or HANDED_OVER in self._console()
+            late = self.choice.watchdog_seconds and time.monotonic() - begun > self.choice.watchdog_seconds
+            if late and not handed_over:
+                # The boot loader's watchdog bites, and the partition it was given stays in the reset register.
+                self.loader.partition = self.choice.watchdog_partition
+                self.process.kill()
+                self.process.wait()
+                return True
+            time.sleep(0.1)
+        time.sleep(0.2)
+        return any(event["event"] == "SHUTDOWN" and event["data"]["reason"] == "guest-reset" for event in self.events)
+
+    def _start_once(self):
+        """What follows power-on and every reset: choose and start. False if nothing could be started."""
         choice, tryboot = self.loader.choose()
         if choice is None:
             return False
         self.choice = choice
+        self.events = []
         for name in ("kernel", "initramfs"):
             (self.folder / name).write_bytes(getattr(choice, name))
+        (self.folder / "console").write_bytes(b"")
         machine = [QEMU, "-nodefaults", "-display", "none", "-no-reboot", *MACHINE]
         words = [
             *machine,
             *("-kernel", str(self.folder / "kernel"), "-initrd", str(self.folder / "initramfs")),
             *("-append", choice.cmdline, "-dtb", str(self.device_tree(choice, tryboot, machine))),
-            *("-drive", f"if=none,id=card,format=raw,cache=writeback,file={self.loader.card}"),
-            *("-device", "virtio-blk-pci,drive=card,id=card0"),
+            *self.drive(),
             *self.network,
             *("-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"),
             *("-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"),
@@ -182,6 +219,11 @@ class Board:
             )
         self._listen()
         return True
+
+    def drive(self):
+        """The card's reader."""
+        drive = f"if=none,id=card,format=raw,cache=writeback,file={self.loader.card}"
+        return ["-drive", drive, "-device", "virtio-blk-pci,drive=card,id=card0"]
 
     def _listen(self):
         """QEMU's events say why a board stopped."""
@@ -225,16 +267,23 @@ class Board:
             raise RuntimeError(f"{name}: {reply['error']}")
         return reply["return"]
 
-    def log(self):
-        """The serial console so far."""
+    def _console(self):
         console = self.folder / "console"
         return console.read_text(errors="replace") if console.exists() else ""
 
+    def log(self):
+        """The serial console since power was switched on, through all resets."""
+        return self.history + self._console()
+
     def cut(self):
-        """Power off, at once. What the guest had not flushed is lost to it; see power cuts for what that means."""
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        """Power off, at once. The host's cache survives it: what a real cut loses is shown by replaying writes."""
+        self.power_is_cut = True
+        while self.life and self.life.is_alive():
+            # A start that is under way is let come to its end, and ended then.
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            self.life.join(0.1)
 
 
 def main():
@@ -244,11 +293,9 @@ def main():
     forward = "user,id=lan,hostfwd=udp:127.0.0.1:5300-:53,hostfwd=tcp:127.0.0.1:9443-:9443"
     network = ["-netdev", forward, "-device", "virtio-net-pci,netdev=lan,romfile="]
     board = Board(card, card.parent / "image/run", network=network, console="terminal")
-    while board.start():
-        board.process.wait()
-        if not any(event["event"] == "SHUTDOWN" and event["data"]["reason"] == "guest-reset" for event in board.events):
-            break
-        board.events.clear()
+    if not board.start():
+        sys.exit("nothing on this card can be started")
+    board.life.join()
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 readonly BOARD=$1
 readonly OUT=$WORK/$BOARD
-readonly SLOT=$OUT/slot
+readonly SLOT=$OUT/common
 
-# One archive for one tree: names sorted, owners and inodes level, one thread.
+# initramfs TREE FILE: one archive for one tree: names sorted, owners and inodes level, one thread.
 initramfs() {
-    (cd "$OUT/root" && find . -mindepth 1 -print0 | sort -z |
-        cpio --null --create --format=newc --owner=+0:+0 --reproducible --quiet) | zstd -q -19 -T1 -f -o "$SLOT/initramfs.img"
+    (cd "$1" && find . -mindepth 1 -print0 | sort -z |
+        cpio --null --create --format=newc --owner=+0:+0 --reproducible --quiet) | zstd -q -19 -T1 -f -o "$2"
 }
 
 kernel() {
@@ -30,15 +30,32 @@ kernel() {
 fat() {
     local file files=()
     rm -f "$2"
-    mkfs.vfat --invariant -F 32 -s 2 -i 4e475441 -n "$4" -C "$2" "$(($3 * 1024))" >/dev/null
+    mkfs.vfat --invariant -F 32 -s 1 -i 4e475441 -n "$4" -C "$2" "$(($3 * 1024))" >/dev/null
     for file in "$1"/*; do files+=("$file"); done
     mcopy -m -i "$2" "${files[@]}" ::/
 }
 
-rm -rf "$SLOT"
+# slot NAME TREE MIB LABEL: a kernel with a tree, as a folder and as the partition's content.
+slot() {
+    mkdir -p "$OUT/$1"
+    cp "$SLOT"/* "$OUT/$1/"
+    initramfs "$2" "$OUT/$1/initramfs.img"
+    find "$OUT/$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+    fat "$OUT/$1" "$OUT/$1.vfat" "$3" "$4"
+    say "$1: kernel $(du -m "$OUT/$1/kernel.img" | cut -f1) MB, initramfs $(du -m "$OUT/$1/initramfs.img" | cut -f1) MB"
+}
+
+# The rescue system is the same without the daemon and its rule set.
+rescue_tree() {
+    rm -rf "$OUT/rescue-root"
+    cp -a "$OUT/root" "$OUT/rescue-root"
+    rm "$OUT/rescue-root/usr/bin/nanogate"
+    find "$OUT/rescue-root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+}
+
+rm -rf "$SLOT" "$OUT/slot" "$OUT/rescue"
 mkdir -p "$SLOT"
 kernel
-initramfs
-find "$SLOT" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-fat "$SLOT" "$OUT/slot.vfat" "$SLOT_MIB" SLOT
-say "slot: kernel $(du -m "$SLOT/kernel.img" | cut -f1) MB, initramfs $(du -m "$SLOT/initramfs.img" | cut -f1) MB"
+slot slot "$OUT/root" "$SLOT_MIB" SLOT
+rescue_tree
+slot rescue "$OUT/rescue-root" "$RESCUE_MIB" RESCUE

@@ -1,35 +1,40 @@
 //! Is the office being answered? A question over the loopback, as any client would ask it, is the only proof that counts;
 //! what the watchdog gets follows from it alone.
 
-use std::net::UdpSocket;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use serde::Deserialize;
+
+use crate::health::Seen;
 
 const RESOLVER: &str = "127.0.0.1:53";
 const BETWEEN: Duration = Duration::from_secs(1);
 /// How long an answer may take before it counts as none.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// Asks again and again in a thread of its own; the main loop reads when the last answer came.
-#[derive(Clone, Debug)]
-pub(crate) struct Probe {
-    begun: Instant,
-    /// Milliseconds after `begun`, plus one; 0 before the first answer.
-    answered: Arc<AtomicU64>,
-}
+/// Where the proxy and the page must take connections.
+const DOORS: [SocketAddr; 2] = [SocketAddr::new(LOOPBACK, 8443), SocketAddr::new(LOOPBACK, 9443)];
+const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// Observes again and again in a thread of its own; the main loop reads what was seen last and never waits.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Probe(Arc<Mutex<Seen>>);
 
 impl Probe {
     /// Starts asking for `name`, which the resolver knows by itself.
     pub(crate) fn start(name: String) -> Self {
-        let probe = Self { begun: Instant::now(), answered: Arc::default() };
+        let probe = Self::default();
         let own = probe.clone();
         std::thread::spawn(move || {
             let mut id = 1_u16;
             loop {
-                if asks(RESOLVER, &name, id).is_some() {
-                    own.note();
-                }
+                let answered = asks(RESOLVER, &name, id).map(|()| Instant::now());
+                let whole = answered.is_some() && is_whole();
+                own.note(answered, whole);
                 id = id.wrapping_add(1);
                 std::thread::sleep(BETWEEN);
             }
@@ -37,16 +42,41 @@ impl Probe {
         probe
     }
 
-    fn note(&self) {
-        let millis = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        self.answered.store(millis + 1, Ordering::Relaxed);
+    fn note(&self, answered: Option<Instant>, whole: bool) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *seen = Seen { answered: answered.or(seen.answered), whole };
     }
 
-    /// When the last answer came.
-    pub(crate) fn last(&self) -> Option<Instant> {
-        let millis = self.answered.load(Ordering::Relaxed).checked_sub(1)?;
-        Some(self.begun + Duration::from_millis(millis))
+    pub(crate) fn seen(&self) -> Seen {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether everything beside DNS works: both doors open, every process alive, the journal's disk writable.
+fn is_whole() -> bool {
+    DOORS.iter().all(|door| TcpStream::connect_timeout(door, WAIT).is_ok())
+        && processes_work(Path::new("/data/state/running.json"), Path::new("/proc"))
+        && statvfs("/data").is_ok_and(|disk| !disk.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
+/// What the daemon's supervisor writes of its workers, as far as it matters here.
+#[derive(Deserialize)]
+struct Running {
+    processes: Vec<Process>,
+}
+
+#[derive(Deserialize)]
+struct Process {
+    pid: u32,
+    stalled: bool,
+}
+
+fn processes_work(file: &Path, proc: &Path) -> bool {
+    let running = std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
+    running.is_some_and(|running| {
+        let works = |process: &Process| !process.stalled && proc.join(process.pid.to_string()).exists();
+        !running.processes.is_empty() && running.processes.iter().all(works)
+    })
 }
 
 /// Asks once for the A record of `name` (RFC 1035 section 4); Some if an answer to this question came.
@@ -85,7 +115,7 @@ fn is_answer(message: &[u8], id: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{asks, is_answer, question};
+    use super::{asks, is_answer, processes_work, question};
     use std::net::UdpSocket;
 
     /// A resolver that gives one answer, made from the question.
@@ -135,5 +165,21 @@ mod tests {
     fn our_own_question_sent_back_is_no_answer() {
         assert!(!is_answer(&question("nanogate.lan", 7), 7));
         assert!(!is_answer(&[], 0));
+    }
+
+    #[test]
+    fn processes_that_are_gone_or_stalled_do_not_work() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let (file, proc) = (folder.path().join("running.json"), folder.path());
+        std::fs::create_dir(proc.join("85")).expect("fresh");
+        let judge = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            processes_work(&file, proc)
+        };
+        assert!(judge(r#"{"version":"1","processes":[{"name":"dns","pid":85,"stalled":false}]}"#));
+        assert!(!judge(r#"{"version":"1","processes":[{"name":"dns","pid":85,"stalled":true}]}"#));
+        assert!(!judge(r#"{"version":"1","processes":[{"name":"dns","pid":86,"stalled":false}]}"#));
+        assert!(!judge(r#"{"version":"1","processes":[]}"#));
+        assert!(!judge("{"));
     }
 }

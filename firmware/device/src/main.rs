@@ -2,9 +2,11 @@
 //! started by it, and brought back by it.
 //!
 //! ```text
-//!   kernel ── init ── mounts ── modules ── card ── /data ─┬─ udhcpc ── lease ──┐
-//!                                                        ├─ nanogate ◄─ settings (image, owner, lease)
-//!                                                        └─ watchdog ◄─ alive (a local DNS answer)
+//!   kernel ── init ── mounts ── modules ── slot ─┬─ rescue: try the other slot, or stay
+//!                                                └─ /data ── office ─┬─ udhcpc ── lease ──┐
+//!                                                                    ├─ nanogate ◄── settings (image, owner, lease)
+//!                                                                    ├─ alive ──► watchdog
+//!                                                                    └─ good ──► autoboot.txt
 //! ```
 //!
 //! **Invariant:** the root file system lives in memory and is read-only before anything looks at the network.
@@ -16,15 +18,23 @@
 #![expect(clippy::disallowed_methods, reason = "there is no runtime here that a waiting thread could block")]
 
 mod alive;
+mod autoboot;
 mod card;
 mod data;
+mod fat;
+mod health;
 mod init;
 mod lease;
 mod log;
 mod modules;
 mod mounts;
+mod office;
+mod rescue;
+mod sector;
 mod services;
 mod settings;
+mod slot;
+mod watchdog;
 
 use std::process::ExitCode;
 

@@ -75,14 +75,6 @@ impl Services {
         self.all.iter().any(|service| service.program.name == name)
     }
 
-    /// Since when a program runs, if it does.
-    pub(crate) fn running_since(&self, name: &str) -> Option<Instant> {
-        self.all.iter().find(|service| service.program.name == name).and_then(|service| match service.state {
-            State::Running { since, .. } => Some(since),
-            State::Due { .. } => None,
-        })
-    }
-
     /// Asks a program to end; it is started again, with whatever has changed.
     pub(crate) fn restart(&self, name: &str) {
         for service in self.all.iter().filter(|service| service.program.name == name) {

@@ -3,14 +3,18 @@
 
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
 
+use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use crate::log::say;
+
 /// The image's part.
-pub(crate) const IMAGE: &str = "/etc/nanogate/nanogate.toml";
+const IMAGE: &str = "/etc/nanogate/nanogate.toml";
 /// The owner's part: only the keys that differ.
-pub(crate) const OWNER: &str = "/data/config/nanogate.toml";
+const OWNER: &str = "/data/config/nanogate.toml";
 /// What the daemon reads.
 pub(crate) const RENDERED: &str = "/run/nanogate/nanogate.toml";
 
@@ -25,8 +29,56 @@ pub(crate) enum RenderError {
     Write(#[from] toml::ser::Error),
 }
 
+/// How the device itself behaves, beside the daemon: the image's `/etc/puck.toml`, single keys of it changed by the owner's
+/// `/data/config/puck.toml`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Device {
+    good_seconds: u64,
+}
+
+impl Device {
+    /// How long all must be well before a slot is marked good.
+    pub(crate) fn good(self) -> Duration {
+        Duration::from_secs(self.good_seconds)
+    }
+}
+
+const DEVICE: [&str; 2] = ["/etc/puck.toml", "/data/config/puck.toml"];
+const DEFAULT: Device = Device { good_seconds: 180 };
+
+/// The device's settings; the image's alone, or the defaults, where a part cannot be read.
+pub(crate) fn device() -> Device {
+    let [image, owner] = DEVICE.map(|file| {
+        read(Path::new(file)).unwrap_or_else(|error| {
+            say!("{error}");
+            Table::new()
+        })
+    });
+    let parse = |table: Value| table.try_into::<Device>();
+    parse(merge(image.clone(), owner))
+        .or_else(|error| {
+            say!("{}: {error}", DEVICE[1]);
+            parse(Value::Table(image))
+        })
+        .unwrap_or(DEFAULT)
+}
+
+/// Renders the daemon's settings for an address, for it to read; the office's domain.
+pub(crate) fn configure(address: Ipv4Addr) -> Result<String, RenderError> {
+    let owner = read(Path::new(OWNER)).unwrap_or_else(|error| {
+        say!("the owner's settings are left out: {error}");
+        Table::new()
+    });
+    let text = render(read(Path::new(IMAGE))?, owner, address)?;
+    let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
+    std::fs::write(RENDERED, &text).map_err(rendered)?;
+    let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
+    Ok(table.get("domain").and_then(Value::as_str).unwrap_or("lan").to_owned())
+}
+
 /// Reads a part; one that does not exist is empty.
-pub(crate) fn read(file: &Path) -> Result<Table, RenderError> {
+fn read(file: &Path) -> Result<Table, RenderError> {
     let name = file.display().to_string();
     match std::fs::read_to_string(file) {
         Ok(text) => text.parse().map_err(|source| RenderError::Syntax { file: name, source }),
@@ -36,7 +88,7 @@ pub(crate) fn read(file: &Path) -> Result<Table, RenderError> {
 }
 
 /// One configuration of the image's part, the owner's over it, and an address unless the owner names one.
-pub(crate) fn render(image: Table, owner: Table, address: Ipv4Addr) -> Result<String, RenderError> {
+fn render(image: Table, owner: Table, address: Ipv4Addr) -> Result<String, RenderError> {
     let merged = merge(image, owner);
     let mut merged = match merged {
         Value::Table(table) => table,

@@ -9,6 +9,7 @@ import plan
 from card import Card
 from chooser import Board
 from office import Office
+from puck import POLICY
 
 MAC = "52:54:00:4e:47:53"
 
@@ -27,14 +28,14 @@ allow_ranges = ["{plan.NET}.0/24", "{plan.NET6}:/64"]
 class Site(Office):
     """An office, a DHCP server on its router, and a board with a card."""
 
-    def __init__(self, *, settings=SETTINGS, dhcp=True, extra=(), **options):
+    def __init__(self, *, settings=SETTINGS, device="", dhcp=True, extra=(), **options):
         super().__init__(**options)
         try:
             self.hosts["puck"].ip("link delete eth0")
             router = self.hosts["router"]
             router.ip("tuntap add dev tap0 mode tap", "link set tap0 master lan0", "link set tap0 up")
             self.card = Card(self.folder / "card.img")
-            self.card.fill_data(self._owner_files(settings))
+            self.card.fill_data(self._owner_files(settings, device))
             if dhcp:
                 self.serve_dhcp()
             network = ["-netdev", "tap,id=lan,ifname=tap0,script=no,downscript=no"]
@@ -44,11 +45,10 @@ class Site(Office):
             self.close()
             raise
 
-    def _owner_files(self, settings):
-        from puck import POLICY
-
+    def _owner_files(self, settings, device):
         roots = self.internet.ca.read_text()
-        return {"config/nanogate.toml": settings, "config/policy.yaml": POLICY, "config/roots.pem": roots}
+        files = {"nanogate.toml": settings, "puck.toml": device, "policy.yaml": POLICY, "roots.pem": roots}
+        return {f"config/{name}": text for name, text in files.items()}
 
     def serve_dhcp(self, address=plan.PUCK):
         """A DHCP server that gives the puck its address, the router and nothing else."""
@@ -89,6 +89,6 @@ class Site(Office):
     def wait_for(self, wanted, timeout, what):
         deadline = time.monotonic() + timeout
         while not wanted():
-            if self.board.process.poll() is not None or time.monotonic() > deadline:
+            if self.board.stopped or time.monotonic() > deadline:
                 raise AssertionError(f"no {what} within {timeout} s; the board's log:\n{self.board.log()[-4000:]}")
             time.sleep(0.1)

@@ -1,0 +1,94 @@
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::{Autoboot, SECTOR, commit, load};
+use crate::slot::Slot;
+
+/// A FAT file system in a file, with an autoboot.txt of these bytes; made by the tools that make the card.
+fn partition(kind: &str, text: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let (device, file) = (folder.path().join("boot.vfat"), folder.path().join("autoboot.txt"));
+    std::fs::write(&file, text).expect("fresh");
+    let kib = if kind == "32" { "40960" } else { "8192" };
+    let made = Command::new("mkfs.vfat").args(["-F", kind, "-s", "1", "-C"]).arg(&device).arg(kib).output();
+    assert!(made.expect("dosfstools").status.success());
+    let copied = Command::new("mcopy").arg("-i").arg(&device).arg(&file).arg("::/").output();
+    assert!(copied.expect("mtools").status.success());
+    (folder, device)
+}
+
+/// The file as another implementation of FAT sees it.
+fn seen(device: &PathBuf) -> Vec<u8> {
+    let shown = Command::new("mtype").arg("-i").arg(device).arg("::autoboot.txt").output().expect("mtools");
+    assert!(shown.status.success());
+    shown.stdout
+}
+
+#[test]
+fn a_commit_changes_one_sector_and_nothing_else() {
+    for kind in ["16", "32"] {
+        let (_folder, device) = partition(kind, &Autoboot::of(Slot::A).render());
+        let before = std::fs::read(&device).expect("there");
+        assert!(commit(&device, Autoboot::of(Slot::B)).expect("commits"));
+        let after = std::fs::read(&device).expect("there");
+        let changed: Vec<_> =
+            before.chunks(SECTOR).zip(after.chunks(SECTOR)).enumerate().filter(|(_, (old, new))| old != new).collect();
+        assert_eq!(changed.len(), 1, "FAT{kind}");
+        assert_eq!(load(&device).expect("loads"), Autoboot::of(Slot::B));
+        assert_eq!(seen(&device), Autoboot::of(Slot::B).render());
+    }
+}
+
+#[test]
+fn committing_what_is_there_writes_nothing() {
+    let (_folder, device) = partition("16", &Autoboot::of(Slot::B).render());
+    assert!(!commit(&device, Autoboot::of(Slot::B)).expect("commits"));
+}
+
+#[test]
+fn a_file_that_somebody_edited_becomes_a_whole_sector_again() {
+    for text in [&b"[all]\r\nboot_partition=3\r\n"[..], &[b' '; 600][..]] {
+        let (_folder, device) = partition("16", text);
+        assert!(commit(&device, Autoboot::of(Slot::A)).expect("commits"));
+        assert_eq!(seen(&device), Autoboot::of(Slot::A).render(), "{} bytes", text.len());
+    }
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    for value in [
+        Autoboot::of(Slot::A),
+        Autoboot::of(Slot::B),
+        Autoboot::of(Slot::B).with_hung(Slot::A),
+        Autoboot::of(Slot::A).with_hung(Slot::A).with_hung(Slot::B),
+    ] {
+        let text = value.render();
+        assert_eq!(Autoboot::parse(std::str::from_utf8(&text).expect("ASCII")), value);
+    }
+}
+
+#[test]
+fn only_the_section_for_all_chooses() {
+    let read = Autoboot::parse("[all]\ntryboot_a_b=1\nboot_partition=3\n[tryboot]\nboot_partition=2\n");
+    assert_eq!(read.default, Slot::B);
+    assert_eq!(Autoboot::parse("").default, Slot::A);
+    assert_eq!(Autoboot::parse("boot_partition=9").default, Slot::A);
+}
+
+#[test]
+fn the_image_ships_what_we_would_write() {
+    let shipped = include_str!("../../../../image/autoboot.txt");
+    let rendered = Autoboot::of(Slot::A).render();
+    assert_eq!(std::str::from_utf8(&rendered).expect("ASCII").trim_end(), shipped.trim_end());
+}
+
+#[test]
+fn a_partition_that_is_no_fat_is_an_error_and_stays_untouched() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let device = folder.path().join("boot");
+    for bytes in [vec![0; 65536], vec![0xff; 65536], Vec::new()] {
+        std::fs::write(&device, &bytes).expect("fresh");
+        assert!(commit(&device, Autoboot::of(Slot::B)).is_err());
+        assert_eq!(std::fs::read(&device).expect("there"), bytes);
+    }
+}

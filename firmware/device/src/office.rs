@@ -1,0 +1,148 @@
+//! The loop that keeps the office answered: services, the address, the daemon's settings, the watchdog, the slot.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::alive::Probe;
+use crate::autoboot::{self, Autoboot};
+use crate::health::Health;
+use crate::lease::{self, Lease};
+use crate::log::say;
+use crate::services::{Program, Services};
+use crate::slot::{Booted, Slot};
+use crate::watchdog::Watchdog;
+use crate::{card, init, settings};
+
+/// How often the loop turns.
+const TURN: Duration = Duration::from_millis(100);
+/// Between two looks at the puck's health; the watchdog is fed then, so it is a fraction of its shortest timeout.
+const LOOK: Duration = Duration::from_secs(2);
+
+const DAEMON: &str = "nanogate";
+
+/// What the loop keeps.
+pub(crate) struct Office {
+    booted: Booted,
+    services: Services,
+    lease: Option<Lease>,
+    probe: Option<Probe>,
+    health: Health,
+    watchdog: Watchdog,
+    looked: Instant,
+    /// The office was answered once since the start.
+    answered: bool,
+    /// The running slot is the one that starts next time, as far as we can do anything about it.
+    settled: bool,
+}
+
+impl Office {
+    pub(crate) fn new(booted: Booted, watchdog: Watchdog, now: Instant) -> Self {
+        let mut services = Services::default();
+        let words =
+            ["/bin/busybox", "udhcpc", "-f", "-i", "eth0", "-s", "/sbin/lease", "-t", "5", "-T", "1", "-A", "5"];
+        services.add(Program { name: "udhcpc", words: words.map(str::to_owned).to_vec() }, now);
+        Self {
+            booted,
+            services,
+            lease: None,
+            probe: None,
+            health: Health::new(now, settings::device().good()),
+            watchdog,
+            looked: now,
+            answered: false,
+            settled: false,
+        }
+    }
+
+    pub(crate) fn run(mut self) -> ! {
+        loop {
+            let now = Instant::now();
+            self.services.turn(now);
+            self.follow_lease(now);
+            if now - self.looked >= LOOK {
+                self.looked = now;
+                self.look(now);
+            }
+            std::thread::sleep(TURN);
+        }
+    }
+
+    /// Feeds the watchdog if the office is answered, and marks the slot once all has been well for long enough.
+    fn look(&mut self, now: Instant) {
+        let seen = self.probe.as_ref().map(Probe::seen).unwrap_or_default();
+        if !self.answered && seen.answered.is_some() {
+            self.answered = true;
+            say!("the first question is answered; {}", memory());
+        }
+        if self.health.alive(seen, now) {
+            self.watchdog.feed();
+        }
+        if !self.settled
+            && let Booted::Slot { slot, trial } = self.booted
+        {
+            if self.health.good(seen, now) {
+                self.settled = true;
+                mark_good(slot);
+            } else if trial && self.health.trial_is_over(now) {
+                say!("slot {slot:?} did not become good; going back to the other one");
+                init::restart();
+            }
+        }
+    }
+
+    fn follow_lease(&mut self, now: Instant) {
+        let lease = Lease::read(Path::new(lease::FILE));
+        if lease.is_none() || lease == self.lease {
+            return;
+        }
+        if let Some(lease) = &lease {
+            say!("address {}/{}", lease.address, lease.prefix);
+            match settings::configure(lease.address) {
+                Ok(domain) => self.start_daemon(&domain, now),
+                Err(error) => say!("the daemon cannot be configured: {error}"),
+            }
+        }
+        self.lease = lease;
+    }
+
+    fn start_daemon(&mut self, domain: &str, now: Instant) {
+        self.health.configured(now);
+        if self.services.has(DAEMON) {
+            self.services.restart(DAEMON);
+            return;
+        }
+        let words = ["/usr/bin/nanogate", "run", "--config", settings::RENDERED].map(str::to_owned).to_vec();
+        self.services.add(Program { name: DAEMON, words }, now);
+        self.probe = Some(Probe::start(format!("nanogate.{domain}")));
+    }
+}
+
+/// Makes the running slot the one that starts from now on, and forgets that any slot ever hung: this one does not.
+fn mark_good(slot: Slot) {
+    let Some(device) = card::await_partition("boot") else {
+        say!("slot {slot:?} is good; there is no card to write it on");
+        return;
+    };
+    let present = autoboot::load(&device);
+    // A slot that hung stays known as long as the same one runs: it is not to be tried again before it was written anew.
+    let wanted = match present {
+        Ok(present) if present.default == slot && !present.hung(slot) => present,
+        _ => Autoboot::of(slot),
+    };
+    match autoboot::commit(&device, wanted) {
+        Ok(true) => say!("slot {slot:?} is good and starts from now on"),
+        Ok(false) => say!("slot {slot:?} is good"),
+        Err(error) => say!("slot {slot:?} is good, which cannot be written: {error}"),
+    }
+}
+
+/// What is in use of the machine's memory, page cache not counted.
+fn memory() -> String {
+    let facts = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = |key: &str| {
+        let line = facts.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    format!("{} MB of memory in use", kib("MemTotal").saturating_sub(kib("MemAvailable")) / 1024)
+}

@@ -1,0 +1,81 @@
+"""A slot that does not start costs a minute, not the office: promises 10 to 14 of image/README.md."""
+
+import gzip
+import re
+
+import pytest
+
+from site_with_puck import SETTINGS
+
+SHORT = "good_seconds = 5\n"
+
+
+@pytest.fixture
+def hasty(new_site):
+    """An office whose puck marks slots after seconds, and whose boot loader waits only this long for a kernel."""
+
+    def make(**options):
+        site = new_site(device=SHORT, **options)
+        for slot in ("slot-a", "slot-b", "rescue"):
+            config = site.card.fat_read(slot, "config.txt")
+            site.card.fat_write(slot, "config.txt", re.sub(rb"timeout=\d+", b"timeout=25", config))
+        return site
+
+    return make
+
+
+def default_slot(site):
+    text = site.card.fat_read("boot", "autoboot.txt").decode()
+    return int(re.search(r"boot_partition=(\d)", text).group(1)), text
+
+
+def spoil_kernel(site, slot):
+    """A kernel that was written only in part: the boot loader starts it all the same, and it goes nowhere."""
+    site.card.fat_write(slot, "kernel.img", gzip.compress(bytes(1 << 20)))
+
+
+def spoil_initramfs(site, slot):
+    whole = site.card.fat_read(slot, "initramfs.img")
+    site.card.fat_write(slot, "initramfs.img", whole[: len(whole) // 2])
+
+
+def test_a_damaged_slot_a_gives_way_to_slot_b(hasty):
+    site = hasty()
+    spoil_initramfs(site, "slot-a")
+    site.boot(timeout=200)
+    site.await_line("slot B is good")
+    assert [number for number, _ in site.board.loader.boots] == [2, 4, 3]
+    number, text = default_slot(site)
+    assert number == 3 and "# hung=2" in text, "slot A is not tried again before it is written anew"
+
+
+def test_both_slots_damaged_end_in_the_rescue_system(hasty):
+    site = hasty()
+    spoil_kernel(site, "slot-a")
+    spoil_kernel(site, "slot-b")
+    assert site.board.start()
+    site.await_line("rescue: neither slot starts", timeout=200)
+    assert [number for number, _ in site.board.loader.boots] == [2, 4, 3, 4]
+
+
+def test_a_trial_that_is_good_is_kept(hasty):
+    site = hasty()
+    site.board.loader.tryboot = True
+    site.boot()
+    site.await_line("slot B is good and starts from now on")
+    assert site.board.loader.boots == [(3, True)]
+    number, text = default_slot(site)
+    assert number == 3 and len(text) == 512
+
+
+def test_a_trial_whose_proxy_is_broken_rolls_back(hasty):
+    # A proxy that listens elsewhere is one that nobody reaches.
+    broken = SETTINGS.replace("[proxy]", '[proxy]\nlisten = ["0.0.0.0:8555"]')
+    site = hasty(settings=broken)
+    site.board.loader.tryboot = True
+    assert site.board.start()
+    site.await_line("slot B did not become good", timeout=150)
+    site.wait_for(lambda: site.board.loader.boots == [(3, True), (2, False)], 20, "start of slot A")
+    assert default_slot(site)[0] == 2
+
+
