@@ -3,6 +3,7 @@
 mod assigned;
 mod attack;
 mod checks;
+mod dump;
 mod engine;
 mod grounds;
 mod resolve;

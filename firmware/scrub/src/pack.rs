@@ -169,18 +169,14 @@ impl Pack {
         draft.finish()
     }
 
-    /// Runs every rule's examples through the whole engine and says which do not hold, and which anchors begin no match of
-    /// their rule. Apart from compiling, so that a daemon starts fast; whoever builds or installs a pack asks.
+    /// Runs every rule's examples through the whole engine and says which do not hold; which anchors begin no match of
+    /// their rule; and which rules could match what begins with no anchor, so that a spelling was forgotten. Apart from
+    /// compiling, so that a daemon starts fast; whoever builds or installs a pack asks.
     pub fn failing_examples(self: &Arc<Self>) -> Vec<PackError> {
         let scanner = Scanner::new(Arc::clone(self));
         let dead = self.proofs(proof::every_anchor_begins_a_match);
-        dead.chain(self.examples.iter().flat_map(|examples| examples.failures(&scanner))).collect()
-    }
-
-    /// The rules whose pattern or lead could also begin with something else than an anchor. They are found at their
-    /// anchors only, which may be what the author wants, or a spelling that was forgotten.
-    pub fn wider_than_anchors(&self) -> Vec<PackError> {
-        self.proofs(proof::every_match_begins_with_an_anchor).collect()
+        let wider = self.proofs(proof::every_match_begins_with_an_anchor);
+        dead.chain(wider).chain(self.examples.iter().flat_map(|examples| examples.failures(&scanner))).collect()
     }
 
     /// Calls `tried` with each rule that `text` would be tried with, and the literal that calls for it; none is empty but
@@ -189,8 +185,8 @@ impl Pack {
         self.anchors.find(text, |literal, at| {
             literal.rules().iter().for_each(|rule| tried(&self.rules[*rule].id, &text[at..at + literal.len()]));
         });
-        for at in (0..text.len()).filter(|at| text[*at].is_ascii_digit() && !(*at > 0 && text[at - 1].is_ascii_digit()))
-        {
+        let digit = |at: usize| text[at].is_ascii_digit();
+        for at in (0..text.len()).filter(|at| digit(*at) && !(*at > 0 && digit(at - 1))) {
             self.digits.at(text, at, false).iter().for_each(|rule| tried(&self.rules[*rule].id, b""));
         }
     }
@@ -293,6 +289,7 @@ impl Draft {
         for spanned in file.rules {
             let (file_name, line) = (path.to_owned(), line_of(text, spanned.span()));
             let mut raw = spanned.into_inner();
+            raw.fill_in();
             let rule = raw.id.clone();
             if let Some(earlier) = self.files.insert(rule.clone(), path.to_owned()) {
                 self.errors.push(PackError::Duplicate { file: file_name, line, rule, earlier });

@@ -2,7 +2,7 @@
 //!
 //! Bodies are generated from a fixed seed: prose, source code, and chat requests that carry both. All times are
 //! processor time of the one thread, which a busy machine disturbs least. `--rounds text|code|json NUMBER` scans one such
-//! corpus so many times and prints its bytes, for a profiler: of two such runs the difference is the scanning alone. `--proofs` lists the rules whose pattern is wider than their anchors.
+//! corpus so many times and prints its bytes, for a profiler: of two such runs the difference is the scanning alone.
 //! `--tries [FILE…]` counts how often such clean bodies, or those files, call for each rule, and by which literal.
 //! `--corpus DIR` writes the three corpora as `{"text"}` lines, for other scanners to be measured on the same bytes.
 
@@ -48,10 +48,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         && flag == "--tries"
     {
         return tries::report(&pack, files);
-    }
-    if args.iter().any(|arg| arg == "--proofs") {
-        pack.wider_than_anchors().iter().for_each(|rule| println!("{rule}"));
-        return Ok(());
     }
     let speeds = [Kind::Text, Kind::Code, Kind::Json].map(|kind| speed(&scanner, kind));
     let [text, code, chat] = speeds;

@@ -11,6 +11,9 @@ use super::{BODY, CORPUS};
 /// Literals that are shown of a rule.
 const SHOWN: usize = 8;
 
+/// Literals with how often each was there, the most frequent ones first.
+type Counts = Vec<(usize, String)>;
+
 /// Prints the rules with the most tries for each mebibyte of `files`, or of the three corpora together, and the literals
 /// that call for them. A number is shown as `#`.
 pub(crate) fn report(pack: &Pack, files: &[String]) -> Result<(), Box<dyn Error>> {
@@ -24,7 +27,7 @@ pub(crate) fn report(pack: &Pack, files: &[String]) -> Result<(), Box<dyn Error>
     }
     let mebibytes = texts.iter().map(Vec::len).sum::<usize>() as f64 / f64::from(1 << 20);
     let share = |count: usize| (count as f64 / mebibytes).ceil();
-    let mut rules: Vec<(usize, String, Vec<(usize, String)>)> =
+    let mut rules: Vec<(usize, String, Counts)> =
         tries.into_iter().map(|(rule, literals)| (literals.values().sum(), rule, by_count(literals))).collect();
     rules.sort_unstable_by(|a, b| b.cmp(a));
     println!("{:>8}  tries in each MiB of {mebibytes:.1}", share(rules.iter().map(|rule| rule.0).sum()));
@@ -44,8 +47,8 @@ fn texts(files: &[String]) -> Result<Vec<Vec<u8>>, Box<dyn Error>> {
     files.iter().map(|file| Ok(std::fs::read(file)?)).collect()
 }
 
-fn by_count(literals: BTreeMap<String, usize>) -> Vec<(usize, String)> {
-    let mut all: Vec<(usize, String)> = literals.into_iter().map(|(literal, count)| (count, literal)).collect();
+fn by_count(literals: BTreeMap<String, usize>) -> Counts {
+    let mut all: Counts = literals.into_iter().map(|(literal, count)| (count, literal)).collect();
     all.sort_unstable_by(|a, b| b.cmp(a));
     all
 }

@@ -6,6 +6,7 @@ use gate_core::Why;
 
 use super::assigned::is_assigned;
 use super::attack::{self, Cue, Text};
+use super::dump::is_in_dump;
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use super::{Grounds, Work};
@@ -406,5 +407,5 @@ fn is_isolated(text: &[u8], start: usize, end: usize, labelled: bool) -> bool {
         b'%' | b'@' => true,
         _ => false,
     };
-    !joined_before && !joined_after
+    !joined_before && !joined_after && (labelled || !is_in_dump(text, start, end))
 }

@@ -166,6 +166,39 @@ fn default_max_len() -> usize {
     256
 }
 
+/// Stands in a lead or pattern for each of the rule's anchors.
+const ANCHOR: &str = "<anchor>";
+
+impl RawRule {
+    /// Puts the anchors where the lead or pattern speaks of them: a rule that names its words once cannot forget one.
+    pub(super) fn fill_in(&mut self) {
+        let mut anchors: Vec<&str> = self.anchors.iter().map(String::as_str).collect();
+        anchors.sort_unstable_by_key(|anchor| (std::cmp::Reverse(anchor.len()), *anchor));
+        anchors.dedup();
+        let any: Vec<String> = anchors.iter().map(|anchor| escape(anchor)).collect();
+        let any = format!("({}:{})", if self.ignore_case { "?i" } else { "?" }, any.join("|"));
+        let fill = |pattern: &mut String| {
+            if pattern.contains(ANCHOR) {
+                *pattern = pattern.replace(ANCHOR, &any);
+            }
+        };
+        self.lead.as_mut().map(fill);
+        fill(&mut self.pattern);
+    }
+}
+
+/// A literal as a pattern of bytes.
+fn escape(literal: &str) -> String {
+    let mut pattern = String::with_capacity(literal.len() * 2);
+    for byte in literal.bytes() {
+        match byte {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => pattern.push(char::from(byte)),
+            _ => pattern.push_str(&format!("\\x{byte:02X}")),
+        }
+    }
+    pattern
+}
+
 impl Example {
     pub(super) fn text(&self) -> &str {
         match self {

@@ -38,11 +38,29 @@ fn the_example_rule_is_a_pack() {
 #[test]
 fn an_anchor_may_stand_for_several() {
     let braced = RULE.replacen("\"acme_\"", "\"{a-b}cme_{0-9}{a-f}\", \"acme_{0-9}{0-9}\"", 1);
-    let braced = braced.replacen("'acme", "'[ab]cme", 1);
+    let braced = braced.replacen("'acme_[0-9a-f]{8}", "'<anchor>[0-9a-f]{6}", 1);
     let pack = Arc::new(Pack::compile([("a.toml", &*braced)]).unwrap());
     assert!(pack.failing_examples().is_empty());
     let scan = |text: &str| Scanner::new(Arc::clone(&pack)).text(text.as_bytes(), &Limits::default()).unwrap().len();
     assert_eq!((scan("acme_0a1b2c3d"), scan("acme_011b2c3d"), scan("acme_ab1b2c3d")), (1, 1, 0));
+}
+
+#[test]
+fn a_pattern_may_speak_of_its_anchors() {
+    let named = RULE.replacen("\"acme_\"", "\"acme_\", \"acme.\"", 1).replacen("'acme_", "'<anchor>", 1);
+    let pack = Arc::new(Pack::compile([("a.toml", &*named)]).unwrap());
+    assert!(pack.failing_examples().is_empty());
+    let scan = |text: &str| Scanner::new(Arc::clone(&pack)).text(text.as_bytes(), &Limits::default()).unwrap().len();
+    assert_eq!((scan("acme_0a1b2c3d"), scan("acme.0a1b2c3d"), scan("acmex0a1b2c3d")), (1, 1, 0));
+}
+
+#[test]
+fn a_rule_that_no_literal_marks_is_a_mistake() {
+    let wider = RULE.replacen("'acme_", "'acm[ei][_.]", 1);
+    let pack = Arc::new(Pack::compile([("a.toml", &*wider)]).unwrap());
+    let failures: Vec<String> = pack.failing_examples().iter().map(ToString::to_string).collect();
+    let says = "a.toml:4: rule `acme-key`: `pattern` may match what begins with no anchor: `acme.`, `acmi`";
+    assert_eq!(failures, [says]);
 }
 
 #[test]
