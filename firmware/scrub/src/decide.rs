@@ -11,7 +11,7 @@ mod unmarked;
 mod value;
 mod work;
 
-pub use attack::{AttackModel, Concept, FEATURE_VERSION, Gate, Lexicon, LexiconError, ModelError, SLOT_BITS};
+pub use attack::{AttackModel, Concept, FEATURE_VERSION, LOOK, Lexicon, LexiconError, ModelError, SLOT_BITS, Spelling};
 pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};
 pub(crate) use grounds::Grounds;

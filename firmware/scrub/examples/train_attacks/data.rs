@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-use gate_scrub::{AttackModel, Concept, Gate};
+use gate_scrub::{AttackModel, Concept, LOOK, Spelling};
 use serde::Deserialize;
 
 /// All files of a folder.
@@ -64,13 +64,14 @@ struct RawConcept {
     disguised: Vec<String>,
 }
 
+/// How much a cue pulls as long as nothing is known of it.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum RawGate {
     None,
-    Weak,
-    Pair,
-    Solo,
+    Weak = 4,
+    Pair = 8,
+    Solo = LOOK as isize,
 }
 
 impl Phrases {
@@ -127,20 +128,17 @@ impl Phrases {
         all
     }
 
-    /// The concepts of all languages.
+    /// The concepts of all languages, each word with the pull that its gate says.
     pub(crate) fn concepts(&self) -> Vec<Concept> {
-        let all = |words: &BTreeMap<String, Vec<String>>| words.values().flatten().cloned().collect();
-        let concept = |raw: &RawConcept| Concept {
-            gate: match raw.gate {
-                RawGate::None => Gate::None,
-                RawGate::Weak => Gate::Weak,
-                RawGate::Pair => Gate::Pair,
-                RawGate::Solo => Gate::Solo,
-            },
-            cues: all(&raw.cues),
-            words: all(&raw.words),
-            signs: raw.signs.clone(),
-            disguised: raw.disguised.clone(),
+        let all = |words: &BTreeMap<String, Vec<String>>| words.values().flatten().cloned().collect::<Vec<_>>();
+        let spelled = |words: Vec<String>, pull: u8| words.into_iter().map(move |text| Spelling { text, pull });
+        let concept = |raw: &RawConcept| {
+            let pull = raw.gate as u8;
+            Concept {
+                words: spelled(all(&raw.cues), pull).chain(spelled(all(&raw.words), 0)).collect(),
+                signs: spelled(raw.signs.clone(), pull).collect(),
+                disguised: spelled(raw.disguised.clone(), pull).collect(),
+            }
         };
         self.concepts.iter().map(concept).collect()
     }

@@ -10,7 +10,21 @@ pub(crate) struct Document {
     pub(crate) theme: String,
     /// Number of the phrase that it was made of: documents of one phrase are never on both sides of a test.
     pub(crate) phrase: usize,
+    /// Whether it is the phrase and nothing else.
+    pub(crate) bare: bool,
     pub(crate) text: String,
+}
+
+impl Document {
+    /// Whether it is no attack, but speaks of the same things.
+    pub(crate) fn is_hard(&self) -> bool {
+        self.family.is_none() && !self.is_plain() && !["long", "noise"].contains(&self.theme.as_str())
+    }
+
+    /// Whether it is text of the kind that most scanned text is.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.theme.contains(":plain")
+    }
 }
 
 /// Numbers that look drawn at random and are the same in each run (splitmix64).
@@ -46,7 +60,7 @@ const OF_BENIGN: usize = 6;
 const OF_PLAIN: usize = 2;
 
 /// Documents that are nothing but benign phrases one after another.
-const LONG: usize = 1500;
+const LONG: usize = 2500;
 
 /// Benign documents with words of concepts strewn in: that they stand in one text by chance means nothing.
 const NOISE: usize = 3500;
@@ -66,7 +80,7 @@ pub(crate) fn documents(phrases: &Phrases) -> Vec<Document> {
                     let text = maker.document(group, text, version, attack);
                     let family = attack.then(|| group.name.clone());
                     let theme = format!("{}:{}", group.language, group.name);
-                    documents.push(Document { family, theme, phrase, text });
+                    documents.push(Document { family, theme, phrase, bare: version == 0, text });
                 }
             }
         }
@@ -74,13 +88,13 @@ pub(crate) fn documents(phrases: &Phrases) -> Vec<Document> {
     for _ in 0..LONG {
         phrase += 1;
         let text = maker.long();
-        documents.push(Document { family: None, theme: "long".to_owned(), phrase, text });
+        documents.push(Document { family: None, theme: "long".to_owned(), phrase, bare: false, text });
     }
     let lists = phrases.spellings();
     for _ in 0..NOISE {
         phrase += 1;
         let text = maker.noise(&lists);
-        documents.push(Document { family: None, theme: "noise".to_owned(), phrase, text });
+        documents.push(Document { family: None, theme: "noise".to_owned(), phrase, bare: false, text });
     }
     documents
 }
@@ -190,7 +204,25 @@ impl Maker<'_> {
                 self.filled(&sentence, 0)
             })
             .collect();
+        if self.dice.below(2) == 0 {
+            return self.conversation(sentences);
+        }
         format!("{}\n{}", sentences.join(*self.dice.pick(&[" ", "\n", "\n- "])), self.prose(1))
+    }
+
+    /// A request to a model with what was said in turn, which need not be of one language.
+    fn conversation(&mut self, mut turns: Vec<String>) -> String {
+        turns.extend((0..self.dice.below(4)).map(|_| self.prose(1)).collect::<Vec<_>>());
+        for index in (1..turns.len()).rev() {
+            turns.swap(index, self.dice.below(index + 1));
+        }
+        let role = |index: usize| if index.is_multiple_of(2) { "user" } else { "assistant" };
+        let message = |(index, turn): (usize, &String)| {
+            let content = serde_json::Value::from(turn.as_str());
+            format!("{{\"role\": \"{}\", \"content\": {content}}}", role(index))
+        };
+        let messages: Vec<String> = turns.iter().enumerate().map(message).collect();
+        format!("{{\"messages\": [{}]}}", messages.join(", "))
     }
 
     /// Benign sentences in which words of some concepts of one language stand by chance.

@@ -8,6 +8,7 @@
 //! families, `--dry` writes nothing.
 
 mod data;
+mod gate;
 mod generate;
 mod learn;
 mod report;
@@ -24,8 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../packs/kb7-attacks"));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let phrases = Phrases::read(&folder.join("model"))?;
-    let empty = AttackModel::new(Lexicon::new(phrases.concepts())?, vec![0; 1 << SLOT_BITS], 0, phrases.inputs)?;
     let documents = documents(&phrases);
+    let concepts = gate::learned(phrases.concepts(), &documents)?;
+    let empty = AttackModel::new(Lexicon::new(concepts.clone())?, vec![0; 1 << SLOT_BITS], 0, phrases.inputs)?;
     let examples = learn::examples(&empty, &documents);
     report::sizes(&phrases, &examples);
     let threshold = report::unseen_phrases(&examples);
@@ -33,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         report::unseen_families(&examples);
     }
     let (weights, threshold) = learn::quantised(&learn::train(&examples, |_| true), threshold);
-    let model = AttackModel::new(Lexicon::new(phrases.concepts())?, weights, threshold, phrases.inputs)?;
+    let model = AttackModel::new(Lexicon::new(concepts)?, weights, threshold, phrases.inputs)?;
     let bytes = model.to_bytes();
     println!("model: {} bytes, threshold {threshold}, inputs {:016x}", bytes.len(), phrases.inputs);
     for pair in arguments.windows(2) {

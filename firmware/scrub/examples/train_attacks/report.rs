@@ -13,8 +13,10 @@ use crate::learn::{Example, score, train};
 /// Parts that the phrases are cut into for testing.
 const FOLDS: usize = 4;
 
-/// Share of unseen benign documents above the threshold, in thousandths.
-const FALSE_ALARMS: usize = 3;
+/// Share of unseen benign documents above the threshold, in thousandths: of all, and of those that speak of prompts,
+/// personas and instructions.
+const FALSE_ALARMS: usize = 2;
+const HARD_FALSE_ALARMS: usize = 6;
 
 /// How much is there, and how much of it the cues let the model see.
 pub(crate) fn sizes(phrases: &Phrases, examples: &[Example]) {
@@ -79,13 +81,18 @@ pub(crate) fn unseen_families(examples: &[Example]) {
     }
 }
 
-/// The lowest score that few enough benign documents reach.
+/// The lowest score that few enough documents reach, both of those that speak of the same things as attacks and of all.
 fn threshold(scores: &[(f32, &Example)]) -> f32 {
-    let mut benign: Vec<f32> =
-        scores.iter().filter(|(_, example)| example.document.family.is_none()).map(|(score, _)| *score).collect();
-    benign.sort_by(|a, b| b.total_cmp(a));
-    let allowed = benign.len() * FALSE_ALARMS / 1000;
-    benign.get(allowed).map_or(0.0, |score| score + 0.05)
+    let benign = || scores.iter().filter(|(_, example)| example.document.family.is_none());
+    let hard = reached_by(benign().filter(|(_, example)| example.document.is_hard()), HARD_FALSE_ALARMS);
+    hard.max(reached_by(benign(), FALSE_ALARMS))
+}
+
+/// The score that so many thousandths reach, and a bit more.
+fn reached_by<'a>(scores: impl Iterator<Item = &'a (f32, &'a Example)>, thousandths: usize) -> f32 {
+    let mut scores: Vec<f32> = scores.map(|(score, _)| *score).collect();
+    scores.sort_by(|a, b| b.total_cmp(a));
+    scores.get(scores.len() * thousandths / 1000).map_or(0.0, |score| score + 0.05)
 }
 
 fn print_families(scores: &[(f32, &Example)], threshold: f32) {
@@ -139,7 +146,7 @@ pub(crate) fn rows(model: &AttackModel, path: &Path) -> Result<(), Box<dyn Error
 
 /// Judges the text files under a folder, none of which is an attack.
 pub(crate) fn clean(model: &AttackModel, path: &Path) -> Result<(), Box<dyn Error>> {
-    let (mut files, mut looked, mut found, mut bytes) = (0, 0, 0, 0);
+    let (mut files, mut read, mut found, mut bytes) = (0, 0, 0, 0);
     let mut waiting = vec![path.to_path_buf()];
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
@@ -149,14 +156,18 @@ pub(crate) fn clean(model: &AttackModel, path: &Path) -> Result<(), Box<dyn Erro
         } else if let Ok(text) = std::fs::read_to_string(&path) {
             let score = model.score(text.as_bytes());
             (files, bytes) = (files + 1, bytes + text.len());
-            looked += usize::from(score.is_some());
+            read += model.reads(text.as_bytes());
             if score.is_some_and(|score| score >= model.threshold()) {
                 found += 1;
                 println!("  false {score:?} {}", path.display());
             }
         }
     }
-    println!("{}: {files} files, {bytes} bytes, windows in {looked}, taken for an attack {found}", path.display());
+    println!(
+        "{}: {files} files, {bytes} bytes, read by the model {:.2} %, taken for an attack {found}",
+        path.display(),
+        share(read, bytes)
+    );
     Ok(())
 }
 

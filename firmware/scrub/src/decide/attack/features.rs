@@ -2,7 +2,7 @@
 
 use super::SLOT_BITS;
 use super::lexicon::Lexicon;
-use super::normal::{Normal, View, is_dense, viewed};
+use super::normal::{Normal, View, viewed};
 
 /// Characters of a word that stand for it and its other forms.
 const STEM: usize = 6;
@@ -13,10 +13,11 @@ const TOGETHER: usize = 110;
 /// Bytes within which they stand close.
 const CLOSE: usize = 28;
 
-/// Most mentions of concepts that are looked at, of a window of any kind.
+/// Most mentions of concepts that are looked at, of a window of any kind, and how many of those behind each.
 const MAX_MENTIONS: usize = 64;
+const MAX_FOLLOWING: usize = 10;
 
-/// What a feature is made of, as the first byte of its hash.
+/// What a feature is made of.
 #[derive(Clone, Copy)]
 enum Kind {
     Word,
@@ -43,121 +44,182 @@ pub(super) struct Mention {
     pub(super) at: usize,
 }
 
-impl Lexicon {
-    /// The slots of a window's features, in rising order, each once.
-    pub(crate) fn slots(&self, window: &[u8], view: View, slots: &mut Vec<u32>) {
+/// Reads windows one after another. What it needs for that is kept from one to the next.
+#[derive(Default)]
+pub(super) struct Reader {
+    normal: Normal,
+    mentions: Vec<Mention>,
+    slots: Slots,
+}
+
+/// Slots, each once.
+#[derive(Default)]
+struct Slots {
+    all: Vec<u32>,
+    /// One bit for each slot that there is; empty before the first window.
+    seen: Vec<u64>,
+}
+
+impl Reader {
+    /// The slots of a window's features, each once.
+    pub(super) fn slots(&mut self, lexicon: &Lexicon, window: &[u8], view: View) -> &[u32] {
         let text = viewed(window, view);
-        let normal = Normal::of(&text);
-        let mut mentions = self.mentions(&normal, text.as_bytes());
-        mentions.truncate(MAX_MENTIONS);
-        words(&normal, slots);
-        concepts(&mentions, slots);
-        signs(&text, &normal, &mentions, slots);
+        self.normal.read(&text);
+        self.mentions.clear();
+        lexicon.mentions(&self.normal, text.as_bytes(), &mut self.mentions);
+        self.mentions.truncate(MAX_MENTIONS);
+        let slots = &mut self.slots;
+        slots.clear();
+        words(&self.normal, slots);
+        concepts(&self.mentions, slots);
+        signs(&text, &self.normal, &self.mentions, slots);
         if view != View::Plain {
-            slots.push(slot(Kind::View, &[&[view as u8]]));
+            slots.add(Kind::View, view as u64);
         }
-        slots.sort_unstable();
-        slots.dedup();
+        &slots.all
     }
 }
 
-fn words(normal: &Normal, slots: &mut Vec<u32>) {
-    let mut stems: [&str; 2] = ["", ""];
-    for (index, range) in normal.words.iter().enumerate() {
-        let word = &normal.text[range.clone()];
-        if word.starts_with(is_dense) {
-            grams(word, slots);
-            stems = ["", ""];
+impl Slots {
+    fn clear(&mut self) {
+        self.seen.resize(1 << (SLOT_BITS - 6), 0);
+        for slot in self.all.drain(..) {
+            self.seen[slot as usize / 64] = 0;
+        }
+    }
+
+    /// Adds the slot of a feature. Features of words have the lower half of all slots, those of concepts the upper one, so
+    /// that training can treat them apart.
+    #[inline]
+    fn add(&mut self, kind: Kind, what: u64) {
+        let mixed = mix(what ^ (kind as u64 + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        let half = u32::from(kind as u8 >= Kind::Concept as u8) << (SLOT_BITS - 1);
+        let slot = half | u32::try_from(mixed >> (65 - SLOT_BITS)).unwrap_or(0);
+        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
+        if self.seen[word] & bit == 0 {
+            self.seen[word] |= bit;
+            self.all.push(slot);
+        }
+    }
+}
+
+/// Spreads a number over all bits (the finaliser of splitmix64).
+fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    number ^ (number >> 31)
+}
+
+/// FNV-1a, which is quick for words.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3))
+}
+
+fn words(normal: &Normal, slots: &mut Slots) {
+    // No stem has the hash 0 in practice; if one had, its pairs would not count.
+    let mut stems = [0_u64; 2];
+    for (index, word) in normal.words.iter().enumerate() {
+        let text = &normal.text[word.start..word.end];
+        if word.dense {
+            grams(text, slots);
+            stems = [0; 2];
             continue;
         }
-        let stem = word.char_indices().nth(STEM).map_or(word, |(end, _)| &word[..end]);
-        slots.push(slot(Kind::Stem, &[stem.as_bytes()]));
-        if stem.len() < word.len() {
-            slots.push(slot(Kind::Word, &[word.as_bytes()]));
+        let stem_len = if text.len() <= STEM { text.len() } else { stem_len(text) };
+        let stem = hash(&text.as_bytes()[..stem_len]);
+        slots.add(Kind::Stem, stem);
+        if stem_len < text.len() {
+            slots.add(Kind::Word, hash(text.as_bytes()));
         }
         if index == 0 {
-            slots.push(slot(Kind::First, &[stem.as_bytes()]));
+            slots.add(Kind::First, stem);
         }
-        if !stems[1].is_empty() {
-            slots.push(slot(Kind::Pair, &[stems[1].as_bytes(), stem.as_bytes()]));
+        if stems[1] != 0 {
+            slots.add(Kind::Pair, stems[1].rotate_left(23) ^ stem);
         }
-        if !stems[0].is_empty() {
-            slots.push(slot(Kind::Skip, &[stems[0].as_bytes(), stem.as_bytes()]));
+        if stems[0] != 0 {
+            slots.add(Kind::Skip, stems[0].rotate_left(23) ^ stem);
         }
         stems = [stems[1], stem];
     }
 }
 
+fn stem_len(word: &str) -> usize {
+    word.char_indices().nth(STEM).map_or(word.len(), |(end, _)| end)
+}
+
 /// Two and three characters in a row, for scripts in which words are not told apart.
-fn grams(word: &str, slots: &mut Vec<u32>) {
-    let bounds: Vec<usize> = word.char_indices().map(|(at, _)| at).chain([word.len()]).collect();
-    for len in [2, 3] {
-        for pair in bounds.windows(len + 1) {
-            slots.push(slot(Kind::Grams, &[&word.as_bytes()[pair[0]..pair[len]]]));
+fn grams(word: &str, slots: &mut Slots) {
+    let mut before = [0_usize; 2];
+    let ends = word.char_indices().map(|(at, _)| at).chain([word.len()]).enumerate().skip(1);
+    for (count, end) in ends {
+        // `before` holds where the last two characters begin, and `count` is how many there are.
+        if count >= 2 {
+            slots.add(Kind::Grams, hash(&word.as_bytes()[before[1]..end]));
         }
+        if count >= 3 {
+            slots.add(Kind::Grams, hash(&word.as_bytes()[before[0]..end]));
+        }
+        let start = word[..end].char_indices().next_back().map_or(0, |(at, _)| at);
+        before = [before[1], start];
     }
 }
 
-fn concepts(mentions: &[Mention], slots: &mut Vec<u32>) {
+fn concepts(mentions: &[Mention], slots: &mut Slots) {
     let mut seen = 0_u64;
     for (index, first) in mentions.iter().enumerate() {
         let a = first.concept;
         seen |= 1 << a;
-        slots.push(slot(Kind::Concept, &[&[a]]));
+        slots.add(Kind::Concept, u64::from(a));
         let following = &mentions[index + 1..];
-        let near = following.partition_point(|other| other.at <= first.at + TOGETHER);
+        let near = following.iter().take(MAX_FOLLOWING).take_while(|other| other.at <= first.at + TOGETHER).count();
         for (offset, second) in following[..near].iter().enumerate() {
             let b = second.concept;
             if a == b {
                 continue;
             }
-            slots.push(slot(Kind::Near, &[&[a.min(b), a.max(b)]]));
+            slots.add(Kind::Near, together([a.min(b), a.max(b), 0]));
             if second.at <= first.at + CLOSE {
-                slots.push(slot(Kind::Order, &[&[a, b]]));
+                slots.add(Kind::Order, together([a, b, 0]));
             }
             for third in following[offset + 1..near].iter().filter(|third| ![a, b].contains(&third.concept)) {
                 let mut three = [a, b, third.concept];
                 three.sort_unstable();
-                slots.push(slot(Kind::Triple, &[&three]));
+                slots.add(Kind::Triple, together(three));
             }
         }
     }
-    let count = u8::try_from(seen.count_ones().min(12)).unwrap_or(12);
-    slots.push(slot(Kind::Count, &[&[count]]));
+    slots.add(Kind::Count, u64::from(seen.count_ones().min(12)));
+}
+
+fn together(concepts: [u8; 3]) -> u64 {
+    concepts.iter().fold(0, |all, concept| all << 8 | u64::from(*concept))
 }
 
 /// Signs of how something is said: as a question, in quotation marks, shouted, written letter by letter.
-fn signs(text: &str, normal: &Normal, mentions: &[Mention], slots: &mut Vec<u32>) {
+fn signs(text: &str, normal: &Normal, mentions: &[Mention], slots: &mut Slots) {
     let ends = |mark: &[char]| text.trim_end_matches(['"', '\'', ' ', '\n', '}', ']']).ends_with(mark);
+    let bytes = text.as_bytes();
+    let count = |byte: u8| memchr::memchr_iter(byte, bytes).count();
+    let within = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
+    let questions = ['?', '\u{FF1F}', '\u{61F}'];
     let signs = [
-        ends(&['?', '\u{FF1F}', '\u{61F}']),
-        text.contains(['?', '\u{FF1F}', '\u{61F}']),
-        text.contains("!!"),
-        text.matches('"').count() >= 2,
-        text.contains(" '") && text.contains("' "),
-        text.contains('`'),
+        ends(&questions),
+        within("?") || within("\u{FF1F}") || within("\u{61F}"),
+        within("!!"),
+        count(b'"') >= 2,
+        within(" '") && within("' "),
+        within("`"),
         normal.shouted >= 3,
         normal.spaced >= 1,
-        text.contains("${") || text.contains("{{"),
+        within("${") || within("{{"),
         text.trim_start().starts_with(['-', '*', '#', '/', '<']),
-        text.matches('\n').count() >= 3,
+        count(b'\n') >= 3,
     ];
     for sign in (0_u8..).zip(signs).filter_map(|(sign, holds)| holds.then_some(sign)) {
-        slots.push(slot(Kind::Sign, &[&[sign]]));
-        slots.extend(mentions.iter().map(|mention| slot(Kind::SignConcept, &[&[sign, mention.concept]])));
+        slots.add(Kind::Sign, u64::from(sign));
+        for mention in mentions {
+            slots.add(Kind::SignConcept, together([sign, mention.concept, 0]));
+        }
     }
-}
-
-/// The slot of a feature: FNV-1a over its parts, mixed so that its upper bits depend on all of them. Features of words
-/// have the lower half of all slots, those of concepts the upper one, so that training can treat them apart.
-fn slot(kind: Kind, parts: &[&[u8]]) -> u32 {
-    const PRIME: u64 = 0x0000_0100_0000_01B3;
-    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
-    let mut hash = step(0xCBF2_9CE4_8422_2325, &(kind as u8));
-    for part in parts {
-        hash = step(part.iter().fold(hash, step), &0xFF);
-    }
-    let mixed = (hash ^ (hash >> 29)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let half = u32::from(kind as u8 >= Kind::Concept as u8) << (SLOT_BITS - 1);
-    half | u32::try_from(mixed >> (65 - SLOT_BITS)).unwrap_or(0)
 }

@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use super::lexicon::{Concept, Gate, Lexicon, LexiconError, MAX_CONCEPTS, MAX_SPELLINGS};
+use super::lexicon::{Concept, LOOK, Lexicon, LexiconError, MAX_CONCEPTS, MAX_SPELLINGS, Spelling};
 use super::normal::View;
-use super::{AttackModel, FEATURE_VERSION, SLOT_BITS};
+use super::{AttackModel, FEATURE_VERSION, SLOT_BITS, features};
 
 const MAGIC: [u8; 8] = *b"NGATTACK";
 
@@ -23,7 +23,7 @@ pub enum ModelError {
     Features,
     #[error("the model ends early, or goes on after its end")]
     Length,
-    #[error("the model has a word that is not UTF-8, or a gate that does not exist")]
+    #[error("the model has a word that is not UTF-8, or pulls harder than it may")]
     Content,
     #[error("the model has {count} weights")]
     Weights { count: usize },
@@ -40,12 +40,11 @@ pub(super) fn write(model: &AttackModel) -> Vec<u8> {
     let concepts = model.lexicon().concepts();
     bytes.push(u8::try_from(concepts.len()).unwrap_or(u8::MAX));
     for concept in concepts {
-        bytes.push(concept.gate as u8);
-        for list in [&concept.cues, &concept.words, &concept.signs, &concept.disguised] {
+        for list in [&concept.words, &concept.signs, &concept.disguised] {
             bytes.extend(u16::try_from(list.len()).unwrap_or(u16::MAX).to_le_bytes());
-            for word in list {
-                bytes.push(u8::try_from(word.len()).unwrap_or(u8::MAX));
-                bytes.extend(word.as_bytes());
+            for Spelling { text, pull } in list {
+                bytes.extend([*pull, u8::try_from(text.len()).unwrap_or(u8::MAX)]);
+                bytes.extend(text.as_bytes());
             }
         }
     }
@@ -85,11 +84,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<AttackModel, ModelError> {
 
 /// What this program extracts from the probe, as one number.
 fn probe(lexicon: &Lexicon) -> u64 {
-    let mut slots = Vec::new();
-    for view in [View::Plain, View::Rot13, View::Reversed] {
-        lexicon.slots(PROBE.as_bytes(), view, &mut slots);
-    }
-    slots.iter().fold(0xCBF2_9CE4_8422_2325, |hash, slot| (hash ^ u64::from(*slot)).wrapping_mul(0x0000_0100_0000_01B3))
+    let mut reader = features::Reader::default();
+    let views = [View::Plain, View::Rot13, View::Reversed];
+    views.into_iter().fold(0xCBF2_9CE4_8422_2325, |hash, view| {
+        let slots = reader.slots(lexicon, PROBE.as_bytes(), view);
+        slots.iter().fold(hash, |hash, slot| (hash ^ u64::from(*slot)).wrapping_mul(0x0000_0100_0000_01B3))
+    })
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -101,30 +101,24 @@ impl Reader<'_> {
         Ok(*head)
     }
 
-    fn word(&mut self) -> Result<String, ModelError> {
-        let [len] = self.array()?;
+    fn spelling(&mut self) -> Result<Spelling, ModelError> {
+        let [pull, len] = self.array()?;
         let (word, rest) = self.0.split_at_checked(usize::from(len)).ok_or(ModelError::Length)?;
         self.0 = rest;
-        std::str::from_utf8(word).map(str::to_owned).map_err(|_| ModelError::Content)
+        let text = std::str::from_utf8(word).map_err(|_| ModelError::Content)?.to_owned();
+        if pull > LOOK { Err(ModelError::Content) } else { Ok(Spelling { text, pull }) }
     }
 
-    fn list(&mut self) -> Result<Vec<String>, ModelError> {
+    fn list(&mut self) -> Result<Vec<Spelling>, ModelError> {
         let count = usize::from(u16::from_le_bytes(self.array()?));
         if count > MAX_SPELLINGS {
             return Err(LexiconError::Spellings.into());
         }
         // Collected one by one: a count that the bytes do not live up to ends early.
-        (0..count).map(|_| self.word()).collect()
+        (0..count).map(|_| self.spelling()).collect()
     }
 
     fn concept(&mut self) -> Result<Concept, ModelError> {
-        let gate = match self.array()? {
-            [0] => Gate::None,
-            [1] => Gate::Weak,
-            [2] => Gate::Pair,
-            [3] => Gate::Solo,
-            _ => return Err(ModelError::Content),
-        };
-        Ok(Concept { gate, cues: self.list()?, words: self.list()?, signs: self.list()?, disguised: self.list()? })
+        Ok(Concept { words: self.list()?, signs: self.list()?, disguised: self.list()? })
     }
 }

@@ -1,6 +1,6 @@
 //! The normal form of a window: the letters that a reader sees, whatever they are written with.
 
-use std::ops::Range;
+use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -21,24 +21,32 @@ const SPACED: usize = 4;
 /// Longest word in bytes; the rest of a longer one is another word.
 const MAX_WORD: usize = 48;
 
-/// A window as words in lower case, a space before and after each.
+/// A window as words in lower case, a space before and after each. Its buffers serve one window after another.
 #[derive(Debug, Default)]
 pub(crate) struct Normal {
     pub(crate) text: String,
-    /// Places of the words in `text`.
-    pub(crate) words: Vec<Range<usize>>,
+    /// In order of place.
+    pub(crate) words: Vec<Word>,
     /// Words written letter by letter.
     pub(crate) spaced: usize,
     /// Words all in capitals, of at least three letters.
     pub(crate) shouted: usize,
 }
 
-/// A word of the window as it is gathered.
-#[derive(Default)]
-struct Word {
-    text: String,
+/// A word of the window.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Word {
+    /// Its place in the normal text, and that of its first character in the window.
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    pub(crate) origin: usize,
+    /// Whether its script has no spaces.
+    pub(crate) dense: bool,
+    chars: usize,
     letters: usize,
     capitals: usize,
+    /// Digits and signs that may stand for letters.
+    signs: usize,
     /// Bytes of the window between the previous word and this one.
     gap: usize,
 }
@@ -50,13 +58,18 @@ pub(crate) fn is_dense(c: char) -> bool {
 }
 
 /// The window in another view, as text; bytes that are none are left out.
-pub(crate) fn viewed(bytes: &[u8], view: View) -> String {
+pub(crate) fn viewed(bytes: &[u8], view: View) -> Cow<'_, str> {
+    if view == View::Plain
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return Cow::Borrowed(text);
+    }
     let chars = bytes.utf8_chunks().flat_map(|chunk| chunk.valid().chars());
-    match view {
+    Cow::Owned(match view {
         View::Plain => chars.collect(),
         View::Reversed => chars.collect::<Vec<_>>().into_iter().rev().collect(),
         View::Rot13 => chars.map(rot13).collect(),
-    }
+    })
 }
 
 pub(crate) fn rot13(c: char) -> char {
@@ -71,99 +84,143 @@ pub(crate) fn rot13(c: char) -> char {
 impl Normal {
     /// The normal form of a text.
     pub(crate) fn of(text: &str) -> Self {
-        let mut normal = Self { text: " ".to_owned(), ..Self::default() };
-        let words = split(text);
-        let mut at = 0;
-        while at < words.len() {
-            let run = spaced_run(&words[at..]);
-            if run >= SPACED {
-                let joined: String = words[at..at + run].iter().map(|word| word.text.as_str()).collect();
-                normal.spaced += 1;
-                normal.add(&joined);
-                at += run;
-            } else {
-                normal.shouted += usize::from(words[at].letters >= 3 && words[at].capitals == words[at].letters);
-                normal.add(&words[at].text);
-                at += 1;
-            }
-        }
+        let mut normal = Self::default();
+        normal.read(text);
         normal
     }
 
-    fn add(&mut self, word: &str) {
-        let start = self.text.len();
-        self.text.push_str(&unleet(word));
-        self.words.push(start..self.text.len());
+    /// Becomes the normal form of a text.
+    pub(crate) fn read(&mut self, text: &str) {
+        (self.spaced, self.shouted) = (0, 0);
+        self.words.clear();
+        self.text.clear();
         self.text.push(' ');
+        let (mut word, mut gap, mut before) = (None, 0, ' ');
+        for (at, c) in text.char_indices() {
+            let after = || text[at + c.len_utf8()..].chars().next().unwrap_or(' ');
+            if is_part(c, before, after) {
+                let turns = |word: &Word| word.dense != is_dense(c) || self.text.len() >= word.start + MAX_WORD;
+                if let Some(whole) = word.take_if(|word| turns(word)) {
+                    self.close(whole);
+                }
+                let word = word.get_or_insert_with(|| Word {
+                    start: self.text.len(),
+                    origin: at,
+                    dense: is_dense(c),
+                    gap: std::mem::take(&mut gap),
+                    ..Word::default()
+                });
+                self.add(word, c);
+            } else if !is_dropped(c, before, after) {
+                gap += c.len_utf8();
+                word.take().into_iter().for_each(|word| self.close(word));
+            }
+            before = c;
+        }
+        word.into_iter().for_each(|word| self.close(word));
+        self.join();
+    }
+
+    #[inline]
+    fn add(&mut self, word: &mut Word, c: char) {
+        word.chars += 1;
+        if c.is_ascii() {
+            word.letters += usize::from(c.is_ascii_alphabetic());
+            word.capitals += usize::from(c.is_ascii_uppercase());
+            word.signs += usize::from(!c.is_ascii_alphabetic());
+            self.text.push(c.to_ascii_lowercase());
+            return;
+        }
+        word.letters += usize::from(c.is_alphabetic());
+        word.capitals += usize::from(c.is_uppercase());
+        for lower in c.to_lowercase() {
+            self.text.extend(std::iter::once(lower).nfd().filter(|part| !is_accent(*part)).map(same_letter));
+        }
+    }
+
+    /// Ends a word, which is none if it was made of accents only.
+    fn close(&mut self, mut word: Word) {
+        if word.start == self.text.len() {
+            return;
+        }
+        if word.signs > 0 && word.letters > 0 {
+            unleet(&mut self.text, word.start);
+        }
+        word.end = self.text.len();
+        self.text.push(' ');
+        self.shouted += usize::from(word.letters >= 3 && word.capitals == word.letters);
+        self.words.push(word);
+    }
+
+    /// Makes words of the letters that stand apart.
+    fn join(&mut self) {
+        let mut at = 0;
+        while at < self.words.len() {
+            let run = spaced_run(&self.words[at..]);
+            if run >= SPACED {
+                self.join_run(at, run);
+            }
+            at += run.max(1);
+        }
+        if self.spaced > 0 {
+            self.drop_joined();
+        }
+    }
+
+    /// Puts the letters of a run where its first one stands; the places behind them stay spaces until all runs are joined.
+    fn join_run(&mut self, first: usize, count: usize) {
+        let (start, end) = (self.words[first].start, self.words[first + count - 1].end);
+        let mut joined: String = self.text[start..end].chars().filter(|c| *c != ' ').collect();
+        unleet(&mut joined, 0);
+        self.words[first].end = start + joined.len();
+        for word in &mut self.words[first + 1..first + count] {
+            word.end = word.start;
+        }
+        joined.extend(std::iter::repeat_n(' ', end - start - joined.len()));
+        self.text.replace_range(start..end, &joined);
+        self.spaced += 1;
+    }
+
+    /// Closes the gaps that joined letters left.
+    fn drop_joined(&mut self) {
+        let text = std::mem::replace(&mut self.text, " ".to_owned());
+        self.words.retain_mut(|word| {
+            let letters = &text[word.start..word.end];
+            word.start = self.text.len();
+            self.text.push_str(letters);
+            word.end = self.text.len();
+            if !letters.is_empty() {
+                self.text.push(' ');
+            }
+            !letters.is_empty()
+        });
     }
 }
 
 /// How many words from the first are single letters, each as far from the one before as all the others.
 fn spaced_run(words: &[Word]) -> usize {
-    let single = |word: &&Word| word.text.chars().take(2).count() == 1 && !word.text.starts_with(is_dense);
+    let single = |word: &&Word| word.chars == 1 && !word.dense;
     if words.first().filter(single).is_none() {
         return 0;
     }
     1 + words[1..].iter().take(MAX_WORD - 1).take_while(|word| single(word) && word.gap == 1).count()
 }
 
-fn split(text: &str) -> Vec<Word> {
-    let mut words = Vec::new();
-    let mut word = Word::default();
-    let mut gap = 0;
-    let mut chars = text.chars().peekable();
-    let mut before = ' ';
-    while let Some(c) = chars.next() {
-        let after = chars.peek().copied().unwrap_or(' ');
-        let turns = !word.text.is_empty() && is_dense(c) != is_dense(before);
-        if turns || word.text.len() >= MAX_WORD {
-            words.push(std::mem::take(&mut word));
-        }
-        if is_part(c, before, after) {
-            if word.text.is_empty() {
-                word.gap = std::mem::take(&mut gap);
-            }
-            word.push(c);
-        } else if !is_dropped(c, before, after) {
-            gap += c.len_utf8();
-            if !word.text.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
-        }
-        before = c;
-    }
-    if !word.text.is_empty() {
-        words.push(word);
-    }
-    words
-}
-
-impl Word {
-    fn push(&mut self, c: char) {
-        self.letters += usize::from(c.is_alphabetic());
-        self.capitals += usize::from(c.is_uppercase());
-        for lower in c.to_lowercase() {
-            if lower.is_ascii() {
-                self.text.push(lower);
-            } else {
-                self.text.extend(std::iter::once(lower).nfd().filter(|part| !is_accent(*part)).map(same_letter));
-            }
-        }
-    }
-}
-
 /// Whether a character is a part of a word; a sign that stands for a letter is, next to one.
-fn is_part(c: char, before: char, after: char) -> bool {
+#[inline]
+fn is_part(c: char, before: char, after: impl Fn() -> char) -> bool {
     match c {
-        '!' => after.is_ascii_alphabetic() || (before.is_ascii_alphabetic() && after.is_ascii_digit()),
-        '@' | '$' | '|' => before.is_ascii_alphabetic() && after.is_ascii_alphabetic(),
+        'a'..='z' | 'A'..='Z' | '0'..='9' => true,
+        '!' => after().is_ascii_alphabetic() || (before.is_ascii_alphabetic() && after().is_ascii_digit()),
+        '@' | '$' | '|' => before.is_ascii_alphabetic() && after().is_ascii_alphabetic(),
+        _ if c.is_ascii() => false,
         _ => c.is_alphanumeric() || is_combining_mark(c),
     }
 }
 
 /// Whether a character leaves no gap in a word: the apostrophe of `don't`.
-fn is_dropped(c: char, before: char, after: char) -> bool {
-    matches!(c, '\'' | '\u{2019}') && before.is_alphabetic() && matches!(after, 't' | 'T')
+fn is_dropped(c: char, before: char, after: impl Fn() -> char) -> bool {
+    matches!(c, '\'' | '\u{2019}') && before.is_alphabetic() && matches!(after(), 't' | 'T')
 }
 
 /// Marks that writers leave out, of Latin, Greek, Cyrillic, Hebrew and Arabic.
@@ -185,14 +242,16 @@ fn same_letter(c: char) -> char {
     }
 }
 
-/// The word with letters for the digits and signs that stand for them: `1gn0re`, `!gnore`.
-fn unleet(word: &str) -> String {
+/// Puts letters for the digits and signs that stand for them into the word at the end of a text: `1gn0re`, `!gnore`.
+fn unleet(text: &mut String, start: usize) {
+    let word = &text[start..];
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
     let signs = word.bytes().filter(|byte| letter_for(*byte).is_some()).count();
     if signs == 0 || letters == 0 || letters + signs < word.len() || letters + 1 < signs {
-        return word.to_owned();
+        return;
     }
-    word.bytes().map(|byte| char::from(letter_for(byte).unwrap_or(byte))).collect()
+    let plain: String = word.bytes().map(|byte| char::from(letter_for(byte).unwrap_or(byte))).collect();
+    text.replace_range(start.., &plain);
 }
 
 fn letter_for(byte: u8) -> Option<u8> {

@@ -1,18 +1,20 @@
-use super::{AttackModel, Concept, Gate, Lexicon, ModelError, SLOT_BITS};
+use super::{AttackModel, Concept, LOOK, Lexicon, ModelError, SLOT_BITS, Spelling};
 
-fn concept(gate: Gate, cues: &[&str], signs: &[&str]) -> Concept {
-    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    let disguised =
-        cues.iter().filter(|cue| cue.is_ascii() && !cue.contains(' ')).map(|cue| (*cue).to_owned()).collect();
-    Concept { gate, cues: owned(cues), words: vec!["other".to_owned()], signs: owned(signs), disguised }
+fn concept(pull: u8, cues: &[&str], signs: &[&str]) -> Concept {
+    let spelled = |words: &[&str], pull: u8| -> Vec<Spelling> {
+        words.iter().map(|word| Spelling { text: (*word).to_owned(), pull }).collect()
+    };
+    let disguised: Vec<&str> = cues.iter().copied().filter(|cue| cue.is_ascii() && !cue.contains(' ')).collect();
+    let words = [spelled(cues, pull), spelled(&["other"], 0)].concat();
+    Concept { words, signs: spelled(signs, pull), disguised: spelled(&disguised, pull) }
 }
 
 /// A model that takes every feature for a sign of an attack.
 fn model() -> AttackModel {
     let concepts = vec![
-        concept(Gate::Pair, &["ignore", "забудь"], &[]),
-        concept(Gate::Pair, &["rules", "指令"], &[]),
-        concept(Gate::Solo, &["act as "], &["<|im_start|>"]),
+        concept(8, &["ignore", "забудь"], &[]),
+        concept(4, &["rules", "指令"], &[]),
+        concept(LOOK, &["act as "], &["<|im_start|>"]),
     ];
     AttackModel::new(Lexicon::new(concepts).unwrap(), vec![1; 1 << SLOT_BITS], 3, 7).unwrap()
 }
@@ -37,7 +39,7 @@ fn what_is_no_model_is_refused() {
     assert_eq!(changed(0, 0), ModelError::Magic);
     assert_eq!(changed(8, 99), ModelError::Version { found: 99 });
     assert_eq!(changed(12, bytes[12] ^ 1), ModelError::Features);
-    assert_eq!(changed(33, 9), ModelError::Content);
+    assert_eq!(changed(35, LOOK + 1), ModelError::Content);
     for len in 0..bytes.len() {
         if len < 400 || len % 4099 == 0 {
             assert!(AttackModel::from_bytes(&bytes[..len]).is_err(), "{len}");

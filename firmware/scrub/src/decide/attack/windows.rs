@@ -2,12 +2,15 @@
 
 use std::ops::Range;
 
-use super::lexicon::{Gate, Meaning};
+use super::lexicon::{LOOK, Meaning};
 use super::normal::View;
 use crate::parse::Shadow;
 
-/// Bytes within which two cues of different concepts confirm each other.
+/// Bytes within which cues of different concepts pull together.
 const CONFIRM: usize = 160;
+
+/// Most cues before and after a cue that are asked.
+const MAX_NEAR: usize = 24;
 
 /// Bytes before and after a cue within which its sentence begins and ends.
 const SENTENCE: (usize, usize) = (200, 260);
@@ -79,17 +82,23 @@ pub(super) fn windows(text: &Text<'_>, cues: &[Cue]) -> Vec<Window> {
     windows
 }
 
-/// Whether a cue speaks for itself or another one nearby means something else.
+/// Whether a cue and those nearby, each concept once, pull hard enough.
 fn is_confirmed(cues: &[Cue], index: usize) -> bool {
     let cue = &cues[index];
-    let other = |other: &&Cue| {
-        let (one, two) = (cue.meaning, other.meaning);
-        one.view == two.view && one.concept != two.concept && (one.gate != Gate::Weak || two.gate != Gate::Weak)
-    };
     let near = |other: &&Cue| other.start.abs_diff(cue.start) <= CONFIRM;
-    cue.meaning.gate == Gate::Solo
-        || cues[..index].iter().rev().take_while(near).any(|cue| other(&cue))
-        || cues[index + 1..].iter().take_while(near).any(|cue| other(&cue))
+    let before = cues[..index].iter().rev().take_while(near).take(MAX_NEAR);
+    let after = cues[index + 1..].iter().take_while(near).take(MAX_NEAR);
+    let (mut seen, mut pull) = (1_u64 << cue.meaning.concept, cue.meaning.pull);
+    for other in before.chain(after).map(|cue| cue.meaning) {
+        if pull >= LOOK {
+            break;
+        }
+        if other.view == cue.meaning.view && seen & 1 << other.concept == 0 {
+            seen |= 1 << other.concept;
+            pull = pull.saturating_add(other.pull);
+        }
+    }
+    pull >= LOOK
 }
 
 /// The sentence or line around a cue, if it is not too long.
