@@ -8,6 +8,7 @@ mod dns;
 mod inspect;
 mod proxy;
 mod reload;
+mod routers;
 mod steer;
 
 use std::future::Future;

@@ -2,6 +2,8 @@
 
 mod batch;
 mod bind;
+mod cookie;
+mod limit;
 mod tcp;
 mod udp;
 
@@ -9,7 +11,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_core::Reason;
+use gate_core::{DnsOutcome, Reason};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -18,13 +20,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NetworkMode;
-use crate::act::{Act, Age, Done, Reply, Seats, Step, Transport, Waiting};
+use crate::act::{Act, Age, Done, Explanation, Reply, Seats, Step, Transport, Waiting};
 use crate::decide::{Decision, decide, is_local, steered_entry};
 use crate::parse::{Query, Rcode, Rejection, Unserved};
 use crate::record::{Counting, Line, Recorder, Written};
 
 pub(crate) use bind::SOCKETS_MAX;
 pub use bind::{BindError, Sockets, bind};
+use cookie::Cookies;
+use limit::{Limits, Pace};
 
 /// How long questions in flight may still be answered after the signal to stop…
 const DRAIN: Duration = Duration::from_millis(2000);
@@ -54,6 +58,8 @@ pub(crate) struct Door {
     connections: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
     clients: Seats,
+    limits: Limits,
+    cookies: Option<Cookies>,
     /// Where tasks run that threads outside of it start.
     runtime: Handle,
 }
@@ -70,6 +76,8 @@ pub(crate) async fn serve(
         connections: Arc::new(Semaphore::new(act.config.tcp_connections.min(Semaphore::MAX_PERMITS))),
         strangers: Arc::new(Semaphore::new(STRANGERS)),
         clients: Seats::new(act.config.tcp_connections_per_client),
+        cookies: Cookies::new(),
+        limits: Limits::new(act.config.client_questions_per_second),
         act,
         recorder,
         counting,
@@ -122,6 +130,23 @@ impl Door {
         is_local(client, &self.act.config, &self.act.view())
     }
 
+    /// Whether a question that came over TCP is taken.
+    fn pace(&self, client: IpAddr) -> Pace {
+        if self.act.is_router(client) { Pace::Welcome } else { self.limits.ask(client) }
+    }
+
+    /// What becomes of a question over its client's limit; nothing is read of it but what the answer repeats.
+    fn over(&self, client: IpAddr, message: &[u8], pace: Pace) -> (Line, Done) {
+        self.counting.limited();
+        let query = (pace == Pace::Tell).then(|| Query::read(message).ok()).flatten();
+        let query = query.map(|query| self.with_cookie(query, client));
+        let reply = query.map(|query| Reply::Code(query, Rcode::Refused, Some(Explanation::TooFast)));
+        let done = Done { reply, outcome: DnsOutcome::Refused(Reason::RateLimited) };
+        self.count(&done);
+        let line = Line { client, name: ".".to_owned(), kind: 0, watched: false, arrived: Instant::now() };
+        (line, done)
+    }
+
     /// Parses and decides, and acts where no upstream is needed: none of it waits for anything, so a dead upstream
     /// delays nothing here.
     fn take(&self, client: IpAddr, message: &[u8], transport: Transport) -> (Line, Step) {
@@ -154,7 +179,7 @@ impl Door {
             return (line(question), Step::Done(Done::refused(rejection, Reason::NotLocal)));
         }
         let query = match read {
-            Ok(query) => query,
+            Ok(query) => self.with_cookie(query, client),
             Err(Unserved { reply, question }) => {
                 let question = question.map(|(name, kind)| (name.text(), kind));
                 return (line(question), Step::Done(Done::refused(reply, Reason::BadQuestion)));
@@ -169,6 +194,16 @@ impl Door {
             return (line, step);
         }
         (line, self.act.admit(query, transport, client, watched))
+    }
+
+    /// The question with the cookie that goes back with its answer.
+    fn with_cookie(&self, mut query: Query, client: IpAddr) -> Query {
+        if let Some((cookie, cookies)) =
+            query.edns.as_mut().and_then(|edns| edns.cookie.as_mut()).zip(self.cookies.as_ref())
+        {
+            *cookie = cookies.answer(*cookie, client, self.act.seconds() as u32);
+        }
+        query
     }
 
     /// Waits for something to be sent, but not for ever, and only for a moment once the daemon must go.

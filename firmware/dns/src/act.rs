@@ -11,6 +11,7 @@ mod reply;
 mod seats;
 mod upstream;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,7 +38,7 @@ pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
 pub(crate) use lookup::addresses;
 pub(crate) use ready::Ready;
-pub(crate) use reply::{Age, PAYLOAD, Transport, is_truncated};
+pub(crate) use reply::{Age, Explanation, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
 pub(crate) use upstream::Asker;
 pub use upstream::{LookupError, Timeouts, UpstreamState, Upstreams};
@@ -53,6 +54,7 @@ const LARGE_FROM: usize = 4096;
 pub(crate) struct Act {
     pub(crate) config: Config,
     view: ArcSwap<View>,
+    routers: ArcSwap<BTreeSet<IpAddr>>,
     /// Counts the views: what was made in one is worth nothing in the next.
     generation: AtomicU64,
     pub(crate) cache: Mutex<Cache>,
@@ -69,7 +71,7 @@ pub(crate) struct Act {
 /// What is sent back, written out only when it is this client's turn, so that waiting costs little memory.
 pub(crate) enum Reply {
     Rejection(Rejection),
-    Code(Query, Rcode),
+    Code(Query, Rcode, Option<Explanation>),
     Local(Query, Local),
     Relayed { query: Query, answer: Arc<Answer>, age: Age, _memory: Option<OwnedSemaphorePermit> },
 }
@@ -102,6 +104,7 @@ impl Act {
     pub(crate) fn new(config: Config, view: View, asker: Arc<Asker>, clock: Arc<dyn Clock>) -> Self {
         Self {
             view: ArcSwap::from_pointee(view),
+            routers: ArcSwap::default(),
             generation: AtomicU64::new(0),
             cache: Mutex::new(Cache::new(&config)),
             flights: Flights::new(),
@@ -125,6 +128,19 @@ impl Act {
     pub(crate) fn see(&self, view: View) {
         self.view.store(Arc::new(view));
         self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// Puts the routers' addresses in place.
+    pub(crate) fn see_routers(&self, routers: BTreeSet<IpAddr>) {
+        if **self.routers.load() != routers {
+            self.routers.store(Arc::new(routers));
+            self.generation.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// Whether a client is a router, which may ask for many.
+    pub(crate) fn is_router(&self, client: IpAddr) -> bool {
+        self.routers.load().contains(&client)
     }
 
     /// The number of the view in place.
@@ -167,7 +183,10 @@ impl Act {
     pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr, watched: bool) -> Step {
         let Some(seat) = self.clients.take(client) else {
             let outcome = DnsOutcome::Refused(Reason::RateLimited);
-            let refused = |query| Done { reply: Some(Reply::Code(query, Rcode::Refused)), outcome };
+            let refused = |query| Done {
+                reply: Some(Reply::Code(query, Rcode::Refused, Some(Explanation::TooManyWaiting))),
+                outcome,
+            };
             return Step::Done(self.stale_or(query, transport, watched, refused));
         };
         match Arc::clone(&self.pending).try_acquire_owned() {
@@ -289,7 +308,7 @@ impl Act {
     pub(crate) fn render(&self, reply: &Reply, transport: Transport) -> Vec<u8> {
         match reply {
             Reply::Rejection(rejection) => reply::rejection(rejection),
-            Reply::Code(query, rcode) => reply::code(query, *rcode),
+            Reply::Code(query, rcode, why) => reply::code(query, *rcode, *why),
             Reply::Local(query, local) => reply::local(query, local, self.config.steer_ttl_seconds, transport),
             Reply::Relayed { query, answer, age, .. } => {
                 reply::relayed(query, answer, *age, self.config.cache_seconds, transport)
@@ -311,7 +330,7 @@ impl Done {
     pub(crate) fn rcode(&self) -> Option<u8> {
         Some(match self.reply.as_ref()? {
             Reply::Rejection(rejection) => rejection.rcode as u8,
-            Reply::Code(_, rcode) => *rcode as u8,
+            Reply::Code(_, rcode, _) => *rcode as u8,
             Reply::Local(_, local) => local.rcode as u8,
             Reply::Relayed { answer, .. } => answer.rcode(),
         })
@@ -319,7 +338,8 @@ impl Done {
 }
 
 fn failed(query: Query) -> Done {
-    Done { reply: Some(Reply::Code(query, Rcode::ServFail)), outcome: DnsOutcome::Failed }
+    let reply = Reply::Code(query, Rcode::ServFail, Some(Explanation::NoUpstream));
+    Done { reply: Some(reply), outcome: DnsOutcome::Failed }
 }
 
 #[cfg(test)]

@@ -72,6 +72,9 @@ pub struct Config {
     pub pending: usize,
     /// Questions of one client waiting for an upstream; more are refused. Default: 256.
     pub pending_per_client: usize,
+    /// Questions of one client each second, twice as many at once; what is over it is dropped. 0: no limit. It never applies
+    /// to the network's router, which may forward for everybody. Default: 1000.
+    pub client_questions_per_second: u32,
     /// TCP connections open at once. Default: 128.
     pub tcp_connections: usize,
     /// TCP connections of one client open at once. Default: 16.
@@ -119,6 +122,7 @@ impl Default for Config {
             upstream_concurrency: 512,
             pending: 2048,
             pending_per_client: 256,
+            client_questions_per_second: 1000,
             tcp_connections: 128,
             tcp_connections_per_client: 16,
             tcp_pipeline: 16,

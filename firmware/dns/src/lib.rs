@@ -112,6 +112,11 @@ impl Dns {
         self.act.see(View { catalogue, identity });
     }
 
+    /// The addresses of the network's routers, which no limit applies to: a router that forwards asks for everybody.
+    pub fn see_routers(&self, routers: BTreeSet<IpAddr>) {
+        self.act.see_routers(routers);
+    }
+
     /// Gateway mode: the addresses that steered names lead to, published before the client gets them.
     pub fn destinations(&self) -> watch::Receiver<Arc<BTreeSet<IpAddr>>> {
         self.act.learnt.subscribe()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use answer::{Answer, AnswerError, Wanted, is_mail};
 pub(crate) use name::Name;
-pub(crate) use wire::{HEADER, Rcode, class, flag, kind};
+pub(crate) use wire::{COOKIE, HEADER, Rcode, class, flag, kind};
 
 /// What a client asked: one question of class IN in a standard query.
 #[derive(Clone, Debug)]
@@ -28,6 +28,15 @@ pub(crate) struct Query {
 pub(crate) struct Edns {
     pub(crate) payload: u16,
     pub(crate) dnssec_ok: bool,
+    pub(crate) cookie: Option<Cookie>,
+}
+
+/// A COOKIE option (RFC 7873 section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cookie {
+    pub(crate) client: [u8; 8],
+    /// Absent if the client has none, or one that cannot be ours.
+    pub(crate) server: Option<[u8; 16]>,
 }
 
 /// What makes two questions equal: one answer serves all of them.
@@ -133,9 +142,27 @@ fn read_edns(bytes: &[u8], start: usize, count: u16) -> Result<Option<Edns>, Rco
         if version != 0 {
             return Err(Rcode::BadVers);
         }
-        found = Some(Edns { payload: record.class, dnssec_ok: flags & 0x80 != 0 });
+        let cookie = read_cookie(&bytes[record.rdata]).ok_or(Rcode::FormErr)?;
+        found = Some(Edns { payload: record.class, dnssec_ok: flags & 0x80 != 0, cookie });
     }
     if at == bytes.len() { Ok(found) } else { Err(Rcode::FormErr) }
+}
+
+/// Walks the options of an OPT record, which may hold one cookie; nothing where they do not fit or the cookie has a length
+/// that none has.
+fn read_cookie(mut options: &[u8]) -> Option<Option<Cookie>> {
+    let mut found = None;
+    while !options.is_empty() {
+        let code = wire::u16_at(options, 0)?;
+        let end = 4 + usize::from(wire::u16_at(options, 2)?);
+        let data = options.get(4..end)?;
+        options = &options[end..];
+        if code == COOKIE && found.is_none() {
+            let (client, server) = data.split_first_chunk().filter(|(_, server)| matches!(server.len(), 0 | 8..=32))?;
+            found = Some(Cookie { client: *client, server: server.try_into().ok() });
+        }
+    }
+    Some(found)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use gate_dns::{Dns, Identity, NetworkMode};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{answers, destinations};
+use super::{answers, destinations, routers};
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::sockets::Inherited;
@@ -47,7 +47,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
             }
         };
         let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
-        tokio::join!(serve, publish, answers::keep(&dns, &kept, &stop));
+        tokio::join!(serve, publish, answers::keep(&dns, &kept, &stop), routers::follow(&dns, &stop));
         Ok(())
     });
     answers::save(&dns, &kept);

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::Door;
+use super::limit::Pace;
 use crate::act::{Done, Seat, Step, Transport};
 use crate::record::Line;
 
@@ -88,6 +89,11 @@ impl Connection {
     }
 
     async fn answer(&self, message: &[u8], slot: OwnedSemaphorePermit, answers: &mpsc::Sender<Outgoing>) {
+        let pace = if self.local { self.door.pace(self.client) } else { Pace::Welcome };
+        if pace != Pace::Welcome {
+            let (line, done) = self.door.over(self.client, message, pace);
+            return deliver(&self.door, answers, (line, done, slot)).await;
+        }
         match self.door.take(self.client, message, Transport::Tcp) {
             (line, Step::Done(done) | Step::Due(done, _)) => deliver(&self.door, answers, (line, done, slot)).await,
             (line, Step::Waiting(waiting)) => {

@@ -14,6 +14,7 @@ use tracing::{debug, error};
 
 use super::Door;
 use super::batch::Batch;
+use super::limit::{Caller, Clients, Pace};
 use crate::act::{Age, Done, Ready, Reply, Step, Transport, is_truncated};
 use crate::record::{Line, Tallies};
 
@@ -36,6 +37,7 @@ struct Answerer {
     batch: Batch,
     ready: Ready,
     tallies: Tallies,
+    clients: Clients,
 }
 
 /// Starts the thread of one socket. Called inside the runtime.
@@ -44,7 +46,7 @@ pub(super) fn spawn(door: Arc<Door>, socket: UdpSocket) -> Ended {
     let answerer = move || {
         let ready = Ready::new(door.act.config.cache_entries.clamp(1, READY));
         let (socket, tallies) = (Arc::new(socket), Tallies::new());
-        Answerer { door, socket, batch: Batch::new(), ready, tallies }.run();
+        Answerer { door, socket, batch: Batch::new(), ready, tallies, clients: Clients::default() }.run();
         // Nobody listens any more when the process has given up waiting.
         let _ = ending.send(());
     };
@@ -85,10 +87,21 @@ impl Answerer {
         let now = self.door.act.seconds();
         self.ready.enter(self.door.act.generation());
         let mut copied = 0;
+        self.clients.enter(self.door.act.generation());
+        let instant = self.door.limits.now();
         for at in 0..count {
             let Some((question, peer, room)) = self.batch.question(at) else { continue };
             let client = peer.ip().to_canonical();
-            let Some(length) = self.ready.reply(question, now, room).filter(|_| self.door.is_local(client)) else {
+            let length = match self.clients.ask(&self.door, client, instant) {
+                Caller::Local(Pace::Welcome) => self.ready.reply(question, now, room),
+                Caller::Stranger => None,
+                Caller::Local(pace) => {
+                    let (line, done) = self.door.over(client, question, pace);
+                    self.finish(peer, line, &done);
+                    continue;
+                }
+            };
+            let Some(length) = length else {
                 self.resolve(at, now);
                 continue;
             };
@@ -127,6 +140,12 @@ impl Answerer {
                 self.door.tasks.spawn_on(work, &self.door.runtime);
             }
         }
+    }
+
+    /// Answers what needs no copy.
+    fn finish(&self, peer: SocketAddr, line: Line, done: &Done) {
+        let reply = done.reply.as_ref().map(|reply| self.door.act.render(reply, Transport::Udp));
+        finish(&self.door, &self.socket, peer, reply, line, done);
     }
 
     /// Keeps an answer from the cache for the next one who asks, unless every question for its name is looked at.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::decide::{Data, Local};
-use crate::parse::{Answer, HEADER, Query, Rcode, Rejection, class, flag, kind};
+use crate::parse::{Answer, COOKIE, HEADER, Query, Rcode, Rejection, class, flag, kind};
 
 /// Largest answer over UDP, in both directions: never fragmented on any link of today (DNS flag day 2020).
 pub(crate) const PAYLOAD: u16 = 1232;
@@ -14,6 +14,8 @@ const QUESTION_NAME: u16 = 0xc000 | HEADER as u16;
 /// Who answers for names that exist only here. RFC 6761 keeps `invalid` from ever being delegated.
 const SOA_NAMES: &[u8] = b"\x08nanogate\x07invalid\x00\x0ahostmaster\x08nanogate\x07invalid\x00";
 
+/// The EDE option's number.
+const EXTENDED_ERROR: u16 = 15;
 /// How long a stale answer may be kept, in seconds (RFC 8767 section 4).
 const STALE_TTL: u32 = 30;
 /// EDE options: 3, "Stale Answer", and 19, "Stale NXDOMAIN Answer" (RFC 8914 section 4).
@@ -33,6 +35,27 @@ pub(crate) enum Age {
     Seconds(u32),
     /// Older than it may be: given because no upstream answers.
     Stale,
+}
+
+/// Why an answer is none, in the words of RFC 8914.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Explanation {
+    TooFast,
+    TooManyWaiting,
+    NoUpstream,
+}
+
+impl Explanation {
+    /// The EDE option: a code, and a reason for people.
+    fn option(self) -> Vec<u8> {
+        let (code, text) = match self {
+            Self::TooFast => (0_u16, "this device asks too fast"),
+            Self::TooManyWaiting => (0, "too many questions of this device are waiting for an answer"),
+            Self::NoUpstream => (22, "no upstream resolver answered"),
+        };
+        let length = u16::try_from(2 + text.len()).expect("a short text");
+        [&EXTENDED_ERROR.to_be_bytes(), &length.to_be_bytes(), &code.to_be_bytes(), text.as_bytes()].concat()
+    }
 }
 
 impl Transport {
@@ -61,10 +84,10 @@ pub(crate) fn rejection(rejection: &Rejection) -> Vec<u8> {
     message
 }
 
-/// The question and a code.
-pub(crate) fn code(query: &Query, rcode: Rcode) -> Vec<u8> {
+/// The question, a code, and for those who understand it why.
+pub(crate) fn code(query: &Query, rcode: Rcode, why: Option<Explanation>) -> Vec<u8> {
     let mut message = head(query, rcode as u16);
-    finish(&mut message, query, None);
+    finish(&mut message, query, why.map(Explanation::option).as_deref());
     message
 }
 
@@ -188,7 +211,11 @@ fn finish(message: &mut Vec<u8>, query: &Query, options: Option<&[u8]>) {
     let Some(edns) = query.edns else { return };
     let additionals = u16::from_be_bytes([message[10], message[11]]);
     put(message, 10, additionals.saturating_add(1));
-    push_opt(message, 0, edns.dnssec_ok, options.unwrap_or_default());
+    let cookie = edns.cookie.and_then(|cookie| Some((cookie.client, cookie.server?)));
+    let cookie = cookie.map(|(client, server)| {
+        [&COOKIE.to_be_bytes(), [0, 24].as_slice(), client.as_slice(), server.as_slice()].concat()
+    });
+    push_opt(message, 0, edns.dnssec_ok, &[options.unwrap_or_default(), &cookie.unwrap_or_default()].concat());
 }
 
 fn push_opt(message: &mut Vec<u8>, rcode_high: u8, dnssec_ok: bool, options: &[u8]) {
@@ -197,7 +224,7 @@ fn push_opt(message: &mut Vec<u8>, rcode_high: u8, dnssec_ok: bool, options: &[u
         message.extend_from_slice(&word.to_be_bytes());
     }
     message.extend_from_slice(&[rcode_high, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
-    message.extend_from_slice(&u16::try_from(options.len()).expect("one short option").to_be_bytes());
+    message.extend_from_slice(&u16::try_from(options.len()).expect("a few short options").to_be_bytes());
     message.extend_from_slice(options);
 }
 

@@ -16,7 +16,7 @@ fn a_question_is_read_with_its_flags_and_options() {
     let query = Query::read(&message([0x0130, 1, 0, 0, 1], OPT)).unwrap();
     assert_eq!((query.id, query.kind, query.name.text().as_str()), (0xabcd, 1, "a.example"));
     assert!(query.recursion_desired && query.authentic_data && query.checking_disabled);
-    assert_eq!(query.edns, Some(Edns { payload: 4096, dnssec_ok: true }));
+    assert_eq!(query.edns, Some(Edns { payload: 4096, dnssec_ok: true, cookie: None }));
     assert_eq!(query.name.sent(), b"\x01A\x07eXample\x00");
 
     let plain = Query::read(&message([0, 1, 0, 0, 0], b"")).unwrap();

@@ -7,6 +7,9 @@ use super::Name;
 /// Length of the fixed part.
 pub(crate) const HEADER: usize = 12;
 
+/// The EDNS option that carries cookies (RFC 7873 section 4).
+pub(crate) const COOKIE: u16 = 10;
+
 /// Bits of the header's second 16-bit word.
 pub(crate) mod flag {
     pub(crate) const QR: u16 = 0x8000;

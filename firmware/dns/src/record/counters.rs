@@ -20,6 +20,8 @@ pub struct Counters {
     pub stale: u64,
     /// Names asked for again before their answer ended.
     pub prefetched: u64,
+    /// Of the refused: dropped because their client asked too fast.
+    pub limited: u64,
     /// TCP connections closed because a cap was reached.
     pub tcp_turned_away: u64,
     /// Records that the journal did not take.
@@ -52,6 +54,7 @@ pub(crate) struct Counting {
     refused: AtomicU64,
     stale: AtomicU64,
     prefetched: AtomicU64,
+    limited: AtomicU64,
     tcp_turned_away: AtomicU64,
     records_lost: AtomicU64,
 }
@@ -82,6 +85,10 @@ impl Counting {
         self.prefetched.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn limited(&self) {
+        self.limited.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn lost(&self) {
         self.records_lost.fetch_add(1, Ordering::Relaxed);
     }
@@ -103,6 +110,7 @@ impl Counting {
             refused: read(&self.refused),
             stale: read(&self.stale),
             prefetched: read(&self.prefetched),
+            limited: read(&self.limited),
             tcp_turned_away: read(&self.tcp_turned_away),
             records_lost: read(&self.records_lost),
             ..Counters::default()

@@ -1,6 +1,7 @@
 //! The resolver as its clients, its upstreams and the journal see it, on loopback.
 
 mod encrypted;
+mod edns;
 mod forwarding;
 mod gateway;
 mod hostile;
