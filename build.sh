@@ -299,7 +299,7 @@ test_web() {
 test_unit() {
     need_rust
     need_web
-    need_apt nftables unbound dnsdist openssl python3 iproute2 util-linux
+    need_apt nftables unbound dnsdist bind9 bind9-utils openssl python3 iproute2 util-linux
     shown unit cargo test --workspace --quiet
 }
 

@@ -1,6 +1,7 @@
 //! Answering: from what is known here, from the cache, or through an upstream.
 
 mod cache;
+mod dnssec;
 mod exchange;
 mod flight;
 mod learn;
@@ -27,9 +28,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
+use crate::config::Anchors;
 use crate::decide::{Local, View, steered_entry, withheld};
-use crate::parse::{Answer, Query, Question, Rcode, Rejection, kind};
+use crate::parse::{Answer, Query, Question, Rcode, Rejection, Security, kind};
 use crate::{Config, NetworkMode};
+
+use dnssec::Validator;
+use exchange::ExchangeError;
 
 pub use cache::CacheFileError;
 pub(crate) use cache::{Cache, Freshness, Kept, load, save};
@@ -61,6 +66,7 @@ pub(crate) struct Act {
     pub(crate) flights: Flights<Question, Option<Arc<Answer>>>,
     pub(crate) learnt: Learnt,
     asker: Arc<Asker>,
+    validator: Option<Validator>,
     pub(crate) clock: Arc<dyn Clock>,
     pending: Arc<Semaphore>,
     clients: Seats,
@@ -102,7 +108,9 @@ pub(crate) struct Waiting {
 
 impl Act {
     pub(crate) fn new(config: Config, view: View, asker: Arc<Asker>, clock: Arc<dyn Clock>) -> Self {
+        let anchors = Anchors::read(&config.dnssec_anchors).expect("the configuration was checked");
         Self {
+            validator: Validator::new(&config, anchors, Arc::clone(&asker)),
             view: ArcSwap::from_pointee(view),
             routers: ArcSwap::default(),
             generation: AtomicU64::new(0),
@@ -258,7 +266,7 @@ impl Act {
     }
 
     async fn fetch(self: Arc<Self>, question: Question, cut: CancellationToken) -> Option<Arc<Answer>> {
-        match cut.run_until_cancelled(self.asker.ask(&question)).await? {
+        match cut.run_until_cancelled(self.ask(&question)).await? {
             Ok(answer) if answer.is_conclusive() => {
                 self.cache.lock().put(&question, &answer, self.clock.now());
                 Some(Arc::new(answer))
@@ -273,6 +281,17 @@ impl Act {
                 None
             }
         }
+    }
+
+    async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
+        let answer = match &self.validator {
+            Some(validator) => validator.ask(question).await?,
+            None => self.asker.ask(question).await?,
+        };
+        if answer.security() == Security::Bogus {
+            debug!("an answer does not fit its signatures and is withheld");
+        }
+        Ok(answer)
     }
 
     fn relay(&self, query: Query, answer: Arc<Answer>, age: Age, transport: Transport, outcome: DnsOutcome) -> Done {

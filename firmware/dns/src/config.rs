@@ -1,13 +1,17 @@
+mod dnssec;
 mod upstream;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use gate_core::HostName;
 use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
 
 use crate::accept::SOCKETS_MAX;
+pub(crate) use dnssec::Anchors;
+pub use dnssec::Dnssec;
 pub use upstream::{Protocol, Upstream, UpstreamError};
 
 /// Most addresses that can be learnt: what the kernel's rule set takes in one transaction. Were more allowed, some that
@@ -41,6 +45,14 @@ pub struct Config {
     /// from `proxy.extra_roots`.
     #[serde(skip)]
     pub extra_roots: Option<PathBuf>,
+    /// Whether answers are checked against their zones' signatures: `"validate"`, `"strict"` (also withhold answers when
+    /// every upstream strips signatures) or `"off"`. Default: `"validate"`.
+    pub dnssec: Dnssec,
+    /// Keys that are trusted to begin with, as DNSKEY records in the form of zone files: the root's key-signing keys, or
+    /// all keys of another zone. Empty: the root's as IANA publishes them.
+    pub dnssec_anchors: Vec<String>,
+    /// Zones that are not checked although they are signed (RFC 7646), because their owner broke them. Default: none.
+    pub dnssec_exempt: Vec<HostName>,
     /// Subnets whose clients are answered, besides those of the puck's own interfaces. Default: RFC 1918, unique local,
     /// link-local and loopback addresses.
     pub local_subnets: Vec<IpNet>,
@@ -108,6 +120,9 @@ impl Default for Config {
             threads: 0,
             upstreams: DEFAULT_UPSTREAMS.map(|text| text.parse().expect("a constant upstream parses")).to_vec(),
             extra_roots: None,
+            dnssec: Dnssec::default(),
+            dnssec_anchors: Vec::new(),
+            dnssec_exempt: Vec::new(),
             local_subnets: default_local_subnets(),
             steer_ttl_seconds: 30,
             steer_ipv6: false,
@@ -166,6 +181,8 @@ pub enum ConfigError {
     Zero { key: &'static str },
     #[error("dns.{key} must be at most {most}")]
     TooLarge { key: &'static str, most: usize },
+    #[error("dns.dnssec_anchors: `{text}` is not a DNSKEY record such as `. IN DNSKEY 257 3 8 …`: {why}")]
+    Anchor { text: String, why: String },
     #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
     NoUpstream,
     #[error("dns.upstreams: {upstream} is this resolver itself, so every question would go round in a circle")]
@@ -206,6 +223,7 @@ impl Config {
         if self.upstreams.is_empty() {
             return Err(ConfigError::NoUpstream);
         }
+        Anchors::read(&self.dnssec_anchors)?;
         match self.upstreams.iter().find(|upstream| self.is_self(upstream, own)) {
             Some(upstream) => Err(ConfigError::Loop { upstream: upstream.clone() }),
             None => Ok(()),

@@ -60,7 +60,7 @@ use tokio_util::sync::CancellationToken;
 pub use accept::{BindError, Sockets, bind};
 pub use act::{CacheFileError, LookupError, Timeouts, TrustError, UpstreamState, Upstreams};
 pub use config::{
-    Config, ConfigError, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Protocol, Upstream, UpstreamError,
+    Config, ConfigError, Dnssec, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Protocol, Upstream, UpstreamError,
 };
 pub use decide::Identity;
 pub use record::Counters;

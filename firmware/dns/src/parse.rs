@@ -6,7 +6,7 @@ mod wire;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use answer::{Answer, AnswerError, Wanted, is_mail};
+pub(crate) use answer::{Answer, AnswerError, Security, Wanted, is_mail};
 pub(crate) use name::Name;
 pub(crate) use wire::{COOKIE, HEADER, Rcode, class, flag, kind};
 

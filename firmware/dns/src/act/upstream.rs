@@ -14,7 +14,7 @@ use super::exchange::{Trust, TrustError};
 use super::lookup::Hosts;
 use crate::{Config, Upstream};
 
-pub(crate) use asker::Asker;
+pub(crate) use asker::{Asker, Signatures};
 pub use health::UpstreamState;
 
 /// How long upstreams are waited for.

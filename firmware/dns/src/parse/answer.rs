@@ -25,6 +25,20 @@ pub(crate) struct Answer {
     /// Seconds this may be kept; `None` when nothing in it says so.
     lifetime: Option<u32>,
     extended_error: Option<Box<[u8]>>,
+    /// It holds signatures or proofs of absence.
+    signatures: bool,
+    security: Security,
+}
+
+/// What is known of an answer's signatures (RFC 4035 section 4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Security {
+    /// Nobody looked here; the upstream may have.
+    #[default]
+    Unchecked,
+    Secure,
+    Insecure,
+    Bogus,
 }
 
 /// What an answer is checked against.
@@ -59,7 +73,8 @@ impl Answer {
         if header.has(flag::TC) {
             return Err(AnswerError::Truncated);
         }
-        let mut reader = Reader { bytes, at: head, ttls: Vec::new(), lifetime: None, soa: false, direct: true };
+        let mut reader =
+            Reader { bytes, at: head, ttls: Vec::new(), lifetime: None, soa: false, direct: true, signatures: false };
         let Read { opt, answered } = reader.sections(&header, kind).ok_or(AnswerError::Malformed)?;
         let rcode = header.rcode();
         let negative = header.counts[1] == 0 || rcode == Rcode::NxDomain as u8;
@@ -78,8 +93,51 @@ impl Answer {
             head,
             rcode,
             direct: reader.direct,
+            signatures: reader.signatures,
+            security: Security::Unchecked,
             extended_error: opt.and_then(|opt| extended_error(&bytes[opt.record.rdata])),
         })
+    }
+
+    /// "Server failure" with an EDE code (RFC 8914).
+    pub(crate) fn failure(question: &Question, reason: u16) -> Self {
+        let mut message = vec![0; HEADER];
+        message[2..4].copy_from_slice(&(flag::QR | flag::RA | Rcode::ServFail as u16).to_be_bytes());
+        message[5] = 1;
+        message.extend_from_slice(&question.name);
+        message.extend([question.kind, class::IN].iter().flat_map(|word| word.to_be_bytes()));
+        let extended = [EXTENDED_ERROR, 2, reason].iter().flat_map(|word| word.to_be_bytes()).collect();
+        Self {
+            head: message.len(),
+            message: message.into(),
+            ttls: Box::default(),
+            rcode: Rcode::ServFail as u8,
+            direct: true,
+            lifetime: None,
+            extended_error: Some(extended),
+            signatures: false,
+            security: Security::Unchecked,
+        }
+    }
+
+    /// With the verdict on its signatures, of which the AD bit is the short form.
+    pub(crate) fn marked(mut self, security: Security) -> Self {
+        self.security = security;
+        let bit = flag::AD.to_be_bytes()[1];
+        self.message[3] &= !bit;
+        if security == Security::Secure {
+            self.message[3] |= bit;
+        }
+        self
+    }
+
+    pub(crate) fn security(&self) -> Security {
+        self.security
+    }
+
+    /// Whether it holds signatures or proofs of absence, which only validators want.
+    pub(crate) fn has_signatures(&self) -> bool {
+        self.signatures
     }
 
     pub(crate) fn message(&self) -> &[u8] {
@@ -159,6 +217,7 @@ struct Reader<'a> {
     lifetime: Option<u32>,
     soa: bool,
     direct: bool,
+    signatures: bool,
 }
 
 impl Reader<'_> {
@@ -197,6 +256,7 @@ impl Reader<'_> {
         self.ttls.push(u16::try_from(record.ttl_at).ok()?);
         // RFC 2181 section 8: a lifetime with the top bit set is none.
         let mut lifetime = if record.ttl > i32::MAX as u32 { 0 } else { record.ttl };
+        self.signatures |= matches!(record.kind, kind::RRSIG | kind::NSEC | kind::NSEC3);
         if record.kind == kind::SOA {
             // RFC 2308 section 5: the last field says how long a "no" holds.
             let minimum = record.rdata.end.checked_sub(4).filter(|at| *at >= record.rdata.start)?;

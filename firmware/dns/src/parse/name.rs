@@ -48,6 +48,17 @@ impl Name {
         Self { sent: wire.into(), folded }
     }
 
+    /// The wire form of labels, each of which is 1 to 63 bytes.
+    pub(crate) fn of_labels<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut wire = Vec::with_capacity(32);
+        for label in labels {
+            wire.push(u8::try_from(label.len()).expect("a label is at most 63 bytes"));
+            wire.extend_from_slice(label);
+        }
+        wire.push(0);
+        Self { folded: wire.to_ascii_lowercase().into(), sent: wire.into() }
+    }
+
     /// The wire form with the client's own upper and lower case.
     pub(crate) fn sent(&self) -> &[u8] {
         &self.sent

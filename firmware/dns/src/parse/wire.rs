@@ -31,6 +31,9 @@ pub(crate) mod kind {
     pub(crate) const AAAA: u16 = 28;
     pub(crate) const OPT: u16 = 41;
     pub(crate) const RRSIG: u16 = 46;
+    pub(crate) const NSEC: u16 = 47;
+    pub(crate) const DNSKEY: u16 = 48;
+    pub(crate) const NSEC3: u16 = 50;
     pub(crate) const SVCB: u16 = 64;
     pub(crate) const HTTPS: u16 = 65;
     pub(crate) const IXFR: u16 = 251;

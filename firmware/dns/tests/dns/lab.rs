@@ -145,10 +145,21 @@ pub(crate) fn program(name: &str, package: &str) -> Command {
 
 /// unbound with a zone of its own, and whatever is added to its configuration.
 pub(crate) async fn unbound(more: &str) -> Server {
+    let big = |i| format!("    local-data: 'big.lab.example. 300 IN TXT \"{i:02}{}\"'\n", "x".repeat(190));
+    let zone = r#"    local-zone: "lab.example." static
+    local-data: "lab.example. 300 IN SOA ns.lab.example. hostmaster.lab.example. 1 3600 900 86400 120"
+    local-data: "www.lab.example. 300 IN A 203.0.113.10"
+    local-data: "www.lab.example. 300 IN A 203.0.113.11"
+    local-data: "www.lab.example. 300 IN AAAA 2001:db8::10"
+    local-data: "mail.lab.example. 300 IN MX 10 www.lab.example."
+    local-data: "_sip._tcp.lab.example. 300 IN SRV 1 2 5060 www.lab.example."
+"#;
+    bare_unbound(&format!("{zone}{}{more}", (0..20).map(big).collect::<String>())).await
+}
+
+/// unbound without a zone; it does not validate.
+pub(crate) async fn bare_unbound(more: &str) -> Server {
     Server::start(|folder, address| {
-        let big: String = (0..20)
-            .map(|i| format!("    local-data: 'big.lab.example. 300 IN TXT \"{i:02}{}\"'\n", "x".repeat(190)))
-            .collect();
         let config = format!(
             r#"server:
     interface: 127.0.0.1
@@ -161,14 +172,7 @@ pub(crate) async fn unbound(more: &str) -> Server {
     pidfile: ""
     module-config: "iterator"
     minimal-responses: no
-    local-zone: "lab.example." static
-    local-data: "lab.example. 300 IN SOA ns.lab.example. hostmaster.lab.example. 1 3600 900 86400 120"
-    local-data: "www.lab.example. 300 IN A 203.0.113.10"
-    local-data: "www.lab.example. 300 IN A 203.0.113.11"
-    local-data: "www.lab.example. 300 IN AAAA 2001:db8::10"
-    local-data: "mail.lab.example. 300 IN MX 10 www.lab.example."
-    local-data: "_sip._tcp.lab.example. 300 IN SRV 1 2 5060 www.lab.example."
-{big}{more}
+{more}
 remote-control:
     control-enable: no
 "#,

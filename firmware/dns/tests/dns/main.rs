@@ -1,7 +1,8 @@
 //! The resolver as its clients, its upstreams and the journal see it, on loopback.
 
-mod encrypted;
+mod dnssec;
 mod edns;
+mod encrypted;
 mod forwarding;
 mod gateway;
 mod hostile;

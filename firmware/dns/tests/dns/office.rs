@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gate_core::{Catalogue, Clock, DnsEvent, DnsTally, Event, HostName, Journal, JournalError, Position, UnixMicros};
-use gate_dns::{Config, Dns, Identity, JournalQuestions, NetworkMode, Sockets, bind};
+use gate_dns::{Config, Dns, Dnssec, Identity, JournalQuestions, NetworkMode, Sockets, bind};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -127,7 +127,8 @@ impl Office {
     pub(crate) fn open_behind(upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
         let upstreams = vec![upstream.address.to_string().parse().unwrap()];
         let journal_questions = JournalQuestions::Each;
-        let mut config = Config { upstreams, journal_questions, ..Config::default() };
+        // The upstream of these tests signs nothing.
+        let mut config = Config { upstreams, journal_questions, dnssec: Dnssec::Off, ..Config::default() };
         change(&mut config);
         let journal = Arc::new(MemoryJournal::default());
         let clock = Arc::new(ManualClock(AtomicU64::new(0)));

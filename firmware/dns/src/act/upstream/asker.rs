@@ -1,7 +1,9 @@
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -34,10 +36,23 @@ pub(crate) struct Asker {
     hedges: Mutex<u32>,
 }
 
+/// Whether upstreams hand out DNSSEC signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signatures {
+    /// One at least does.
+    Present,
+    /// All that answered take them out.
+    Stripped,
+    /// None answered.
+    Unknown,
+}
+
 struct Server {
     upstream: Upstream,
     channel: Channel,
     health: Health,
+    /// It takes signatures out of its answers.
+    strips: AtomicBool,
 }
 
 impl Asker {
@@ -46,6 +61,7 @@ impl Asker {
             upstream: upstream.clone(),
             channel: Channel::new(upstream, trust),
             health: Health::default(),
+            strips: AtomicBool::new(false),
         };
         Self {
             servers: upstreams.iter().map(server).collect(),
@@ -60,7 +76,7 @@ impl Asker {
     pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
         let _slot = self.in_flight.try_acquire().map_err(|_| ExchangeError::Busy)?;
         let deadline = Instant::now() + self.timeouts.total;
-        let mut order = self.order().into_iter();
+        let mut order = self.order(question.dnssec_ok).into_iter();
         let Some(first) = order.next() else { return Err(ExchangeError::Down) };
         self.save();
         let mut running = FuturesUnordered::new();
@@ -97,12 +113,15 @@ impl Asker {
     }
 
     /// The servers as often as they may be tried: those that work first, in the order of the configuration. Those that
-    /// have been silent for long are left out but for a question now and then.
-    fn order(&self) -> Vec<&Server> {
+    /// have been silent for long are left out but for a question now and then, those without signatures come last when
+    /// signatures are wanted.
+    fn order(&self, signatures: bool) -> Vec<&Server> {
         let now = Instant::now();
         let asked: Vec<_> = self.servers.iter().filter(|server| server.health.admits(now)).collect();
         let (suspect, healthy): (Vec<_>, Vec<_>) = asked.into_iter().partition(|server| server.health.is_suspect(now));
-        let round: Vec<_> = healthy.into_iter().chain(suspect).collect();
+        let mut round: Vec<_> = healthy.into_iter().chain(suspect).collect();
+        // The sort is stable.
+        round.sort_by_key(|server| signatures && server.strips.load(Ordering::Relaxed));
         round.repeat(ROUNDS)
     }
 
@@ -126,6 +145,22 @@ impl Asker {
         tried
     }
 
+    /// Asks every upstream for a signed record set, and remembers which ones leave the signatures out.
+    pub(crate) async fn look_for_signatures(&self, question: &Question) -> Signatures {
+        let deadline = Instant::now() + self.timeouts.total;
+        let asked = self.servers.iter().map(async |server| {
+            let answer = self.attempt(server, question, deadline).await.ok().filter(Answer::is_conclusive)?;
+            server.strips.store(!answer.has_signatures(), Ordering::Relaxed);
+            Some(answer.has_signatures())
+        });
+        let found = join_all(asked).await;
+        match (found.contains(&Some(true)), found.contains(&Some(false))) {
+            (true, _) => Signatures::Present,
+            (false, true) => Signatures::Stripped,
+            (false, false) => Signatures::Unknown,
+        }
+    }
+
     fn save(&self) {
         let mut hedges = self.hedges.lock();
         *hedges = (*hedges + 1).min(HEDGE_SAVED);
@@ -139,7 +174,11 @@ impl Asker {
 
     /// How each upstream does, in the order of the configuration.
     pub(crate) fn states(&self) -> Vec<UpstreamState> {
-        self.servers.iter().map(|server| server.health.state(&server.upstream)).collect()
+        let state = |server: &Server| UpstreamState {
+            strips_signatures: server.strips.load(Ordering::Relaxed),
+            ..server.health.state(&server.upstream)
+        };
+        self.servers.iter().map(state).collect()
     }
 }
 

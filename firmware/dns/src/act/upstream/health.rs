@@ -54,6 +54,8 @@ pub struct UpstreamState {
     pub usual: Option<Duration>,
     /// Why it gave no answer the last time, unless it has answered since.
     pub failure: Option<String>,
+    /// It takes DNSSEC signatures out of its answers.
+    pub strips_signatures: bool,
 }
 
 impl UpstreamState {
@@ -137,6 +139,7 @@ impl Health {
             unanswered: record.unanswered,
             usual: record.usual(),
             failure: record.failed.as_ref().map(|(_, why)| why.clone()),
+            strips_signatures: false,
         }
     }
 }
@@ -231,6 +234,7 @@ mod tests {
             unanswered: u64::from(failed),
             usual: None,
             failure: failed.then(|| "silence".to_owned()),
+            strips_signatures: false,
         };
         let rows = [(true, false, true), (true, true, false), (false, false, false)];
         for (plain, encrypted, blocked) in rows {

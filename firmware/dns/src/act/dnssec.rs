@@ -1,0 +1,173 @@
+//! DNSSEC: whether an answer is what the owner of its zone signed (RFC 4035).
+//!
+//! The chain of keys is hickory's to check; here is what a resolver does with the verdict. Upstreams are asked with CD, so
+//! that they hand over what is bogus too and the reason can be told.
+
+mod rewrite;
+mod source;
+mod verdict;
+mod wildcard;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use hickory_net::dnssec::DnssecDnsHandle;
+use hickory_net::proto::dnssec::TrustAnchors;
+use hickory_net::xfer::{DnsHandle, FirstAnswer};
+use hickory_proto::op::{DnsRequest, DnsRequestOptions, Query};
+use hickory_proto::rr::{Name as ZoneName, RecordType};
+use lru::LruCache;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::exchange::ExchangeError;
+use super::upstream::{Asker, Signatures};
+use crate::Config;
+use crate::config::{Anchors, Dnssec};
+use crate::parse::{Answer, Name, Question, Security, kind};
+
+use source::Source;
+use verdict::{Verdict, judge};
+
+/// How often it is looked whether upstreams hand out signatures, when they do…
+const LOOK: Duration = Duration::from_secs(300);
+/// … and when they do not, or none answered.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// 2025-01-01. A clock before it has not been set since power came: no signature is valid then, and the clock could never
+/// be set because the names of time servers would not resolve.
+const CLOCK_UNSET: u64 = 1_735_689_600;
+/// RRsets whose verdict is remembered.
+const VERDICTS: usize = 4096;
+/// Bogus questions remembered, and for how long: the owner of the zone may be mending it.
+const BOGUS: usize = 256;
+const BOGUS_HOLD: Duration = Duration::from_secs(10);
+
+/// Asks upstreams and checks what they say.
+pub(crate) struct Validator {
+    source: Source,
+    handle: DnssecDnsHandle<Source>,
+    /// Zones with keys that are trusted to begin with.
+    anchored: Vec<ZoneName>,
+    /// Zones that are not checked although they are signed (RFC 7646).
+    exempt: Vec<ZoneName>,
+    /// Answers that cannot be checked because every upstream strips signatures are withheld.
+    strict: bool,
+    looked: Mutex<Option<(Instant, Signatures)>>,
+    /// What was bogus a moment ago, and why: each try costs several questions.
+    bogus: parking_lot::Mutex<LruCache<Question, (u16, Instant)>>,
+}
+
+impl Validator {
+    /// `None` when validation is off.
+    pub(crate) fn new(config: &Config, anchors: Anchors, asker: Arc<Asker>) -> Option<Self> {
+        if config.dnssec == Dnssec::Off {
+            return None;
+        }
+        let source = Source::new(asker);
+        let Anchors { names, keys } = anchors;
+        let keys: Arc<TrustAnchors> = Arc::new(keys);
+        let handle = DnssecDnsHandle::with_trust_anchor(source.clone(), keys).validation_cache_size(VERDICTS);
+        let exempt = config.dnssec_exempt.iter().filter_map(|zone| ZoneName::from_ascii(zone.as_str()).ok());
+        Some(Self {
+            source,
+            handle,
+            anchored: names,
+            exempt: exempt.map(|zone| zone.to_lowercase()).map(fully_qualified).collect(),
+            strict: config.dnssec == Dnssec::Strict,
+            looked: Mutex::default(),
+            bogus: parking_lot::Mutex::new(LruCache::sparse(NonZeroUsize::new(BOGUS).expect("not zero"))),
+        })
+    }
+
+    /// The answer in the form that the question asks for; "no" with a reason when it is bogus.
+    pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
+        let Some(name) = zone_name(&question.name) else { return self.unchecked(question).await };
+        if question.checking_disabled || !self.is_checked(&name) || !clock_is_set() {
+            return self.unchecked(question).await;
+        }
+        if self.signatures().await == Signatures::Stripped && !self.strict {
+            return self.unchecked(question).await;
+        }
+        if let Some((reason, _)) = self.bogus.lock().get(question).filter(|(_, until)| Instant::now() < *until) {
+            return Ok(rewrite::bogus(question, *reason));
+        }
+        let raw = self.source.fetch(&whole(question)).await?;
+        if !raw.is_conclusive() {
+            return Ok(Answer::clone(&raw).marked(Security::Unchecked));
+        }
+        self.check(question, name, &raw).await
+    }
+
+    async fn check(&self, question: &Question, name: ZoneName, raw: &Arc<Answer>) -> Result<Answer, ExchangeError> {
+        let query = Query::query(name, RecordType::from(question.kind));
+        let mut options = DnsRequestOptions::default();
+        (options.use_edns, options.edns_set_dnssec_ok) = (true, true);
+        let checked = self.handle.send(DnsRequest::from_query(query, options)).first_answer().await;
+        let verdict = judge(checked, |owner| self.is_checked(owner), raw);
+        debug!(name = %Name::read(&question.name).map(|name| name.text()).unwrap_or_default(), ?verdict, "checked");
+        Ok(match verdict {
+            Verdict::Secure(message) => {
+                rewrite::signed(message, question).unwrap_or_else(|| rewrite::bogus(question, 6))
+            }
+            Verdict::Insecure => rewrite::unsigned(raw, question),
+            Verdict::Bogus(reason) => {
+                self.bogus.lock().put(question.clone(), (reason, Instant::now() + BOGUS_HOLD));
+                rewrite::bogus(question, reason)
+            }
+        })
+    }
+
+    async fn unchecked(&self, question: &Question) -> Result<Answer, ExchangeError> {
+        Ok(self.source.asker().ask(question).await?.marked(Security::Unchecked))
+    }
+
+    /// Whether the chain of trust covers a name: it lies below a trusted key, and in no exempted zone.
+    fn is_checked(&self, name: &ZoneName) -> bool {
+        self.anchored.iter().any(|zone| zone.zone_of(name)) && !self.exempt.iter().any(|zone| zone.zone_of(name))
+    }
+
+    /// Whether upstreams hand out signatures; asked again from time to time, once for all who wait.
+    pub(crate) async fn signatures(&self) -> Signatures {
+        let mut looked = self.looked.lock().await;
+        if let Some((at, known)) = *looked {
+            let hold = if known == Signatures::Present { LOOK } else { LOOK_AGAIN };
+            if at.elapsed() < hold {
+                return known;
+            }
+        }
+        let found = self.look().await;
+        if found == Signatures::Stripped && looked.is_none_or(|(_, before)| before != found) {
+            warn!("every upstream strips DNSSEC signatures: answers cannot be checked");
+        }
+        *looked = Some((Instant::now(), found));
+        found
+    }
+
+    async fn look(&self) -> Signatures {
+        let Some(zone) = self.anchored.first() else { return Signatures::Unknown };
+        let name = Name::of_text(zone.to_ascii().trim_end_matches('.')).folded().into();
+        let question = Question { name, kind: kind::DNSKEY, dnssec_ok: true, checking_disabled: true };
+        self.source.asker().look_for_signatures(&question).await
+    }
+}
+
+/// The question that everything is checked by: with signatures, and with what the upstream thinks bogus.
+fn whole(question: &Question) -> Question {
+    Question { dnssec_ok: true, checking_disabled: true, ..question.clone() }
+}
+
+fn clock_is_set() -> bool {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|now| now.as_secs() > CLOCK_UNSET)
+}
+
+fn zone_name(wire: &[u8]) -> Option<ZoneName> {
+    use hickory_proto::serialize::binary::BinDecodable;
+    ZoneName::from_bytes(wire).ok()
+}
+
+fn fully_qualified(mut name: ZoneName) -> ZoneName {
+    name.set_fqdn(true);
+    name
+}

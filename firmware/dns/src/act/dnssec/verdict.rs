@@ -1,0 +1,79 @@
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use hickory_net::DnsError;
+use hickory_net::NetError;
+use hickory_net::proto::dnssec::Proof;
+use hickory_net::proto::dnssec::rdata::{DNSSECRData, RRSIG};
+use hickory_proto::op::{DnsResponse, Message};
+use hickory_proto::rr::{Name, RData, Record};
+
+use super::wildcard;
+use crate::parse::Answer;
+
+/// EDE codes (RFC 8914 section 4).
+pub(super) mod reason {
+    pub(crate) const BOGUS: u16 = 6;
+    pub(crate) const EXPIRED: u16 = 7;
+    pub(crate) const NOT_YET_VALID: u16 = 8;
+    pub(crate) const NO_SIGNATURE: u16 = 10;
+}
+
+/// What the chain of trust says of an answer (RFC 4035 section 4.3).
+#[derive(Debug)]
+pub(super) enum Verdict {
+    Secure(Box<Message>),
+    Insecure,
+    /// With an EDE code.
+    Bogus(u16),
+}
+
+/// Sums the verdicts on single record sets up; `is_checked` says which owners are checked at all.
+pub(super) fn judge(
+    checked: Result<DnsResponse, NetError>,
+    is_checked: impl Fn(&Name) -> bool,
+    raw: &Arc<Answer>,
+) -> Verdict {
+    let response = match checked {
+        Ok(response) => response,
+        Err(NetError::Dns(DnsError::Nsec { proof: Proof::Insecure, .. })) => return Verdict::Insecure,
+        Err(NetError::Dns(DnsError::Nsec { response, .. })) if wildcard::is_proven(&response) => *response,
+        Err(_) => return Verdict::Bogus(why(raw)),
+    };
+    let message = Message::from(response);
+    // A "yes" is proven by its answers, a "no" by what stands beside it.
+    let telling = if message.answers.is_empty() { &message.authorities } else { &message.answers };
+    let proof = |record: &Record| if is_checked(&record.name) { record.proof } else { Proof::Insecure };
+    let proofs = telling.iter().filter(|record| signature(record).is_none()).map(proof);
+    match proofs.min().unwrap_or(Proof::Insecure) {
+        Proof::Secure => Verdict::Secure(Box::new(message)),
+        Proof::Insecure => Verdict::Insecure,
+        Proof::Bogus | Proof::Indeterminate => Verdict::Bogus(why(raw)),
+    }
+}
+
+/// Why an answer is bogus, as far as its own signatures tell.
+fn why(raw: &Answer) -> u16 {
+    let Ok(message) = Message::from_vec(raw.message()) else { return reason::BOGUS };
+    let telling = if message.answers.is_empty() { &message.authorities } else { &message.answers };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    // Times are serial numbers that wrap (RFC 4034 section 3.1.5); the signed difference is what counts.
+    let passed = |time: u32| (now as u32).wrapping_sub(time) as i32;
+    let signatures: Vec<_> = telling.iter().filter_map(signature).collect();
+    if signatures.is_empty() {
+        reason::NO_SIGNATURE
+    } else if signatures.iter().all(|rrsig| passed(rrsig.input().sig_expiration.get()) > 0) {
+        reason::EXPIRED
+    } else if signatures.iter().all(|rrsig| passed(rrsig.input().sig_inception.get()) < 0) {
+        reason::NOT_YET_VALID
+    } else {
+        reason::BOGUS
+    }
+}
+
+fn signature(record: &Record) -> Option<&RRSIG> {
+    match &record.data {
+        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => Some(rrsig),
+        _ => None,
+    }
+}

@@ -1,0 +1,265 @@
+//! DNSSEC against zones that bind signs and serves: whole, broken in every way, and not signed at all.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use gate_dns::{Config, Dnssec};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::RecordType;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+
+use crate::lab::{Folder, Server, bare_unbound, program};
+use crate::office::{Office, query, query_edns};
+use crate::upstream::{Upstream, a, answers};
+
+/// EDE codes (RFC 8914).
+const EXPIRED: u16 = 7;
+const BOGUS: u16 = 6;
+const NO_SIGNATURE: u16 = 10;
+
+const ZONE: &str = "\
+$TTL 300
+@ IN SOA ns hostmaster 1 3600 900 86400 120
+@ IN NS ns
+ns IN A 127.0.0.1
+www IN A 203.0.113.10
+wrong IN A 203.0.113.11
+unsigned IN A 203.0.113.12
+alias IN CNAME www
+out IN CNAME www.open
+*.wild IN TXT \"found\"
+open IN NS ns.open
+ns.open IN A 127.0.0.1
+";
+
+const ZONES: [&str; 6] =
+    ["lab.example", "three.example", "old.example", "open.lab.example", "open.three.example", "plain.example"];
+
+/// The root delegates to the signed zones, with DS records, and to one that is not signed.
+const ROOT: &str = "\
+$TTL 300
+@ IN SOA ns.lab.example. hostmaster.lab.example. 1 3600 900 86400 120
+@ IN NS ns.lab.example.
+lab.example. IN NS ns.lab.example.
+ns.lab.example. IN A 127.0.0.1
+three.example. IN NS ns.lab.example.
+old.example. IN NS ns.lab.example.
+plain.example. IN NS ns.lab.example.
+";
+
+/// Runs a program of bind to its end.
+fn run(folder: &Path, name: &str, words: &[&str]) -> String {
+    let done = program(name, "bind9-utils").args(words).current_dir(folder).output().unwrap();
+    assert!(done.status.success(), "{name} {words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+/// Signs a zone; its key-signing key.
+fn sign(folder: &Path, zone: &str, text: &str, more: &[&str]) -> String {
+    let file = if zone == "." { "root" } else { zone };
+    std::fs::write(folder.join(file), text).unwrap();
+    run(folder, "dnssec-keygen", &["-q", "-a", "ECDSAP256SHA256", zone]);
+    let key = run(folder, "dnssec-keygen", &["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", zone]);
+    let signed = format!("{file}.signed");
+    let words = [&["-q", "-S", "-O", "full", "-o", zone, "-f", &signed], more, &[file]].concat();
+    run(folder, "dnssec-signzone", &words);
+    let key = std::fs::read_to_string(folder.join(format!("{}.key", key.trim()))).unwrap();
+    key.lines().find(|line| !line.starts_with(';')).unwrap().to_owned()
+}
+
+/// Takes one signature away and spoils another.
+fn spoil(folder: &Path, zone: &str) {
+    let path = folder.join(format!("{zone}.signed"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let is = |line: &str, name: &str| line.starts_with(&format!("{name}.{zone}.")) && line.contains("RRSIG\tA ");
+    let lines = text.lines().filter(|line| !is(line, "unsigned"));
+    let spoilt = lines.map(|line| {
+        if is(line, "wrong") { line.replace("RRSIG\tA 13 3 300", "RRSIG\tA 13 3 301") } else { line.to_owned() }
+    });
+    std::fs::write(&path, spoilt.collect::<Vec<_>>().join("\n") + "\n").unwrap();
+}
+
+/// A resolver, bind with the lab's zones behind it, and the root's key.
+async fn zones() -> (Server, Server, Folder, String) {
+    let zones = Folder::new();
+    let folder = zones.path();
+    sign(folder, "lab.example", ZONE, &[]);
+    sign(folder, "three.example", ZONE, &["-3", "-"]);
+    sign(folder, "old.example", ZONE, &["-P", "-s", "20240101000000", "-e", "20240201000000"]);
+    let key = sign(folder, ".", ROOT, &["-g"]);
+    spoil(folder, "lab.example");
+    for open in ["open.lab.example", "open.three.example", "plain.example"] {
+        std::fs::write(folder.join(format!("{open}.signed")), ZONE).unwrap();
+    }
+    let zone = |name: &&str| format!("zone \"{name}\" {{ type primary; file \"{name}.signed\"; }};\n");
+    let zones_text: String = ZONES.iter().map(zone).collect();
+    let zones_text = format!("zone \".\" {{ type primary; file \"root.signed\"; }};\n{zones_text}");
+    let directory = folder.to_owned();
+    let start = move |own: &Folder, address: SocketAddr| -> Command {
+        let config = format!(
+            "options {{ directory \"{}\"; listen-on port {} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; \
+             pid-file none; session-keyfile none; notify no; dnssec-validation no; }};\ncontrols {{ }};\n{zones_text}",
+            directory.display(),
+            address.port()
+        );
+        let mut command = program("named", "bind9");
+        command.args(["-f", "-n", "1", "-c"]).arg(own.write("named.conf", &config));
+        command
+    };
+    let bind = Server::start(start).await;
+    (resolver(&bind).await, bind, zones, key)
+}
+
+/// unbound, which resolves from bind and validates nothing. Every zone is named: delegations do not carry a port.
+async fn resolver(bind: &Server) -> Server {
+    let stub = |zone: &&str| {
+        format!(
+            "stub-zone:\n    name: \"{zone}\"\n    stub-addr: 127.0.0.1@{}\n    stub-prime: no\n",
+            bind.address.port()
+        )
+    };
+    let stubs: String = ZONES.iter().chain(&["."]).map(stub).collect();
+    bare_unbound(&format!("    do-not-query-localhost: no\n{stubs}")).await
+}
+
+async fn office(server: &Server, key: &str, change: impl FnOnce(&mut Config)) -> Office {
+    Office::open_with(|config| {
+        config.upstreams = vec![server.address.to_string().parse().unwrap()];
+        config.dnssec = Dnssec::Validate;
+        config.dnssec_anchors = vec![key.to_owned()];
+        change(config);
+    })
+    .await
+}
+
+/// The code of the EDE option.
+fn reason(message: &Message) -> Option<u16> {
+    match message.edns.as_ref()?.option(EdnsCode::Unknown(15)) {
+        Some(EdnsOption::Unknown(_, bytes)) => Some(u16::from_be_bytes([bytes[0], bytes[1]])),
+        _ => None,
+    }
+}
+
+fn signatures(message: &Message) -> usize {
+    message.answers.iter().filter(|record| record.record_type() == RecordType::RRSIG).count()
+}
+
+#[tokio::test]
+async fn signed_answers_are_authentic_for_those_who_want_to_know() {
+    let (server, _bind, _zones, key) = zones().await;
+    let office = office(&server, &key, |_| {}).await;
+    for zone in ["lab.example.", "three.example."] {
+        for turn in ["asked", "kept"] {
+            let name = format!("www.{zone}");
+            let plain = office.ask(&name, RecordType::A).await;
+            assert_eq!((plain.answers.len(), plain.metadata.authentic_data), (1, false), "{name} {turn}");
+            let mut aware = query(&name, RecordType::A);
+            aware.metadata.authentic_data = true;
+            let aware = office.exchange(aware).await;
+            assert!(aware.metadata.authentic_data && signatures(&aware) == 0, "{name} {turn}");
+            let whole = office.exchange(query_edns(&name, RecordType::A, 1232, true)).await;
+            assert!(whole.metadata.authentic_data && signatures(&whole) == 1, "{name} {turn}: {whole}");
+        }
+        // What is not there, and what a wildcard makes up.
+        for (name, kind, rcode, answers) in [
+            ("nobody", RecordType::A, ResponseCode::NXDomain, 0),
+            ("www", RecordType::MX, ResponseCode::NoError, 0),
+            ("any.wild", RecordType::TXT, ResponseCode::NoError, 2),
+            ("alias", RecordType::A, ResponseCode::NoError, 4),
+        ] {
+            let answer = office.exchange(query_edns(&format!("{name}.{zone}"), kind, 1232, true)).await;
+            assert_eq!(
+                (answer.metadata.response_code, answer.answers.len()),
+                (rcode, answers),
+                "{name}.{zone}: {answer}"
+            );
+            assert!(answer.metadata.authentic_data, "{name}.{zone}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn bogus_answers_are_withheld_with_a_reason() {
+    let (server, _bind, _zones, key) = zones().await;
+    let office = office(&server, &key, |_| {}).await;
+    let rows = [
+        ("wrong.lab.example.", BOGUS, "203.0.113.11"),
+        ("unsigned.lab.example.", NO_SIGNATURE, "203.0.113.12"),
+        ("www.old.example.", EXPIRED, "203.0.113.10"),
+    ];
+    for (name, code, truth) in rows {
+        for turn in ["asked", "remembered"] {
+            let answer = office.exchange(query_edns(name, RecordType::A, 1232, false)).await;
+            assert_eq!(answer.metadata.response_code, ResponseCode::ServFail, "{name} {turn}");
+            assert!(answer.answers.is_empty() && reason(&answer) == Some(code), "{name} {turn}: {answer}");
+        }
+        // Who checks for itself gets everything (RFC 4035 section 3.2.2).
+        let mut checking = query_edns(name, RecordType::A, 1232, true);
+        checking.metadata.checking_disabled = true;
+        let answer = office.exchange(checking).await;
+        assert_eq!(answer.answers[0].data.to_string(), truth, "{name}");
+        assert!(!answer.metadata.authentic_data);
+    }
+    assert_eq!(office.ask("www.lab.example.", RecordType::A).await.answers.len(), 1, "the zone is not lost");
+}
+
+#[tokio::test]
+async fn what_nobody_signed_resolves_unsigned() {
+    let (server, _bind, _zones, key) = zones().await;
+    let office = office(&server, &key, |_| {}).await;
+    let names = ["www.open.lab.example.", "www.open.three.example.", "out.lab.example.", "www.plain.example."];
+    for name in names {
+        let answer = office.exchange(query_edns(name, RecordType::A, 1232, true)).await;
+        assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{name}: {answer}");
+        let found = answer.answers.iter().any(|record| record.data.to_string() == "203.0.113.10");
+        assert!(found && !answer.metadata.authentic_data, "{name}: {answer}");
+    }
+    let missing = office.ask("nobody.open.lab.example.", RecordType::A).await;
+    assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain);
+}
+
+#[tokio::test]
+async fn exempted_zones_resolve_though_they_are_broken() {
+    let (server, _bind, _zones, key) = zones().await;
+    let office = office(&server, &key, |config| {
+        config.dnssec_exempt = vec![gate_core::HostName::parse(b"old.example").unwrap()];
+    })
+    .await;
+    let answer = office.exchange(query_edns("www.old.example.", RecordType::A, 1232, true)).await;
+    assert_eq!(answer.answers[0].data.to_string(), "203.0.113.10");
+    assert!(!answer.metadata.authentic_data);
+}
+
+/// An upstream that knows the answer and leaves signatures out, as many a router does.
+async fn stripping() -> Upstream {
+    let upstream = Upstream::start().await;
+    upstream.set("www.three.example", RecordType::A, answers(vec![a("www.three.example.", 300, "203.0.113.10")]));
+    upstream
+}
+
+#[tokio::test]
+async fn an_upstream_that_strips_signatures_is_found_out() {
+    let (server, _bind, _zones, key) = zones().await;
+    let stripper = stripping().await;
+    let both = |config: &mut Config| config.upstreams.insert(0, stripper.address.to_string().parse().unwrap());
+    let office_both = office(&server, &key, both).await;
+    let answer = office_both.exchange(query_edns("www.three.example.", RecordType::A, 1232, true)).await;
+    assert!(answer.metadata.authentic_data && signatures(&answer) == 1, "the other one is asked: {answer}");
+    assert_eq!(
+        office_both.dns.upstreams().iter().map(|state| state.strips_signatures).collect::<Vec<_>>(),
+        [true, false]
+    );
+
+    for (mode, rcode) in [(Dnssec::Validate, ResponseCode::NoError), (Dnssec::Strict, ResponseCode::ServFail)] {
+        let alone = office(&server, &key, |config| {
+            config.upstreams = vec![stripper.address.to_string().parse().unwrap()];
+            config.dnssec = mode;
+        })
+        .await;
+        let answer = alone.exchange(query_edns("www.three.example.", RecordType::A, 1232, true)).await;
+        assert_eq!(answer.metadata.response_code, rcode, "{mode:?}");
+        assert!(!answer.metadata.authentic_data);
+        assert!(alone.dns.upstreams()[0].strips_signatures, "status tells");
+    }
+}
