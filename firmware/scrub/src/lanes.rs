@@ -1,5 +1,10 @@
 //! Eight bytes at once in one register, without carries from one to the next. The first byte is the lowest.
 
+#[allow(unsafe_code, reason = "the one module with the processor's own instructions")]
+mod simd;
+
+pub(crate) use simd::classes;
+
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
 
@@ -9,9 +14,36 @@ pub(crate) fn below(bytes: [u8; 8], limit: u8) -> u64 {
     !(((word & !HIGHS) + ONES * u64::from(0x80 - limit)) | word) & HIGHS
 }
 
-/// The highest bit of each byte that is an ASCII digit.
-pub(crate) fn digits(bytes: [u8; 8]) -> u64 {
-    below((u64::from_le_bytes(bytes) ^ (ONES * u64::from(b'0'))).to_le_bytes(), 10)
+/// The highest bit of each byte that is a letter of ASCII.
+pub(crate) fn letters(bytes: [u8; 8]) -> u64 {
+    // Letters of both cases become 1 to 26.
+    let numbers = ((u64::from_le_bytes(bytes) | (ONES * 0x20)) ^ (ONES * 0x60)).to_le_bytes();
+    below(numbers, 27) & !below(numbers, 1)
+}
+
+/// The eight bytes of `text` at `at`; behind the text stand zeros.
+#[inline]
+pub(crate) fn eight(text: &[u8], at: usize) -> [u8; 8] {
+    let rest = text.get(at..).unwrap_or_default();
+    rest.first_chunk().copied().unwrap_or_else(|| std::array::from_fn(|at| rest.get(at).copied().unwrap_or(0)))
+}
+
+/// The eight bytes of `text` before `at`; before the text stand zeros.
+#[inline]
+pub(crate) fn eight_before(text: &[u8], at: usize) -> [u8; 8] {
+    let rest = &text[..at];
+    let short = || std::array::from_fn(|place| (rest.len() + place).checked_sub(8).map_or(0, |at| rest[at]));
+    rest.last_chunk().copied().unwrap_or_else(short)
+}
+
+/// How many bytes a mask marks from the first one on without a gap.
+pub(crate) fn leading(mask: u64) -> usize {
+    (!mask & HIGHS).trailing_zeros() as usize / 8
+}
+
+/// How many bytes a mask marks up to the last one without a gap.
+pub(crate) fn trailing(mask: u64) -> usize {
+    (!mask & HIGHS).leading_zeros() as usize / 8
 }
 
 /// The place of the last byte that a mask marks.
@@ -27,9 +59,80 @@ pub(crate) fn next_high(text: &[u8], from: usize) -> Option<usize> {
     rest.iter().position(|byte| !byte.is_ascii()).map(|at| from + plain + at)
 }
 
+/// The four bytes of `text` at `at`, the first one the lowest; nothing stands behind the text.
+#[inline]
+pub(crate) fn four(text: &[u8], at: usize) -> u32 {
+    text[at..].first_chunk().map_or_else(
+        || text[at..].iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte)),
+        |four| u32::from_le_bytes(*four),
+    )
+}
+
+/// The places of the ones of a mask, in order.
+#[inline]
+pub(crate) fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = (mask != 0).then(|| mask.trailing_zeros() as usize);
+        mask &= mask.wrapping_sub(1);
+        place
+    })
+}
+
+/// Where each 64 bytes of `text` begin, and which of them begin a word ([`Classes::word_starts`]).
+#[inline]
+pub(crate) fn word_starts(text: &[u8]) -> impl Iterator<Item = (usize, u64)> {
+    let mut before = Classes::default();
+    blocks(text).map(move |(at, classes)| {
+        let starts = classes.word_starts(before);
+        before = classes;
+        (at, starts)
+    })
+}
+
+/// Where each 64 bytes of `text` begin, and what they are. Nothing stands behind the text.
+#[inline]
+pub(crate) fn blocks(text: &[u8]) -> impl Iterator<Item = (usize, Classes)> {
+    let (blocks, rest) = text.as_chunks::<64>();
+    let tail = (!rest.is_empty()).then(|| {
+        let mut block = [0; 64];
+        block[..rest.len()].copy_from_slice(rest);
+        (text.len() - rest.len(), classes(&block))
+    });
+    blocks.iter().enumerate().map(|(index, block)| (index * 64, classes(block))).chain(tail)
+}
+
+/// What 64 bytes are, a bit for each of them; the first byte has the lowest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Classes {
+    /// Letters of ASCII.
+    pub(crate) letters: u64,
+    /// Those of them that are capitals.
+    pub(crate) capitals: u64,
+    pub(crate) digits: u64,
+}
+
+impl Classes {
+    /// The bytes that begin a word: letters that follow no letter, digits that follow neither, and capitals behind small
+    /// letters, since `patientSsn` has two words.
+    #[inline]
+    pub(crate) fn word_starts(self, before: Self) -> u64 {
+        let behind = |mask: u64, before: u64| mask << 1 | before >> 63;
+        let letter = behind(self.letters, before.letters);
+        let small = behind(self.letters & !self.capitals, before.letters & !before.capitals);
+        let digit = behind(self.digits, before.digits);
+        self.letters & !letter | self.capitals & small | self.digits & !(letter | digit)
+    }
+
+    /// The digits that follow none.
+    #[inline]
+    pub(crate) fn number_starts(self, before: Self) -> u64 {
+        self.digits & !(self.digits << 1 | before.digits >> 63)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{below, digits, last, next_high};
+    use super::{below, eight, eight_before, last, leading, letters, next_high, trailing};
 
     #[test]
     fn each_byte_is_judged_by_itself() {
@@ -39,10 +142,21 @@ mod tests {
                 bytes[at] = byte;
                 let marked = |is: fn(u8) -> bool| bytes.map(|byte| if is(byte) { 0x80 } else { 0 });
                 assert_eq!(below(bytes, b'+').to_le_bytes(), marked(|byte| byte < b'+'));
-                assert_eq!(digits(bytes).to_le_bytes(), marked(|byte| byte.is_ascii_digit()));
-                assert_eq!(last(digits(bytes)), bytes.iter().rposition(u8::is_ascii_digit));
+                assert_eq!(letters(bytes).to_le_bytes(), marked(|byte| byte.is_ascii_alphabetic()));
+                let others = bytes.map(|byte| byte >= b'+');
+                let count = |bytes: &mut dyn Iterator<Item = &bool>| bytes.take_while(|other| !**other).count();
+                assert_eq!(leading(below(bytes, b'+')), count(&mut others.iter()));
+                assert_eq!(trailing(below(bytes, b'+')), count(&mut others.iter().rev()));
+                assert_eq!(last(below(bytes, b'+')), bytes.iter().rposition(|byte| *byte < b'+'));
             }
         }
+    }
+
+    #[test]
+    fn eight_bytes_reach_beyond_both_ends() {
+        let text = b"abcdefghijk";
+        assert_eq!((eight(text, 0), eight(text, 9), eight(text, 20)), (*b"abcdefgh", *b"jk\0\0\0\0\0\0", [0; 8]));
+        assert_eq!((eight_before(text, 11), eight_before(text, 2)), (*b"defghijk", *b"\0\0\0\0\0\0ab"));
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub use act::{Edit, edit, placeholder};
 pub use decide::{AttackModel, Concept, FEATURE_VERSION, LOOK, Lexicon, LexiconError, ModelError, SLOT_BITS, Spelling};
 pub use pack::{
     BUILTIN, BUILTIN_MODEL, FormatError, MAX_PACK_BYTES, OfficeWord, Pack, PackError, PackInfo, PackSource,
-    PackVersion, RuleInfo, Severity, VersionError,
+    PackVersion, RuleInfo, Severity, VersionError, frequency_slot,
 };
 pub use parse::Opaque;
 pub use scan::{Scanned, Scanner};

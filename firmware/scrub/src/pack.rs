@@ -6,7 +6,6 @@ mod builtin;
 mod digits;
 mod examples;
 mod format;
-mod keyword;
 mod machine;
 mod proof;
 
@@ -35,6 +34,7 @@ pub use version::{PackInfo, PackVersion, VersionError};
 pub use words::OfficeWord;
 
 pub(crate) use anchors::Anchors;
+pub use anchors::frequency_slot;
 pub(crate) use digits::DigitRules;
 pub(crate) use machine::Forward;
 pub(crate) use rule::{Approach, MAX_ANCHOR, MAX_REACH, Rule};
@@ -344,8 +344,12 @@ impl Draft {
             Some(Start::Base58) => self.base58.push(index),
             None => {}
         }
-        for anchor in anchors.iter().flat_map(|anchor| keyword::anchors(anchor, &rule)) {
-            self.anchors.add(&anchor, ignore_case, index);
+        for anchor in &anchors {
+            let begins_word = match &self.attack_model {
+                Some((number, model)) if *number == index => model.lexicon().begins_word(anchor),
+                _ => rule.begins_word(anchor),
+            };
+            self.anchors.add(anchor, ignore_case, begins_word, index);
         }
         self.memory += rule.memory();
         self.rules.push(rule);

@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Scans a corpus so many times. No clock is read: reading one as rustix does is more than valgrind can follow.
 fn repeat(kind: Kind, rounds: usize) -> Result<(), Box<dyn Error>> {
     let scanner = Scanner::new(Arc::new(Pack::compile(BUILTIN.iter().copied())?));
-    let bodies = corpus::bodies(kind, CORPUS, BODY);
+    let bodies = corpus::bodies(kind, CORPUS / 4, BODY);
     (0..rounds).try_for_each(|_| scan_all(&scanner, &bodies).map(drop))?;
     println!("{}", bodies.iter().map(|body| body.bytes.len()).sum::<usize>());
     Ok(())

@@ -10,7 +10,7 @@ use super::dump::is_in_dump;
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use super::{Grounds, Work};
-use crate::lanes;
+use crate::lanes::{self, Classes};
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
 
@@ -362,23 +362,14 @@ impl<'a> Engine<'a> {
     }
 }
 
-/// The places of all digits that follow none, found eight bytes at a time.
+/// The places of all digits that follow none.
 fn numbers(text: &[u8]) -> impl Iterator<Item = usize> {
-    let (words, _) = text.as_chunks::<8>();
-    let tail = words.len() * 8;
-    let mut before = 0;
-    let in_words = words.iter().enumerate().flat_map(move |(index, word)| {
-        let digits = lanes::digits(*word);
-        let mut starts = digits & !(digits << 8 | before >> 56);
-        before = digits;
-        std::iter::from_fn(move || {
-            let at = (starts != 0).then(|| index * 8 + starts.trailing_zeros() as usize / 8);
-            starts &= starts.wrapping_sub(1);
-            at
-        })
-    });
-    let starts = move |at: &usize| text[*at].is_ascii_digit() && !(*at > 0 && text[at - 1].is_ascii_digit());
-    in_words.chain((tail..text.len()).filter(starts))
+    let mut before = Classes::default();
+    lanes::blocks(text).flat_map(move |(at, classes)| {
+        let starts = classes.number_starts(before);
+        before = classes;
+        lanes::ones(starts).map(move |bit| at + bit)
+    })
 }
 
 /// Digits that a comma next to them cannot make thousands of: those of a card, say, in a row of comma-separated values.

@@ -53,6 +53,9 @@ pub(crate) struct Rule {
     pub(crate) judge_cost: usize,
 }
 
+/// A lead whose anchor has at most so many bytes begins a word.
+const SHORT_LEAD: usize = 4;
+
 /// How the value lies to the anchor.
 #[derive(Debug)]
 pub(crate) enum Approach {
@@ -158,6 +161,26 @@ impl Rule {
             Approach::Lead(lead) => Some(lead),
             Approach::Within(_) | Approach::Model => None,
         }
+    }
+
+    /// Whether an anchor counts only where a word begins.
+    pub(super) fn begins_word(&self, anchor: &str) -> bool {
+        let Some(first) = anchor.bytes().next() else { return false };
+        let refused = |byte: u8| self.not_before.has(Some(&byte));
+        match self.approach {
+            Approach::Here => (0..=u8::MAX)
+                .filter(|byte| byte.is_ascii_alphabetic() || (byte.is_ascii_digit() && first.is_ascii_digit()))
+                .all(refused),
+            Approach::Within(_) => first.is_ascii_alphabetic(),
+            // So few letters at the end of a longer word are not what the author meant.
+            Approach::Lead(_) => first.is_ascii_alphabetic() && anchor.len() <= SHORT_LEAD,
+            Approach::Before(_) | Approach::Model => false,
+        }
+    }
+
+    /// Whether an anchor is a word of its own.
+    pub(super) fn is_whole_word(&self) -> bool {
+        matches!(self.approach, Approach::Within(_)) && !self.assigned
     }
 
     /// Whether a keyword leads to every value.

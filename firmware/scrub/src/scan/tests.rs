@@ -468,3 +468,47 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_short_keyword_is_found_whatever_follows_it() {
+    let file = r#"
+kb = "kb2-personal"
+[[rule]]
+id = "acme"
+name = "Number"
+kind = "number"
+severity = "low"
+action = "redact"
+anchors = ["acn"]
+ignore_case = true
+within = 40
+pattern = '[0-9]{6}'
+match = ["acn 123456", "acn 123456", "acn 123456"]
+no_match = ["", "", ""]
+"#;
+    let pack = Arc::new(Pack::compile([("acme.toml", file)]).unwrap());
+    let scanner = Scanner::new(pack);
+    let found = |text: &str| {
+        let limits = Limits::default();
+        scanner.body(BodyKind::Text, text.as_bytes(), &limits).unwrap().len()
+    };
+    for text in [
+        "acn 482913",
+        "ACN: 482913",
+        "\"acn\":\"482913\"",
+        "acn=482913",
+        "acn#482913",
+        "acn no. 482913",
+        "acn\n482913",
+        "firmAcn: 482913",
+        "firmAcnNumber: 482913",
+        "acn_code = 482913",
+        "<acn>482913</acn>",
+        "acn/abn 482913",
+    ] {
+        assert_eq!(found(text), 1, "{text}");
+    }
+    for text in ["acne 482913", "macn 482913", "acn", "acna no 482913"] {
+        assert_eq!(found(text), 0, "{text}");
+    }
+}

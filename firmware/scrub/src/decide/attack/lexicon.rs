@@ -110,6 +110,11 @@ impl Lexicon {
         anchors
     }
 
+    /// Whether an anchor counts only where a word begins.
+    pub(crate) fn begins_word(&self, anchor: &str) -> bool {
+        self.cues.get(anchor.as_bytes()).is_some_and(|meaning| meaning.starts_word)
+    }
+
     /// The cue that an anchor's hit is, if its neighbours allow.
     pub(crate) fn cue(&self, text: &[u8], hit: Range<usize>) -> Option<Cue> {
         let mut anchor = [0; MAX_ANCHOR];

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 use super::Run;
+use crate::lanes;
 
 /// The English list of BIP-39 (github.com/bitcoin/bips, bip-0039/english.txt), which is in the public domain.
 static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(include_str!("bip39_english.txt")));
@@ -71,16 +72,17 @@ fn checksum_holds(numbers: &[usize]) -> bool {
 
 /// The word that `at` lies in, if it is one of the list.
 fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let (mut start, mut end) = (at, at);
-    while start > 0 && at - start < LETTERS.end && text[start - 1].is_ascii_alphabetic() {
-        start -= 1;
+    let start = at - lanes::trailing(lanes::letters(lanes::eight_before(text, at)));
+    let bytes = lanes::eight(text, start);
+    let len = lanes::leading(lanes::letters(bytes));
+    let word = start..start + len;
+    if !LETTERS.contains(&len) || word.end < at {
+        return None;
     }
-    while end < text.len() && end - start < LETTERS.end && text[end].is_ascii_alphabetic() {
-        end += 1;
-    }
-    let joined = |byte: Option<&u8>| byte.is_some_and(|byte| *byte == b'_' || *byte >= 0x80);
-    let known = || WORDS.number_of(&text[start..end]).is_some();
-    (!joined(text[..start].last()) && !joined(text.get(end)) && known()).then_some(start..end)
+    // A word of more than eight letters goes on there.
+    let joined = |byte: &u8| *byte == b'_' || *byte >= 0x80 || byte.is_ascii_alphabetic();
+    let known = || WORDS.number(lower(bytes, len)).is_some();
+    (!text[..start].last().is_some_and(joined) && !text.get(word.end).is_some_and(joined) && known()).then_some(word)
 }
 
 /// The last byte of the word before the gap that ends at `at`.
@@ -127,13 +129,22 @@ impl Words {
 
     /// The place of a word of 3 to 8 letters of any case in the list.
     fn number_of(&self, word: &[u8]) -> Option<usize> {
-        let letters = Some(word).filter(|word| LETTERS.contains(&word.len())).map(packed)?;
+        LETTERS.contains(&word.len()).then(|| self.number(packed(word)))?
+    }
+
+    /// The place of a word, packed, in the list.
+    fn number(&self, letters: u64) -> Option<usize> {
         let mut slots = Self::slots_of(letters).map(|slot| self.slots[slot]).take_while(|slot| slot.0 != 0);
         slots.find(|slot| slot.0 == letters).map(|slot| slot.1)
     }
 }
 
-/// The letters of a word of at most eight in lower case.
+/// The letters of a word of at most eight in lower case, the first one lowest.
 fn packed(word: &[u8]) -> u64 {
-    word.iter().fold(0, |packed, byte| packed << 8 | u64::from(byte.to_ascii_lowercase()))
+    lower(lanes::eight(word, 0), word.len())
+}
+
+/// The first `len` bytes, of which there is one at least, in lower case.
+fn lower(bytes: [u8; 8], len: usize) -> u64 {
+    (u64::from_le_bytes(bytes) | 0x2020_2020_2020_2020) << (64 - 8 * len) >> (64 - 8 * len)
 }

@@ -1,0 +1,242 @@
+//! The filter that says where in a text a literal may stand, and the lists of what to compare there.
+
+use super::Literal;
+use super::choice::Window;
+use crate::lanes;
+
+/// Bits of a window's hash, which address a byte of the filter: 16 KiB, so that two of them stay in a processor's first
+/// cache.
+const HASH_BITS: u32 = 14;
+
+/// Bits of the hash of eight bytes.
+const LONG_BITS: u32 = 15;
+
+/// What finds literals by their windows.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// For each hash of a window's first three bytes, the classes of fourth bytes that some literal goes on with.
+    filter: Box<[u8; 1 << HASH_BITS]>,
+    /// For each hash of eight bytes, a bit if some literal goes on with them where a window of it stands.
+    long: Box<[u64; 1 << (LONG_BITS - 6)]>,
+    /// For each hash of a window where its entries begin, then those among them of which eight bytes are known; and one
+    /// past the last.
+    heads: Box<[u16]>,
+    entries: Vec<Entry>,
+}
+
+/// A literal, and where it begins if one of its windows stands at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    /// Its first bytes, folded, at the lower end.
+    head: u64,
+    /// Bits that are not compared, at the upper end.
+    unknown: u8,
+    /// Bytes of the literal before the window.
+    before: u8,
+    literal: u16,
+}
+
+impl Table {
+    /// Enters the windows of literals, each with the literal's number.
+    pub(super) fn new(windows: Vec<(Window, u16)>, literals: &[Literal]) -> Self {
+        let (mut filter, mut long) = (Box::new([0; _]), Box::new([0; _]));
+        let mut entries = Vec::with_capacity(windows.len());
+        for (window, literal) in windows {
+            let [a, b, c] = window.bytes;
+            let hash = hash(u32::from_le_bytes([a, b, c, 0]));
+            filter[hash] |= window.classes;
+            let bytes = &literals[usize::from(literal)].bytes;
+            let rest = bytes.get(usize::from(window.before)..).and_then(<[u8]>::first_chunk);
+            if let Some(rest) = rest {
+                let (word, bit) = long_bit(fold(u64::from_le_bytes(*rest)));
+                long[word] |= bit;
+            }
+            entries.push((group_of(hash, rest.is_some()), Entry::new(bytes, window.before, literal)));
+        }
+        entries.sort_unstable();
+        // Two windows of one literal at the same offset would find it twice where they share a hash.
+        entries.dedup();
+        let begins = |group: usize| entries.partition_point(|entry| entry.0 < group);
+        let heads = (0..=2 << HASH_BITS).map(|group| u16::try_from(begins(group)).expect("a pack has fewer literals"));
+        Self { filter, long, heads: heads.collect(), entries: entries.iter().map(|entry| entry.1).collect() }
+    }
+
+    /// Calls `found` with the number of each literal that may stand in `text`, and its place.
+    #[inline]
+    pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
+        let mut at = 0;
+        while let Some(bytes) = text[at..].first_chunk() {
+            let bytes = u64::from_le_bytes(*bytes);
+            self.look(bytes as u32, text, at, &mut found);
+            self.look((bytes >> 16) as u32, text, at + 2, &mut found);
+            self.look((bytes >> 32) as u32, text, at + 4, &mut found);
+            at += 6;
+        }
+        while at < text.len() {
+            self.look(lanes::four(text, at), text, at, &mut found);
+            at += 2;
+        }
+    }
+
+    /// Calls `found` with the number of each literal that may begin a word in `text`, and its place.
+    #[inline]
+    pub(super) fn find_at_words(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
+        for (at, starts) in lanes::word_starts(text) {
+            lanes::ones(starts).for_each(|bit| self.look(lanes::four(text, at + bit), text, at + bit, &mut found));
+        }
+    }
+
+    /// Looks at the four bytes `window` that stand at `at`.
+    #[inline(always)]
+    fn look(&self, window: u32, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
+        let hash = hash(window | 0x2020_2020);
+        if self.filter[hash] & CLASSES[(window >> 24) as usize] != 0 {
+            let entries = self.entries(text, at, hash);
+            if let Some(next) = first(entries, text, at) {
+                report(&entries[next..], text, at, found);
+            }
+        }
+    }
+
+    /// The entries of a window with this hash that stands at `at`.
+    #[inline(always)]
+    fn entries(&self, text: &[u8], at: usize, hash: usize) -> &[Entry] {
+        let group = group_of(hash, false);
+        let (short, long) = (usize::from(self.heads[group]), usize::from(self.heads[group + 1]));
+        let end = usize::from(self.heads[group + 2]);
+        let is_long = long < end
+            && text.get(at..).and_then(<[u8]>::first_chunk).is_some_and(|bytes| {
+                let (word, bit) = long_bit(fold(u64::from_le_bytes(*bytes)));
+                self.long[word] & bit != 0
+            });
+        self.entries.get(short..if is_long { end } else { long }).unwrap_or_default()
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        size_of_val(&*self.filter) + size_of_val(&*self.long) + size_of_val(&*self.heads) + size_of_val(&*self.entries)
+    }
+}
+
+/// What the fourth byte of a window is, as one of eight bits, so that the end of a word shows.
+const CLASSES: [u8; 256] = {
+    // About as frequent as each other in English; what is in none is the first class.
+    const GROUPS: [&[u8]; 7] =
+        [b"0123456789", b"_-./:=\"'", b"ehdq", b"tolcj", b"aiumwz", b"nsrfgypbvkx", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
+    let mut classes = [1; 256];
+    let mut group = 0;
+    while group < GROUPS.len() {
+        let mut at = 0;
+        while at < GROUPS[group].len() {
+            classes[GROUPS[group][at] as usize] = 2 << group;
+            at += 1;
+        }
+        group += 1;
+    }
+    classes
+};
+
+/// The class of a fourth byte, as a bit.
+pub(super) fn class(byte: u8) -> u8 {
+    CLASSES[usize::from(byte)]
+}
+
+/// Upper and lower case alike. Some other characters fall together as well, which only costs a comparison.
+fn fold(bytes: u64) -> u64 {
+    bytes | 0x2020_2020_2020_2020
+}
+
+impl Entry {
+    fn new(bytes: &[u8], before: u8, literal: u16) -> Self {
+        let mut head = [0; 8];
+        let len = bytes.len().min(8);
+        head[..len].copy_from_slice(&bytes[..len]);
+        let unknown = 64 - 8 * len as u8;
+        Self { head: fold(u64::from_le_bytes(head)) << unknown >> unknown, unknown, before, literal }
+    }
+
+    /// Whether the beginning of the literal stands where it must if the window is at `at`. Near the end of a text, where it
+    /// has no eight bytes, it may.
+    #[inline]
+    fn may_stand(&self, text: &[u8], at: usize) -> bool {
+        let Some(start) = at.checked_sub(usize::from(self.before)) else { return false };
+        let there = text.get(start..).and_then(<[u8]>::first_chunk);
+        there.is_none_or(|bytes| (fold(u64::from_le_bytes(*bytes)) ^ self.head) << self.unknown == 0)
+    }
+}
+
+/// Calls `found` with those of `entries` that may stand in `text`.
+#[inline(never)]
+fn report(entries: &[Entry], text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
+    for entry in entries.iter().filter(|entry| entry.may_stand(text, at)) {
+        found(usize::from(entry.literal), at - usize::from(entry.before));
+    }
+}
+
+/// The first of `entries` that may stand in `text`.
+#[inline(never)]
+fn first(entries: &[Entry], text: &[u8], at: usize) -> Option<usize> {
+    entries.iter().position(|entry| entry.may_stand(text, at))
+}
+
+/// The hash of a folded window's first three bytes.
+#[inline]
+fn hash(window: u32) -> usize {
+    // 2^32 divided by the golden ratio, odd (Knuth, TAOCP 6.4): its upper bits depend on all of the key.
+    ((window << 8).wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize
+}
+
+/// The number of the entries with a window of some hash, the long ones or the others.
+fn group_of(hash: usize, long: bool) -> usize {
+    2 * hash + usize::from(long)
+}
+
+/// The word of the filter of eight bytes, folded, and their bit in it.
+fn long_bit(bytes: u64) -> (usize, u64) {
+    // 2^64 divided by the golden ratio, odd.
+    let hash = bytes.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - LONG_BITS);
+    ((hash >> 6) as usize, 1 << (hash & 63))
+}
+
+/// Literals that are too short for windows, by one of their bytes.
+#[derive(Debug)]
+pub(super) struct Bytes {
+    all: Vec<u8>,
+    /// For each byte: how far before it a literal begins, and which.
+    places: Vec<(u8, (usize, usize))>,
+}
+
+impl Bytes {
+    /// `literals` are looked for by the byte at an offset.
+    pub(super) fn new(chosen: &[(usize, u16)], literals: &[Literal]) -> Self {
+        let mut places = Vec::new();
+        for (offset, index) in chosen {
+            let literal = &literals[usize::from(*index)];
+            let byte = literal.bytes[*offset];
+            places.push((byte, (*offset, usize::from(*index))));
+            if literal.ignore_case && byte.is_ascii_lowercase() {
+                places.push((byte.to_ascii_uppercase(), (*offset, usize::from(*index))));
+            }
+        }
+        places.sort_unstable();
+        let mut all: Vec<u8> = places.iter().map(|place| place.0).collect();
+        all.dedup();
+        Self { all, places }
+    }
+
+    /// The bytes to search for, in order.
+    pub(super) fn all(&self) -> &[u8] {
+        &self.all
+    }
+
+    /// The literals with this byte: how far before it each begins, and its number.
+    pub(super) fn of(&self, byte: u8) -> impl Iterator<Item = &(usize, usize)> {
+        let first = self.places.partition_point(|place| place.0 < byte);
+        self.places[first..].iter().take_while(move |place| place.0 == byte).map(|place| &place.1)
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        self.all.len() + size_of_val(&*self.places)
+    }
+}
