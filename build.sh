@@ -10,7 +10,7 @@
 #                                 Debian has today, --allow-drift takes it this once where a pinned package is gone
 #   ./build.sh boot               the image in QEMU, on this terminal
 #   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows
-#   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600); areas: fuzz
+#   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600, dns 60); areas: fuzz dns
 #   ./build.sh help               this text
 #
 # Each verb installs what it needs on a bare Debian 12/13 or Ubuntu 24.04 machine (root or sudo only for apt), says so
@@ -178,7 +178,7 @@ need_web() {
 }
 
 need_office() {
-    need_apt iproute2 nftables dnsmasq-base bind9-dnsutils curl openssl util-linux procps
+    need_apt iproute2 nftables dnsmasq-base bind9-dnsutils dnsperf curl openssl util-linux procps
     need_python
     need_node
     npm_folder tests/support/clients
@@ -522,7 +522,17 @@ cmd_soak() {
     local area=${1:-fuzz}
     case $area in
         fuzz) fuzz "${SOAK_SECONDS:-600}" ;;
-        *) die "no soak area \`$area\`; there is: fuzz" ;;
+        dns)
+            need_office
+            need_rust
+            need_web
+            say "building the release binaries"
+            logged soak-build cargo build --release -p gate-daemon -p gate-test-provider
+            export NANOGATE=$PWD/target/release/nanogate OFFICE_PROVIDER=$PWD/target/release/gate-test-provider
+            export LOAD_SECONDS=${SOAK_SECONDS:-60} LOAD_RATE=20000
+            exec tests/support/enter "$VENV/bin/python" -m pytest -q -s -p no:cacheprovider tests/system/test_load.py
+            ;;
+        *) die "no soak area \`$area\`; there are: fuzz dns" ;;
     esac
 }
 

@@ -8,7 +8,7 @@ mod learn;
 mod lookup;
 mod ready;
 mod refresh;
-mod reply;
+pub(crate) mod reply;
 mod seats;
 mod upstream;
 

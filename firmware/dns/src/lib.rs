@@ -65,6 +65,9 @@ pub use config::{
 pub use decide::Identity;
 pub use record::Counters;
 
+#[doc(hidden)]
+pub mod fuzz;
+
 use act::Act;
 use decide::View;
 use record::{Counting, Recorder};

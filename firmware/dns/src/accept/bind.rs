@@ -3,14 +3,17 @@ use std::net::{SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 256;
-/// Room for a burst of questions while a thread is busy.
-const RECEIVE_BUFFER: usize = 1 << 20;
+/// Room for a burst of questions while a thread is busy: the kernel counts some 800 bytes for each, and twice what it is
+/// asked for. It is taken only while questions wait.
+const RECEIVE_BUFFER: usize = 2 << 20;
 
 /// Most UDP sockets for one address: a small office never needs more, and each has a thread and a table of replies.
 pub(crate) const SOCKETS_MAX: usize = 4;
@@ -52,8 +55,10 @@ fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = open(address, Type::DGRAM, Protocol::UDP)?;
     // The kernel shares clients out among the sockets of a port (socket(7), SO_REUSEPORT).
     socket.set_reuse_port(true)?;
-    // The kernel grants what it allows; less is not an error.
-    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    // A privileged process gets what it asks for, others what the kernel allows; less is not an error.
+    if setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).is_err() {
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    }
     socket.bind(&address.into())?;
     Ok(socket.into())
 }

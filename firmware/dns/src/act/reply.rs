@@ -59,7 +59,8 @@ impl Explanation {
 }
 
 impl Transport {
-    fn limit(self, query: &Query) -> usize {
+    /// Most bytes that a client takes.
+    pub(crate) fn limit(self, query: &Query) -> usize {
         match (self, query.edns) {
             (Self::Tcp, _) => usize::from(u16::MAX),
             (Self::Udp, None) => usize::from(PLAIN_PAYLOAD),

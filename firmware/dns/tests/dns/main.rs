@@ -13,6 +13,7 @@ mod office;
 mod providers;
 mod ready;
 mod real_server;
+mod seeds;
 mod stale;
 mod steering;
 mod upstream;
