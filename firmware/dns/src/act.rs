@@ -3,12 +3,14 @@
 mod cache;
 mod dnssec;
 mod exchange;
+mod files;
 mod flight;
 mod learn;
 mod lookup;
 mod ready;
 mod refresh;
 pub(crate) mod reply;
+mod route;
 mod seats;
 mod upstream;
 
@@ -19,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
-use gate_core::{Clock, DnsOutcome, Reason};
+use gate_core::{Catalogue, Clock, DnsOutcome, Reason};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,13 +30,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::config::Anchors;
-use crate::decide::{Local, View, steered_entry, withheld};
+use crate::decide::{Local, Names, View, steered_entry, withheld};
 use crate::parse::{Answer, Query, Question, Rcode, Rejection, Security, kind};
-use crate::{Config, NetworkMode};
+use crate::{Config, Identity, NetworkMode};
 
-use dnssec::Validator;
 use exchange::ExchangeError;
+use route::{Full, Routes};
 
 pub use cache::CacheFileError;
 pub(crate) use cache::{Cache, Freshness, Kept, load, save};
@@ -65,11 +66,8 @@ pub(crate) struct Act {
     pub(crate) cache: Mutex<Cache>,
     pub(crate) flights: Flights<Question, Option<Arc<Answer>>>,
     pub(crate) learnt: Learnt,
-    asker: Arc<Asker>,
-    validator: Option<Validator>,
+    routes: Routes,
     pub(crate) clock: Arc<dyn Clock>,
-    pending: Arc<Semaphore>,
-    clients: Seats,
     large: Arc<Semaphore>,
     prefetches: Arc<Semaphore>,
 }
@@ -107,24 +105,25 @@ pub(crate) struct Waiting {
 }
 
 impl Act {
-    pub(crate) fn new(config: Config, view: View, asker: Arc<Asker>, clock: Arc<dyn Clock>) -> Self {
-        let anchors = Anchors::read(&config.dnssec_anchors).expect("the configuration was checked");
-        Self {
-            validator: Validator::new(&config, anchors, Arc::clone(&asker)),
+    pub(crate) fn new(
+        config: Config,
+        view: View,
+        asker: Arc<Asker>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TrustError> {
+        Ok(Self {
+            routes: Routes::new(&config, asker)?,
             view: ArcSwap::from_pointee(view),
             routers: ArcSwap::default(),
             generation: AtomicU64::new(0),
             cache: Mutex::new(Cache::new(&config)),
             flights: Flights::new(),
             learnt: Learnt::new(Duration::from_secs(config.learn_seconds.into()), config.learn_addresses),
-            asker,
             clock,
-            pending: Arc::new(Semaphore::new(config.pending.min(Semaphore::MAX_PERMITS))),
-            clients: Seats::new(config.pending_per_client),
             large: Arc::new(Semaphore::new(LARGE_BYTES)),
             prefetches: Arc::new(Semaphore::new(PREFETCHES)),
             config,
-        }
+        })
     }
 
     /// What everyone judges by now.
@@ -133,8 +132,18 @@ impl Act {
     }
 
     /// Puts another view in place.
-    pub(crate) fn see(&self, view: View) {
-        self.view.store(Arc::new(view));
+    pub(crate) fn see(&self, catalogue: Arc<Catalogue>, identity: Identity) {
+        self.change(|view| View { catalogue: Arc::clone(&catalogue), identity: identity.clone(), ..view.clone() });
+    }
+
+    /// Puts other names of hosts in place.
+    pub(crate) fn see_names(&self, names: Names) {
+        let names = Arc::new(names);
+        self.change(|view| View { names: Arc::clone(&names), ..view.clone() });
+    }
+
+    fn change(&self, change: impl Fn(&View) -> View) {
+        self.view.rcu(|view| change(view));
         self.generation.fetch_add(1, Ordering::Release);
     }
 
@@ -158,7 +167,7 @@ impl Act {
 
     /// How each upstream does.
     pub(crate) fn upstreams(&self) -> Vec<UpstreamState> {
-        self.asker.states()
+        self.routes.states()
     }
 
     /// Now, in seconds since 1970.
@@ -189,18 +198,20 @@ impl Act {
 
     /// Gives a question its place among those that wait, or says why there is none.
     pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr, watched: bool) -> Step {
-        let Some(seat) = self.clients.take(client) else {
-            let outcome = DnsOutcome::Refused(Reason::RateLimited);
-            let refused = |query| Done {
-                reply: Some(Reply::Code(query, Rcode::Refused, Some(Explanation::TooManyWaiting))),
-                outcome,
-            };
-            return Step::Done(self.stale_or(query, transport, watched, refused));
+        let (slot, seat) = match self.routes.place(&query.name, client, &self.config) {
+            Ok(place) => place,
+            Err(Full::All) => return Step::Done(self.stale_or(query, transport, watched, failed)),
+            Err(Full::Client) => return Step::Done(self.refuse(query, transport, watched)),
         };
-        match Arc::clone(&self.pending).try_acquire_owned() {
-            Ok(slot) => Step::Waiting(Waiting { query, transport, watched, _slot: slot, _seat: seat }),
-            Err(_) => Step::Done(self.stale_or(query, transport, watched, failed)),
-        }
+        Step::Waiting(Waiting { query, transport, watched, _slot: slot, _seat: seat })
+    }
+
+    fn refuse(&self, query: Query, transport: Transport, watched: bool) -> Done {
+        let refused = |query| Done {
+            reply: Some(Reply::Code(query, Rcode::Refused, Some(Explanation::TooManyWaiting))),
+            outcome: DnsOutcome::Refused(Reason::RateLimited),
+        };
+        self.stale_or(query, transport, watched, refused)
     }
 
     /// Asks the upstreams, once for all who ask the same. `cut` ends the wait when the daemon must go. With a stale answer
@@ -284,10 +295,7 @@ impl Act {
     }
 
     async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
-        let answer = match &self.validator {
-            Some(validator) => validator.ask(question).await?,
-            None => self.asker.ask(question).await?,
-        };
+        let answer = self.routes.ask(question, &self.config).await?;
         if answer.security() == Security::Bogus {
             debug!("an answer does not fit its signatures and is withheld");
         }

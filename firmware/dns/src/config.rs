@@ -1,4 +1,5 @@
 mod dnssec;
+mod forward;
 mod upstream;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,8 @@ use thiserror::Error;
 use crate::accept::SOCKETS_MAX;
 pub(crate) use dnssec::Anchors;
 pub use dnssec::Dnssec;
+pub(crate) use forward::forward_of;
+pub use forward::{Forward, Zone};
 pub use upstream::{Protocol, Upstream, UpstreamError};
 
 /// Most addresses that can be learnt: what the kernel's rule set takes in one transaction. Were more allowed, some that
@@ -53,6 +56,16 @@ pub struct Config {
     pub dnssec_anchors: Vec<String>,
     /// Zones that are not checked although they are signed (RFC 7646), because their owner broke them. Default: none.
     pub dnssec_exempt: Vec<HostName>,
+    /// Zones that a server of the office is asked about: the router's names, Active Directory, reverse zones. Default: none.
+    pub forward: Vec<Forward>,
+    /// Files in the form of hosts(5) that name the office's hosts; read again when they change. Default: none.
+    pub hosts_files: Vec<PathBuf>,
+    /// Files of leases that dnsmasq writes. Default: none.
+    pub leases_files: Vec<PathBuf>,
+    /// Withhold answers that lead from a name of the internet to a private address. Default: true.
+    pub rebinding_guard: bool,
+    /// Zones whose answers may lead inside all the same. Default: none.
+    pub rebinding_exempt: Vec<Zone>,
     /// Subnets whose clients are answered, besides those of the puck's own interfaces. Default: RFC 1918, unique local,
     /// link-local and loopback addresses.
     pub local_subnets: Vec<IpNet>,
@@ -120,6 +133,11 @@ impl Default for Config {
             threads: 0,
             upstreams: DEFAULT_UPSTREAMS.map(|text| text.parse().expect("a constant upstream parses")).to_vec(),
             extra_roots: None,
+            forward: Vec::new(),
+            hosts_files: Vec::new(),
+            leases_files: Vec::new(),
+            rebinding_guard: true,
+            rebinding_exempt: Vec::new(),
             dnssec: Dnssec::default(),
             dnssec_anchors: Vec::new(),
             dnssec_exempt: Vec::new(),
@@ -183,6 +201,8 @@ pub enum ConfigError {
     TooLarge { key: &'static str, most: usize },
     #[error("dns.dnssec_anchors: `{text}` is not a DNSKEY record such as `. IN DNSKEY 257 3 8 …`: {why}")]
     Anchor { text: String, why: String },
+    #[error("dns.forward: an entry needs at least one zone and one upstream")]
+    EmptyForward,
     #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
     NoUpstream,
     #[error("dns.upstreams: {upstream} is this resolver itself, so every question would go round in a circle")]
@@ -224,7 +244,11 @@ impl Config {
             return Err(ConfigError::NoUpstream);
         }
         Anchors::read(&self.dnssec_anchors)?;
-        match self.upstreams.iter().find(|upstream| self.is_self(upstream, own)) {
+        if self.forward.iter().any(|one| one.upstreams.is_empty() || one.zones.is_empty()) {
+            return Err(ConfigError::EmptyForward);
+        }
+        let all = self.forward.iter().flat_map(|one| &one.upstreams).chain(&self.upstreams);
+        match all.into_iter().find(|upstream| self.is_self(upstream, own)) {
             Some(upstream) => Err(ConfigError::Loop { upstream: upstream.clone() }),
             None => Ok(()),
         }

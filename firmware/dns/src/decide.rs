@@ -1,13 +1,20 @@
 //! Who may ask, and which names are answered here.
 
+mod names;
+mod special;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use gate_core::{Catalogue, DnsOutcome, Entry, HostName};
 use ipnet::IpNet;
 
+use crate::config::forward_of;
 use crate::parse::{Answer, Name, Query, Rcode, is_mail, kind};
 use crate::{Config, NetworkMode};
+
+pub(crate) use names::Names;
+use special::special_use;
 
 /// Who the puck is in its network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,10 +28,11 @@ pub struct Identity {
 }
 
 /// What everyone judges by; replaced whole when the pack or the puck's addresses change.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct View {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) identity: Identity,
+    pub(crate) names: Arc<Names>,
 }
 
 /// What to do with a question.
@@ -78,11 +86,25 @@ pub(crate) fn withheld(query: &Query, answer: &Answer, config: &Config, view: &V
 
 /// Judges a question of a local client.
 pub(crate) fn decide(query: &Query, config: &Config, view: &View) -> Decision {
-    special(query)
-        .or_else(|| own(query, view))
-        .or_else(|| steered(query, config, view))
-        .or_else(|| everything(query))
-        .map_or(Decision::Resolve, Decision::Local)
+    // Whoever may name hosts (a file, a guest's lease) names no provider, and a forwarded zone may be one of those that
+    // mean nothing elsewhere.
+    let forwarded = || forward_of(&config.forward, query.name.folded()).is_some() && query.kind != kind::ANY;
+    let own = || special(query).or_else(|| own(query, view)).or_else(|| steered(query, config, view));
+    let Some(local) = own().or_else(|| view.names.answer(query)) else {
+        if forwarded() {
+            return Decision::Resolve;
+        }
+        let local = special_use(query).or_else(|| everything(query));
+        return local.map_or(Decision::Resolve, Decision::Local);
+    };
+    Decision::Local(local)
+}
+
+/// Whether an address is a machine of some inner network: where no name of the internet leads.
+pub(crate) fn is_inside(ip: IpAddr) -> bool {
+    let unspecified = matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 0) || ip.is_unspecified();
+    let shared = matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64);
+    unspecified || scope(ip) != Scope::Public && !shared
 }
 
 /// The entry of a steered name. Services under `_` labels (`_8443._https.api.openai.com`, RFC 9460 section 2.3) belong to

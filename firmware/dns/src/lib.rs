@@ -60,7 +60,8 @@ use tokio_util::sync::CancellationToken;
 pub use accept::{BindError, Sockets, bind};
 pub use act::{CacheFileError, LookupError, Timeouts, TrustError, UpstreamState, Upstreams};
 pub use config::{
-    Config, ConfigError, Dnssec, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Protocol, Upstream, UpstreamError,
+    Config, ConfigError, Dnssec, Forward, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Protocol, Upstream,
+    UpstreamError, Zone,
 };
 pub use decide::Identity;
 pub use record::Counters;
@@ -99,7 +100,8 @@ impl Dns {
     ) -> Result<Self, OpenError> {
         config.check(&identity.addresses)?;
         let upstreams = Upstreams::configured(&config)?;
-        let act = Act::new(config, View { catalogue, identity }, upstreams.asker(), clock);
+        let view = View { catalogue, identity, names: Arc::default() };
+        let act = Act::new(config, view, upstreams.asker(), clock)?;
         Ok(Self { act: Arc::new(act), journal, counting: Arc::default() })
     }
 
@@ -112,7 +114,7 @@ impl Dns {
 
     /// Puts a new catalogue or new addresses of the puck in place, at once and for every question that follows.
     pub fn replace(&self, catalogue: Arc<Catalogue>, identity: Identity) {
-        self.act.see(View { catalogue, identity });
+        self.act.see(catalogue, identity);
     }
 
     /// The addresses of the network's routers, which no limit applies to: a router that forwards asks for everybody.

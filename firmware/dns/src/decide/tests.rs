@@ -12,7 +12,11 @@ fn ip(text: &str) -> IpAddr {
 fn only_local_subnets_are_answered_by_default() {
     let config = Config::default();
     let subnets = vec!["192.0.2.0/24".parse().unwrap(), "2001:db8:1::/64".parse().unwrap()];
-    let view = View { catalogue: Default::default(), identity: Identity { subnets, ..Identity::default() } };
+    let view = View {
+        catalogue: Default::default(),
+        names: Default::default(),
+        identity: Identity { subnets, ..Identity::default() },
+    };
     let rows = [
         ("10.1.2.3", true),
         ("172.31.255.255", true),

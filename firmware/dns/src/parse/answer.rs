@@ -1,3 +1,5 @@
+mod addresses;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

@@ -8,6 +8,7 @@ mod gateway;
 mod hostile;
 mod lab;
 mod limits;
+mod local;
 mod lookup;
 mod office;
 mod providers;

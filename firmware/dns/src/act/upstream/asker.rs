@@ -56,7 +56,7 @@ struct Server {
 }
 
 impl Asker {
-    pub(super) fn new(upstreams: &[Upstream], timeouts: Timeouts, trust: &Trust) -> Self {
+    pub(in crate::act) fn new(upstreams: &[Upstream], timeouts: Timeouts, trust: &Trust) -> Self {
         let server = |upstream: &Upstream| Server {
             upstream: upstream.clone(),
             channel: Channel::new(upstream, trust),

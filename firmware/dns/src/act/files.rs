@@ -1,0 +1,82 @@
+//! The files that name the office's hosts, read again when they change.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Act;
+use crate::decide::Names;
+
+/// How often it is looked whether a file has changed.
+const LOOK: Duration = Duration::from_secs(2);
+/// Larger files are not read: no office has so many hosts.
+const FILE_MAX: u64 = 4 << 20;
+
+type Stamp = Vec<Option<(SystemTime, u64)>>;
+
+impl Act {
+    /// Keeps the names of hosts as the files say, until `stop`.
+    pub(crate) async fn follow_files(self: Arc<Self>, stop: CancellationToken) {
+        let files: Vec<PathBuf> = self.config.hosts_files.iter().chain(&self.config.leases_files).cloned().collect();
+        if files.is_empty() {
+            return;
+        }
+        let mut ticks = interval(LOOK);
+        let mut seen = None;
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            let stamp = stamp(&files).await;
+            if seen.as_ref() == Some(&stamp) {
+                continue;
+            }
+            seen = Some(stamp);
+            let names = self.read_names().await;
+            info!(hosts = names.len(), "the office's hosts were read");
+            self.see_names(names);
+        }
+    }
+
+    async fn read_names(&self) -> Names {
+        let domain = self.domain();
+        let mut names = Names::default();
+        for file in &self.config.hosts_files {
+            names.add_hosts(&read(file).await, &domain);
+        }
+        for file in &self.config.leases_files {
+            names.add_leases(&read(file).await, &domain, self.seconds());
+        }
+        names
+    }
+
+    /// What follows the first label of the puck's own name.
+    fn domain(&self) -> String {
+        let view = self.view();
+        let own = view.identity.own_names.first();
+        own.and_then(|name| name.as_str().split_once('.')).map_or_else(String::new, |(_, domain)| domain.to_owned())
+    }
+}
+
+async fn stamp(files: &[PathBuf]) -> Stamp {
+    let mut stamp = Vec::new();
+    for file in files {
+        let meta = tokio::fs::metadata(file).await.ok();
+        stamp.push(meta.and_then(|meta| Some((meta.modified().ok()?, meta.len()))));
+    }
+    stamp
+}
+
+/// A file that is missing has no names: a DHCP server writes its first lease late.
+async fn read(file: &PathBuf) -> String {
+    match tokio::fs::metadata(file).await {
+        Ok(meta) if meta.len() > FILE_MAX => warn!(file = %file.display(), "too large a file for names of hosts"),
+        Ok(_) => match tokio::fs::read(file).await {
+            Ok(bytes) => return String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => warn!(file = %file.display(), %error, "names of hosts cannot be read"),
+        },
+        Err(error) => info!(file = %file.display(), %error, "no names of hosts yet"),
+    }
+    String::new()
+}

@@ -1,0 +1,80 @@
+use std::cmp::Reverse;
+
+use gate_core::HostName;
+use serde::Deserialize;
+
+use super::Upstream;
+use crate::parse::Name;
+
+/// Zones that a server of the office knows: the router's names, Active Directory, reverse zones.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forward {
+    /// The zones with everything below them, so that `corp.example` covers `_msdcs.corp.example`.
+    pub zones: Vec<Zone>,
+    /// Who is asked, in order of preference. Their answers may lead inside and are not validated.
+    pub upstreams: Vec<Upstream>,
+}
+
+/// A zone's name, folded and in wire form.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "HostName")]
+pub struct Zone(Box<[u8]>);
+
+impl From<HostName> for Zone {
+    fn from(name: HostName) -> Self {
+        Self(Name::of_host(&name).folded().into())
+    }
+}
+
+impl Zone {
+    /// Whether a folded name in wire form is the zone or lies below it.
+    pub(crate) fn holds(&self, name: &[u8]) -> bool {
+        let Some(start) = name.len().checked_sub(self.0.len()) else { return false };
+        let mut at = 0;
+        while at < start {
+            at += 1 + usize::from(name[at]);
+        }
+        at == start && name[start..] == *self.0
+    }
+}
+
+/// The forward that the innermost zone of a name belongs to.
+pub(crate) fn forward_of(forwards: &[Forward], name: &[u8]) -> Option<usize> {
+    let zones = forwards.iter().enumerate().flat_map(|(at, forward)| forward.zones.iter().map(move |zone| (at, zone)));
+    zones.filter(|(_, zone)| zone.holds(name)).min_by_key(|(_, zone)| Reverse(zone.0.len())).map(|(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Forward, forward_of};
+    use crate::parse::Name;
+
+    #[test]
+    fn the_innermost_zone_decides() {
+        #[derive(serde::Deserialize)]
+        struct File {
+            forward: Vec<Forward>,
+        }
+        let text = r#"
+            [[forward]]
+            zones = ["corp.example", "168.192.in-addr.arpa"]
+            upstreams = ["192.0.2.1"]
+            [[forward]]
+            zones = ["lab.corp.example"]
+            upstreams = ["192.0.2.2"]
+        "#;
+        let File { forward } = toml::from_str(text).unwrap();
+        let rows = [
+            ("corp.example", Some(0)),
+            ("_ldap._tcp.dc._msdcs.corp.example", Some(0)),
+            ("pc1.lab.corp.example", Some(1)),
+            ("1.7.168.192.in-addr.arpa", Some(0)),
+            ("notcorp.example", None),
+            ("example", None),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(forward_of(&forward, Name::of_text(name).folded()), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The office's own hosts: a file in the form of hosts(5), and what the DHCP server leased.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use gate_core::{DnsOutcome, HostName};
+
+use super::{Data, Local, addresses, reverse_address};
+use crate::parse::{Name, Query, Rcode, kind};
+
+/// Most names taken from all files together.
+const NAMES_MAX: usize = 20_000;
+/// Names that make clients trust whoever has them; a guest's machine may not lease them.
+const NOT_LEASED: &[&str] = &["wpad", "isatap", "localhost", "nanogate", "router", "gateway"];
+
+/// Names of hosts in the office and the way back.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    /// By name, folded and in wire form.
+    hosts: HashMap<Box<[u8]>, BTreeSet<IpAddr>>,
+    pointers: HashMap<IpAddr, HostName>,
+}
+
+impl Names {
+    /// Adds a hosts file: an address, then its names; `#` begins a comment. Names without a dot get the office's domain.
+    pub(crate) fn add_hosts(&mut self, text: &str, domain: &str) {
+        for line in text.lines() {
+            let line = line.split('#').next().unwrap_or_default();
+            let mut words = line.split_whitespace();
+            let Some(address) = words.next().and_then(|word| word.parse::<IpAddr>().ok()) else { continue };
+            for name in words {
+                self.add(name, address, domain);
+            }
+        }
+    }
+
+    /// Adds a leases file of dnsmasq: expiry, hardware address, address, name or `*`, client. The names are the clients'
+    /// own choice, so only a first label counts, always inside the office's domain.
+    pub(crate) fn add_leases(&mut self, text: &str, domain: &str, now: u64) {
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            let (Some(expiry), Some(_), Some(address), Some(name)) =
+                (words.next(), words.next(), words.next(), words.next())
+            else {
+                continue;
+            };
+            let holds = expiry.parse::<u64>().is_ok_and(|expiry| expiry == 0 || expiry > now);
+            let label = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
+            let leased = holds && label != "*" && !domain.is_empty() && !NOT_LEASED.contains(&label.as_str());
+            if let (true, Ok(address)) = (leased, address.parse()) {
+                self.add(&label, address, domain);
+            }
+        }
+    }
+
+    fn add(&mut self, name: &str, address: IpAddr, domain: &str) {
+        let bare = !name.trim_end_matches('.').contains('.');
+        let whole = if bare && !domain.is_empty() { format!("{name}.{domain}") } else { name.to_owned() };
+        let Ok(host) = HostName::parse(whole.as_bytes()) else { return };
+        if self.hosts.len() >= NAMES_MAX {
+            return;
+        }
+        self.hosts.entry(Name::of_host(&host).folded().into()).or_default().insert(address);
+        // The first name of an address is its proper one.
+        self.pointers.entry(address).or_insert(host);
+    }
+
+    /// The answer to a question about a host of the office.
+    pub(super) fn answer(&self, query: &Query) -> Option<Local> {
+        if query.kind == kind::ANY || self.hosts.is_empty() {
+            return None;
+        }
+        let data = match self.hosts.get(query.name.folded()) {
+            Some(known) => addresses(query.kind, known.iter().copied()),
+            None => {
+                let host = self.pointers.get(&reverse_address(&query.name)?)?;
+                let pointer = (query.kind == kind::PTR).then(|| Data::Pointer(Name::of_host(host)));
+                pointer.into_iter().collect()
+            }
+        };
+        Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0 })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.hosts.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Names;
+
+    fn hosts(names: &Names) -> Vec<String> {
+        let mut hosts: Vec<_> = names.pointers.iter().map(|(ip, host)| format!("{host} {ip}")).collect();
+        hosts.sort();
+        hosts
+    }
+
+    #[test]
+    fn reads_hosts_as_they_are_written() {
+        let mut names = Names::default();
+        names.add_hosts(
+            "# office\n192.168.7.9 nas NAS.other.example # disk\nfd00::9\tnas\n bad line\n\n1.2.3 x\n",
+            "lan",
+        );
+        assert_eq!(hosts(&names), ["nas.lan 192.168.7.9", "nas.lan fd00::9"]);
+        assert_eq!(names.len(), 2, "nas.lan and nas.other.example");
+    }
+
+    #[test]
+    fn a_lease_names_itself_only_inside_the_domain() {
+        let mut names = Names::default();
+        let text = "2000 aa:bb:cc:dd:ee:ff 192.168.7.20 laptop 01:aa\n\
+                    2000 aa:bb:cc:dd:ee:fe 192.168.7.21 api.openai.com *\n\
+                    2000 aa:bb:cc:dd:ee:fd 192.168.7.22 wpad *\n\
+                    2000 aa:bb:cc:dd:ee:fc 192.168.7.23 * *\n\
+                    999 aa:bb:cc:dd:ee:fb 192.168.7.24 gone *\n\
+                    0 aa:bb:cc:dd:ee:fa 192.168.7.25 printer *\n\
+                    duid 00:01:00:01\n";
+        names.add_leases(text, "lan", 1000);
+        assert_eq!(hosts(&names), ["api.lan 192.168.7.21", "laptop.lan 192.168.7.20", "printer.lan 192.168.7.25"]);
+    }
+}

@@ -1,0 +1,59 @@
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::super::wire::{Header, Record, kind, u16_at};
+use super::Answer;
+
+/// Keys of service parameters that hold addresses (RFC 9460 section 14.3.2).
+const IPV4_HINT: u16 = 4;
+const IPV6_HINT: u16 = 6;
+
+impl Answer {
+    /// Every address that any record of the message gives, also as a hint of a service (RFC 9460 section 7.3).
+    pub(crate) fn all_addresses(&self) -> Vec<IpAddr> {
+        let mut found = Vec::new();
+        let Some(header) = Header::read(&self.message) else { return found };
+        let records: usize = header.counts[1..].iter().map(|count| usize::from(*count)).sum();
+        let mut at = self.head;
+        for _ in 0..records {
+            let Some(record) = Record::read(&self.message, at) else { break };
+            at = record.rdata.end;
+            let rdata = &self.message[record.rdata];
+            match record.kind {
+                kind::A => found.extend(v4s(rdata)),
+                kind::AAAA => found.extend(v6s(rdata)),
+                kind::SVCB | kind::HTTPS => found.extend(hints(rdata).unwrap_or_default()),
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
+fn v4s(bytes: &[u8]) -> impl Iterator<Item = IpAddr> {
+    bytes.as_chunks::<4>().0.iter().map(|octets| Ipv4Addr::from(*octets).into())
+}
+
+fn v6s(bytes: &[u8]) -> impl Iterator<Item = IpAddr> {
+    // ::ffff:192.168.0.1 leads to where 192.168.0.1 does.
+    bytes.as_chunks::<16>().0.iter().map(|octets| IpAddr::V6(Ipv6Addr::from(*octets)).to_canonical())
+}
+
+/// Priority, target, then parameters: key, length, value.
+fn hints(rdata: &[u8]) -> Option<Vec<IpAddr>> {
+    let mut at = 2;
+    while *rdata.get(at)? != 0 {
+        at += 1 + usize::from(rdata[at]);
+    }
+    at += 1;
+    let mut found = Vec::new();
+    while let (Some(key), Some(length)) = (u16_at(rdata, at), u16_at(rdata, at + 2)) {
+        let value = rdata.get(at + 4..at + 4 + usize::from(length))?;
+        at += 4 + value.len();
+        match key {
+            IPV4_HINT => found.extend(v4s(value)),
+            IPV6_HINT => found.extend(v6s(value)),
+            _ => {}
+        }
+    }
+    Some(found)
+}

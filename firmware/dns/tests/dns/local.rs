@@ -1,0 +1,211 @@
+//! Names of the office itself, and those that mean nothing elsewhere.
+
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use gate_core::HostName;
+use gate_dns::{Config, Forward, Zone};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::rdata::svcb::{IpHint, SvcParamKey, SvcParamValue};
+use hickory_proto::rr::rdata::{A, AAAA, HTTPS, SVCB};
+use hickory_proto::rr::{Name, RData, RecordType};
+use tokio::time::Instant;
+
+use crate::lab::{Folder, Server, program};
+use crate::office::{Office, query};
+use crate::upstream::{Upstream, Zone as Said, a, aaaa, answers, record};
+
+fn zone(name: &str) -> Zone {
+    HostName::parse(name.as_bytes()).unwrap().into()
+}
+
+fn forward(zones: &[&str], to: SocketAddr) -> Forward {
+    Forward { zones: zones.iter().map(|name| zone(name)).collect(), upstreams: vec![to.to_string().parse().unwrap()] }
+}
+
+async fn data(office: &Office, name: &str, kind: RecordType) -> Vec<String> {
+    let answer = office.ask(name, kind).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{name}");
+    answer.answers.iter().map(|record| record.data.to_string()).collect()
+}
+
+#[tokio::test]
+async fn hosts_come_from_files_that_may_change() {
+    let folder = Folder::new();
+    let hosts = folder.write("hosts", "192.168.7.9 nas\nfd00:7::9 nas\n203.0.113.5 api.acme.example\n");
+    let leases = folder.write("leases", "0 aa:bb:cc:dd:ee:ff 192.168.7.20 laptop *\n");
+    let office = Office::open_with(|config| {
+        config.hosts_files = vec![hosts.clone()];
+        config.leases_files = vec![leases];
+    })
+    .await;
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while office.ask("nas.office.example.", RecordType::A).await.answers.is_empty() {
+        assert!(Instant::now() < deadline, "the file is read");
+    }
+    assert_eq!(data(&office, "NAS.office.example.", RecordType::A).await, ["192.168.7.9"]);
+    assert_eq!(data(&office, "nas.office.example.", RecordType::AAAA).await, ["fd00:7::9"]);
+    assert_eq!(data(&office, "nas.office.example.", RecordType::MX).await, Vec::<String>::new());
+    assert_eq!(data(&office, "laptop.office.example.", RecordType::A).await, ["192.168.7.20"]);
+    assert_eq!(data(&office, "9.7.168.192.in-addr.arpa.", RecordType::PTR).await, ["nas.office.example."]);
+    let steered = data(&office, "api.acme.example.", RecordType::A).await;
+    assert_eq!(steered, [crate::office::PUCK], "no file leads around the puck");
+    folder.write("hosts", "192.168.7.10 nas\n");
+    while data(&office, "nas.office.example.", RecordType::A).await != ["192.168.7.10"] {
+        assert!(Instant::now() < deadline + Duration::from_secs(5), "the change is seen");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn names_that_mean_nothing_elsewhere_are_not_asked_of_the_internet() {
+    let office = Office::open().await;
+    let nothing = [
+        "printer.local.",
+        "host.test.",
+        "x.invalid.",
+        "duckduckgogg42xjoc72x3sjasowoarfbgcmvfimaftt6twagswzczad.onion.",
+        "a.alt.",
+        "router.home.arpa.",
+        "db.internal.",
+        "1.7.168.192.in-addr.arpa.",
+        "1.0.20.172.in-addr.arpa.",
+        "9.9.64.100.in-addr.arpa.",
+        "1.0.0.10.in-addr.arpa.",
+        "b.a.9.8.7.6.5.0.4.0.0.0.3.0.0.0.2.0.0.0.1.0.0.0.0.0.0.0.1.2.d.f.ip6.arpa.",
+    ];
+    for name in nothing {
+        let answer = office.ask(name, RecordType::PTR).await;
+        assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "{name}");
+        assert_eq!(answer.authorities[0].record_type(), RecordType::SOA, "{name} is remembered");
+    }
+    assert_eq!(data(&office, "localhost.", RecordType::A).await, ["127.0.0.1"]);
+    assert_eq!(data(&office, "a.localhost.", RecordType::AAAA).await, ["::1"]);
+    assert_eq!(office.upstream.asked(), (0, 0));
+    for name in ["www.latest.", "1.0.32.172.in-addr.arpa.", "localhost.example."] {
+        office.ask(name, RecordType::A).await;
+    }
+    assert_eq!(office.upstream.asked().0, 3, "their neighbours are");
+}
+
+/// bind with zones as a domain controller has them.
+async fn directory() -> Server {
+    let start = |folder: &Folder, address: SocketAddr| -> Command {
+        let head = "$TTL 600\n@ IN SOA dc1.corp.example. hostmaster.corp.example. 1 900 600 86400 3600\n@ IN NS dc1.corp.example.\n";
+        let corp = format!(
+            "{head}dc1 IN A 192.168.7.2\n_ldap._tcp.dc._msdcs IN SRV 0 100 389 dc1\n_kerberos._tcp IN SRV 0 100 88 dc1\n\
+             gc._msdcs IN A 192.168.7.2\n"
+        );
+        folder.write("corp", &corp);
+        folder.write("reverse", &format!("{head}2.7 IN PTR dc1.corp.example.\n"));
+        let config = format!(
+            "options {{ directory \"{}\"; listen-on port {} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; \
+             pid-file none; session-keyfile none; notify no; }};\ncontrols {{ }};\n\
+             zone \"corp.example\" {{ type primary; file \"corp\"; }};\n\
+             zone \"168.192.in-addr.arpa\" {{ type primary; file \"reverse\"; }};\n",
+            folder.path().display(),
+            address.port()
+        );
+        let mut command = program("named", "bind9");
+        command.args(["-f", "-n", "1", "-c"]).arg(folder.write("named.conf", &config));
+        command
+    };
+    Server::start(start).await
+}
+
+#[tokio::test]
+async fn the_directorys_zones_are_asked_of_the_directory() {
+    let directory = directory().await;
+    let zones = ["corp.example", "168.192.in-addr.arpa"];
+    let office = Office::open_with(|config| config.forward = vec![forward(&zones, directory.address)]).await;
+    let rows = [
+        ("_ldap._tcp.dc._msdcs.corp.example.", RecordType::SRV, "0 100 389 dc1.corp.example."),
+        ("_kerberos._tcp.corp.example.", RecordType::SRV, "0 100 88 dc1.corp.example."),
+        ("gc._msdcs.corp.example.", RecordType::A, "192.168.7.2"),
+        ("dc1.corp.example.", RecordType::A, "192.168.7.2"),
+        ("2.7.168.192.in-addr.arpa.", RecordType::PTR, "dc1.corp.example."),
+    ];
+    for (name, kind, expected) in rows {
+        assert_eq!(data(&office, name, kind).await, [expected], "{name}: inside is where it should lead");
+    }
+    let missing = office.ask("missing.corp.example.", RecordType::A).await;
+    assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain);
+    assert_eq!(office.upstream.asked(), (0, 0), "the internet hears nothing of it");
+}
+
+#[tokio::test]
+async fn the_offices_zones_never_wait_behind_a_dead_upstream() {
+    let router = Upstream::start().await;
+    for number in 0..20 {
+        let name = format!("pc{number}.office.lan");
+        router.set(&name, RecordType::A, answers(vec![a(&format!("{name}."), 0, "192.168.7.30")]));
+    }
+    let office = Office::open_with(|config: &mut Config| {
+        config.forward = vec![forward(&["office.lan"], router.address)];
+        config.pending = 50;
+        config.pending_per_client = 50;
+        config.upstream_concurrency = 50;
+    })
+    .await;
+    let flood = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    for number in 0..200 {
+        let name = format!("hole{number}.example");
+        office.upstream.set(&name, RecordType::A, Said { silent: true, ..Said::default() });
+        flood.send_to(&query(&format!("{name}."), RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
+    }
+    while office.dns.counters().in_flight < 40 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut slowest = Duration::ZERO;
+    for number in 0..20 {
+        let asked = Instant::now();
+        assert_eq!(data(&office, &format!("pc{number}.office.lan."), RecordType::A).await, ["192.168.7.30"]);
+        slowest = slowest.max(asked.elapsed());
+    }
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    assert!(office.dns.counters().in_flight >= 40, "the others still wait");
+}
+
+fn https(hint: SvcParamValue, key: SvcParamKey) -> RData {
+    RData::HTTPS(HTTPS(SVCB::new(1, Name::root(), vec![(SvcParamKey::Alpn, alpn()), (key, hint)])))
+}
+
+fn alpn() -> SvcParamValue {
+    SvcParamValue::Alpn(hickory_proto::rr::rdata::svcb::Alpn(vec!["h2".to_owned()]))
+}
+
+#[tokio::test]
+async fn names_of_the_internet_do_not_lead_inside() {
+    let office = Office::open_with(|config| config.rebinding_exempt = vec![zone("vpn.example")]).await;
+    let inside = ["192.168.7.1", "10.0.0.1", "127.0.0.1", "169.254.1.1", "0.0.0.0"];
+    let upstream = &office.upstream;
+    for (number, ip) in inside.into_iter().enumerate() {
+        let name = format!("v4-{number}.example");
+        upstream.set(
+            &name,
+            RecordType::A,
+            answers(vec![a(&format!("{name}."), 60, "203.0.113.9"), a(&format!("{name}."), 60, ip)]),
+        );
+        let answer = office.ask(&format!("{name}."), RecordType::A).await;
+        assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::ServFail, 0), "{ip}");
+    }
+    for (number, ip) in ["fd00::1", "fe80::1", "::1", "::ffff:192.168.7.1"].into_iter().enumerate() {
+        let name = format!("v6-{number}.example");
+        upstream.set(&name, RecordType::AAAA, answers(vec![aaaa(&format!("{name}."), 60, ip)]));
+        let answer = office.ask(&format!("{name}."), RecordType::AAAA).await;
+        assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::ServFail, 0), "{ip}");
+    }
+    let v4 = |ip: &str| https(SvcParamValue::Ipv4Hint(IpHint(vec![A(ip.parse().unwrap())])), SvcParamKey::Ipv4Hint);
+    let v6 = |ip: &str| https(SvcParamValue::Ipv6Hint(IpHint(vec![AAAA(ip.parse().unwrap())])), SvcParamKey::Ipv6Hint);
+    let hints =
+        [(v4("192.168.7.1"), false), (v6("fd00::1"), false), (v4("203.0.113.9"), true), (v6("2001:db8::9"), true)];
+    for (number, (hint, passes)) in hints.into_iter().enumerate() {
+        let name = format!("hint{number}.example");
+        upstream.set(&name, RecordType::HTTPS, answers(vec![record(&format!("{name}."), 60, hint)]));
+        let answer = office.ask(&format!("{name}."), RecordType::HTTPS).await;
+        assert_eq!(!answer.answers.is_empty(), passes, "{name}");
+    }
+    upstream.set("in.vpn.example", RecordType::A, answers(vec![a("in.vpn.example.", 60, "10.8.0.1")]));
+    assert_eq!(data(&office, "in.vpn.example.", RecordType::A).await, ["10.8.0.1"], "the owner allowed it");
+}
