@@ -1,6 +1,7 @@
 //! Answering: from what is known here, from the cache, or through an upstream.
 
 mod cache;
+mod circle;
 mod dnssec;
 mod exchange;
 mod files;
@@ -34,6 +35,7 @@ use crate::decide::{Local, Names, View, steered_entry, withheld};
 use crate::parse::{Answer, Query, Question, Rcode, Rejection, Security, kind};
 use crate::{Config, Identity, NetworkMode};
 
+use circle::Circles;
 use exchange::ExchangeError;
 use route::{Full, Routes};
 
@@ -67,6 +69,7 @@ pub(crate) struct Act {
     pub(crate) flights: Flights<Question, Option<Arc<Answer>>>,
     pub(crate) learnt: Learnt,
     routes: Routes,
+    circles: Circles,
     pub(crate) clock: Arc<dyn Clock>,
     large: Arc<Semaphore>,
     prefetches: Arc<Semaphore>,
@@ -112,6 +115,7 @@ impl Act {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TrustError> {
         Ok(Self {
+            circles: Circles::default(),
             routes: Routes::new(&config, asker)?,
             view: ArcSwap::from_pointee(view),
             routers: ArcSwap::default(),
@@ -198,6 +202,10 @@ impl Act {
 
     /// Gives a question its place among those that wait, or says why there is none.
     pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr, watched: bool) -> Step {
+        if self.circles.hears(&query.name) {
+            let reply = Some(Reply::Code(query, Rcode::Refused, None));
+            return Step::Done(Done { reply, outcome: DnsOutcome::Special });
+        }
         let (slot, seat) = match self.routes.place(&query.name, client, &self.config) {
             Ok(place) => place,
             Err(Full::All) => return Step::Done(self.stale_or(query, transport, watched, failed)),

@@ -48,6 +48,9 @@ pub struct Config {
     /// from `proxy.extra_roots`.
     #[serde(skip)]
     pub extra_roots: Option<PathBuf>,
+    /// How often it is tried whether an upstream asks this resolver in turn, as a router does that uses the puck itself; the
+    /// first time at the start, 0: never. Default: 60 seconds.
+    pub probe_seconds: u32,
     /// Whether answers are checked against their zones' signatures: `"validate"`, `"strict"` (also withhold answers when
     /// every upstream strips signatures) or `"off"`. Default: `"validate"`.
     pub dnssec: Dnssec,
@@ -133,6 +136,7 @@ impl Default for Config {
             threads: 0,
             upstreams: DEFAULT_UPSTREAMS.map(|text| text.parse().expect("a constant upstream parses")).to_vec(),
             extra_roots: None,
+            probe_seconds: 60,
             forward: Vec::new(),
             hosts_files: Vec::new(),
             leases_files: Vec::new(),

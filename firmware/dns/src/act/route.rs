@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
+use super::circle::Circles;
 use super::dnssec::Validator;
 use super::exchange::{ExchangeError, Trust, TrustError};
 use super::seats::{Seat, Seats};
@@ -90,6 +91,12 @@ impl Routes {
             None => self.main.asker.ask(question).await?,
         };
         Ok(if rebinds(question, &answer, config) { Answer::failure(question, BLOCKED) } else { answer })
+    }
+
+    pub(super) async fn look_for_circles(&self, circles: &Circles) {
+        for route in self.forwards.iter().chain([&self.main]) {
+            route.asker.look_for_circles(circles).await;
+        }
     }
 
     pub(crate) fn states(&self) -> Vec<UpstreamState> {

@@ -127,8 +127,9 @@ impl Office {
     pub(crate) fn open_behind(upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
         let upstreams = vec![upstream.address.to_string().parse().unwrap()];
         let journal_questions = JournalQuestions::Each;
-        // The upstream of these tests signs nothing.
-        let mut config = Config { upstreams, journal_questions, dnssec: Dnssec::Off, ..Config::default() };
+        // The upstream of these tests signs nothing, and counts what it is asked.
+        let mut config =
+            Config { upstreams, journal_questions, dnssec: Dnssec::Off, probe_seconds: 0, ..Config::default() };
         change(&mut config);
         let journal = Arc::new(MemoryJournal::default());
         let clock = Arc::new(ManualClock(AtomicU64::new(0)));

@@ -8,13 +8,14 @@ use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::Timeouts;
 use super::health::{Health, UpstreamState};
 use crate::Upstream;
+use crate::act::circle::Circles;
 use crate::act::exchange::{Channel, ExchangeError, Trust};
-use crate::parse::{Answer, Question};
+use crate::parse::{Answer, Question, kind};
 
 /// Tries per upstream before a question fails.
 const ROUNDS: usize = 2;
@@ -53,6 +54,8 @@ struct Server {
     health: Health,
     /// It takes signatures out of its answers.
     strips: AtomicBool,
+    /// What it is asked it asks us.
+    circles: AtomicBool,
 }
 
 impl Asker {
@@ -62,6 +65,7 @@ impl Asker {
             channel: Channel::new(upstream, trust),
             health: Health::default(),
             strips: AtomicBool::new(false),
+            circles: AtomicBool::new(false),
         };
         Self {
             servers: upstreams.iter().map(server).collect(),
@@ -117,7 +121,11 @@ impl Asker {
     /// signatures are wanted.
     fn order(&self, signatures: bool) -> Vec<&Server> {
         let now = Instant::now();
-        let asked: Vec<_> = self.servers.iter().filter(|server| server.health.admits(now)).collect();
+        let asked: Vec<_> = self
+            .servers
+            .iter()
+            .filter(|server| !server.circles.load(Ordering::Relaxed) && server.health.admits(now))
+            .collect();
         let (suspect, healthy): (Vec<_>, Vec<_>) = asked.into_iter().partition(|server| server.health.is_suspect(now));
         let mut round: Vec<_> = healthy.into_iter().chain(suspect).collect();
         // The sort is stable.
@@ -161,6 +169,23 @@ impl Asker {
         }
     }
 
+    /// Asks every upstream for a name that nobody else asks for; one that asks us for it is left out from now on.
+    pub(in crate::act) async fn look_for_circles(&self, circles: &Circles) {
+        let deadline = Instant::now() + self.timeouts.total;
+        let asked = self.servers.iter().map(async |server| {
+            let Some(name) = circles.arm() else { return };
+            let folded = name.folded().into();
+            let question = Question { name: folded, kind: kind::A, dnssec_ok: false, checking_disabled: false };
+            // Whatever it answers, it is what we hear meanwhile that counts.
+            let _ = self.attempt(server, &question, deadline).await;
+            let heard = circles.disarm(&name);
+            if server.circles.swap(heard, Ordering::Relaxed) != heard {
+                warn!(upstream = %server.upstream, circle = heard, "whether an upstream asks us in turn has changed");
+            }
+        });
+        join_all(asked).await;
+    }
+
     fn save(&self) {
         let mut hedges = self.hedges.lock();
         *hedges = (*hedges + 1).min(HEDGE_SAVED);
@@ -176,6 +201,7 @@ impl Asker {
     pub(crate) fn states(&self) -> Vec<UpstreamState> {
         let state = |server: &Server| UpstreamState {
             strips_signatures: server.strips.load(Ordering::Relaxed),
+            asks_us: server.circles.load(Ordering::Relaxed),
             ..server.health.state(&server.upstream)
         };
         self.servers.iter().map(state).collect()

@@ -56,6 +56,8 @@ pub struct UpstreamState {
     pub failure: Option<String>,
     /// It takes DNSSEC signatures out of its answers.
     pub strips_signatures: bool,
+    /// It asks us what it is asked, so it is not asked any more.
+    pub asks_us: bool,
 }
 
 impl UpstreamState {
@@ -140,6 +142,7 @@ impl Health {
             usual: record.usual(),
             failure: record.failed.as_ref().map(|(_, why)| why.clone()),
             strips_signatures: false,
+            asks_us: false,
         }
     }
 }
@@ -235,6 +238,7 @@ mod tests {
             usual: None,
             failure: failed.then(|| "silence".to_owned()),
             strips_signatures: false,
+            asks_us: false,
         };
         let rows = [(true, false, true), (true, true, false), (false, false, false)];
         for (plain, encrypted, blocked) in rows {
