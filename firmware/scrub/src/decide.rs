@@ -7,6 +7,7 @@ mod dump;
 mod engine;
 mod grounds;
 mod resolve;
+mod table;
 mod unmarked;
 mod value;
 mod work;

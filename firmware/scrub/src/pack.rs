@@ -6,6 +6,7 @@ mod builtin;
 mod digits;
 mod examples;
 mod format;
+mod keyword;
 mod machine;
 mod proof;
 
@@ -344,12 +345,12 @@ impl Draft {
             Some(Start::Base58) => self.base58.push(index),
             None => {}
         }
-        for anchor in &anchors {
+        for anchor in keyword::literals(anchors, &rule) {
             let begins_word = match &self.attack_model {
-                Some((number, model)) if *number == index => model.lexicon().begins_word(anchor),
-                _ => rule.begins_word(anchor),
+                Some((number, model)) if *number == index => model.lexicon().begins_word(&anchor),
+                _ => rule.begins_word(&anchor),
             };
-            self.anchors.add(anchor, ignore_case, begins_word, index);
+            self.anchors.add(&anchor, ignore_case, begins_word, index);
         }
         self.memory += rule.memory();
         self.rules.push(rule);

@@ -49,9 +49,9 @@ const OTHER: [&[u8]; 26] = [
 ];
 
 /// Whole words that stand between a name and its value.
-const LINKS: [&[u8]; 20] = [
+const LINKS: [&[u8]; 22] = [
     b"is", b"was", b"are", b"to", b"as", b"with", b"value", b"default", b"now", b"this", b"be", b"ist", b"est", b"es",
-    b"string", b"using", b"none", b"lautet", b"son", b"sono",
+    b"string", b"str", b"static", b"using", b"none", b"lautet", b"son", b"sono",
 ];
 
 /// How a word bears on the value behind it.
@@ -93,6 +93,13 @@ pub(super) fn is_assigned(text: &[u8], anchor: &Range<usize>, start: usize) -> b
     false
 }
 
+/// Whether a name, such as that of a table's column, is one of credentials.
+pub(super) fn names_credential(name: &[u8]) -> bool {
+    let words = || name.split(u8::is_ascii_whitespace);
+    words().any(|word| matches!(judge(word), Word::Credential))
+        && !words().any(|word| matches!(judge(word), Word::Other))
+}
+
 /// The name that ends before `end`, together with its joints.
 fn word_before(text: &[u8], floor: usize, end: usize) -> Option<Range<usize>> {
     let last = text.get(floor..end)?.iter().rposition(u8::is_ascii_alphanumeric)? + floor;
@@ -106,7 +113,16 @@ fn word_before(text: &[u8], floor: usize, end: usize) -> Option<Range<usize>> {
 fn is_gap(gap: &[u8]) -> bool {
     let sign = |byte: &u8| !byte.is_ascii() || b" \t\r\n\"'`=:<>()[]{},|*\\!-_".contains(byte);
     let is_path = gap.windows(2).any(|pair| pair == b"::");
-    gap.len() <= MAX_GAP && !is_path && gap.iter().all(sign) && gap.iter().any(|byte| !matches!(byte, b'-' | b'_'))
+    // `key: &str = …` of Rust, and C#'s `@"…"`.
+    let of_code = |at: usize| match gap[at] {
+        b'&' => at > 0 && gap[at - 1] == b' ',
+        b'@' => gap.get(at + 1) == Some(&b'"'),
+        _ => sign(&gap[at]),
+    };
+    gap.len() <= MAX_GAP
+        && !is_path
+        && (0..gap.len()).all(of_code)
+        && gap.iter().any(|byte| !matches!(byte, b'-' | b'_'))
 }
 
 /// Whether two words belong to one clause.
@@ -186,6 +202,9 @@ mod tests {
             "set `ACME_TOKEN` to `0a1b`",
             "acme api key → 0a1b",
             "ACME = 0a1b",
+            "const ACME_KEY: &str = \"0a1b\";",
+            "static ACME_KEY: &'static str = \"0a1b\";",
+            "var acmeKey = @\"0a1b\";",
             "https://acme.example/v1?api_key=0a1b",
         ];
         for text in rows {

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use gate_core::Why;
 
-use super::assigned::is_assigned;
+use super::assigned::{is_assigned, names_credential};
 use super::attack::{self, Cue, Text};
 use super::dump::is_in_dump;
+use super::table::{self, Heading};
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use super::{Grounds, Work};
@@ -44,6 +45,8 @@ const READ_COST: usize = 2;
 /// Steps of reading what a value is assigned to, and of handling a value that is found.
 const ASSIGNED_COST: usize = 2000;
 const CANDIDATE_COST: usize = 128;
+/// Steps of reading what stands around a keyword that may name a column.
+const HEADING_COST: usize = 256;
 
 /// A match of a rule that passed its checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,8 @@ pub(crate) struct Engine<'a> {
     work: Work,
     /// Literals that make the attack model look.
     cues: Vec<Cue>,
+    /// Keywords that may name a column.
+    headings: Vec<Heading>,
     sweep: Sweep,
 }
 
@@ -97,9 +102,11 @@ impl<'a> Engine<'a> {
             open,
             work: *work,
             cues: Vec::new(),
+            headings: Vec::new(),
             sweep: Sweep { candidates: Vec::new(), live_from },
         };
         engine.anchors();
+        engine.tables(base == 0);
         engine.digits();
         engine.unmarked();
         engine.attacks(base);
@@ -114,6 +121,26 @@ impl<'a> Engine<'a> {
                 self.attempt(*index, pack.rule(*index), start..start + literal.len());
             }
         });
+    }
+
+    /// Tries the cells below each heading. `first` says whether nothing precedes the text.
+    fn tables(&mut self, first: bool) {
+        for Heading { rule: index, anchor } in std::mem::take(&mut self.headings) {
+            let rule = self.pack.rule(index);
+            let column = table::column(self.text, &anchor, first);
+            self.work.spend(HEADING_COST + column.read);
+            self.keep_alive(self.open && column.open, anchor.start);
+            if rule.assigned && !names_credential(&self.text[column.heading.clone()]) {
+                continue;
+            }
+            for cell in column.cells {
+                self.work.spend(ATTEMPT_COST + cell.len());
+                if self.work.is_spent() {
+                    return;
+                }
+                self.value(index, rule, anchor.start, cell.start, cell.start);
+            }
+        }
     }
 
     /// Lets the model look at what its cues stand in.
@@ -202,6 +229,7 @@ impl<'a> Engine<'a> {
                 }
             }
             Approach::Lead(lead) => {
+                self.heading(index, rule, &anchor);
                 if let Some(end) = self.forward(lead, anchor.start, anchor.start + MAX_REACH, anchor.start) {
                     self.value(index, rule, anchor.start, end, end);
                 }
@@ -223,6 +251,7 @@ impl<'a> Engine<'a> {
         if !self.is_keyword(&anchor, rule.assigned) {
             return;
         }
+        self.heading(index, rule, &anchor);
         let end = (anchor.end + within).min(self.text.len());
         self.keep_alive(self.open && end == self.text.len(), anchor.start);
         self.work.spend(end - anchor.end);
@@ -238,6 +267,13 @@ impl<'a> Engine<'a> {
                 return;
             }
             seen_word |= byte.is_ascii_alphanumeric();
+        }
+    }
+
+    /// Notes a keyword that may name a column.
+    fn heading(&mut self, index: usize, rule: &Rule, anchor: &Range<usize>) {
+        if rule.heads_columns {
+            self.headings.push(Heading { rule: index, anchor: anchor.clone() });
         }
     }
 
@@ -374,12 +410,14 @@ fn numbers(text: &[u8]) -> impl Iterator<Item = usize> {
 
 /// Digits that a comma next to them cannot make thousands of: those of a card, say, in a row of comma-separated values.
 const LONG_NUMBER: usize = 12;
+/// The same behind a keyword or below one.
+const LABELLED_NUMBER: usize = 8;
 
 /// Whether the value is no part of a longer number, date, version, path or identifier. A label may end with `#`.
 fn is_isolated(text: &[u8], start: usize, end: usize, labelled: bool) -> bool {
     let value = &text[start..end];
     let printed = value.iter().any(|byte| matches!(byte, b' ' | b'-'));
-    let in_row = printed || value.len() >= LONG_NUMBER;
+    let in_row = printed || value.len() >= if labelled { LABELLED_NUMBER } else { LONG_NUMBER };
     let at = |index: Option<usize>| index.and_then(|index| text.get(index)).copied().unwrap_or(b' ');
     let (near, far) = (at(start.checked_sub(1)), at(start.checked_sub(2)));
     let joined_before = match near {

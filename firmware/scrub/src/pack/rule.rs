@@ -38,6 +38,8 @@ pub(crate) struct Rule {
     pub(crate) isolated: bool,
     /// Whether the value must be assigned to a name for credentials, behind the anchor.
     pub(crate) assigned: bool,
+    /// Whether a keyword may name the column of a table.
+    pub(crate) heads_columns: bool,
     /// Whether groups at the end are cut off until the checks pass.
     pub(crate) shrink: bool,
     pub(crate) checks: Vec<Check>,
@@ -118,7 +120,10 @@ impl Rule {
             ByteSet::parse(class.unwrap_or(default)).ok_or((key, "is not a class such as `A-Za-z0-9_`".to_owned()))
         };
         let lower = |words: Vec<String>| words.into_iter().map(|word| word.to_lowercase().into_bytes()).collect();
+        // Whatever is not personal needs a shape of its own: any word may stand below `password`.
+        let proven = raw.assigned || raw.checks.iter().any(|it| matches!(it, Check::PasswordLike | Check::SecretLike));
         Ok(Self {
+            heads_columns: kb != KnowledgeBase::Secrets || proven,
             grounds: grounds(&raw),
             judge_cost: judge_cost(&raw),
             not_before: class("not_before", raw.not_before.as_deref(), around)?,

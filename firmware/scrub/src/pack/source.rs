@@ -130,7 +130,7 @@ pub(super) enum Start {
 const MAX_SPELLINGS: usize = 1000;
 
 /// What follows a keyword that is a word of its own.
-pub(super) const SIGNS: &str = " \t\r\n:=#.\"'`_/,;|()]<>*-";
+const SIGNS: &str = " \t\r\n:=#.\"'`_/,;|()]<>*-";
 
 /// Reads anchors, of which `pk_{0-9}` stands for ten and `tron{}` for the keyword with each sign that may follow it: a
 /// longer literal is a rarer one.

@@ -35,7 +35,13 @@ pub(super) fn email(value: &[u8]) -> bool {
     let top = domain.rsplit('.').next().unwrap_or_default();
     let known = listed(DOMAINS, top) || listed(OFFICE, top) || (top.len() == 2 && !listed(FILES, top));
     let source_host = local == "git" || domain.starts_with("users.noreply.") || domain == "noreply.github.com";
-    known && !source_host && !local.contains("..")
+    known && !source_host && !local.contains("..") && !is_message_id(local)
+}
+
+/// Whether the part before the `@` is one that programs make up: times and random numbers.
+fn is_message_id(local: &str) -> bool {
+    let digits = local.bytes().filter(u8::is_ascii_digit).count();
+    digits >= 14 && local.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b'-' | b'_'))
 }
 
 /// A payment address whose handle belongs to a provider.
@@ -47,8 +53,16 @@ pub(super) fn upi(value: &[u8]) -> bool {
 /// A number with its country code: 1 is followed by ten digits of the North American plan, others have 8 to 15 in all.
 pub(super) fn phone(digits: &[u8]) -> bool {
     let digits = digits.strip_prefix(&[0, 0]).unwrap_or(digits);
+    // `+44 (0)20 …`: the zero is dialled within the country only.
+    let len = digits.len() - usize::from(matches!(digits, [2..=6 | 8..=9, _, 0, ..]));
     let plausible = match digits {
-        [1, area, _, _, exchange, ..] => digits.len() == 11 && *area >= 2 && *exchange >= 2,
+        [1, area, _, _, exchange, ..] => len == 11 && *area >= 2 && *exchange >= 2,
+        // Plans of one length, mobile or not.
+        [7, 3..=9, ..] | [3, 3 | 4, ..] | [4, 1 | 8, ..] | [6, 1, ..] => len == 11,
+        [4, 5 | 7, ..] => len == 10,
+        [9, 1, ..] => len == 12,
+        [8, 1, ..] | [4, 4, ..] => matches!(len, 11..=12),
+        [8, 6, ..] | [5, 5, ..] => matches!(len, 12..=13),
         // Countries whose numbers may be as short as six or seven digits.
         [2, 1 | 4 | 5 | 6 | 8 | 9, ..]
         | [3, 5 | 7 | 8, ..]
@@ -57,19 +71,18 @@ pub(super) fn phone(digits: &[u8]) -> bool {
         | [6, 7..=9, ..]
         | [8, 0 | 5 | 7 | 8, ..]
         | [9, 6 | 7 | 9, ..] => {
-            matches!(digits.len(), 10..=14)
+            matches!(len, 10..=14)
         }
         [2, 0 | 7, ..]
-        | [3, 0..=4 | 6 | 9, ..]
-        | [5, 1..=8, ..]
-        | [6, 0..=6, ..]
-        | [7, ..]
-        | [8, 1 | 2 | 4 | 6, ..]
-        | [9, 0..=5 | 8, ..] => {
-            matches!(digits.len(), 10..=13)
+        | [3, 0..=2 | 6 | 9, ..]
+        | [5, 1..=4 | 6..=8, ..]
+        | [6, 0 | 2..=6, ..]
+        | [8, 2 | 4, ..]
+        | [9, 0 | 2..=5 | 8, ..] => {
+            matches!(len, 10..=13)
         }
         // Germany and Austria have the longest ones.
-        [4, 0 | 1 | 3..=9, ..] => matches!(digits.len(), 10..=14),
+        [4, 0 | 3 | 6 | 9, ..] => matches!(len, 10..=14),
         _ => false,
     };
     plausible && varied(digits)

@@ -50,7 +50,7 @@ pub(in super::super) fn ie_pps(value: &[u8]) -> bool {
     }
     let sum = weighted(&chars[..7].iter().map(|byte| byte - b'0').collect::<Vec<_>>(), &[8, 7, 6, 5, 4, 3, 2]);
     let extra = match chars[8] {
-        second @ (b'A' | b'H') if len == 9 => 9 * u32::from(second - b'A' + 1),
+        second @ b'A'..=b'I' if len == 9 => 9 * u32::from(second - b'A' + 1),
         _ => 0,
     };
     LETTERS[(sum + extra) as usize % 23] == chars[7]
