@@ -8,9 +8,11 @@
 #   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
 #   ./build.sh image [board]      the image for a card; boards: raspberrypi5 (default), qemu-aarch64; --update-lock pins what
 #                                 Debian has today, --allow-drift takes it this once where a pinned package is gone
+#   ./build.sh flash DEV [board]  writes the image to a card, after asking
 #   ./build.sh boot               the image in QEMU, on this terminal
 #   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows
-#   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600, dns 60); areas: fuzz dns
+#   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600, dns 60); areas: fuzz dns; image: 100
+#                                 power cuts, and two builds that must give one hash
 #   ./build.sh help               this text
 #
 # Each verb installs what it needs on a bare Debian 12/13 or Ubuntu 24.04 machine (root or sudo only for apt), says so
@@ -468,6 +470,24 @@ cmd_image() {
     image/steps/pack.sh "$board"
 }
 
+# cmd_flash DEV [BOARD]: only onto a whole drive that can be taken out, and that nothing of is mounted.
+cmd_flash() {
+    local device=${1:-} board=${2:-raspberrypi5} image answer
+    [ -b "$device" ] || die "flash needs the card's device, as /dev/sdX or /dev/mmcblkN; lsblk lists them"
+    [ "$(lsblk -dno TYPE "$device")" = disk ] || die "$device is a part of a drive, not a drive"
+    [ "$(lsblk -dno RM "$device")" = 1 ] || [[ $device == /dev/mmcblk* ]] || die "$device cannot be taken out; that is no card"
+    [ -z "$(lsblk -no MOUNTPOINTS "$device" | tr -d ' \n')" ] || die "something on $device is mounted"
+    image=$(echo out/nanogate-"$board"-*.img.xz)
+    [ -e "$image" ] || die "there is no image yet: ./build.sh image $board"
+    (cd out && sha256sum --quiet -c "$(basename "$image").sha256") || die "$image is not what was built"
+    lsblk -o NAME,SIZE,VENDOR,MODEL,LABEL "$device" >&2
+    read -rp "everything on $device will be lost; type its name to go on: " answer
+    [ "$answer" = "$device" ] || die "nothing was written"
+    xz -dc "$image" | as_root dd of="$device" bs=4M iflag=fullblock oflag=direct status=progress
+    as_root sync "$device"
+    say "written; the claim code will be on the partition NANOGATE after the first start"
+}
+
 need_qemu() { need_apt qemu-system-arm device-tree-compiler dnsmasq-base e2fsprogs iproute2 mtools; }
 
 cmd_boot() {
@@ -518,6 +538,23 @@ cmd_bench() {
     esac
 }
 
+# Two builds of one tree must give one image, and a hundred power cuts no broken card.
+soak_image() {
+    local first second
+    need_office
+    need_qemu
+    image_of qemu-aarch64 --allow-drift
+    first=$(sha256sum out/nanogate-qemu-aarch64-*.img)
+    rm -rf out/image/qemu-aarch64
+    image_of qemu-aarch64 --allow-drift
+    second=$(sha256sum out/nanogate-qemu-aarch64-*.img)
+    [ "$first" = "$second" ] || die "two builds gave two images: ${first%% *} and ${second%% *}"
+    say "two builds gave one image: ${first%% *}"
+    build_daemon
+    POWER_CUTS=100 shown soak-image tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider \
+        tests/image/boot/test_card.py -k power_cut
+}
+
 cmd_soak() {
     local area=${1:-fuzz}
     case $area in
@@ -532,7 +569,8 @@ cmd_soak() {
             export LOAD_SECONDS=${SOAK_SECONDS:-60} LOAD_RATE=20000
             exec tests/support/enter "$VENV/bin/python" -m pytest -q -s -p no:cacheprovider tests/system/test_load.py
             ;;
-        *) die "no soak area \`$area\`; there are: fuzz dns" ;;
+        image) soak_image ;;
+        *) die "no soak area \`$area\`; there are: fuzz dns image" ;;
     esac
 }
 

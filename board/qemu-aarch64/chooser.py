@@ -135,7 +135,7 @@ class Loader:
 class Board:
     """One board with power: loader, QEMU, and what happens between them."""
 
-    def __init__(self, card, folder, *, network, spawn=subprocess.Popen, extra=(), console="file"):
+    def __init__(self, card, folder, *, network, spawn=subprocess.Popen, extra=(), console="file", record=None):
         self.loader = Loader(Path(card))
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -143,9 +143,12 @@ class Board:
         self.spawn = spawn
         self.extra = list(extra)
         self.console = console
+        self.record = record
         self.process = self.life = None
         self.events = []
         self.history = ""
+        # How often the running system's watchdog reset it.
+        self.bitten = 0
         self.stopped = self.power_is_cut = False
 
     def device_tree(self, choice, tryboot, words):
@@ -188,6 +191,7 @@ class Board:
                 return True
             time.sleep(0.1)
         time.sleep(0.2)
+        self.bitten += sum(event["event"] == "WATCHDOG" for event in self.events)
         return any(event["event"] == "SHUTDOWN" and event["data"]["reason"] == "guest-reset" for event in self.events)
 
     def _start_once(self):
@@ -221,9 +225,27 @@ class Board:
         return True
 
     def drive(self):
-        """The card's reader."""
-        drive = f"if=none,id=card,format=raw,cache=writeback,file={self.loader.card}"
-        return ["-drive", drive, "-device", "virtio-blk-pci,drive=card,id=card0"]
+        """The card's reader, in a socket of its own so that the card can be pulled out; `record` writes down what the
+        card is told, in the format of the kernel's dm-log-writes."""
+        card = ["-blockdev", f"driver=file,node-name=file,filename={self.loader.card}"]
+        top = "file"
+        if self.record:
+            self.record.touch()
+            card += ["-blockdev", f"driver=file,node-name=logfile,filename={self.record}"]
+            card += ["-blockdev", "driver=raw,node-name=log,file=logfile"]
+            card += ["-blockdev", "driver=blklogwrites,node-name=recorded,file=file,log=log,log-sector-size=512"]
+            top = "recorded"
+        socket = ["-device", "pcie-root-port,id=reader,slot=1,chassis=1"]
+        return [*card, *socket, "-device", f"virtio-blk-pci,drive={top},id=card,bus=reader"]
+
+    def pull_card(self):
+        """Takes the card out while the board runs; returns when the guest has let go of it."""
+        self.command("device_del", id="card")
+        deadline = time.monotonic() + 60
+        while not any(e["event"] == "DEVICE_DELETED" and e["data"].get("device") == "card" for e in self.events):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the guest does not let go of the card")
+            time.sleep(0.1)
 
     def _listen(self):
         """QEMU's events say why a board stopped."""

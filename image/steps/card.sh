@@ -27,4 +27,5 @@ genimage --config "$OUT/genimage/card.cfg" --inputpath "$OUT" --outputpath "$OUT
     die "genimage failed"
 }
 mv "$OUT/card.img" "$IMAGE"
-say "card: $IMAGE"
+image/steps/sbom.py "$BOARD" "${IMAGE%.img}.cdx.json"
+say "card: $IMAGE, bill of materials ${IMAGE%.img}.cdx.json"

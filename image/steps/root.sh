@@ -40,6 +40,7 @@ programs() {
     install -m 755 out/nanogate-aarch64 "$TREE/usr/bin/nanogate"
     install -m 755 out/puck-aarch64 "$TREE/usr/sbin/init"
     ln -s init "$TREE/usr/sbin/lease"
+    ln -s init "$TREE/usr/sbin/beacon"
     ln -s sbin/init "$TREE/init"
 }
 

@@ -1,12 +1,16 @@
 //! `/data`, the one place that is written to: checked, repaired, and as the last resort made anew.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::mount::{MountFlags, mount};
 
 use crate::card;
 use crate::log::say;
+use crate::watchdog::Watchdog;
 
 const TARGET: &str = "/data";
 /// Written at most every 30 s unless somebody asks for more (`fsync`), and never because something was only read.
@@ -14,11 +18,20 @@ const OPTIONS: &std::ffi::CStr = c"commit=30,errors=remount-ro";
 const FLAGS: MountFlags =
     MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC).union(MountFlags::NOATIME);
 
+/// A repair that takes longer than this is given up: the office waits for its DNS meanwhile.
+const LONGEST: Duration = Duration::from_secs(90);
+const FEED: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(10);
+/// How much of a partition must be zeros for it to count as new: super block, descriptors and the first inodes lie there.
+const BLANK: usize = 4 << 20;
+
 /// What /data is after the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Data {
     /// As it was left.
     Whole,
+    /// The card is new: nothing was ever on it.
+    Fresh,
     /// e2fsck changed something.
     Repaired,
     /// Nothing could be saved: it is empty.
@@ -28,21 +41,24 @@ pub(crate) enum Data {
 }
 
 /// Brings /data up, by whatever means it takes.
-pub(crate) fn mount_data() -> Data {
+pub(crate) fn mount_data(watchdog: &mut Watchdog) -> Data {
     let Some(device) = card::await_partition("data") else {
         say!("there is no partition for /data; keeping everything in memory");
         return in_memory();
     };
-    let repaired = match check(&device) {
+    if is_blank(&device) {
+        return make(&device, Data::Fresh, watchdog);
+    }
+    let repaired = match check(&device, watchdog) {
         Check::Clean => Data::Whole,
         Check::Repaired => Data::Repaired,
-        Check::Hopeless => return recreate(&device),
+        Check::Hopeless => return recreate(&device, watchdog),
     };
     match mount_from(&device) {
         Ok(()) => repaired,
         Err(error) => {
             say!("/data cannot be mounted although it was checked: {error}");
-            recreate(&device)
+            recreate(&device, watchdog)
         }
     }
 }
@@ -63,12 +79,12 @@ fn judge(code: Option<i32>) -> Check {
     }
 }
 
-fn check(device: &Path) -> Check {
+fn check(device: &Path, watchdog: &mut Watchdog) -> Check {
     // -p replays the journal and mends what needs no opinion; what is left gets the answer "yes" to everything.
-    match judge(run("/usr/sbin/e2fsck", &["-p"], device)) {
+    match judge(run("/usr/sbin/e2fsck", &["-p"], device, watchdog)) {
         Check::Hopeless => {
             say!("/data is damaged; repairing what can be");
-            match judge(run("/usr/sbin/e2fsck", &["-f", "-y"], device)) {
+            match judge(run("/usr/sbin/e2fsck", &["-f", "-y"], device, watchdog)) {
                 Check::Hopeless => Check::Hopeless,
                 _ => Check::Repaired,
             }
@@ -77,16 +93,33 @@ fn check(device: &Path) -> Check {
     }
 }
 
-fn recreate(device: &Path) -> Data {
+fn recreate(device: &Path, watchdog: &mut Watchdog) -> Data {
     say!("/data is lost: making it anew, empty. The journal, keys and settings on it are gone");
-    let made = run("/usr/sbin/mke2fs", &["-q", "-F", "-t", "ext4", "-L", "data", "-E", "lazy_itable_init=1"], device);
+    make(device, Data::Recreated, watchdog)
+}
+
+/// Makes a file system on the device and mounts it.
+fn make(device: &Path, outcome: Data, watchdog: &mut Watchdog) -> Data {
+    let made = run(
+        "/usr/sbin/mke2fs",
+        &["-q", "-F", "-t", "ext4", "-L", "data", "-E", "lazy_itable_init=1"],
+        device,
+        watchdog,
+    );
     match made.map(|code| (code, mount_from(device))) {
-        Some((0, Ok(()))) => Data::Recreated,
+        Some((0, Ok(()))) => outcome,
         _ => {
-            say!("the card takes no new /data either; keeping everything in memory");
+            say!("the card takes no new /data; keeping everything in memory");
             in_memory()
         }
     }
+}
+
+/// The image leaves the partition all zeros. A file system that was damaged has something left in its first part.
+fn is_blank(device: &Path) -> bool {
+    let mut head = vec![0xff; BLANK];
+    let read = File::open(device).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head.iter().all(|byte| *byte == 0)
 }
 
 fn in_memory() -> Data {
@@ -100,19 +133,37 @@ fn mount_from(device: &Path) -> Result<(), rustix::io::Errno> {
     mount(device, TARGET, "ext4", FLAGS, OPTIONS)
 }
 
-fn run(program: &str, arguments: &[&str], device: &Path) -> Option<i32> {
-    let ran = Command::new(program).args(arguments).arg(device).stdin(Stdio::null()).output();
-    match ran {
-        Ok(output) => {
-            if output.status.code() != Some(0) {
-                say!("{program}: {}", String::from_utf8_lossy(&output.stdout).trim());
-            }
-            output.status.code()
-        }
+/// Runs a program on the device; its exit code, none if it could not be run or took too long. The watchdog is fed
+/// meanwhile: a repair takes as long as it takes, but not longer than `LONGEST`.
+fn run(program: &str, arguments: &[&str], device: &Path, watchdog: &mut Watchdog) -> Option<i32> {
+    let mut command = Command::new(program);
+    command.args(arguments).arg(device).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
         Err(error) => {
             say!("{program} cannot be run: {error}");
-            None
+            return None;
         }
+    };
+    let (begun, mut fed) = (Instant::now(), Instant::now());
+    loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            if status.code() != Some(0) {
+                say!("{program} {}: {status}", arguments.join(" "));
+            }
+            return status.code();
+        }
+        if begun.elapsed() > LONGEST {
+            say!("{program} takes too long");
+            let _ = child.kill();
+            let _ = child.wait();
+            return None;
+        }
+        if fed.elapsed() > FEED {
+            fed = Instant::now();
+            watchdog.feed();
+        }
+        std::thread::sleep(POLL);
     }
 }
 

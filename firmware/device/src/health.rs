@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 /// Without an answer for this long the puck counts as dead, and the watchdog may bite.
 const DEAD: Duration = Duration::from_secs(20);
-/// Time for the first answer after an address came: the daemon makes keys and compiles rules first.
-const START: Duration = Duration::from_secs(90);
 /// A trial that is not good by then has failed.
 const TRIAL: Duration = Duration::from_secs(600);
 
@@ -28,11 +26,13 @@ pub(crate) struct Health {
     good_since: Option<Instant>,
     /// How long *good* must hold before the slot is marked.
     settle: Duration,
+    /// Time for the first answer after an address came: the daemon makes keys and compiles rules first.
+    start: Duration,
 }
 
 impl Health {
-    pub(crate) fn new(now: Instant, settle: Duration) -> Self {
-        Self { begun: now, configured: None, good_since: None, settle }
+    pub(crate) fn new(now: Instant, settle: Duration, start: Duration) -> Self {
+        Self { begun: now, configured: None, good_since: None, settle, start }
     }
 
     /// The daemon was given an address and started, for the first time.
@@ -45,7 +45,7 @@ impl Health {
         let Some(configured) = self.configured else { return true };
         match seen.answered {
             Some(at) => now.saturating_duration_since(at) < DEAD,
-            None => now.saturating_duration_since(configured) < START,
+            None => now.saturating_duration_since(configured) < self.start,
         }
     }
 
@@ -68,9 +68,10 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
-    use super::{DEAD, Duration, Health, Instant, START, Seen};
+    use super::{DEAD, Duration, Health, Instant, Seen};
 
     const SETTLE: Duration = Duration::from_secs(180);
+    const START: Duration = Duration::from_secs(90);
 
     fn seen(answered: Option<Instant>, whole: bool) -> Seen {
         Seen { answered, whole }
@@ -79,13 +80,13 @@ mod tests {
     #[test]
     fn a_puck_without_an_address_is_alive() {
         let begun = Instant::now();
-        assert!(Health::new(begun, SETTLE).alive(Seen::default(), begun + Duration::from_secs(100_000)));
+        assert!(Health::new(begun, SETTLE, START).alive(Seen::default(), begun + Duration::from_secs(100_000)));
     }
 
     #[test]
     fn silence_is_death_after_the_time_to_start_and_after_each_answer() {
         let begun = Instant::now();
-        let mut health = Health::new(begun, SETTLE);
+        let mut health = Health::new(begun, SETTLE, START);
         health.configured(begun);
         assert!(health.alive(Seen::default(), begun + START / 2));
         assert!(!health.alive(Seen::default(), begun + START));
@@ -97,7 +98,7 @@ mod tests {
     #[test]
     fn a_daemon_that_keeps_dying_does_not_win_time() {
         let begun = Instant::now();
-        let mut health = Health::new(begun, SETTLE);
+        let mut health = Health::new(begun, SETTLE, START);
         health.configured(begun);
         health.configured(begun + START / 2);
         assert!(!health.alive(Seen::default(), begun + START));
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn good_must_hold_without_a_gap() {
         let begun = Instant::now();
-        let mut health = Health::new(begun, SETTLE);
+        let mut health = Health::new(begun, SETTLE, START);
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
         assert!(!health.good(seen(Some(at(0)), true), at(0)));
         assert!(!health.good(seen(Some(at(100)), true), at(100)));
@@ -119,7 +120,7 @@ mod tests {
     #[test]
     fn a_trial_ends() {
         let begun = Instant::now();
-        let health = Health::new(begun, SETTLE);
+        let health = Health::new(begun, SETTLE, START);
         assert!(!health.trial_is_over(begun + Duration::from_secs(599)));
         assert!(health.trial_is_over(begun + Duration::from_secs(600)));
     }

@@ -8,7 +8,7 @@ use crate::log::say;
 use crate::office::Office;
 use crate::slot::{self, Booted};
 use crate::watchdog::Watchdog;
-use crate::{data, lease, modules, mounts, rescue};
+use crate::{boot_partition, clock, data, lease, modules, mounts, rescue};
 
 /// Never returns: the end of PID 1 is a kernel panic.
 pub(crate) fn run() -> ExitCode {
@@ -19,7 +19,8 @@ pub(crate) fn run() -> ExitCode {
     }
     modules::load();
     modules::close();
-    let watchdog = Watchdog::hold();
+    mounts::harden();
+    let mut watchdog = Watchdog::hold();
     mounts::seal_root();
     for line in ["link set lo up", "link set eth0 up"] {
         if !lease::ip(line) {
@@ -31,8 +32,10 @@ pub(crate) fn run() -> ExitCode {
     if booted == Booted::Rescue {
         rescue::run(watchdog)
     }
-    let data = data::mount_data();
+    let data = data::mount_data(&mut watchdog);
     say!("/data: {data:?}");
+    clock::begin();
+    boot_partition::import();
     Office::new(booted, watchdog, Instant::now()).run()
 }
 

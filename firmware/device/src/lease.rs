@@ -13,6 +13,9 @@ use crate::log::say;
 /// The lease in force.
 pub(crate) const FILE: &str = "/run/puck/lease.json";
 
+/// The last lease of the time before, on /data.
+pub(crate) const LAST: &str = "/data/state/puck/lease.json";
+
 /// Most servers of a kind that are kept of an offer.
 const SERVERS: usize = 3;
 
@@ -25,6 +28,9 @@ pub(crate) struct Lease {
     pub(crate) routers: Vec<Ipv4Addr>,
     /// NTP servers (option 42).
     pub(crate) clocks: Vec<Ipv4Addr>,
+    /// The address before, answered on as long as nobody else uses it: the office may still have it in its DHCP.
+    #[serde(default)]
+    pub(crate) kept: Option<Ipv4Addr>,
 }
 
 impl Lease {
@@ -43,6 +49,7 @@ impl Lease {
             prefix,
             routers: servers("router"),
             clocks: servers("ntpsrv"),
+            kept: None,
         })
     }
 
@@ -68,16 +75,22 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn take(lease: &Lease) -> ExitCode {
-    let mut steps = vec![format!("address replace {}/{} dev {}", lease.address, lease.prefix, lease.interface)];
-    steps.extend(lease.routers.first().map(|router| format!("route replace default via {router}")));
+/// Sets the interface to a lease and notes it for PID 1.
+pub(crate) fn take(lease: &Lease) -> ExitCode {
+    let interface = &lease.interface;
+    let last = Lease::read(Path::new(LAST));
+    let kept = former(lease.address, last.as_ref()).filter(|former| is_free(*former, interface));
+    let lease = Lease { kept, ..lease.clone() };
+    let mut steps = vec![format!("address replace {}/{} dev {interface}", lease.address, lease.prefix)];
+    steps.extend(lease.routers.first().map(|router| format!("route replace default via {router} dev {interface}")));
+    steps.extend(kept.map(|kept| format!("address replace {kept}/32 dev {interface}")));
     for step in &steps {
         if !ip(step) {
             say!("`ip {step}` failed");
             return ExitCode::FAILURE;
         }
     }
-    match serde_json::to_vec(lease).map_err(Into::into).and_then(|json| replace(Path::new(FILE), &json)) {
+    match serde_json::to_vec(&lease).map_err(Into::into).and_then(|json| replace(Path::new(FILE), &json)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say!("the lease cannot be noted: {error}");
@@ -86,13 +99,27 @@ fn take(lease: &Lease) -> ExitCode {
     }
 }
 
+/// The address that the office may still know, if it is another one.
+fn former(address: Ipv4Addr, last: Option<&Lease>) -> Option<Ipv4Addr> {
+    let last = last?;
+    let former = if last.address == address { last.kept } else { Some(last.address) };
+    former.filter(|former| *former != address)
+}
+
+/// Whether nobody in the network answers for an address (RFC 5227: an ARP probe).
+fn is_free(address: Ipv4Addr, interface: &str) -> bool {
+    let address = address.to_string();
+    let words = ["arping", "-D", "-q", "-c", "2", "-w", "2", "-I", interface, &address];
+    Command::new("/bin/busybox").args(words).status().is_ok_and(|status| status.success())
+}
+
 /// Runs busybox's `ip` with the words of a line.
 pub(crate) fn ip(line: &str) -> bool {
     let ran = Command::new("/bin/busybox").arg("ip").args(line.split(' ')).status();
     ran.is_ok_and(|status| status.success())
 }
 
-fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
+pub(crate) fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let new = file.with_extension("new");
     fs::write(&new, content)?;
     fs::rename(new, file)
@@ -100,7 +127,7 @@ fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::Lease;
+    use super::{Lease, former};
 
     fn offer(variables: &[(&str, &str)]) -> Option<Lease> {
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
@@ -135,5 +162,17 @@ mod tests {
         let many = "192.0.2.1 ".repeat(500);
         let lease = offer(&[("ip", "192.0.2.53"), ("mask", "24"), ("router", &many)]).expect("a good offer");
         assert_eq!(lease.routers.len(), 3);
+    }
+
+    #[test]
+    fn the_former_address_is_remembered_for_as_long_as_it_is_another() {
+        let lease = |ip: &str| offer(&[("ip", ip), ("mask", "24")]).expect("a good offer");
+        let (old, new) = (lease("192.0.2.53"), lease("192.0.2.77"));
+        assert_eq!(former(new.address, Some(&old)), Some(old.address));
+        let renewed = Lease { kept: Some(old.address), ..new.clone() };
+        assert_eq!(former(new.address, Some(&renewed)), Some(old.address));
+        assert_eq!(former(old.address, Some(&renewed)), Some(new.address));
+        assert_eq!(former(old.address, Some(&old)), None);
+        assert_eq!(former(old.address, None), None);
     }
 }

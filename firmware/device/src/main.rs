@@ -13,13 +13,17 @@
 //!
 //! **Invariant:** a card that is empty, broken or pulled out costs the journal, never DNS.
 //!
-//! **Invariant:** the watchdog is fed because the office got an answer, never because time went by.
+//! **Invariant:** the watchdog is fed because the office got an answer, never because time went by; before the first answer
+//! each step of the start has its own limit.
 
 #![expect(clippy::disallowed_methods, reason = "there is no runtime here that a waiting thread could block")]
 
 mod alive;
 mod autoboot;
+mod beacon;
+mod boot_partition;
 mod card;
+mod clock;
 mod data;
 mod fat;
 mod health;
@@ -28,6 +32,7 @@ mod lease;
 mod log;
 mod modules;
 mod mounts;
+mod network;
 mod office;
 mod rescue;
 mod sector;
@@ -40,6 +45,8 @@ use std::process::ExitCode;
 
 /// The name under which udhcpc starts this binary at each event.
 const LEASE: &str = "lease";
+/// The name under which PID 1 starts it to announce `nanogate.local`.
+const BEACON: &str = "beacon";
 
 fn main() -> ExitCode {
     let verb = std::env::args().next().unwrap_or_default();
@@ -49,8 +56,9 @@ fn main() -> ExitCode {
     }
     match name {
         LEASE => lease::run(),
+        BEACON => beacon::run(),
         _ => {
-            eprintln!("puck: started by the kernel as PID 1, and by udhcpc as `{LEASE}`; nothing else");
+            eprintln!("puck: started by the kernel as PID 1, by it as `{BEACON}`, and by udhcpc as `{LEASE}`");
             ExitCode::from(2)
         }
     }

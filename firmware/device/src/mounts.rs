@@ -1,6 +1,7 @@
 //! The file systems of the kernel, and the root that nobody may write to.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::io::Errno;
@@ -33,9 +34,41 @@ pub(crate) fn kernel() {
     let _ = fs::set_permissions("/dev/kmsg", fs::Permissions::from_mode(0o600));
 }
 
-/// Makes the root in memory read-only. From here on only /data, /run and /tmp change.
+/// Settings of the kernel: nothing of it is shown to programs, nothing is routed, redirected or spoofed.
+const SETTINGS: [(&str, &str); 17] = [
+    ("kernel/kptr_restrict", "2"),
+    ("kernel/dmesg_restrict", "1"),
+    ("kernel/unprivileged_bpf_disabled", "1"),
+    ("kernel/perf_event_paranoid", "3"),
+    ("kernel/yama/ptrace_scope", "3"),
+    ("kernel/kexec_load_disabled", "1"),
+    ("kernel/sysrq", "0"),
+    ("kernel/panic_on_oops", "1"),
+    ("user/max_user_namespaces", "0"),
+    ("vm/unprivileged_userfaultfd", "0"),
+    ("fs/protected_hardlinks", "1"),
+    ("fs/protected_symlinks", "1"),
+    ("net/ipv4/conf/all/rp_filter", "1"),
+    ("net/ipv4/conf/all/accept_redirects", "0"),
+    ("net/ipv4/conf/all/send_redirects", "0"),
+    ("net/ipv6/conf/all/accept_redirects", "0"),
+    ("net/ipv4/tcp_syncookies", "1"),
+];
+
+/// Writes them; one that this kernel does not have is left out.
+pub(crate) fn harden() {
+    for (key, value) in SETTINGS {
+        if let Err(error) = fs::write(format!("/proc/sys/{key}"), value) {
+            say!("{key} is not set: {error}");
+        }
+    }
+}
+
+/// Makes the root in memory read-only, and tries. From here on only /data, /run and /tmp change.
 pub(crate) fn seal_root() {
-    if let Err(error) = mount_remount("/", MountFlags::RDONLY, c"") {
-        say!("the root stays writable: {error}");
+    let sealed = mount_remount("/", MountFlags::RDONLY, c"");
+    match (sealed, fs::write("/etc/probe", "")) {
+        (Ok(()), Err(error)) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => say!("the root is read-only"),
+        (sealed, _) => say!("the root stays writable: {sealed:?}"),
     }
 }

@@ -1,18 +1,18 @@
 //! The loop that keeps the office answered: services, the address, the daemon's settings, the watchdog, the slot.
 
 use std::fs;
-use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::alive::Probe;
 use crate::autoboot::{self, Autoboot};
 use crate::health::Health;
-use crate::lease::{self, Lease};
 use crate::log::say;
+use crate::network::Network;
 use crate::services::{Program, Services};
 use crate::slot::{Booted, Slot};
 use crate::watchdog::Watchdog;
-use crate::{card, init, settings};
+use crate::{boot_partition, card, clock, init, settings};
 
 /// How often the loop turns.
 const TURN: Duration = Duration::from_millis(100);
@@ -20,16 +20,20 @@ const TURN: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(2);
 
 const DAEMON: &str = "nanogate";
+/// Beside the numbers that the daemon gives its processes (firmware/daemon, FIRST_USER).
+const BEACON_USER: u32 = 0x7f4e_4710;
 
 /// What the loop keeps.
 pub(crate) struct Office {
     booted: Booted,
     services: Services,
-    lease: Option<Lease>,
+    network: Network,
     probe: Option<Probe>,
     health: Health,
     watchdog: Watchdog,
     looked: Instant,
+    /// When the time was saved.
+    saved: Instant,
     /// The office was answered once since the start.
     answered: bool,
     /// The running slot is the one that starts next time, as far as we can do anything about it.
@@ -39,17 +43,17 @@ pub(crate) struct Office {
 impl Office {
     pub(crate) fn new(booted: Booted, watchdog: Watchdog, now: Instant) -> Self {
         let mut services = Services::default();
-        let words =
-            ["/bin/busybox", "udhcpc", "-f", "-i", "eth0", "-s", "/sbin/lease", "-t", "5", "-T", "1", "-A", "5"];
-        services.add(Program { name: "udhcpc", words: words.map(str::to_owned).to_vec() }, now);
+        let device = settings::device();
+        let network = Network::begin(&mut services, now);
         Self {
             booted,
             services,
-            lease: None,
+            network,
             probe: None,
-            health: Health::new(now, settings::device().good()),
+            health: Health::new(now, device.good(), device.start()),
             watchdog,
             looked: now,
+            saved: now,
             answered: false,
             settled: false,
         }
@@ -59,7 +63,11 @@ impl Office {
         loop {
             let now = Instant::now();
             self.services.turn(now);
-            self.follow_lease(now);
+            self.follow_network(now);
+            if now - self.saved >= clock::SAVE {
+                self.saved = now;
+                clock::save();
+            }
             if now - self.looked >= LOOK {
                 self.looked = now;
                 self.look(now);
@@ -74,6 +82,7 @@ impl Office {
         if !self.answered && seen.answered.is_some() {
             self.answered = true;
             say!("the first question is answered; {}", memory());
+            self.show_claim_code();
         }
         if self.health.alive(seen, now) {
             self.watchdog.feed();
@@ -91,19 +100,18 @@ impl Office {
         }
     }
 
-    fn follow_lease(&mut self, now: Instant) {
-        let lease = Lease::read(Path::new(lease::FILE));
-        if lease.is_none() || lease == self.lease {
-            return;
+    fn follow_network(&mut self, now: Instant) {
+        let Some(lease) = self.network.change(now) else { return };
+        say!(
+            "address {}/{}{}",
+            lease.address,
+            lease.prefix,
+            lease.kept.map_or(String::new(), |kept| format!(", and {kept} as before"))
+        );
+        match settings::configure(&lease) {
+            Ok(domain) => self.start_daemon(&domain, now),
+            Err(error) => say!("the daemon cannot be configured: {error}"),
         }
-        if let Some(lease) = &lease {
-            say!("address {}/{}", lease.address, lease.prefix);
-            match settings::configure(lease.address) {
-                Ok(domain) => self.start_daemon(&domain, now),
-                Err(error) => say!("the daemon cannot be configured: {error}"),
-            }
-        }
-        self.lease = lease;
     }
 
     fn start_daemon(&mut self, domain: &str, now: Instant) {
@@ -113,8 +121,28 @@ impl Office {
             return;
         }
         let words = ["/usr/bin/nanogate", "run", "--config", settings::RENDERED].map(str::to_owned).to_vec();
-        self.services.add(Program { name: DAEMON, words }, now);
+        self.services.add(Program { name: DAEMON, words, hears: Some(hear), user: None }, now);
+        let words = vec!["/sbin/beacon".to_owned()];
+        self.services.add(Program { name: "beacon", words, hears: None, user: Some(BEACON_USER) }, now);
         self.probe = Some(Probe::start(format!("nanogate.{domain}")));
+    }
+
+    /// The claim code that the daemon printed goes where the owner can read it; none is printed once it was used.
+    fn show_claim_code(&mut self) {
+        let code = CLAIM.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        boot_partition::show_claim_code(code.as_deref());
+    }
+}
+
+/// What the daemon said last about its claim code.
+static CLAIM: Mutex<Option<String>> = Mutex::new(None);
+
+/// Hears the daemon's own words; they go on to the console, which is where a person with a cable looks.
+fn hear(line: &str) {
+    println!("{line}");
+    if let Some(rest) = line.strip_prefix("claim code: ") {
+        let code = rest.split_whitespace().next().map(str::to_owned);
+        *CLAIM.lock().unwrap_or_else(PoisonError::into_inner) = code;
     }
 }
 
@@ -144,5 +172,8 @@ fn memory() -> String {
         let line = facts.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
         line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
     };
-    format!("{} MB of memory in use", kib("MemTotal").saturating_sub(kib("MemAvailable")) / 1024)
+    let mb = |key| kib(key) / 1024;
+    let used = kib("MemTotal").saturating_sub(kib("MemAvailable")) / 1024;
+    let (processes, root, kernel) = (mb("AnonPages"), mb("Shmem"), mb("SUnreclaim") + mb("PageTables") + mb("Percpu"));
+    format!("{used} MB of memory in use (processes {processes}, root {root}, kernel {kernel})")
 }

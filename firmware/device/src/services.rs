@@ -1,8 +1,9 @@
 //! The processes that PID 1 keeps alive. One that dies is started again: at once if it had been well, later and later if
 //! it keeps dying, so that a broken one costs little and the rest goes on.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
@@ -15,11 +16,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A process that lived this long was well: the next pause is the first again.
 const WELL: Duration = Duration::from_secs(60);
 
+const LONGEST_LINE: u64 = 4096;
+/// The C library would give each thread a heap of its own; on a small machine few are better.
+const ENVIRONMENT: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("PATH", "/usr/sbin:/usr/bin")];
+
 /// Which program, with which words.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     pub(crate) words: Vec<String>,
+    /// Who hears the lines it prints; without anybody they go to the console.
+    pub(crate) hears: Option<fn(&str)>,
+    /// Who it runs as; without a number as root, for what gives up its privileges by itself.
+    pub(crate) user: Option<u32>,
 }
 
 /// When to start something that died.
@@ -112,8 +121,17 @@ impl Services {
 impl Service {
     fn start(&mut self, now: Instant) {
         let words = &self.program.words;
-        match Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).spawn() {
-            Ok(child) => {
+        let output = if self.program.hears.is_some() { Stdio::piped() } else { Stdio::inherit() };
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).envs(ENVIRONMENT).stdin(Stdio::null()).stdout(output);
+        if let Some(user) = self.program.user {
+            command.uid(user).gid(user);
+        }
+        match command.spawn() {
+            Ok(mut child) => {
+                if let (Some(hears), Some(output)) = (self.program.hears, child.stdout.take()) {
+                    listen(output, hears);
+                }
                 let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a process number");
                 self.state = State::Running { pid, since: now };
             }
@@ -124,6 +142,18 @@ impl Service {
             }
         }
     }
+}
+
+/// Reads a program's lines until it ends. A line is bounded: what comes from the network may be in it.
+fn listen(output: ChildStdout, hears: fn(&str)) {
+    std::thread::spawn(move || {
+        let mut lines = BufReader::new(output);
+        let mut line = Vec::new();
+        while lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            hears(String::from_utf8_lossy(&line).trim_end());
+            line.clear();
+        }
+    });
 }
 
 #[cfg(test)]

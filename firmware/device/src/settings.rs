@@ -9,6 +9,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
 
+use crate::lease::Lease;
 use crate::log::say;
 
 /// The image's part.
@@ -35,6 +36,7 @@ pub(crate) enum RenderError {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Device {
     good_seconds: u64,
+    start_seconds: u64,
 }
 
 impl Device {
@@ -42,10 +44,15 @@ impl Device {
     pub(crate) fn good(self) -> Duration {
         Duration::from_secs(self.good_seconds)
     }
+
+    /// How long the first answer may take.
+    pub(crate) fn start(self) -> Duration {
+        Duration::from_secs(self.start_seconds)
+    }
 }
 
 const DEVICE: [&str; 2] = ["/etc/puck.toml", "/data/config/puck.toml"];
-const DEFAULT: Device = Device { good_seconds: 180 };
+const DEFAULT: Device = Device { good_seconds: 180, start_seconds: 90 };
 
 /// The device's settings; the image's alone, or the defaults, where a part cannot be read.
 pub(crate) fn device() -> Device {
@@ -64,13 +71,13 @@ pub(crate) fn device() -> Device {
         .unwrap_or(DEFAULT)
 }
 
-/// Renders the daemon's settings for an address, for it to read; the office's domain.
-pub(crate) fn configure(address: Ipv4Addr) -> Result<String, RenderError> {
+/// Renders the daemon's settings for a lease, for it to read; the office's domain.
+pub(crate) fn configure(lease: &Lease) -> Result<String, RenderError> {
     let owner = read(Path::new(OWNER)).unwrap_or_else(|error| {
         say!("the owner's settings are left out: {error}");
         Table::new()
     });
-    let text = render(read(Path::new(IMAGE))?, owner, address)?;
+    let text = render(read(Path::new(IMAGE))?, owner, lease.address, lease.kept)?;
     let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
     std::fs::write(RENDERED, &text).map_err(rendered)?;
     let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
@@ -87,8 +94,9 @@ fn read(file: &Path) -> Result<Table, RenderError> {
     }
 }
 
-/// One configuration of the image's part, the owner's over it, and an address unless the owner names one.
-fn render(image: Table, owner: Table, address: Ipv4Addr) -> Result<String, RenderError> {
+/// One configuration of the image's part, the owner's over it, and an address unless the owner names one. With a second
+/// one beside it the resolver listens on each by name, so that answers leave from the address that was asked.
+fn render(image: Table, owner: Table, address: Ipv4Addr, kept: Option<Ipv4Addr>) -> Result<String, RenderError> {
     let merged = merge(image, owner);
     let mut merged = match merged {
         Value::Table(table) => table,
@@ -97,6 +105,13 @@ fn render(image: Table, owner: Table, address: Ipv4Addr) -> Result<String, Rende
     let identity = merged.entry("identity").or_insert_with(|| Value::Table(Table::new()));
     if let Value::Table(identity) = identity {
         identity.entry("addresses").or_insert_with(|| Value::Array(vec![Value::String(address.to_string())]));
+    }
+    if let Some(kept) = kept {
+        let dns = merged.entry("dns").or_insert_with(|| Value::Table(Table::new()));
+        if let Value::Table(dns) = dns {
+            let sockets = [Ipv4Addr::LOCALHOST, address, kept].map(|ip| Value::String(format!("{ip}:53")));
+            dns.entry("listen").or_insert_with(|| Value::Array(sockets.to_vec()));
+        }
     }
     Ok(toml::to_string(&merged)?)
 }
@@ -120,7 +135,7 @@ mod tests {
 
     fn rendered(image: &str, owner: &str) -> Table {
         let parse = |text: &str| text.parse().expect("TOML");
-        let text = render(parse(image), parse(owner), [192, 0, 2, 53].into()).expect("renders");
+        let text = render(parse(image), parse(owner), [192, 0, 2, 53].into(), None).expect("renders");
         parse(&text)
     }
 

@@ -1,6 +1,5 @@
 """A card as a PC with a reader sees it."""
 
-import json
 import os
 import re
 import subprocess
@@ -61,7 +60,3 @@ class Card:
             ["mcopy", "-o", "-i", f"{self.file}@@{begin}", "-", f"::{path}"], input=content, check=True, capture_output=True
         )
 
-
-def manifest():
-    """What the image is made of, from its bill of materials."""
-    return json.loads(built().with_suffix(".cdx.json").read_text())

@@ -1,6 +1,7 @@
 """The virtual office with a board in the puck's place: the image, booted in QEMU, on the office's own cable."""
 
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -28,19 +29,24 @@ allow_ranges = ["{plan.NET}.0/24", "{plan.NET6}:/64"]
 class Site(Office):
     """An office, a DHCP server on its router, and a board with a card."""
 
-    def __init__(self, *, settings=SETTINGS, device="", dhcp=True, extra=(), **options):
+    def __init__(self, *, settings=SETTINGS, device="", dhcp=True, extra=(), blank=False, record=False, files=None, **options):
         super().__init__(**options)
+        self.settings = settings
         try:
             self.hosts["puck"].ip("link delete eth0")
             router = self.hosts["router"]
             router.ip("tuntap add dev tap0 mode tap", "link set tap0 master lan0", "link set tap0 up")
             self.card = Card(self.folder / "card.img")
-            self.card.fill_data(self._owner_files(settings, device))
+            if not blank:
+                self.card.fill_data(self._owner_files(settings, device) | (files or {}))
             if dhcp:
                 self.serve_dhcp()
             network = ["-netdev", "tap,id=lan,ifname=tap0,script=no,downscript=no"]
             network += ["-device", f"virtio-net-pci,netdev=lan,mac={MAC},romfile="]
-            self.board = Board(self.card.file, self.folder / "board", network=network, spawn=router.popen, extra=extra)
+            log = self.folder / "writes" if record else None
+            self.board = Board(
+                self.card.file, self.folder / "board", network=network, spawn=router.popen, extra=extra, record=log
+            )
         except BaseException:
             self.close()
             raise
@@ -69,6 +75,10 @@ class Site(Office):
         self.await_answer(timeout)
         self.answered_after = self.processor_seconds()
 
+    def claim_code(self):
+        """The code on the serial console."""
+        return re.search(r"claim code: ([A-Z0-9-]+)", self.board.log()).group(1)
+
     def processor_seconds(self):
         """What QEMU has used of this machine's processors since it started."""
         ticks = Path(f"/proc/{self.board.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
@@ -78,6 +88,19 @@ class Site(Office):
         """What a client of the office hears from the puck."""
         words = ["dig", "+short", "+time=1", "+tries=1", f"@{server}", name, kind]
         return self.hosts[client].run(words, check=False).stdout.strip()
+
+    def await_page(self, timeout=60):
+        """Waits until the page is there, which is last."""
+        url = f"https://{plan.PUCK}:9443/healthz"
+        ask = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "2", url]
+        client = self.hosts["client-watched"]
+        self.wait_for(lambda: client.run(ask, check=False).stdout == "200", timeout, "the page")
+
+    def reach_provider(self, client="client-watched"):
+        """What a client gets from an AI provider, through the puck: the status, or "000" if the puck lets nothing through."""
+        url = "https://api.openai.com/v1/chat/completions"
+        ask = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", url, "-d", "{}"]
+        return self.hosts[client].run(ask, check=False).stdout
 
     def await_answer(self, timeout=90, name="www.example.com", wanted=plan.v4(80)):
         self.wait_for(lambda: wanted in self.ask(name), timeout, f"an answer for {name}")

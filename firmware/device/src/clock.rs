@@ -1,0 +1,80 @@
+//! The time before anybody said what it is: never earlier than the image was built, nor than the puck was last seen. A
+//! board without a battery comes up in 1970, where no certificate is valid yet.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, Timespec, clock_settime};
+
+use crate::log::say;
+
+const BUILT: &str = "/etc/build-time";
+const SAVED: &str = "/data/state/puck/clock";
+/// Between two times the clock is saved: what a restart may set it back by, at one small write each.
+pub(crate) const SAVE: Duration = Duration::from_secs(600);
+/// No clock is believed past this: 2^31 seconds and more broke programs before, and a card written in the far future
+/// would make every certificate look expired for good.
+const LATEST: u64 = 4_102_444_800; // 2100-01-01
+
+/// Sets the clock forward to the latest of what is known.
+pub(crate) fn begin() {
+    let clock = now();
+    let wanted = latest(clock, number(Path::new(BUILT)), number(Path::new(SAVED)));
+    if wanted != clock {
+        let time = Timespec { tv_sec: i64::try_from(wanted).unwrap_or(i64::MAX), tv_nsec: 0 };
+        match clock_settime(ClockId::Realtime, time) {
+            Ok(()) => say!("the clock said {clock}; it is at least {wanted} seconds after 1970"),
+            Err(error) => say!("the clock cannot be set: {error}"),
+        }
+    }
+}
+
+/// Notes the time on /data.
+pub(crate) fn save() {
+    let file = Path::new(SAVED);
+    let new = file.with_extension("new");
+    let saved = fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
+        .and_then(|()| fs::write(&new, now().to_string()))
+        .and_then(|()| fs::rename(&new, file));
+    if let Err(error) = saved {
+        say!("the time cannot be saved: {error}");
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn number(file: &Path) -> Option<u64> {
+    fs::read_to_string(file).ok()?.trim().parse().ok()
+}
+
+/// What the clock should say. What was saved is believed only as far as it can be true.
+fn latest(clock: u64, built: Option<u64>, saved: Option<u64>) -> u64 {
+    let believable = |time: &u64| *time < LATEST;
+    let floor = built.into_iter().chain(saved.filter(believable)).max().unwrap_or(0);
+    if believable(&clock) { clock.max(floor) } else { floor }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LATEST, latest};
+
+    #[test]
+    fn the_latest_that_can_be_true_counts() {
+        let (built, saved) = (1_800_000_000, 1_800_500_000);
+        for (clock, wanted, why) in [
+            (0, saved, "1970"),
+            (1_700_000_000, saved, "before the build"),
+            (1_800_600_000, 1_800_600_000, "a clock that ran on"),
+            (2_147_483_648, 2_147_483_648, "2038 is a time like any other"),
+            (LATEST, saved, "2100 is not believed"),
+            (32_503_680_000, saved, "nor is 3000"),
+        ] {
+            assert_eq!(latest(clock, Some(built), Some(saved)), wanted, "{why}");
+        }
+        assert_eq!(latest(0, Some(built), Some(LATEST)), built, "a card that was in the future");
+        assert_eq!(latest(5, None, None), 5);
+    }
+}

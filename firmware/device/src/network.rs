@@ -1,0 +1,156 @@
+//! The puck's address: from the owner's file, from DHCP, the last one known, or one that it gives itself. Whichever it is,
+//! the office's DNS must not wait for it for ever.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use crate::lease::{self, Lease};
+use crate::log::say;
+use crate::services::{Program, Services};
+
+pub(crate) const INTERFACE: &str = "eth0";
+/// The owner's wish for a fixed address.
+const FIXED: &str = "/data/config/network.toml";
+/// How long DHCP may keep the office waiting.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// Taken where there never was a DHCP server: link-local (RFC 3927), found by mDNS.
+const OWN: Ipv4Addr = Ipv4Addr::new(169, 254, 53, 53);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fixed {
+    /// `192.0.2.53/24`
+    address: String,
+    router: Option<Ipv4Addr>,
+}
+
+/// Where the address comes from, and what it is.
+#[derive(Debug)]
+pub(crate) struct Network {
+    begun: Instant,
+    last: Option<Lease>,
+    lease: Option<Lease>,
+}
+
+impl Network {
+    /// Starts asking for an address, unless the owner named one.
+    pub(crate) fn begin(services: &mut Services, now: Instant) -> Self {
+        let last = Lease::read(Path::new(lease::LAST));
+        match fixed(Path::new(FIXED)) {
+            Some(lease) => {
+                let _ = lease::take(&lease);
+            }
+            None => services.add(udhcpc(last.as_ref()), now),
+        }
+        Self { begun: now, last, lease: None }
+    }
+
+    /// The address, if it is a new one.
+    pub(crate) fn change(&mut self, now: Instant) -> Option<Lease> {
+        let mut lease = Lease::read(Path::new(lease::FILE));
+        if lease.is_none() && self.lease.is_none() && now - self.begun >= PATIENCE {
+            lease = Some(self.without_dhcp());
+        }
+        if lease.is_none() || lease == self.lease {
+            return None;
+        }
+        self.lease.clone_from(&lease);
+        let lease = lease?;
+        self.compare(&lease);
+        Some(lease)
+    }
+
+    fn without_dhcp(&self) -> Lease {
+        let own = || Lease {
+            interface: INTERFACE.to_owned(),
+            address: OWN,
+            prefix: 16,
+            routers: Vec::new(),
+            clocks: Vec::new(),
+            kept: None,
+        };
+        let lease = self.last.clone().unwrap_or_else(own);
+        say!("DHCP is silent; going on with {}", lease.address);
+        let _ = lease::take(&lease);
+        lease
+    }
+
+    /// Warns where the office knows another address than the one we have now, and remembers this one.
+    fn compare(&mut self, lease: &Lease) {
+        if let Some(last) = self.last.as_ref().filter(|last| last.address != lease.address) {
+            say!(
+                "the address CHANGED from {} to {}: the office's DHCP may still name the old one",
+                last.address,
+                lease.address
+            );
+        }
+        if lease.address == OWN || self.last.as_ref() == Some(lease) {
+            return;
+        }
+        let file = Path::new(lease::LAST);
+        let kept = fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
+            .and_then(|()| lease::replace(file, &serde_json::to_vec(lease)?));
+        if let Err(error) = kept {
+            say!("the address cannot be remembered: {error}");
+        }
+        self.last = Some(lease.clone());
+    }
+}
+
+/// busybox's client: it asks for ever, and for the last address first.
+fn udhcpc(last: Option<&Lease>) -> Program {
+    let mut words =
+        ["/bin/busybox", "udhcpc", "-f", "-i", INTERFACE, "-s", "/sbin/lease", "-t", "5", "-T", "1", "-A", "5"]
+            .map(str::to_owned)
+            .to_vec();
+    words.extend(["-O", "ntpsrv"].map(str::to_owned));
+    if let Some(last) = last {
+        words.extend(["-r".to_owned(), last.address.to_string()]);
+    }
+    Program { name: "udhcpc", words, hears: None, user: None }
+}
+
+fn fixed(file: &Path) -> Option<Lease> {
+    let text = fs::read_to_string(file).ok()?;
+    let parsed = toml::from_str::<Fixed>(&text).map_err(|error| error.message().to_owned());
+    let lease = parsed.and_then(|fixed| {
+        let (address, prefix) = fixed.address.split_once('/').ok_or("address is not of the form 192.0.2.53/24")?;
+        let address: Ipv4Addr = address.parse().map_err(|_| "address is no IPv4 address")?;
+        let prefix: u8 =
+            prefix.parse().ok().filter(|prefix| (1..=30).contains(prefix)).ok_or("address has no usable prefix")?;
+        let routers = fixed.router.into_iter().collect();
+        Ok(Lease { interface: INTERFACE.to_owned(), address, prefix, routers, clocks: Vec::new(), kept: None })
+    });
+    match lease {
+        Ok(lease) => Some(lease),
+        Err(error) => {
+            say!("{}: {error}; asking DHCP instead", file.display());
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixed;
+
+    #[test]
+    fn reads_the_owners_address_and_refuses_what_is_none() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let file = folder.path().join("network.toml");
+        let read = |text: &str| {
+            std::fs::write(&file, text).expect("written");
+            fixed(&file)
+        };
+        let lease = read("address = \"192.0.2.7/24\"\nrouter = \"192.0.2.254\"\n").expect("an address");
+        assert_eq!((lease.address.to_string().as_str(), lease.prefix, lease.routers.len()), ("192.0.2.7", 24, 1));
+        for text in ["", "address = \"192.0.2.7\"", "address = \"192.0.2.7/31\"", "address = \"x/24\"", "adress = \"\""]
+        {
+            assert!(read(text).is_none(), "{text}");
+        }
+    }
+}

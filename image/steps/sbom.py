@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""image/steps/sbom.py BOARD OUTPUT: what the image is made of, as CycloneDX 1.6: Debian's packages as image/lock pins them
+(or as drift took them), and the crates that are linked into its two programs."""
+
+import datetime
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+PROGRAMS = ["gate-daemon", "gate-device"]
+
+
+def packages():
+    """Debian's part, from the lock in force."""
+    for line in Path("out/image/lock").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        _, name, version, digest = line.split()
+        purl = f"pkg:deb/debian/{name}@{version.replace(':', '%3A').replace('+', '%2B')}?arch=arm64"
+        yield {
+            "type": "operating-system" if name.startswith("linux-") else "library",
+            "bom-ref": purl,
+            "name": name,
+            "version": version,
+            "purl": purl,
+            "hashes": [{"alg": "SHA-256", "content": digest}],
+        }
+
+
+def crates():
+    """Rust's part: what the resolver links into our programs for this processor, build tools left out."""
+    command = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", "aarch64-unknown-linux-gnu"]
+    metadata = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    known = {package["id"]: package for package in metadata["packages"]}
+    links = {
+        node["id"]: [dep["pkg"] for dep in node["deps"] if any(kind["kind"] is None for kind in dep["dep_kinds"])]
+        for node in metadata["resolve"]["nodes"]
+    }
+    reached, waiting = set(), [id for id, package in known.items() if package["name"] in PROGRAMS]
+    while waiting:
+        current = waiting.pop()
+        if current not in reached:
+            reached.add(current)
+            waiting += links[current]
+    for package in sorted((known[id] for id in reached), key=lambda package: (package["name"], package["version"])):
+        purl = f"pkg:cargo/{package['name']}@{package['version']}"
+        component = {"type": "library", "bom-ref": purl, "name": package["name"], "version": package["version"], "purl": purl}
+        if package["license"]:
+            component["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
+        yield component
+
+
+def main():
+    board, output = sys.argv[1:]
+    made = datetime.datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), datetime.timezone.utc)
+    components = [*packages(), *crates()]
+    digest = hashlib.sha256(json.dumps(components, sort_keys=True).encode()).hexdigest()
+    image = {"type": "firmware", "name": f"{os.environ['NAME']}-{board}", "version": os.environ["VERSION"]}
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.UUID(digest[:32])}",
+        "version": 1,
+        "metadata": {"timestamp": made.strftime("%Y-%m-%dT%H:%M:%SZ"), "component": image},
+        "components": components,
+    }
+    Path(output).write_text(json.dumps(document, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What the build leaves beside the card: promises 24 to 26 of image/README.md."""
+
+import json
+import re
+import subprocess
+
+from card import TOP, built
+
+# The image that goes onto a card, compressed, and the root once it is unpacked into memory.
+IMAGE_MB = 64
+ROOT_MB = 96
+
+
+def test_the_bill_of_materials_names_what_is_in_the_image():
+    bill = json.loads(built().with_suffix(".cdx.json").read_text())
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    parts = {part["name"]: part for part in bill["components"]}
+    assert {"libc6", "busybox", "rustls", "hyper", "gate-daemon", "gate-device"} <= set(parts)
+    assert "proptest" not in parts, "what only tests use is not in the image"
+    locked = dict(re.findall(r"^\S+ (\S+) \S+ ([0-9a-f]{64})$", (TOP / "out/image/lock").read_text(), re.MULTILINE))
+    assert len(locked) > 10
+    for name, digest in locked.items():
+        assert parts[name]["hashes"] == [{"alg": "SHA-256", "content": digest}]
+
+
+def test_slots_and_root_are_small():
+    folder = TOP / "out/image/qemu-aarch64"
+    parts = [folder / "slot/kernel.img", folder / "slot/initramfs.img", folder / "rescue/initramfs.img"]
+    # Two slots and the rescue system; what is compressed once does not shrink again.
+    kernel, root, rescue = (part.stat().st_size for part in parts)
+    slots = 2 * (kernel + root)
+    assert kernel + root < IMAGE_MB * 1_000_000 / 2
+    assert slots + kernel + rescue < 2 * IMAGE_MB * 1_000_000
+    used = subprocess.run(["du", "-sm", "--apparent-size", folder / "root"], capture_output=True, text=True, check=True)
+    assert int(used.stdout.split()[0]) < ROOT_MB
+
+
+def test_a_package_that_is_not_what_the_lock_pins_is_refused(tmp_path):
+    """The step that fetches, with a lock whose hash is another one: it must stop, and keep nothing."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("image", "Cargo.toml"):
+        subprocess.run(["cp", "-a", TOP / name, tree / name], check=True)
+    lock = tree / "image/lock"
+    text = re.sub(r"^(libmnl .*) [0-9a-f]{64}$", r"\1 " + "0" * 64, lock.read_text(), flags=re.MULTILINE)
+    assert "0" * 64 in text
+    lock.write_text(text)
+    for deb in (TOP / "out/image/debs").glob("*.deb"):
+        (tree / "out/image/debs").mkdir(parents=True, exist_ok=True)
+        (tree / "out/image/debs" / deb.name).symlink_to(deb)
+    done = subprocess.run([tree / "image/steps/fetch.sh", "--allow-drift"], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert not (tree / "out/image/debs" / ("0" * 64 + ".deb")).exists()

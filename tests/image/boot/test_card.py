@@ -1,0 +1,106 @@
+"""What becomes of the card costs the journal at most, never DNS: promises 15 to 19 of image/README.md."""
+
+import os
+import random
+import re
+import subprocess
+
+import plan
+from powercut import Replay
+from puck import BINARY
+
+CUTS = int(os.environ.get("POWER_CUTS", "5"))
+
+
+def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
+    site = new_site(blank=True)
+    assert site.board.start()
+    site.await_line("/data: Fresh")
+    site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+    site.await_line("the first question is answered")
+    site.wait_for(lambda: site.card.fat_read("boot", "CLAIM-CODE.txt"), 30, "a claim code on the boot partition")
+    text = site.card.fat_read("boot", "CLAIM-CODE.txt").decode()
+    assert site.claim_code() in text
+
+
+def test_a_ruined_data_partition_is_made_anew_and_says_so(new_site):
+    site = new_site()
+    noise = random.Random(7).randbytes(1 << 20)
+    # Each group of blocks begins with what a repair could start from.
+    for group in range(8):
+        site.card.write("data", noise, group * (128 << 20))
+    assert site.board.start()
+    site.await_line("/data is lost", 150)
+    site.await_line("/data: Recreated")
+    site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+
+
+def test_settings_from_a_pc_are_taken_in_once_and_scrubbed(new_site):
+    site = new_site()
+    wanted = site.settings + '[network]\naddress = "192.0.2.60/24"\nrouter = "192.0.2.254"\n'
+    site.card.fat_write("boot", "CONFIG", wanted.encode())
+    assert site.board.start()
+    site.await_line("CONFIG was taken in")
+    site.wait_for(lambda: plan.v4(80) in site.ask(server="192.0.2.60"), 90, "an answer from the address in the file")
+    site.board.cut()
+    assert site.card.fat_read("boot", "CONFIG") is None
+    partition = site.card.read("boot", site.card.places["boot"][1])
+    assert b"192.0.2.60" not in partition, "the file's blocks are still there"
+
+
+def test_pulling_the_card_leaves_dns_and_stops_ai(new_site):
+    site = new_site()
+    site.boot()
+    site.await_page()
+    for name in plan.CLIENTS:
+        site._point_dns(name, plan.PUCK)
+    assert site.reach_provider() == "401"
+    site.board.pull_card()
+    for number in range(20):
+        assert plan.v4(80) in site.ask(name="www.example.com"), f"question {number} after the card was pulled"
+        site.hosts["client-watched"].run(["sleep", "0.5"])
+    site.wait_for(lambda: site.reach_provider() == "000", 60, "denial of AI traffic without a journal")
+    assert plan.v4(80) in site.ask(name="shop.example.net")
+    assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
+
+
+def test_a_power_cut_at_any_moment_leaves_a_card_that_starts_clean(new_site):
+    site = new_site(record=True)
+    whole = site.folder / "before.img"
+    subprocess.run(["cp", "--sparse=always", site.card.file, whole], check=True)
+    site.boot()
+    site.await_page()
+    for name in plan.CLIENTS:
+        site._point_dns(name, plan.PUCK)
+    for number in range(15):
+        site.reach_provider()
+        site.ask(f"name{number}.example.com")
+    site.board.cut()
+    replay = Replay(whole, site.board.record, seed=20260101)
+    assert replay.flushes > 3, "nothing was flushed: there is nothing to cut"
+    site.board.record = None
+    for number in range(CUTS):
+        described = replay.cut(site.card.file)
+        site.board.history, site.board.stopped, site.board.power_is_cut = "", False, False
+        site.boot()
+        site.await_line("the first question is answered")
+        site.board.cut()
+        outcome = re.search(r"/data: (\w+)", site.board.log()).group(1)
+        assert outcome in {"Whole", "Repaired"}, f"cut {number} ({described}): /data was {outcome}"
+        assert_journal_verifies(site, described)
+
+
+def assert_journal_verifies(site, described):
+    """Reads the journal off the card, as an auditor with a card reader would."""
+    begin, size = site.card.places["data"]
+    partition, folder = site.folder / "data.img", site.folder / "journal"
+    subprocess.run(["rm", "-rf", folder], check=True)
+    subprocess.run(
+        ["dd", f"if={site.card.file}", f"of={partition}", "bs=1M", "conv=sparse", "iflag=skip_bytes,count_bytes",
+         f"skip={begin}", f"count={size}", "status=none"],
+        check=True,
+    )
+    subprocess.run(["e2fsck", "-p", partition], capture_output=True)
+    subprocess.run(["debugfs", "-R", f"rdump /journal {site.folder}", partition], check=True, capture_output=True)
+    done = subprocess.run([BINARY, "audit", "verify", "--dir", folder], capture_output=True, text=True)
+    assert done.returncode == 0, f"after the cut {described}:\n{done.stdout}{done.stderr}"

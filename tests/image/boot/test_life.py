@@ -1,0 +1,43 @@
+"""What a puck meets in its life: promises 14 and 21 to 23 of image/README.md."""
+
+import json
+
+import plan
+
+LEASE = {"interface": "eth0", "prefix": 24, "routers": [f"{plan.LAN}.{plan.ROUTER}"], "clocks": []}
+
+
+def lease(last):
+    return {"state/puck/lease.json": json.dumps(LEASE | {"address": f"{plan.LAN}.{last}"})}
+
+
+def test_without_dhcp_and_in_2038_it_goes_on_with_its_last_address(new_site):
+    site = new_site(dhcp=False, files=lease(53), extra=["-rtc", "base=2038-01-20T00:00:00"])
+    site.boot()
+    assert f"DHCP is silent; going on with {plan.PUCK}" in site.board.log()
+
+
+def test_a_changed_address_is_warned_of_and_the_old_one_answered_in_1970(new_site):
+    site = new_site(files=lease(77), extra=["-rtc", "base=1970-01-02T00:00:00"])
+    site.boot()
+    log = site.board.log()
+    assert f"the address CHANGED from {plan.LAN}.77 to {plan.PUCK}" in log
+    assert "the clock said 86" in log, "the clock was set forward"
+    site.wait_for(lambda: plan.v4(80) in site.ask(server=f"{plan.LAN}.77"), 30, "an answer on the old address")
+    assert plan.v4(80) in site.ask(server=plan.PUCK)
+
+
+def test_an_old_address_that_somebody_else_uses_is_left_to_them(new_site):
+    site = new_site(files=lease(10))
+    site.boot()
+    assert f"the address CHANGED from {plan.LAN}.10 to {plan.PUCK}" in site.board.log()
+    assert "as before" not in site.board.log()
+
+
+def test_a_puck_that_answers_nobody_is_bitten_by_the_watchdog(new_site):
+    # A resolver on another port is one that the office does not find.
+    deaf = '[identity]\n[dns]\nlisten = ["0.0.0.0:5399"]\n'
+    site = new_site(settings=deaf, device="start_seconds = 10\n")
+    assert site.board.start()
+    site.wait_for(lambda: site.board.loader.boots == [(2, False)] * 2, 150, "a restart")
+    assert site.board.bitten == 1, "it restarted, but not because of the watchdog"
