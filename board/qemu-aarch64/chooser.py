@@ -256,6 +256,8 @@ class Board:
                 line.connect(f"{self.folder}/qmp.sock")
                 break
             except OSError:
+                if self.power_is_cut:
+                    return
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"QEMU did not start:\n{(self.folder / 'qemu.log').read_text()}") from None
                 time.sleep(0.02)

@@ -44,6 +44,13 @@ programs() {
     ln -s sbin/init "$TREE/init"
 }
 
+# One file of all authorities, as update-ca-certificates(8) would make it.
+authorities() {
+    mkdir -p "$TREE/etc/ssl/certs"
+    find "$(unpacked ca-certificates)/usr/share/ca-certificates" -name '*.crt' -print0 | sort -z | xargs -0 cat \
+        >"$TREE/etc/ssl/certs/ca-certificates.crt"
+}
+
 # The modules that image/modules and board/BOARD/modules name, with what they need, in the order to load them.
 modules() {
     local release source name parameters kind path file
@@ -72,6 +79,7 @@ modules() {
 
 skeleton
 packages
+authorities
 overlays
 programs
 modules

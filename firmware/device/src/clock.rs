@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, Timespec, clock_settime};
 
@@ -42,6 +42,39 @@ pub(crate) fn save() {
     }
 }
 
+/// Notices when somebody sets the clock: against the one that only counts.
+#[derive(Debug)]
+pub(crate) struct Jumps {
+    begun: Instant,
+    /// What the clock said when the other one stood at `begun`, in seconds after 1970.
+    origin: u64,
+}
+
+/// Clocks are slewed all the time; this much at once is a step.
+const STEP: u64 = 2;
+
+impl Jumps {
+    pub(crate) fn watch(begun: Instant) -> Self {
+        Self { begun, origin: now().saturating_sub(begun.elapsed().as_secs()) }
+    }
+
+    /// By how many seconds the clock was set since the last call, if it was.
+    pub(crate) fn seen(&mut self, at: Instant) -> Option<i64> {
+        self.compare(now(), at)
+    }
+
+    fn compare(&mut self, clock: u64, at: Instant) -> Option<i64> {
+        let origin = clock.saturating_sub(at.saturating_duration_since(self.begun).as_secs());
+        let by = origin.abs_diff(self.origin);
+        let forward = origin > self.origin;
+        if by < STEP {
+            return None;
+        }
+        self.origin = origin;
+        i64::try_from(by).ok().map(|by| if forward { by } else { -by })
+    }
+}
+
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
@@ -59,7 +92,19 @@ fn latest(clock: u64, built: Option<u64>, saved: Option<u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{LATEST, latest};
+    use super::{Duration, Instant, Jumps, LATEST, latest};
+
+    #[test]
+    fn a_clock_that_is_set_is_noticed_once_and_one_that_runs_is_not() {
+        let begun = Instant::now();
+        let mut jumps = Jumps { begun, origin: 1_000_000 };
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        assert_eq!(jumps.compare(1_000_600, at(600)), None);
+        assert_eq!(jumps.compare(1_000_601, at(600)), None, "slewed");
+        assert_eq!(jumps.compare(2_000_610, at(610)), Some(1_000_000));
+        assert_eq!(jumps.compare(2_000_620, at(620)), None);
+        assert_eq!(jumps.compare(2_000_570, at(630)), Some(-60));
+    }
 
     #[test]
     fn the_latest_that_can_be_true_counts() {

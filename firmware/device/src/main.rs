@@ -39,6 +39,7 @@ mod sector;
 mod services;
 mod settings;
 mod slot;
+mod time_servers;
 mod watchdog;
 
 use std::process::ExitCode;

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::alive::Probe;
 use crate::autoboot::{self, Autoboot};
+use crate::clock::Jumps;
 use crate::health::Health;
+use crate::lease::Lease;
 use crate::log::say;
 use crate::network::Network;
 use crate::services::{Program, Services};
 use crate::slot::{Booted, Slot};
 use crate::watchdog::Watchdog;
-use crate::{boot_partition, card, clock, init, settings};
+use crate::{boot_partition, card, clock, init, settings, time_servers};
 
 /// How often the loop turns.
 const TURN: Duration = Duration::from_millis(100);
@@ -20,6 +22,7 @@ const TURN: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_secs(2);
 
 const DAEMON: &str = "nanogate";
+const CLOCK: &str = "ntp-daemon";
 /// Beside the numbers that the daemon gives its processes (firmware/daemon, FIRST_USER).
 const BEACON_USER: u32 = 0x7f4e_4710;
 
@@ -34,6 +37,7 @@ pub(crate) struct Office {
     looked: Instant,
     /// When the time was saved.
     saved: Instant,
+    jumps: Jumps,
     /// The office was answered once since the start.
     answered: bool,
     /// The running slot is the one that starts next time, as far as we can do anything about it.
@@ -54,6 +58,7 @@ impl Office {
             watchdog,
             looked: now,
             saved: now,
+            jumps: Jumps::watch(now),
             answered: false,
             settled: false,
         }
@@ -78,6 +83,10 @@ impl Office {
 
     /// Feeds the watchdog if the office is answered, and marks the slot once all has been well for long enough.
     fn look(&mut self, now: Instant) {
+        if let Some(seconds) = self.jumps.seen(now) {
+            say!("the clock was set by {seconds} s");
+            clock::save();
+        }
         let seen = self.probe.as_ref().map(Probe::seen).unwrap_or_default();
         if !self.answered && seen.answered.is_some() {
             self.answered = true;
@@ -111,6 +120,18 @@ impl Office {
         match settings::configure(&lease) {
             Ok(domain) => self.start_daemon(&domain, now),
             Err(error) => say!("the daemon cannot be configured: {error}"),
+        }
+        self.keep_time(&lease, now);
+    }
+
+    fn keep_time(&mut self, lease: &Lease, now: Instant) {
+        if let Err(error) = fs::write(time_servers::FILE, time_servers::render(&lease.clocks)) {
+            say!("the time daemon cannot be configured: {error}");
+        } else if self.services.has(CLOCK) {
+            self.services.restart(CLOCK);
+        } else {
+            let words = ["/usr/bin/ntp-daemon", "--config", time_servers::FILE].map(str::to_owned).to_vec();
+            self.services.add(Program { name: CLOCK, words, hears: None, user: None }, now);
         }
     }
 

@@ -18,7 +18,7 @@ const WELL: Duration = Duration::from_secs(60);
 
 const LONGEST_LINE: u64 = 4096;
 /// The C library would give each thread a heap of its own; on a small machine few are better.
-const ENVIRONMENT: [(&str, &str); 2] = [("MALLOC_ARENA_MAX", "2"), ("PATH", "/usr/sbin:/usr/bin")];
+const ENVIRONMENT: [(&str, &str); 3] = [("MALLOC_ARENA_MAX", "2"), ("PATH", "/usr/sbin:/usr/bin"), ("NO_COLOR", "1")];
 
 /// Which program, with which words.
 #[derive(Clone, Debug)]

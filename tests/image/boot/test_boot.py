@@ -5,8 +5,8 @@ import re
 import plan
 
 # Seconds from the kernel's start to the first DNS answer, and MB in use then.
-FIRST_ANSWER_SECONDS = 20
-MEMORY_MB = 160
+FIRST_ANSWER_SECONDS = 8
+MEMORY_MB = 120
 
 
 def test_answers_what_the_office_asks(site):
@@ -18,8 +18,10 @@ def test_steers_the_names_of_ai_providers_to_itself(site):
 
 
 def test_starts_fast(site):
-    """Wall time is the machine's, not ours: QEMU's processor time is what an idle machine would need at most."""
-    assert site.answered_after < FIRST_ANSWER_SECONDS
+    """On a machine that does other things too, each second in which QEMU's processors waited for a turn is not ours."""
+    site.await_line("the first question is answered")
+    seconds = float(re.search(r"\[ *([\d.]+)\] puck: the first question is answered", site.board.log()).group(1))
+    assert seconds - site.waited < FIRST_ANSWER_SECONDS, f"{seconds} s, of which {site.waited} s waiting for a processor"
 
 
 def test_needs_little_memory(site):

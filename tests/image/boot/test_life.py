@@ -1,6 +1,7 @@
 """What a puck meets in its life: promises 14 and 21 to 23 of image/README.md."""
 
 import json
+import re
 
 import plan
 
@@ -15,6 +16,16 @@ def test_without_dhcp_and_in_2038_it_goes_on_with_its_last_address(new_site):
     site = new_site(dhcp=False, files=lease(53), extra=["-rtc", "base=2038-01-20T00:00:00"])
     site.boot()
     assert f"DHCP is silent; going on with {plan.PUCK}" in site.board.log()
+
+
+def test_the_offices_time_server_sets_the_clock(new_site):
+    ahead = 400 * 24 * 3600
+    site = new_site()
+    site.serve_time(ahead)
+    site.boot()
+    site.await_line("the clock was set by", 120)
+    seconds = int(re.search(r"the clock was set by (-?\d+) s", site.board.log()).group(1))
+    assert abs(seconds - ahead) < 120
 
 
 def test_a_changed_address_is_warned_of_and_the_old_one_answered_in_1970(new_site):
