@@ -1,5 +1,6 @@
 //! The command line, as CONTRACTS.md promises it.
 
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -50,6 +51,11 @@ pub(crate) enum Verb {
     Ca {
         #[command(subcommand)]
         verb: CaVerb,
+    },
+    /// The resolver.
+    Dns {
+        #[command(subcommand)]
+        verb: DnsVerb,
     },
     /// The kernel's rule set.
     Steer {
@@ -288,6 +294,29 @@ pub(crate) enum CaFormat {
     Pem,
     Der,
     Mobileconfig,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DnsVerb {
+    /// Answer a question with the daemon's settings, past its cache, and say which rule or upstream decided and whether the
+    /// signatures hold; exit 1 when the answer is no.
+    Query {
+        name: String,
+        /// The type of record.
+        #[arg(default_value = "A")]
+        kind: String,
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Answer as for this client.
+        #[arg(long, value_name = "IP")]
+        client: Option<IpAddr>,
+        /// Also say who was asked.
+        #[arg(long)]
+        trace: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

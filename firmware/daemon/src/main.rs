@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{AuditVerb, CaVerb, Cli, PackVerb, PolicyVerb, SteerVerb, TokenVerb, Verb};
+use crate::cli::{AuditVerb, CaVerb, Cli, DnsVerb, PackVerb, PolicyVerb, SteerVerb, TokenVerb, Verb};
 
 /// How a command ends; CONTRACTS.md fixes the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +106,10 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
         Verb::Audit { verb: AuditVerb::Export { at, format } } => command::audit_export(&at, format),
         Verb::Ca { verb: CaVerb::Show { config, json } } => command::ca_show(&config.config, json),
         Verb::Ca { verb: CaVerb::Export { config, format } } => command::ca_export(&config.config, format),
+        Verb::Dns { verb: DnsVerb::Query { name, kind, config, client, trace, json } } => {
+            let question = command::DnsQuestion { name: &name, kind: &kind, client, trace, json };
+            command::dns_query(&config.config, &question)
+        }
         Verb::Steer { verb: SteerVerb::Show { config } } => command::steer_show(&config.config),
         Verb::Status { config, json } => command::status(&config.config, json),
         Verb::Token { verb } => match verb {

@@ -4,7 +4,7 @@
 mod admin;
 mod answers;
 mod destinations;
-mod dns;
+pub(crate) mod dns;
 mod inspect;
 mod proxy;
 mod reload;

@@ -58,7 +58,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind};
-pub use act::{CacheFileError, LookupError, Timeouts, TrustError, UpstreamState, Upstreams};
+pub use act::{CacheFileError, ExplainError, Explained, LookupError, Timeouts, TrustError, UpstreamState, Upstreams};
 pub use config::{
     Config, ConfigError, Dnssec, Forward, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Protocol, Upstream,
     UpstreamError, Zone,
@@ -142,6 +142,11 @@ impl Dns {
     /// that is damaged is read up to there. Returns how many answers were taken.
     pub fn load(&self, from: &mut impl Read) -> Result<usize, CacheFileError> {
         act::load(&self.act.cache, from, self.act.clock.now())
+    }
+
+    /// Answers one question as for a client, past the cache, and says what decided; [`Dns::serve`] need not run.
+    pub async fn explain(&self, name: &str, kind: &str, client: IpAddr) -> Result<Explained, ExplainError> {
+        self.act.explain(name, kind, client).await
     }
 
     /// How each upstream does, in the order of the configuration.

@@ -24,8 +24,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Dns.as_str(), key)?);
 
-    let own_names = vec![config.own_name().map_err(CommandError::input)?];
-    let identity = Identity { addresses: config.identity.addresses.clone(), own_names, subnets: config.own_subnets() };
+    let identity = identity(config)?;
     let catalogue = Arc::new(worker::catalogue()?);
     let dns = Dns::new(settings(config), catalogue, identity, journal.clone(), Arc::new(SystemClock))
         .map_err(CommandError::input)?;
@@ -56,8 +55,14 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     result
 }
 
+/// Who the puck is on the LAN.
+pub(crate) fn identity(config: &Config) -> Result<Identity, CommandError> {
+    let own_names = vec![config.own_name().map_err(CommandError::input)?];
+    Ok(Identity { addresses: config.identity.addresses.clone(), own_names, subnets: config.own_subnets() })
+}
+
 /// The room's own settings with what the rest of the file says about it.
-pub(super) fn settings(config: &Config) -> gate_dns::Config {
+pub(crate) fn settings(config: &Config) -> gate_dns::Config {
     let mode = match config.mode {
         Mode::Dns => NetworkMode::Dns,
         Mode::Gateway => NetworkMode::Gateway,

@@ -39,7 +39,7 @@ impl Act {
         }
     }
 
-    async fn read_names(&self) -> Names {
+    pub(super) async fn read_names(&self) -> Names {
         let domain = self.domain();
         let mut names = Names::default();
         for file in &self.config.hosts_files {

@@ -93,6 +93,19 @@ impl Routes {
         Ok(if rebinds(question, &answer, config) { Answer::failure(question, BLOCKED) } else { answer })
     }
 
+    /// Who will be asked, in words, and how they do.
+    pub(super) fn describe<'a>(
+        &'a self,
+        question: &Question,
+        config: &'a Config,
+    ) -> (String, impl Fn() -> Vec<UpstreamState> + 'a) {
+        let forward = self.forward(&question.name, config);
+        let words =
+            if forward.is_some() { "forwarded: it lies in a zone of the office" } else { "asked of the internet" };
+        let asker = &forward.unwrap_or(&self.main).asker;
+        (words.to_owned(), move || asker.states())
+    }
+
     pub(super) async fn look_for_circles(&self, circles: &Circles) {
         for route in self.forwards.iter().chain([&self.main]) {
             route.asker.look_for_circles(circles).await;

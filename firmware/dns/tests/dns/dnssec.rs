@@ -263,3 +263,25 @@ async fn an_upstream_that_strips_signatures_is_found_out() {
         assert!(alone.dns.upstreams()[0].strips_signatures, "status tells");
     }
 }
+
+#[tokio::test]
+async fn an_answer_is_explained() {
+    let (server, _bind, _zones, key) = zones().await;
+    let office = office(&server, &key, |_| {}).await;
+    let rows = [
+        ("www.lab.example", "NOERROR", "secure", "asked of the internet", None),
+        ("www.plain.example", "NOERROR", "insecure", "asked of the internet", None),
+        ("www.old.example", "SERVFAIL", "bogus", "asked of the internet", Some(EXPIRED)),
+        ("nobody.lab.example", "NXDOMAIN", "secure", "asked of the internet", None),
+        ("api.acme.example", "NOERROR", "local", "steered: it is a name of acme", None),
+        ("x.invalid", "NXDOMAIN", "local", "special", None),
+    ];
+    for (name, rcode, dnssec, rule, reason) in rows {
+        let told = office.dns.explain(name, "a", crate::office::ip("192.168.7.9")).await.unwrap();
+        assert_eq!((told.rcode.as_str(), told.dnssec, told.reason), (rcode, dnssec, reason), "{name}: {told:?}");
+        assert!(told.rule.starts_with(rule), "{name}: {told:?}");
+        assert_eq!(told.asked.is_empty(), dnssec == "local", "{name}: {told:?}");
+    }
+    let stranger = office.dns.explain("www.lab.example", "A", crate::office::ip("203.0.113.9")).await;
+    assert!(stranger.unwrap_err().to_string().contains("no local subnet"));
+}

@@ -1,6 +1,7 @@
 //! The resolver as its clients, its upstreams and the journal see it, on loopback.
 
 mod circle;
+mod differential;
 mod dnssec;
 mod edns;
 mod encrypted;
