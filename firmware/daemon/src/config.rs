@@ -201,7 +201,9 @@ impl Config {
         config.data = base.join(&config.data);
         config.policy = config.policy.map(|policy| base.join(policy));
         config.packs.trust = config.packs.trust.iter().map(|key| base.join(key)).collect();
-        for file in config.dns.hosts_files.iter_mut().chain(&mut config.dns.leases_files) {
+        for file in
+            config.dns.hosts_files.iter_mut().chain(&mut config.dns.leases_files).chain(&mut config.dns.block_lists)
+        {
             *file = base.join(&*file);
         }
         config.proxy.extra_roots = config.proxy.extra_roots.map(|roots| base.join(roots));

@@ -92,6 +92,7 @@ pub(crate) async fn serve(
     }
     door.tasks.spawn(Arc::clone(&door.act).follow_files(door.stop.clone()));
     door.tasks.spawn(Arc::clone(&door.act).look_for_circles(door.stop.clone()));
+    door.tasks.spawn(Arc::clone(&door.act).follow_lists(door.stop.clone()));
     door.tasks.spawn(record_counted(Arc::clone(&door)));
     for listener in sockets.1 {
         door.tasks.spawn(tcp::run(Arc::clone(&door), listener));

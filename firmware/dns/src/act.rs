@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::debug;
 
-use crate::decide::{Local, Names, View, steered_entry, withheld};
+use crate::decide::{Blocked, Local, Names, View, steered_entry, withheld};
 use crate::parse::{Answer, Query, Question, Rcode, Rejection, Security, kind};
 use crate::{Config, Identity, NetworkMode};
 
@@ -146,6 +146,12 @@ impl Act {
     pub(crate) fn see_names(&self, names: Names) {
         let names = Arc::new(names);
         self.change(|view| View { names: Arc::clone(&names), ..view.clone() });
+    }
+
+    /// Puts other block lists in place, at once and also for what is in the cache.
+    pub(crate) fn see_blocked(&self, blocked: Blocked) {
+        let blocked = Arc::new(blocked);
+        self.change(|view| View { blocked: Arc::clone(&blocked), ..view.clone() });
     }
 
     fn change(&self, change: impl Fn(&View) -> View) {

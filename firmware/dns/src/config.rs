@@ -65,6 +65,9 @@ pub struct Config {
     pub hosts_files: Vec<PathBuf>,
     /// Files of leases that dnsmasq writes. Default: none.
     pub leases_files: Vec<PathBuf>,
+    /// Files of names that are answered with "no such name": hosts files, lists of domains, adblock syntax for whole names.
+    /// Read again when they change. Default: none.
+    pub block_lists: Vec<PathBuf>,
     /// Withhold answers that lead from a name of the internet to a private address. Default: true.
     pub rebinding_guard: bool,
     /// Zones whose answers may lead inside all the same. Default: none.
@@ -140,6 +143,7 @@ impl Default for Config {
             forward: Vec::new(),
             hosts_files: Vec::new(),
             leases_files: Vec::new(),
+            block_lists: Vec::new(),
             rebinding_guard: true,
             rebinding_exempt: Vec::new(),
             dnssec: Dnssec::default(),

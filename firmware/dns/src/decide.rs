@@ -1,5 +1,6 @@
 //! Who may ask, and which names are answered here.
 
+mod block;
 mod names;
 mod special;
 
@@ -13,6 +14,7 @@ use crate::config::forward_of;
 use crate::parse::{Answer, Name, Query, Rcode, is_mail, kind};
 use crate::{Config, NetworkMode};
 
+pub(crate) use block::Blocked;
 pub(crate) use names::Names;
 use special::special_use;
 
@@ -33,6 +35,7 @@ pub(crate) struct View {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) identity: Identity,
     pub(crate) names: Arc<Names>,
+    pub(crate) blocked: Arc<Blocked>,
 }
 
 /// What to do with a question.
@@ -94,7 +97,7 @@ pub(crate) fn decide(query: &Query, config: &Config, view: &View) -> Decision {
         if forwarded() {
             return Decision::Resolve;
         }
-        let local = special_use(query).or_else(|| everything(query));
+        let local = special_use(query).or_else(|| view.blocked.answer(query)).or_else(|| everything(query));
         return local.map_or(Decision::Resolve, Decision::Local);
     };
     Decision::Local(local)

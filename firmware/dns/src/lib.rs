@@ -100,7 +100,7 @@ impl Dns {
     ) -> Result<Self, OpenError> {
         config.check(&identity.addresses)?;
         let upstreams = Upstreams::configured(&config)?;
-        let view = View { catalogue, identity, names: Arc::default() };
+        let view = View { catalogue, identity, names: Arc::default(), blocked: Arc::default() };
         let act = Act::new(config, view, upstreams.asker(), clock)?;
         Ok(Self { act: Arc::new(act), journal, counting: Arc::default() })
     }

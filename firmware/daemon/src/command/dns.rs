@@ -42,9 +42,9 @@ pub(crate) fn dns_query(file: &Path, question: &DnsQuestion<'_>) -> Result<Outco
     let client = question.client.unwrap_or(Ipv4Addr::LOCALHOST.into());
     let explained = runtime.block_on(dns.explain(question.name, question.kind, client)).map_err(CommandError::input)?;
     if question.json {
-        show_json(&explained)?
+        show_json(&explained)?;
     } else {
-        show(&explained, question.trace)?
+        show(&explained, question.trace)?;
     }
     Ok(if explained.rcode == "NOERROR" { Outcome::Done } else { Outcome::No })
 }

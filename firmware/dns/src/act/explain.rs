@@ -50,6 +50,9 @@ impl Act {
             return Err(ExplainError::Refused("the client lies in no local subnet"));
         }
         self.see_names(self.read_names().await);
+        if !self.config.block_lists.is_empty() {
+            self.read_lists().await;
+        }
         let start = Instant::now();
         if let Decision::Local(local) = decide(&query, &self.config, &self.view()) {
             let message = super::reply::local(&query, &local, self.config.steer_ttl_seconds, Transport::Tcp);
@@ -93,7 +96,7 @@ fn rule(local: &Local) -> String {
     match &local.outcome {
         DnsOutcome::Steered { vendor } => format!("steered: it is a name of {vendor}"),
         DnsOutcome::Own => "a name of the office: the puck's own, a hosts file or a lease".to_owned(),
-        _ => "special: a canary, or a name without a server on the internet".to_owned(),
+        _ => "special: a canary, a blocked name, or one without a server on the internet".to_owned(),
     }
 }
 

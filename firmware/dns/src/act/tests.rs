@@ -24,7 +24,12 @@ fn long_answer() -> Vec<u8> {
 #[test]
 fn memory_of_long_answers_for_slow_clients_is_capped() {
     let config = Config { mode: NetworkMode::Dns, ..Config::default() };
-    let view = || View { catalogue: Arc::default(), identity: Identity::default(), names: Arc::default() };
+    let view = || View {
+        catalogue: Arc::default(),
+        identity: Identity::default(),
+        names: Arc::default(),
+        blocked: Arc::default(),
+    };
     let asker = Upstreams::new(&config.upstreams, Timeouts::default()).asker();
     let act = Act::new(config, view(), asker, Arc::new(SystemClock)).unwrap();
     let query = Query::read(QUESTION).unwrap();

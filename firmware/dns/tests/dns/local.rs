@@ -209,3 +209,29 @@ async fn names_of_the_internet_do_not_lead_inside() {
     upstream.set("in.vpn.example", RecordType::A, answers(vec![a("in.vpn.example.", 60, "10.8.0.1")]));
     assert_eq!(data(&office, "in.vpn.example.", RecordType::A).await, ["10.8.0.1"], "the owner allowed it");
 }
+
+#[tokio::test]
+async fn a_block_list_acts_at_once_also_on_what_is_kept() {
+    let folder = Folder::new();
+    let list = folder.write("list", "||spy.example^\n");
+    let office = Office::open_with(|config| config.block_lists = vec![list]).await;
+    for name in ["www.spy.example", "www.other.example"] {
+        office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 600, "203.0.113.1")]));
+    }
+    let is_blocked = async |name: &str, blocked: bool| {
+        let deadline = Instant::now() + Duration::from_secs(8);
+        let expected = if blocked { ResponseCode::NXDomain } else { ResponseCode::NoError };
+        while office.ask(name, RecordType::A).await.metadata.response_code != expected {
+            assert!(Instant::now() < deadline, "{name} {blocked}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    is_blocked("www.spy.example.", true).await;
+    // Asked often enough to be copied, not made.
+    for _ in 0..5 {
+        is_blocked("www.other.example.", false).await;
+    }
+    folder.write("list", "||other.example^\n||longer.example^\n");
+    is_blocked("www.other.example.", true).await;
+    is_blocked("www.spy.example.", false).await;
+}
