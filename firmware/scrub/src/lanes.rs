@@ -3,7 +3,7 @@
 #[allow(unsafe_code, reason = "the one module with the processor's own instructions")]
 mod simd;
 
-pub(crate) use simd::classes;
+use simd::classes;
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -24,8 +24,12 @@ pub(crate) fn letters(bytes: [u8; 8]) -> u64 {
 /// The eight bytes of `text` at `at`; behind the text stand zeros.
 #[inline]
 pub(crate) fn eight(text: &[u8], at: usize) -> [u8; 8] {
-    let rest = text.get(at..).unwrap_or_default();
-    rest.first_chunk().copied().unwrap_or_else(|| std::array::from_fn(|at| rest.get(at).copied().unwrap_or(0)))
+    text.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_else(|| last_eight(text, at))
+}
+
+#[cold]
+fn last_eight(text: &[u8], at: usize) -> [u8; 8] {
+    std::array::from_fn(|next| text.get(at + next).copied().unwrap_or(0))
 }
 
 /// The eight bytes of `text` before `at`; before the text stand zeros.
@@ -51,12 +55,26 @@ pub(crate) fn last(mask: u64) -> Option<usize> {
     (mask != 0).then(|| 7 - mask.leading_zeros() as usize / 8)
 }
 
-/// The place of the first byte of `text` at `from` or later that is no ASCII.
-pub(crate) fn next_high(text: &[u8], from: usize) -> Option<usize> {
-    let (words, tail) = text[from..].as_chunks::<8>();
-    let plain = words.iter().take_while(|bytes| u64::from_le_bytes(**bytes) & HIGHS == 0).count() * 8;
-    let rest = words.get(plain / 8).map_or(tail, <[u8; 8]>::as_slice);
-    rest.iter().position(|byte| !byte.is_ascii()).map(|at| from + plain + at)
+/// The place of the first byte of `text` at `from` or later that is no ASCII, or is `byte`.
+pub(crate) fn next_beyond(text: &[u8], from: usize, byte: u8) -> Option<usize> {
+    let (blocks, rest) = text[from..].as_chunks::<64>();
+    let place = |mask: u64| mask.trailing_zeros() as usize;
+    for (index, block) in blocks.iter().enumerate() {
+        let mask = simd::beyond(block, byte);
+        if mask != 0 {
+            return Some(from + 64 * index + place(mask));
+        }
+    }
+    let start = text.len() - rest.len();
+    let mask = simd::beyond(&padded(rest), byte) & ((1_u64 << rest.len()) - 1);
+    (mask != 0).then(|| start + place(mask))
+}
+
+/// Fewer than 64 bytes, and zeros behind them.
+fn padded(rest: &[u8]) -> [u8; 64] {
+    let mut block = [0; 64];
+    block[..rest.len()].copy_from_slice(rest);
+    block
 }
 
 /// The four bytes of `text` at `at`, the first one the lowest; nothing stands behind the text.
@@ -70,7 +88,7 @@ pub(crate) fn four(text: &[u8], at: usize) -> u32 {
 
 /// The places of the ones of a mask, in order.
 #[inline]
-pub(crate) fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
+fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let place = (mask != 0).then(|| mask.trailing_zeros() as usize);
         mask &= mask.wrapping_sub(1);
@@ -78,27 +96,45 @@ pub(crate) fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Where each 64 bytes of `text` begin, and which of them begin a word ([`Classes::word_starts`]).
-#[inline]
-pub(crate) fn word_starts(text: &[u8]) -> impl Iterator<Item = (usize, u64)> {
-    let mut before = Classes::default();
-    blocks(text).map(move |(at, classes)| {
-        let starts = classes.word_starts(before);
-        before = classes;
-        (at, starts)
-    })
+/// Where words and numbers begin in a text: a bit for each byte, 64 bytes a word.
+#[derive(Debug, Default)]
+pub(crate) struct Starts {
+    words: Vec<u64>,
+    numbers: Vec<u64>,
 }
 
-/// Where each 64 bytes of `text` begin, and what they are. Nothing stands behind the text.
+impl Starts {
+    /// Looks through `text`. Nothing stands before or behind it.
+    pub(crate) fn of(text: &[u8]) -> Self {
+        let (blocks, rest) = text.as_chunks::<64>();
+        let room = || Vec::with_capacity(blocks.len() + 1);
+        let (mut starts, mut before) = (Self { words: room(), numbers: room() }, Classes::default());
+        let mut add = |block: &[u8; 64]| {
+            let classes = classes(block);
+            starts.words.push(classes.word_starts(before));
+            starts.numbers.push(classes.number_starts(before));
+            before = classes;
+        };
+        blocks.iter().for_each(&mut add);
+        add(&padded(rest));
+        starts
+    }
+
+    /// The places where a word begins ([`Classes::word_starts`]).
+    pub(crate) fn words(&self) -> impl Iterator<Item = usize> {
+        places(&self.words)
+    }
+
+    /// The places of digits that follow none.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
+        places(&self.numbers)
+    }
+}
+
+/// The places of the ones of a long mask.
 #[inline]
-pub(crate) fn blocks(text: &[u8]) -> impl Iterator<Item = (usize, Classes)> {
-    let (blocks, rest) = text.as_chunks::<64>();
-    let tail = (!rest.is_empty()).then(|| {
-        let mut block = [0; 64];
-        block[..rest.len()].copy_from_slice(rest);
-        (text.len() - rest.len(), classes(&block))
-    });
-    blocks.iter().enumerate().map(|(index, block)| (index * 64, classes(block))).chain(tail)
+fn places(masks: &[u64]) -> impl Iterator<Item = usize> {
+    masks.iter().enumerate().flat_map(|(index, mask)| ones(*mask).map(move |bit| 64 * index + bit))
 }
 
 /// What 64 bytes are, a bit for each of them; the first byte has the lowest.
@@ -132,7 +168,7 @@ impl Classes {
 
 #[cfg(test)]
 mod tests {
-    use super::{below, eight, eight_before, last, leading, letters, next_high, trailing};
+    use super::{below, eight, eight_before, last, leading, letters, next_beyond, trailing};
 
     #[test]
     fn each_byte_is_judged_by_itself() {
@@ -161,10 +197,12 @@ mod tests {
 
     #[test]
     fn the_next_byte_beyond_ascii_is_found_from_anywhere() {
-        let text = "some words, then é and more of them and an ü".as_bytes();
-        for from in 0..=text.len() {
-            let plain = text[from..].iter().position(|byte| *byte >= 0x80).map(|at| from + at);
-            assert_eq!(next_high(text, from), plain, "{from}");
+        let text = "some words, then é and more of them \\ and an ü; ".repeat(4);
+        let text = text.as_bytes();
+        for (from, byte) in (0..=text.len()).flat_map(|from| [(from, 0x80), (from, b'\\')]) {
+            let beyond = |it: &u8| *it >= 0x80 || *it == byte;
+            let plain = text[from..].iter().position(beyond).map(|at| from + at);
+            assert_eq!(next_beyond(text, from, byte), plain, "{from}");
         }
     }
 }

@@ -11,7 +11,7 @@ use super::table::{self, Heading};
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use super::{Grounds, Work};
-use crate::lanes::{self, Classes};
+use crate::lanes::Starts;
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
 
@@ -105,18 +105,19 @@ impl<'a> Engine<'a> {
             headings: Vec::new(),
             sweep: Sweep { candidates: Vec::new(), live_from },
         };
-        engine.anchors();
+        let starts = Starts::of(text);
+        engine.anchors(&starts);
         engine.tables(base == 0);
-        engine.digits();
+        engine.digits(&starts);
         engine.unmarked();
         engine.attacks(base);
         *work = engine.work;
         engine.sweep
     }
 
-    fn anchors(&mut self) {
+    fn anchors(&mut self, starts: &Starts) {
         let (pack, text) = (self.pack, self.text);
-        pack.anchors().find(text, |literal, start| {
+        pack.anchors().find(text, starts, |literal, start| {
             for index in literal.rules() {
                 self.attempt(*index, pack.rule(*index), start..start + literal.len());
             }
@@ -156,9 +157,9 @@ impl<'a> Engine<'a> {
         model.judge(rule, &text, &cues, &mut self.work, &mut self.sweep.candidates);
     }
 
-    fn digits(&mut self) {
+    fn digits(&mut self, starts: &Starts) {
         let (pack, text) = (self.pack, self.text);
-        for at in numbers(text) {
+        for at in starts.numbers() {
             // The digits behind a decimal point belong to the number before it, which has had its turn.
             let fraction = at.checked_sub(2).is_some_and(|two| text[two].is_ascii_digit() && text[two + 1] == b'.');
             if fraction {
@@ -396,16 +397,6 @@ impl<'a> Engine<'a> {
             self.sweep.live_from = self.sweep.live_from.min(origin);
         }
     }
-}
-
-/// The places of all digits that follow none.
-fn numbers(text: &[u8]) -> impl Iterator<Item = usize> {
-    let mut before = Classes::default();
-    lanes::blocks(text).flat_map(move |(at, classes)| {
-        let starts = classes.number_starts(before);
-        before = classes;
-        lanes::ones(starts).map(move |bit| at + bit)
-    })
 }
 
 /// Digits that a comma next to them cannot make thousands of: those of a card, say, in a row of comma-separated values.

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Keywords and most prefixes count only where a word begins. They are looked up by their first bytes, at each such place
-//! ([`lanes::classes`](crate::lanes::classes) finds them, 64 bytes at once). What may stand inside of words is looked for
+//! ([`lanes::Starts`](crate::lanes::Starts) finds them, 64 bytes at once). What may stand inside of words is looked for
 //! at every second place, and so has two windows next to each other: the pair that is rarest in what people write
 //! ([`choice`]). One of them stands at an even place wherever the literal does.
 
@@ -23,8 +23,9 @@ use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
 
 pub use self::choice::frequency_slot;
 use self::choice::{Choice, choice};
-use self::table::{Bytes, Table};
+use self::table::{Beginnings, Bytes, Table};
 use super::rule::Rule;
+use crate::lanes::{self, Starts};
 
 /// A literal to look for.
 #[derive(Debug)]
@@ -42,8 +43,10 @@ pub(crate) struct Literal {
 #[derive(Debug)]
 pub(crate) struct Anchors {
     literals: Vec<Literal>,
-    /// What begins words.
+    /// What begins words, apart from
     words: Table,
+    /// what has eight bytes or more.
+    beginnings: Beginnings,
     /// What may stand anywhere.
     table: Table,
     /// What is too short for the table.
@@ -104,17 +107,20 @@ impl Draft {
 
     /// Chooses by what each literal is found.
     pub(super) fn finish(self, rules: &[Rule]) -> Anchors {
-        let (mut words, mut windows, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut words, mut beginnings) = (Vec::new(), Vec::new());
+        let (mut windows, mut bytes) = (Vec::new(), Vec::new());
         for (literal, index) in self.literals.iter().zip(0..) {
             match choice(literal, rules) {
                 Choice::Words(chosen) => words.extend(chosen.into_iter().map(|window| (window, index))),
+                Choice::Beginning => beginnings.push(index),
                 Choice::Windows(chosen) => windows.extend(chosen.into_iter().map(|window| (window, index))),
                 Choice::Byte(offset) => bytes.push((offset, index)),
             }
         }
         let [words, table] = [words, windows].map(|windows| Table::new(windows, &self.literals));
+        let beginnings = Beginnings::new(beginnings, &self.literals);
         let bytes = Bytes::new(&bytes, &self.literals);
-        Anchors { literals: self.literals, words, table, bytes }
+        Anchors { literals: self.literals, words, beginnings, table, bytes }
     }
 }
 
@@ -127,16 +133,20 @@ impl Anchors {
         (anchors, own().any(|literal| literal.ignore_case))
     }
 
-    /// Calls `found` with every literal that stands in `text` and its place: those that begin words in their order, then
-    /// the others.
-    pub(crate) fn find(&self, text: &[u8], mut found: impl FnMut(&Literal, usize)) {
+    /// Calls `found` with every literal that stands in `text`, of which `starts` are the starts, and its place: those that
+    /// begin words in their order, then the others.
+    pub(crate) fn find(&self, text: &[u8], starts: &Starts, mut found: impl FnMut(&Literal, usize)) {
         let mut check = |index: usize, start: usize| {
             let literal = &self.literals[index];
             if literal.stands(text, start) {
                 found(literal, start);
             }
         };
-        self.words.find_at_words(text, &mut check);
+        for at in starts.words() {
+            let bytes = u64::from_le_bytes(lanes::eight(text, at));
+            self.words.look(bytes as u32, text, at, &mut check);
+            self.beginnings.look(bytes, |index| check(index, at));
+        }
         self.table.find(text, &mut check);
         let mut one = |at: usize| {
             for (offset, index) in self.bytes.of(text[at]) {
@@ -159,7 +169,7 @@ impl Anchors {
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
         let literals: usize = self.literals.iter().map(|literal| literal.len() + size_of::<Literal>()).sum();
-        literals + self.words.memory() + self.table.memory() + self.bytes.memory()
+        literals + self.words.memory() + self.beginnings.memory() + self.table.memory() + self.bytes.memory()
     }
 }
 

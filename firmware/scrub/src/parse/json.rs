@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::{memchr, memchr2};
+
 use super::map::Map;
 use super::{Reading, Shadow, Source};
 use crate::accept::ScanError;
@@ -193,7 +195,7 @@ fn decode(source: Source<'_>, range: Range<usize>) -> (Vec<u8>, Map) {
     let bytes = &source.bytes[..range.end];
     let mut at = range.start;
     while at < range.end {
-        let plain = bytes[at..].iter().position(|byte| *byte == b'\\').unwrap_or(range.end - at);
+        let plain = memchr(b'\\', &bytes[at..]).unwrap_or(range.end - at);
         shadow.copy(source, at..at + plain);
         at += plain;
         if at == range.end {
@@ -319,10 +321,7 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
 fn string_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
     let mut at = at + 1;
     loop {
-        at += bytes
-            .get(at..)
-            .and_then(|rest| rest.iter().position(|byte| matches!(byte, b'"' | b'\\')))
-            .ok_or(Stop::Malformed)?;
+        at += bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)).ok_or(Stop::Malformed)?;
         if bytes[at] == b'"' {
             return Ok(at);
         }

@@ -2,6 +2,7 @@ use std::ops::Range;
 
 use super::chars::{fold_first, unchanged_run, unescape_first};
 use super::map::Map;
+use crate::lanes;
 
 /// The text that rules match in: escapes resolved, invisible characters dropped, compatibility forms folded.
 #[derive(Debug, Default)]
@@ -134,17 +135,7 @@ impl Shadow {
     }
 }
 
-/// How many leading bytes are ASCII other than the backslash, eight at a time.
+/// How many leading bytes are ASCII other than the backslash.
 fn plain_run(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-    const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
-    const BACKSLASHES: u64 = u64::from_ne_bytes([b'\\'; 8]);
-    let (words, _) = bytes.as_chunks::<8>();
-    let plain = |word: &&[u8; 8]| {
-        let word = u64::from_ne_bytes(**word);
-        let zero_where_backslash = word ^ BACKSLASHES;
-        (word | (zero_where_backslash.wrapping_sub(ONES) & !zero_where_backslash)) & HIGHS == 0
-    };
-    let skipped = words.iter().take_while(plain).count() * 8;
-    skipped + bytes[skipped..].iter().position(|byte| *byte == b'\\' || *byte >= 0x80).unwrap_or(bytes.len() - skipped)
+    lanes::next_beyond(bytes, 0, b'\\').unwrap_or(bytes.len())
 }

@@ -14,6 +14,9 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(include_str!("bip39_
 /// Letters of the shortest and of the longest word.
 const LETTERS: Range<usize> = 3..9;
 
+/// Bytes of the shortest mnemonic: twelve words of three letters, and what separates them.
+const MIN_LEN: usize = 12 * 3 + 11;
+
 /// Longest mark between two words: a quote, a comma, a line break and a number with its full stop.
 const MAX_GAP: usize = 8;
 
@@ -28,14 +31,15 @@ pub(super) fn run_around(text: &[u8], at: usize) -> Option<Run> {
     while let Some(word) = gap_before(text, start).and_then(|at| word_around(text, at)) {
         start = word.start;
     }
-    while let Some(word) = gap_after(text, end).and_then(|at| word_around(text, at)) {
+    while let Some(word) = gap_after(text, end).and_then(|at| word_from(text, at)) {
         end = word.end;
     }
     // What the text ends with may be a gap, or the beginning of the next word.
     let rest = &text[end..text.len().min(end + MAX_GAP + LETTERS.end)];
     let word = rest.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let grows = end + rest.len() == text.len() && rest[..rest.len() - word].iter().copied().all(is_gap);
-    (end - start > first.len()).then_some(Run { range: start..end, grows })
+    let long_enough = end - start >= if grows { first.len() + 1 } else { MIN_LEN };
+    long_enough.then_some(Run { range: start..end, grows })
 }
 
 /// Whether a run of words is a mnemonic: a checksum that holds, or as many words as one has with nothing but spaces
@@ -73,10 +77,15 @@ fn checksum_holds(numbers: &[usize]) -> bool {
 /// The word that `at` lies in, if it is one of the list.
 fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
     let start = at - lanes::trailing(lanes::letters(lanes::eight_before(text, at)));
+    word_from(text, start).filter(|word| at <= word.end)
+}
+
+/// The word that begins at `start`, if it is one of the list.
+fn word_from(text: &[u8], start: usize) -> Option<Range<usize>> {
     let bytes = lanes::eight(text, start);
     let len = lanes::leading(lanes::letters(bytes));
     let word = start..start + len;
-    if !LETTERS.contains(&len) || word.end < at {
+    if !LETTERS.contains(&len) {
         return None;
     }
     // A word of more than eight letters goes on there.
@@ -87,18 +96,34 @@ fn word_around(text: &[u8], at: usize) -> Option<Range<usize>> {
 
 /// The last byte of the word before the gap that ends at `at`.
 fn gap_before(text: &[u8], at: usize) -> Option<usize> {
-    let gap = text[..at].iter().rev().take(MAX_GAP).take_while(|byte| is_gap(**byte)).count();
-    at.checked_sub(gap + 1).filter(|last| gap > 0 && text[*last].is_ascii_alphabetic())
+    let mut start = at;
+    while start > 0 && at - start < MAX_GAP && is_gap(text[start - 1]) {
+        start -= 1;
+    }
+    start.checked_sub(1).filter(|last| start < at && text[*last].is_ascii_alphabetic())
 }
 
 /// The first byte of the word behind the gap that begins at `at`.
 fn gap_after(text: &[u8], at: usize) -> Option<usize> {
-    let gap = text[at..].iter().take(MAX_GAP).take_while(|byte| is_gap(**byte)).count();
-    (gap > 0 && text.get(at + gap).is_some_and(u8::is_ascii_alphabetic)).then_some(at + gap)
+    let mut end = at;
+    while end < text.len() && end - at < MAX_GAP && is_gap(text[end]) {
+        end += 1;
+    }
+    (end > at && text.get(end).is_some_and(u8::is_ascii_alphabetic)).then_some(end)
 }
 
 fn is_gap(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || byte.is_ascii_digit() || b",;.:)-\"'`|*".contains(&byte)
+    const GAPS: [bool; 256] = {
+        let mut gaps = [false; 256];
+        let signs = b" \t\n\x0C\r0123456789,;.:)-\"'`|*";
+        let mut at = 0;
+        while at < signs.len() {
+            gaps[signs[at] as usize] = true;
+            at += 1;
+        }
+        gaps
+    };
+    GAPS[usize::from(byte)]
 }
 
 /// Slots for the words of the list, as a power of two: twice as many, so that most searches end at the first one.

@@ -28,6 +28,8 @@ pub(super) struct Window {
 pub(super) enum Choice {
     /// By its beginning, where words begin.
     Words(Vec<Window>),
+    /// By its first eight bytes, where words begin.
+    Beginning,
     /// By these, at every second place.
     Windows(Vec<Window>),
     /// By the byte at this offset.
@@ -40,8 +42,11 @@ pub(super) fn choice(literal: &Literal, rules: &[Rule]) -> Choice {
     let bytes = literal.bytes.as_slice();
     match bytes {
         [_] | [] => Choice::Byte(0),
+        [_, _, _, _, _, _, _, _, ..] if literal.begins_word => Choice::Beginning,
         _ if literal.begins_word => Choice::Words(lengthened(literal, rules)),
-        [a, b] => Choice::Byte(usize::from(rarity(*b) > rarity(*a))),
+        [a, _] => Choice::Byte(usize::from(!is_rare(*a))),
+        // With what may stand around it, so short a literal would fill the filter.
+        [_, _, _] if let Some(at) = bytes.iter().rposition(|byte| is_rare(*byte)) => Choice::Byte(at),
         [_, _, _] | [_, _, _, _] => {
             let odd: BTreeSet<[u8; 3]> = followed(literal, rules).into_iter().collect();
             let odd = odd.into_iter().map(|bytes| Window::new(bytes, ANY, 1));
@@ -165,8 +170,7 @@ fn frequency(window: &[u8], ignore_case: bool) -> u32 {
     of(d) + if ignore_case && d.is_ascii_lowercase() { of(d.to_ascii_uppercase()) } else { 0 }
 }
 
-/// How rare a byte is in what people write; only comparisons count.
-fn rarity(byte: u8) -> usize {
-    const COMMON: &[u8] = b" etaoinsrhldcumfpgwyb_,.v0k1-/2:=()";
-    COMMON.iter().position(|common| *common == byte.to_ascii_lowercase()).unwrap_or(COMMON.len())
+/// What few texts are full of.
+fn is_rare(byte: u8) -> bool {
+    b"~$*@]^`|".contains(&byte) || byte >= 0x80
 }

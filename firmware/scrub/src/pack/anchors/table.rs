@@ -9,7 +9,7 @@ use crate::lanes;
 const HASH_BITS: u32 = 14;
 
 /// Bits of the hash of eight bytes.
-const LONG_BITS: u32 = 15;
+const LONG_BITS: u32 = 17;
 
 /// What finds literals by their windows.
 #[derive(Debug)]
@@ -78,21 +78,15 @@ impl Table {
         }
     }
 
-    /// Calls `found` with the number of each literal that may begin a word in `text`, and its place.
-    #[inline]
-    pub(super) fn find_at_words(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
-        for (at, starts) in lanes::word_starts(text) {
-            lanes::ones(starts).for_each(|bit| self.look(lanes::four(text, at + bit), text, at + bit, &mut found));
-        }
-    }
-
     /// Looks at the four bytes `window` that stand at `at`.
     #[inline(always)]
-    fn look(&self, window: u32, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
+    pub(super) fn look(&self, window: u32, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
         let hash = hash(window | 0x2020_2020);
         if self.filter[hash] & CLASSES[(window >> 24) as usize] != 0 {
             let entries = self.entries(text, at, hash);
-            if let Some(next) = first(entries, text, at) {
+            if !entries.is_empty()
+                && let Some(next) = first(entries, text, at)
+            {
                 report(&entries[next..], text, at, found);
             }
         }
@@ -196,6 +190,54 @@ fn long_bit(bytes: u64) -> (usize, u64) {
     // 2^64 divided by the golden ratio, odd.
     let hash = bytes.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - LONG_BITS);
     ((hash >> 6) as usize, 1 << (hash & 63))
+}
+
+/// Literals of eight bytes or more that begin words, by their first eight.
+#[derive(Debug)]
+pub(super) struct Beginnings {
+    /// For each hash of eight bytes, a bit if some literal begins with them.
+    filter: Box<[u64; 1 << (LONG_BITS - 6)]>,
+    /// The first bytes of literals, folded, in order, and the literals' numbers.
+    literals: Vec<(u64, u16)>,
+}
+
+impl Beginnings {
+    /// Enters the literals with these numbers.
+    pub(super) fn new(chosen: Vec<u16>, literals: &[Literal]) -> Self {
+        let mut filter = Box::new([0; _]);
+        let mut enter = |number: u16| {
+            let first = literals[usize::from(number)].bytes.first_chunk().expect("it has eight bytes at least");
+            let bytes = fold(u64::from_le_bytes(*first));
+            let (word, bit) = long_bit(bytes);
+            filter[word] |= bit;
+            (bytes, number)
+        };
+        let mut literals: Vec<_> = chosen.into_iter().map(&mut enter).collect();
+        literals.sort_unstable();
+        Self { filter, literals }
+    }
+
+    /// Calls `found` with the number of each literal that begins with these eight bytes.
+    #[inline(always)]
+    pub(super) fn look(&self, bytes: u64, found: impl FnMut(usize)) {
+        let bytes = fold(bytes);
+        let (word, bit) = long_bit(bytes);
+        if self.filter[word] & bit != 0 {
+            self.report(bytes, found);
+        }
+    }
+
+    #[inline(never)]
+    fn report(&self, bytes: u64, mut found: impl FnMut(usize)) {
+        let first = self.literals.partition_point(|literal| literal.0 < bytes);
+        let alike = self.literals[first..].iter().take_while(|literal| literal.0 == bytes);
+        alike.for_each(|literal| found(usize::from(literal.1)));
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        size_of_val(&*self.filter) + size_of_val(&*self.literals)
+    }
 }
 
 /// Literals that are too short for windows, by one of their bytes.
