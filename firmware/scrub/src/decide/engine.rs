@@ -7,7 +7,7 @@ use gate_core::Why;
 use super::assigned::{is_assigned, names_credential};
 use super::attack::{self, Cue, Text};
 use super::dump::is_in_dump;
-use super::table::{self, Heading};
+use super::table::{self, Heading, Tables};
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use super::{Grounds, Work};
@@ -126,9 +126,10 @@ impl<'a> Engine<'a> {
 
     /// Tries the cells below each heading. `first` says whether nothing precedes the text.
     fn tables(&mut self, first: bool) {
+        let mut last = Tables::default();
         for Heading { rule: index, anchor } in std::mem::take(&mut self.headings) {
             let rule = self.pack.rule(index);
-            let column = table::column(self.text, &anchor, first);
+            let column = table::column(self.text, &anchor, first, &mut last);
             self.work.spend(HEADING_COST + column.read);
             self.keep_alive(self.open && column.open, anchor.start);
             if rule.assigned && !names_credential(&self.text[column.heading.clone()]) {

@@ -11,11 +11,19 @@
 
 use std::ops::Range;
 
+use memchr::{memchr, memchr2, memrchr, memrchr2};
+
 /// Bytes of a table, from its first line on, in which its headings count.
 const REACH: usize = 32 << 10;
 
-/// Bytes before a heading in which its line and the one before it must begin; less than what a stream keeps.
-const BACK: usize = 480;
+/// Bytes before a heading in which its line must begin.
+const LINE_BACK: usize = 280;
+
+/// Bytes of the line before that are looked at.
+const PREVIOUS: usize = 200;
+
+/// Bytes before a heading that have a part in what stands below it; less than what a stream keeps.
+const BACK: usize = LINE_BACK + PREVIOUS;
 
 /// Bytes of a heading beside its keyword: `Tax id (if any)`.
 const HEADING_REST: usize = 24;
@@ -48,6 +56,25 @@ pub(super) struct Column {
     pub(super) read: usize,
 }
 
+/// The rows of a table, read once for all of its headings.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Where its first line begins.
+    start: usize,
+    heads: Vec<Range<usize>>,
+    /// All cells, row by row.
+    cells: Vec<Range<usize>>,
+    open: bool,
+    read: usize,
+}
+
+/// The tables that were read last: of lines, and of a statement.
+#[derive(Debug, Default)]
+pub(super) struct Tables {
+    lines: Option<Table>,
+    statement: Option<Table>,
+}
+
 /// How the cells of a line are parted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Joint {
@@ -57,70 +84,88 @@ enum Joint {
 }
 
 /// The cells below a heading; none if the keyword is no heading. `first` says whether nothing precedes the text.
-pub(super) fn column(text: &[u8], anchor: &Range<usize>, first: bool) -> Column {
+pub(super) fn column(text: &[u8], anchor: &Range<usize>, first: bool, last: &mut Tables) -> Column {
     if anchor.start < BACK && !first {
         return Column::default();
     }
-    let lines = in_lines(text, anchor).unwrap_or_default();
+    let from = anchor.start.saturating_sub(LINE_BACK);
+    let line = memrchr(b'\n', &text[from..anchor.start]).map(|at| from + at + 1).or((from == 0).then_some(0));
+    let lines = line.map(|start| below(anchor, start, &mut last.lines, || table(text, start))).unwrap_or_default();
     if !lines.cells.is_empty() {
         return lines;
     }
-    let statement = in_statement(text, anchor).unwrap_or_default();
-    Column { open: lines.open || statement.open, read: lines.read + statement.read, ..statement }
+    let from = anchor.start.saturating_sub(BACK);
+    let paren = memrchr2(b'(', b')', &text[from..anchor.start]).map(|at| from + at).filter(|at| text[*at] == b'(');
+    let inside =
+        paren.map(|open| below(anchor, open, &mut last.statement, || statement(text, open))).unwrap_or_default();
+    Column { open: lines.open || inside.open, read: lines.read + inside.read, ..inside }
 }
 
-/// The cells of a table whose rows are lines.
-fn in_lines(text: &[u8], anchor: &Range<usize>) -> Option<Column> {
-    let from = anchor.start.saturating_sub(BACK);
-    let before = text[from..anchor.start].iter().rposition(|byte| *byte == b'\n').map(|at| from + at + 1);
-    let start = before.or((from == 0).then_some(0))?;
-    let Some((head, next)) = line(text, start) else {
-        let open = text.len() - start < MAX_LINE;
-        return Some(Column { open, read: MAX_LINE, ..Column::default() });
+/// The cells below a heading of the table that begins at `start`, which is read unless it was the last one.
+fn below(anchor: &Range<usize>, start: usize, last: &mut Option<Table>, read: impl FnOnce() -> Table) -> Column {
+    let known = last.as_ref().is_some_and(|table| table.start == start);
+    let table = if known { last.as_ref() } else { None };
+    let table = match table {
+        Some(table) => table,
+        None => last.insert(read()),
     };
-    let joint = joint(&text[head.clone()])?;
+    let column = Column { open: table.open, read: if known { 0 } else { table.read }, ..Column::default() };
+    let Some(at) = table.heads.iter().position(|cell| cell.start <= anchor.start && anchor.end <= cell.end) else {
+        return column;
+    };
+    let heading = table.heads[at].clone();
+    let cells = table.cells.iter().skip(at).step_by(table.heads.len());
+    let cells = if heading.len() <= anchor.len() + HEADING_REST { cells.cloned().collect() } else { Vec::new() };
+    Column { heading, cells, ..column }
+}
+
+/// The table whose first line begins at `start`; it has no heads if it is none.
+fn table(text: &[u8], start: usize) -> Table {
+    let none = Table { start, heads: Vec::new(), cells: Vec::new(), open: false, read: MAX_LINE };
+    let Some((head, next)) = line(text, start) else {
+        return Table { open: text.len() - start < MAX_LINE, ..none };
+    };
+    let Some(joint) = joint(&text[head.clone()]) else { return none };
     let heads = cells(text, head, joint);
-    let at = heads.iter().position(|cell| cell.start <= anchor.start && anchor.end <= cell.end)?;
     // Lines of code end with a comma, heads of tables do not.
     let named = joint != Joint::Byte(b',') || heads.iter().all(|cell| !cell.is_empty());
-    let is_heading = named && heads[at].len() <= anchor.len() + HEADING_REST;
-    if heads.len() < 2 || !is_heading || follows_row(text, from, start, joint, heads.len()) {
-        return None;
+    if heads.len() < 2 || !named || follows_row(text, start, joint, heads.len()) {
+        return none;
     }
-    let below = rows(text, start, next, joint, heads.len(), at);
-    Some(Column { heading: heads[at].clone(), ..below })
+    let mut table = Table { heads, ..none };
+    rows(text, next, joint, &mut table);
+    table
 }
 
-/// The cells of the column with the number `at` in the rows from `next` on.
-fn rows(text: &[u8], start: usize, mut next: usize, joint: Joint, columns: usize, at: usize) -> Column {
-    let mut column = Column::default();
-    while next < text.len() && next - start < REACH {
+/// Reads the rows from `next` on.
+fn rows(text: &[u8], mut next: usize, joint: Joint, table: &mut Table) {
+    while next < text.len() && next - table.start < REACH {
         let whole = line(text, next);
         let (row, after) = whole.clone().unwrap_or((next..text.len().min(next + MAX_LINE), text.len()));
-        let cells = cells(text, row.clone(), joint);
-        if whole.is_some() && is_rule(&text[row.clone()]) {
-            next = after;
-            continue;
+        if whole.is_none() || !is_rule(&text[row.clone()]) {
+            let cells = cells(text, row.clone(), joint);
+            if cells.len() != table.heads.len() || row.len() == MAX_LINE {
+                (table.open, table.read) = (whole.is_none(), after - table.start);
+                return;
+            }
+            table.cells.extend(cells);
         }
-        if cells.len() != columns || row.len() == MAX_LINE {
-            return Column { open: whole.is_none(), read: after - start, ..column };
-        }
-        column.cells.push(cells[at].clone());
         next = after;
     }
-    Column { open: next - start < REACH, read: next - start, ..column }
+    (table.open, table.read) = (next - table.start < REACH, next - table.start);
 }
 
 /// Whether the line before that at `start` is a row of a table with as many columns.
-fn follows_row(text: &[u8], from: usize, start: usize, joint: Joint, columns: usize) -> bool {
+fn follows_row(text: &[u8], start: usize, joint: Joint, columns: usize) -> bool {
+    let from = start.saturating_sub(PREVIOUS);
     let Some(end) = start.checked_sub(1).filter(|end| *end > from) else { return false };
-    let before = text[from..end].iter().rposition(|byte| *byte == b'\n').map_or(from, |at| from + at + 1);
+    let before = memrchr(b'\n', &text[from..end]).map_or(from, |at| from + at + 1);
     !is_rule(&text[before..end]) && cells(text, before..end, joint).len() == columns
 }
 
 /// The line that begins at `start`, without its end, and where the next one begins; none if it does not end.
 fn line(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
-    let end = start + text[start..].iter().take(MAX_LINE).position(|byte| *byte == b'\n')?;
+    let end = start + memchr(b'\n', &text[start..text.len().min(start + MAX_LINE)])?;
     Some((start..end - usize::from(text[start..end].ends_with(b"\r")), end + 1))
 }
 
@@ -169,36 +214,40 @@ fn trimmed(text: &[u8], cell: Range<usize>) -> Range<usize> {
     cell.start + first..cell.start + (last + 1).min(first + MAX_CELL)
 }
 
-/// The cells of the rows of `INSERT INTO t (columns) VALUES (…), (…)`.
-fn in_statement(text: &[u8], anchor: &Range<usize>) -> Option<Column> {
-    let paren = |byte: &u8| matches!(byte, b'(' | b')');
-    let from = anchor.start.saturating_sub(BACK);
-    let open = from + text[from..anchor.start].iter().rposition(paren).filter(|at| text[from + at] == b'(')?;
-    let close =
-        anchor.end + text[anchor.end..].iter().take(BACK).position(paren).filter(|at| text[anchor.end + at] == b')')?;
-    let heads = cells(text, open + 1..close, Joint::Byte(b','));
-    let at = heads.iter().position(|cell| cell.start <= anchor.start && anchor.end <= cell.end)?;
+/// The rows of `INSERT INTO t (columns) VALUES (…), (…)`, whose list of columns opens at `open`.
+fn statement(text: &[u8], open: usize) -> Table {
+    let none = Table { start: open, heads: Vec::new(), cells: Vec::new(), open: false, read: BACK };
+    let list = &text[open + 1..text.len().min(open + 1 + MAX_LINE)];
+    let Some(close) = memchr2(b'(', b')', list).map(|at| open + 1 + at) else {
+        return Table { open: list.len() < MAX_LINE, ..none };
+    };
     let values = skip(text, close + 1, b" \t\r\n");
-    let mut next = values + VALUES.len();
+    let next = values + VALUES.len();
     if next > text.len() {
-        return Some(Column { open: true, read: BACK, ..Column::default() });
+        return Table { open: true, ..none };
     }
-    if !text[values..next].eq_ignore_ascii_case(VALUES) {
-        return None;
+    if text[close] != b')' || !text[values..next].eq_ignore_ascii_case(VALUES) {
+        return none;
     }
-    let mut column = Column { heading: heads[at].clone(), ..Column::default() };
-    while next - open < REACH {
+    let mut table = Table { heads: cells(text, open + 1..close, Joint::Byte(b',')), ..none };
+    tuples(text, next, &mut table);
+    table
+}
+
+/// Reads the rows in parentheses from `next` on.
+fn tuples(text: &[u8], mut next: usize, table: &mut Table) {
+    while next - table.start < REACH {
         let row = skip(text, next, b" \t\r\n,");
         let end = if text.get(row) == Some(&b'(') { row_end(text, row + 1) } else { None };
         let Some(end) = end else {
-            let open = row >= text.len() || text[row] == b'(';
-            return Some(Column { open, read: next - from, ..column });
+            (table.open, table.read) = (row >= text.len() || text[row] == b'(', next - table.start);
+            return;
         };
         let cells = cells(text, row + 1..end, Joint::Byte(b','));
-        column.cells.extend((cells.len() == heads.len()).then(|| cells[at].clone()));
+        table.cells.extend(if cells.len() == table.heads.len() { cells } else { Vec::new() });
         next = end + 1;
     }
-    Some(Column { read: next - from, ..column })
+    table.read = next - table.start;
 }
 
 fn skip(text: &[u8], from: usize, bytes: &[u8]) -> usize {

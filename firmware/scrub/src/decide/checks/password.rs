@@ -216,7 +216,9 @@ fn is_address(value: &[u8]) -> bool {
 fn is_code(value: &[u8]) -> bool {
     const SIGNS: [&[u8]; 10] = [b"::", b"->", b"()", b"==", b"//", b"..", b"=>", b":/", b"?.", b":!"];
     let list = value.contains(&b':') && !value.iter().any(u8::is_ascii_digit);
-    list || SIGNS.iter().any(|sign| value.windows(2).any(|pair| pair == *sign)) || value.ends_with(b":")
+    // A package: `from "@office/password"`.
+    let package = value[0] == b'@' && value.contains(&b'/');
+    list || package || SIGNS.iter().any(|sign| value.windows(2).any(|pair| pair == *sign)) || value.ends_with(b":")
 }
 
 fn has(value: &[u8], words: &[&[u8]]) -> bool {

@@ -1,9 +1,9 @@
-use super::{REACH, column};
+use super::{REACH, Tables, column};
 
 /// The cells below the first `KEY` of a text, joined with `/`, and whether the text ends in the table.
 fn below(text: &str) -> (String, bool) {
     let at = text.find("KEY").unwrap();
-    let column = column(text.as_bytes(), &(at..at + 3), true);
+    let column = column(text.as_bytes(), &(at..at + 3), true, &mut Tables::default());
     let cells: Vec<&str> = column.cells.into_iter().map(|cell| &text[cell]).collect();
     (cells.join("/"), column.open)
 }
