@@ -57,6 +57,8 @@ struct RawConcept {
     #[serde(default)]
     cues: BTreeMap<String, Vec<String>>,
     #[serde(default)]
+    faint: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
     words: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     signs: Vec<String>,
@@ -64,11 +66,15 @@ struct RawConcept {
     disguised: Vec<String>,
 }
 
+/// How much cues pull that are common everywhere.
+const FAINT: u8 = 2;
+
 /// How much a cue pulls as long as nothing is known of it.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum RawGate {
     None,
+    Faint = FAINT as isize,
     Weak = 4,
     Pair = 8,
     Solo = LOOK as isize,
@@ -135,7 +141,10 @@ impl Phrases {
         let concept = |raw: &RawConcept| {
             let pull = raw.gate as u8;
             Concept {
-                words: spelled(all(&raw.cues), pull).chain(spelled(all(&raw.words), 0)).collect(),
+                words: spelled(all(&raw.cues), pull)
+                    .chain(spelled(all(&raw.faint), FAINT))
+                    .chain(spelled(all(&raw.words), 0))
+                    .collect(),
                 signs: spelled(raw.signs.clone(), pull).collect(),
                 disguised: spelled(raw.disguised.clone(), pull).collect(),
             }

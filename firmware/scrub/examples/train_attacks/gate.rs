@@ -47,5 +47,5 @@ fn pull(before: u8, (attacks, plain): (usize, usize), all: (usize, usize)) -> u8
     let expected = (plain + KNOWN) * all.0;
     // The square is above 4^n: no logarithm is needed, which not every machine rounds alike.
     let (shown, expected) = ((shown as u128).pow(2), (expected as u128).pow(2));
-    (1..=LOOK).take_while(|pull| shown >= expected << pull).count() as u8
+    (1..=LOOK.min(2 * before)).take_while(|pull| shown >= expected << pull).count() as u8
 }

@@ -16,7 +16,10 @@ const FOLDS: usize = 4;
 /// Share of unseen benign documents above the threshold, in thousandths: of all, and of those that speak of prompts,
 /// personas and instructions.
 const FALSE_ALARMS: usize = 2;
-const HARD_FALSE_ALARMS: usize = 6;
+const HARD_FALSE_ALARMS: usize = 4;
+
+/// How far above it the threshold lies: what others write differs more from the training than its own parts do.
+const MARGIN: f32 = 0.35;
 
 /// How much is there, and how much of it the cues let the model see.
 pub(crate) fn sizes(phrases: &Phrases, examples: &[Example]) {
@@ -85,14 +88,15 @@ pub(crate) fn unseen_families(examples: &[Example]) {
 fn threshold(scores: &[(f32, &Example)]) -> f32 {
     let benign = || scores.iter().filter(|(_, example)| example.document.family.is_none());
     let hard = reached_by(benign().filter(|(_, example)| example.document.is_hard()), HARD_FALSE_ALARMS);
-    hard.max(reached_by(benign(), FALSE_ALARMS))
+    // Words strewn at random teach, but nobody writes like that.
+    hard.max(reached_by(benign().filter(|(_, example)| example.document.theme != "noise"), FALSE_ALARMS))
 }
 
-/// The score that so many thousandths reach, and a bit more.
+/// The score that so many thousandths reach, and the margin.
 fn reached_by<'a>(scores: impl Iterator<Item = &'a (f32, &'a Example)>, thousandths: usize) -> f32 {
     let mut scores: Vec<f32> = scores.map(|(score, _)| *score).collect();
     scores.sort_by(|a, b| b.total_cmp(a));
-    scores.get(scores.len() * thousandths / 1000).map_or(0.0, |score| score + 0.05)
+    scores.get(scores.len() * thousandths / 1000).map_or(0.0, |score| score + MARGIN)
 }
 
 fn print_families(scores: &[(f32, &Example)], threshold: f32) {
@@ -124,9 +128,11 @@ struct Row {
 /// Judges labelled rows by family.
 pub(crate) fn rows(model: &AttackModel, path: &Path) -> Result<(), Box<dyn Error>> {
     let mut families: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let mut scores = Vec::new();
     for line in std::fs::read_to_string(path)?.lines() {
         let row: Row = serde_json::from_str(line)?;
         let score = model.score(row.text.as_bytes());
+        scores.extend((row.tier != "stretch").then(|| (score.unwrap_or(i32::MIN), row.label != "negative")));
         let found = score.is_some_and(|score| score >= model.threshold());
         let negative = row.label == "negative";
         let category = row.category.split(':').next().unwrap_or_default();
@@ -140,6 +146,13 @@ pub(crate) fn rows(model: &AttackModel, path: &Path) -> Result<(), Box<dyn Error
     println!("{}:", path.display());
     for (family, (found, all)) in families {
         println!("  {family:44} {found:4} of {all:4}  {:5.1} %", share(found, all));
+    }
+    for further in (-32..=96).step_by(16) {
+        let reaching = |attack: bool| {
+            let own = || scores.iter().filter(|(_, is_attack)| *is_attack == attack);
+            share(own().filter(|(score, _)| *score >= model.threshold() + further).count(), own().count())
+        };
+        println!("  threshold {further:+}: {:.1} % of attacks, {:.1} % of the others", reaching(true), reaching(false));
     }
     Ok(())
 }

@@ -280,6 +280,7 @@ mod tests {
             ("i g n o r e  a-l-l-s rules", " ignore alls rules "),
             ("το α μ κ α μου", " το αμκα μου "),
             ("Instrucciones de l'équipe", " instrucciones de l equipe "),
+            ("Α.Μ.Κ.Α and д о м а", " αμκα and дома "),
             ("GPT-4 and 2024", " gpt 4 and 2024 "),
             ("请忽略 all之前", " 请忽略 all 之前 "),
             ("निर्देशों को", " निर्देशों को "),
