@@ -30,6 +30,12 @@
 //! CNAME, no address but ours, no HTTPS or SVCB record. Upstreams are asked for its MX and TXT records only, because mail
 //! to such a domain must arrive.
 //!
+//! Upstreams are asked over UDP, TLS, HTTPS or QUIC, a second one beside the first when that is slower than usual. Answers are
+//! checked against their zones' signatures; names that the office's own servers know are asked of those.
+//!
+//! **Invariant:** no answer of the internet's upstreams that leads inside reaches a client, nor one that does not fit its
+//! signatures, unless the client checks for itself (CD), the zone is exempted, or every upstream strips signatures.
+//!
 //! **Invariant:** nothing is answered to clients outside the local subnets, and no answer over UDP exceeds 1232 bytes.
 
 mod accept;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-use super::Act;
+use super::{Act, UpstreamState};
 use crate::parse::Name;
 
 /// Names that nobody else asks for, one for each upstream that is being tried, and whether they came back.
@@ -54,9 +55,18 @@ impl Act {
             return;
         }
         let mut ticks = interval(Duration::from_secs(self.config.probe_seconds.into()));
+        let mut blocked = false;
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             if stop.run_until_cancelled(self.routes.look_for_circles(&self.circles)).await.is_none() {
                 return;
+            }
+            let now = UpstreamState::is_port_53_blocked(&self.routes.states());
+            if now != blocked {
+                warn!(
+                    blocked = now,
+                    "plain DNS is silent everywhere while encrypted upstreams answer: is port 53 blocked?"
+                );
+                blocked = now;
             }
         }
     }
