@@ -439,7 +439,7 @@ cmd_firmware() {
 }
 
 need_image() {
-    need_apt cpio debian-archive-keyring device-tree-compiler dosfstools genimage kmod mtools xz-utils zstd
+    need_apt cpio debian-archive-keyring dosfstools genimage kmod mtools python3 xz-utils zstd
 }
 
 # image_of BOARD [OPTION…]: every step up to the card, not compressed.
