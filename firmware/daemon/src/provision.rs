@@ -107,6 +107,11 @@ fn copy_inputs(config: &Config) -> Result<(), CommandError> {
     Ok(())
 }
 
+/// Where the `dns` worker says what a person should mend.
+pub(crate) fn warnings_file(data: &Path) -> PathBuf {
+    data.join("state/dns/warnings.json")
+}
+
 /// Where the `dns` worker keeps its cache for its next life.
 pub(crate) fn answers_file(data: &Path) -> PathBuf {
     data.join("state/dns/answers.cache")

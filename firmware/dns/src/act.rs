@@ -246,7 +246,12 @@ impl Act {
         let longest = Duration::from_millis(self.config.stale_wait_ms);
         let answer = match stale {
             None => asking.await.flatten(),
-            Some(_) => timeout(longest, asking).await.ok().flatten().flatten().filter(|answer| answer.is_conclusive()),
+            Some(_) => timeout(longest, asking)
+                .await
+                .ok()
+                .flatten()
+                .flatten()
+                .filter(|answer| answer.is_conclusive() || answer.is_bogus()),
         };
         match (answer, stale) {
             (Some(answer), _) => {
@@ -298,6 +303,8 @@ impl Act {
                 self.cache.lock().put(&question, &answer, self.clock.now());
                 Some(Arc::new(answer))
             }
+            // Forged or broken on purpose or not, it must not look like an upstream that is merely down.
+            Ok(answer) if answer.is_bogus() => Some(Arc::new(answer)),
             Ok(answer) => {
                 self.cache.lock().failed(&question, self.clock.now());
                 Some(Arc::new(answer))

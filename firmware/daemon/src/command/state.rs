@@ -1,5 +1,6 @@
 //! `nanogate status`, `nanogate steer show` and `nanogate token`.
 
+use std::io::Read;
 use std::path::Path;
 
 use gate_admin::{Accounts, Scope};
@@ -11,6 +12,9 @@ use crate::config::Config;
 use crate::run_state::Running;
 use crate::worker::resident;
 use crate::{CommandError, Outcome, packs, print, provision, worker};
+
+/// Longest list of warnings that is read, in bytes.
+const WARNINGS_CAP: u64 = 64 << 10;
 
 /// Who runs, since when, with how much memory; exit 1 when a process is missing or does nothing.
 pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
@@ -34,11 +38,13 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
         })
         .collect();
     let pack = packs::read_state(&config.data);
+    let warnings = warnings(&config.data);
     let healthy = processes.iter().all(|process| process["alive"] == true && process["stalled"] == false);
     if json {
         let shown = json!({
             "running": true, "healthy": healthy, "version": running.version, "mode": running.mode,
             "uptime_seconds": uptime, "supervisor": running.supervisor, "processes": processes, "pack": pack,
+            "warnings": warnings,
         });
         print::line(shown)?;
     } else {
@@ -63,7 +69,22 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
             }
         }
     }
+    if !json {
+        for warning in &warnings {
+            print::line(format_args!("  WARNING: {warning}"))?;
+        }
+    }
     Ok(if healthy { Outcome::Done } else { Outcome::No })
+}
+
+/// What the workers think a person should mend; none where they said nothing.
+fn warnings(data: &Path) -> Vec<String> {
+    let bytes = std::fs::File::open(provision::warnings_file(data)).and_then(|file| {
+        let mut bytes = Vec::new();
+        // A worker wrote it, which is less trusted than who reads it.
+        file.take(WARNINGS_CAP).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 /// The live table, as `nft list table` would print it.

@@ -35,6 +35,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     }
     let (dns, kept) = (Arc::new(dns), provision::answers_file(&config.data));
     answers::load(&dns, &kept);
+    let warnings = provision::warnings_file(&config.data);
     let destinations = dns.destinations();
     // The room answers from threads of its own; this one waits for upstreams and serves TCP.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
@@ -46,7 +47,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
             }
         };
         let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
-        tokio::join!(serve, publish, answers::keep(&dns, &kept, &stop), routers::follow(&dns, &stop));
+        tokio::join!(serve, publish, answers::keep(&dns, &kept, &stop), routers::follow(&dns, &warnings, &stop));
         Ok(())
     });
     answers::save(&dns, &kept);

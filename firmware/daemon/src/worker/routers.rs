@@ -1,25 +1,65 @@
-//! The network's routers, as the kernel's routing tables have them (proc(5), /proc/net/route and ipv6_route).
+//! The network's routers, as the kernel's routing tables have them (proc(5), /proc/net/route and ipv6_route), and whether
+//! they forward the questions of others.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 use std::time::Duration;
 
-use gate_dns::Dns;
+use gate_dns::{Counters, Dns};
 use tokio_util::sync::CancellationToken;
+
+use crate::run_state;
 
 /// How often the tables are read again: a router that was replaced is known this soon.
 const EVERY: Duration = Duration::from_secs(60);
 /// RTF_GATEWAY: the route leads over a router.
 const GATEWAY: u32 = 2;
 
-/// Tells the resolver who the routers are, until `stop`.
-pub(super) async fn follow(dns: &Dns, stop: &CancellationToken) {
+/// With fewer questions in a minute nobody can tell.
+const ENOUGH: u64 = 100;
+
+/// Tells the resolver who the routers are, and the reader of `warnings` if they forward, until `stop`.
+pub(super) async fn follow(dns: &Dns, warnings: &Path, stop: &CancellationToken) {
+    let (mut before, mut told) = (Counters::default(), None);
     loop {
-        dns.see_routers(now());
+        let (routers, counters) = (now(), dns.counters());
+        let found = forwards(&before, &counters).unwrap_or(told.unwrap_or(false));
+        before = counters;
+        if told != Some(found) {
+            told = Some(found);
+            tell(warnings, found.then(|| warning(&routers)));
+        }
+        dns.see_routers(routers);
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
             return;
         }
+    }
+}
+
+/// Whether most questions between two readings came from a router; nothing when there were too few.
+fn forwards(before: &Counters, after: &Counters) -> Option<bool> {
+    let (all, theirs) = (after.questions() - before.questions(), after.from_router - before.from_router);
+    (all >= ENOUGH).then_some(theirs * 2 > all)
+}
+
+fn warning(routers: &BTreeSet<IpAddr>) -> String {
+    let routers: Vec<_> = routers.iter().map(IpAddr::to_string).collect();
+    format!(
+        "most DNS questions come from the router ({}): it forwards for its clients, which cannot be told apart, and no \
+         limit applies to it; let its DHCP name this device as the DNS server",
+        routers.join(", ")
+    )
+}
+
+fn tell(file: &Path, warning: Option<String>) {
+    if let Some(warning) = &warning {
+        tracing::warn!("{warning}");
+    }
+    let written = serde_json::to_vec(&warning.as_slice()).map_err(std::io::Error::from);
+    if let Err(error) = written.and_then(|bytes| run_state::replace(file, &bytes, 0o644)) {
+        tracing::warn!(%error, file = %file.display(), "the warnings for the status could not be written");
     }
 }
 
@@ -53,7 +93,19 @@ fn v6(table: &str) -> impl Iterator<Item = IpAddr> {
 mod tests {
     use std::net::IpAddr;
 
-    use super::{v4, v6};
+    use gate_dns::Counters;
+
+    use super::{forwards, v4, v6, warning};
+
+    #[test]
+    fn a_router_that_forwards_asks_most() {
+        let counters = |cached, from_router| Counters { cached, from_router, ..Counters::default() };
+        let before = counters(1000, 10);
+        assert_eq!(forwards(&before, &counters(1099, 109)), None, "too few to tell");
+        assert_eq!(forwards(&before, &counters(1100, 60)), Some(false));
+        assert_eq!(forwards(&before, &counters(1100, 61)), Some(true));
+        assert!(warning(&["192.0.2.254".parse().unwrap()].into()).contains("(192.0.2.254)"));
+    }
 
     #[test]
     fn routers_are_read_from_the_kernels_tables() {

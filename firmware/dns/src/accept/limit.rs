@@ -112,6 +112,7 @@ pub(super) struct Clients {
 
 struct Known {
     local: bool,
+    router: bool,
     /// Nothing for those without a limit.
     measure: Option<Arc<Measure>>,
 }
@@ -136,9 +137,13 @@ impl Clients {
     pub(super) fn ask(&mut self, door: &Door, client: IpAddr, now: u64) -> Caller {
         let known = self.known.entry(client).or_insert_with(|| {
             let local = door.is_local(client);
-            let limited = local && !door.limits.is_off() && !door.act.is_router(client);
-            Known { local, measure: limited.then(|| door.limits.of(client, now)) }
+            let router = local && door.act.is_router(client);
+            let limited = local && !router && !door.limits.is_off();
+            Known { local, router, measure: limited.then(|| door.limits.of(client, now)) }
         });
+        if known.router {
+            door.counting.router_asked();
+        }
         match &known.measure {
             _ if !known.local => Caller::Stranger,
             Some(measure) => Caller::Local(measure.ask(now, door.limits.each)),

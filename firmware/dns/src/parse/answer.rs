@@ -159,6 +159,12 @@ impl Answer {
         self.rcode == Rcode::NoError as u8 || self.is_nxdomain()
     }
 
+    /// Whether it says that what there is does not fit its signatures (RFC 8914 section 4, the codes of DNSSEC).
+    pub(crate) fn is_bogus(&self) -> bool {
+        let code = self.extended_error().and_then(|option| option.get(4..6));
+        code.is_some_and(|code| matches!(code, [0, 5..=12])) && !self.is_conclusive()
+    }
+
     pub(crate) fn is_nxdomain(&self) -> bool {
         self.rcode == Rcode::NxDomain as u8
     }

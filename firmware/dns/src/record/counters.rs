@@ -22,6 +22,8 @@ pub struct Counters {
     pub prefetched: u64,
     /// Of the refused: dropped because their client asked too fast.
     pub limited: u64,
+    /// Of all: asked over UDP by the network's router.
+    pub from_router: u64,
     /// TCP connections closed because a cap was reached.
     pub tcp_turned_away: u64,
     /// Records that the journal did not take.
@@ -55,6 +57,7 @@ pub(crate) struct Counting {
     stale: AtomicU64,
     prefetched: AtomicU64,
     limited: AtomicU64,
+    from_router: AtomicU64,
     tcp_turned_away: AtomicU64,
     records_lost: AtomicU64,
 }
@@ -89,6 +92,10 @@ impl Counting {
         self.limited.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn router_asked(&self) {
+        self.from_router.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn lost(&self) {
         self.records_lost.fetch_add(1, Ordering::Relaxed);
     }
@@ -111,6 +118,7 @@ impl Counting {
             stale: read(&self.stale),
             prefetched: read(&self.prefetched),
             limited: read(&self.limited),
+            from_router: read(&self.from_router),
             tcp_turned_away: read(&self.tcp_turned_away),
             records_lost: read(&self.records_lost),
             ..Counters::default()

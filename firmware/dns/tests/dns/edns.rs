@@ -132,6 +132,7 @@ async fn the_limit_holds_over_tcp_and_never_for_the_router() {
     assert_eq!(codes.iter().filter(|code| **code == ResponseCode::Refused).count(), 1);
     office.dns.see_routers([ip("127.0.0.1"), ip("127.0.0.9")].into());
     assert_eq!(flood(&office, "127.0.0.9", 200).await, (200, 0, 0));
+    assert_eq!(office.dns.counters().from_router, 200);
     let mut stream = office.connect().await;
     for _ in 0..20 {
         write_tcp(&mut stream, &question).await;

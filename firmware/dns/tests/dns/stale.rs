@@ -126,6 +126,21 @@ async fn who_waits_for_a_slow_upstream_is_given_what_there_is_and_the_next_its_a
 }
 
 #[tokio::test]
+async fn a_broken_signature_is_not_hidden_behind_the_answer_of_before() {
+    let office = office(NetworkMode::Dns).await;
+    office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 100, "203.0.113.1")]));
+    ask(&office, "www.example.").await;
+    let bogus = Zone { rcode: Some(ResponseCode::ServFail), reason: Some(6), ..Zone::default() };
+    office.upstream.set("www.example", RecordType::A, bogus);
+    office.clock.set_seconds(START + 200);
+    for _ in 0..2 {
+        let answer = office.ask("www.example.", RecordType::A).await;
+        assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+    }
+    assert_eq!(office.dns.counters().stale, 0);
+}
+
+#[tokio::test]
 async fn names_of_providers_are_never_stale() {
     let gateway = office(NetworkMode::Gateway).await;
     let name = "api.acme.example";

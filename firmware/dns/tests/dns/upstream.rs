@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
+use hickory_proto::rr::rdata::opt::EdnsOption;
 use hickory_proto::rr::{Name, RData, Record, RecordType, rdata};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket};
@@ -23,6 +24,8 @@ pub(crate) struct Zone {
     /// So many times three packets that somebody else could have sent go before the true answer over UDP.
     pub(crate) forged: usize,
     pub(crate) authentic: bool,
+    /// The code of an EDE option (RFC 8914).
+    pub(crate) reason: Option<u16>,
     pub(crate) delay: Duration,
     pub(crate) silent: bool,
 }
@@ -178,6 +181,9 @@ impl Shared {
         }
         let mut edns = Edns::new();
         edns.set_max_payload(4096);
+        if let Some(reason) = zone.reason {
+            edns.options_mut().insert(EdnsOption::Unknown(15, reason.to_be_bytes().to_vec()));
+        }
         answer.set_edns(edns);
         let rounds = if udp { zone.forged } else { 0 };
         let forged: Vec<_> = (0..rounds).flat_map(|_| forgeries(&answer)).collect();
