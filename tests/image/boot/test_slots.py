@@ -18,7 +18,7 @@ def hasty(new_site):
         site = new_site(device=SHORT, **options)
         for slot in ("slot-a", "slot-b", "rescue"):
             config = site.card.fat_read(slot, "config.txt")
-            site.card.fat_write(slot, "config.txt", re.sub(rb"timeout=\d+", b"timeout=25", config))
+            site.card.fat_write(slot, "config.txt", re.sub(rb"timeout=\d+", b"timeout=40", config))
         return site
 
     return make
@@ -54,7 +54,7 @@ def test_both_slots_damaged_end_in_the_rescue_system(hasty):
     spoil_kernel(site, "slot-a")
     spoil_kernel(site, "slot-b")
     assert site.board.start()
-    site.await_line("rescue: neither slot starts", timeout=200)
+    site.await_line("rescue: neither slot starts", timeout=300)
     assert [number for number, _ in site.board.loader.boots] == [2, 4, 3, 4]
 
 
