@@ -53,6 +53,24 @@ macro_rules! checks {
     (@value $judge:expr, $value:ident) => { $judge($value) };
 }
 
+impl Check {
+    /// Whether it looks for words in all of a value, which costs far more than a check digit.
+    pub(crate) fn reads_words(self) -> bool {
+        matches!(
+            self,
+            Self::PasswordLike
+                | Self::PasswordText
+                | Self::PasswordStrong
+                | Self::PasswordAdjacent
+                | Self::PasswordHead
+                | Self::Base32Seed
+                | Self::SessionLike
+                | Self::SecretLike
+                | Self::NotSample
+        )
+    }
+}
+
 checks! {
     // Digits in general
     Luhn: number(luhn), CheckDigit;

@@ -365,7 +365,7 @@ impl<'a> Engine<'a> {
 
     /// The confidence of a value and what it rests on, if it passes everything that the rule asks for.
     fn judge(&mut self, rule: &Rule, start: usize, end: usize) -> Option<(u8, Grounds)> {
-        self.work.spend(rule.judge_cost + 2 * (end - start));
+        self.work.spend(rule.judge_cost + rule.byte_cost * (end - start));
         let value = &self.text[start..end];
         if rule.not_after.has(self.text.get(end))
             || (rule.isolated && !is_isolated(self.text, start, end, rule.is_labelled()))

@@ -53,6 +53,8 @@ pub(crate) struct Rule {
     pub(crate) grounds: Grounds,
     /// Steps of judging one value, apart from its bytes.
     pub(crate) judge_cost: usize,
+    /// Steps of judging one more byte of a value.
+    pub(crate) byte_cost: usize,
 }
 
 /// A lead whose anchor has at most so many bytes begins a word.
@@ -126,6 +128,7 @@ impl Rule {
             heads_columns: kb != KnowledgeBase::Secrets || proven,
             grounds: grounds(&raw),
             judge_cost: judge_cost(&raw),
+            byte_cost: byte_cost(&raw),
             not_before: class("not_before", raw.not_before.as_deref(), around)?,
             not_after: class("not_after", raw.not_after.as_deref(), "A-Za-z0-9")?,
             pattern: machine("pattern", &raw.pattern)?,
@@ -206,6 +209,12 @@ fn judge_cost(raw: &RawRule) -> usize {
     const BASE: usize = 128;
     const EACH: usize = 24;
     BASE + EACH * (raw.checks.len() + raw.context.len() + raw.stop.len())
+}
+
+/// Steps for each byte of a value: words are looked for at each of them, and some checks take it apart.
+fn byte_cost(raw: &RawRule) -> usize {
+    const WORDS: usize = 24;
+    2 + raw.stop.len() / 2 + WORDS * raw.checks.iter().filter(|check| check.reads_words()).count()
 }
 
 fn grounds(raw: &RawRule) -> Grounds {

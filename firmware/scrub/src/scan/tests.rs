@@ -35,9 +35,11 @@ fn kinds(kind: BodyKind, body: &str) -> Vec<String> {
 }
 
 pub(super) fn redact(kind: BodyKind, body: &[u8]) -> Vec<u8> {
-    let edits: Vec<Edit> = scan(kind, body)
+    let Scanned { findings, numbers, .. } = SCANNER.scan(kind, body, &Limits::default()).unwrap();
+    let is_number = |finding: &Finding| numbers.iter().any(|number| number.contains(&finding.start));
+    let edits: Vec<Edit> = findings
         .iter()
-        .filter(|finding| finding.action != Action::Alert)
+        .filter(|finding| finding.action != Action::Alert && !is_number(finding))
         .map(|finding| Edit { start: finding.start, end: finding.end, replacement: placeholder(&finding.kind) })
         .collect();
     edit(body, &edits)
