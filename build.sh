@@ -233,7 +233,14 @@ need_aarch64() {
         for file in "$apt"/debs/*.deb; do dpkg-deb -x "$file" "$root"; done
         touch "$root/.complete"
     fi
-    export LIBNFTNL_LIB_DIR=$root/usr/lib/aarch64-linux-gnu LIBMNL_LIB_DIR=$root/usr/lib/aarch64-linux-gnu
+}
+
+# cross_cargo VERB OPTION…: cargo for the puck. The libraries are named for this one command only: the build scripts of
+# the host would link them as well.
+cross_cargo() {
+    local libraries=$PWD/out/aarch64/usr/lib/aarch64-linux-gnu
+    LIBNFTNL_LIB_DIR=$libraries LIBMNL_LIB_DIR=$libraries \
+        cargo --config cross.toml "$1" --target aarch64-unknown-linux-gnu "${@:2}"
 }
 
 # --- verbs ----------------------------------------------------------------------------------------------------------
@@ -379,7 +386,7 @@ test_fuzz() { fuzz 10; }
 test_firmware() {
     cmd_firmware aarch64
     # The scanner's own instructions for this processor do what plain code does.
-    shown lanes-aarch64 cargo --config cross.toml test -q --release -p gate-scrub --lib --target aarch64-unknown-linux-gnu lanes
+    shown lanes-aarch64 cross_cargo test -q --release -p gate-scrub --lib lanes
     need_python
     shown firmware "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image/test_firmware_aarch64.py
 }
@@ -432,7 +439,7 @@ cmd_firmware() {
             need_aarch64
             need_web
             say "building the release binary for aarch64"
-            logged firmware-aarch64 cargo --config cross.toml build --release -p gate-daemon --target aarch64-unknown-linux-gnu
+            logged firmware-aarch64 cross_cargo build --release -p gate-daemon
             install -m 755 target/aarch64-unknown-linux-gnu/release/nanogate out/nanogate-aarch64
             ;;
         *) die "no target \`$target\`; there are: x86_64 aarch64" ;;
@@ -452,7 +459,7 @@ image_of() {
     need_image
     cmd_firmware aarch64
     say "building the device's own program for aarch64"
-    logged firmware-device cargo --config cross.toml build --release -p gate-device --target aarch64-unknown-linux-gnu
+    logged firmware-device cross_cargo build --release -p gate-device
     install -m 755 target/aarch64-unknown-linux-gnu/release/puck out/puck-aarch64
     image/steps/fetch.sh "$@"
     image/steps/root.sh "$board"
