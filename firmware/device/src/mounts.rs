@@ -35,7 +35,7 @@ pub(crate) fn kernel() {
 }
 
 /// Settings of the kernel: nothing of it is shown to programs, nothing is routed, redirected or spoofed.
-const SETTINGS: [(&str, &str); 17] = [
+const SETTINGS: [(&str, &str); 18] = [
     ("kernel/kptr_restrict", "2"),
     ("kernel/dmesg_restrict", "1"),
     ("kernel/unprivileged_bpf_disabled", "1"),
@@ -46,6 +46,8 @@ const SETTINGS: [(&str, &str); 17] = [
     ("kernel/panic_on_oops", "1"),
     ("user/max_user_namespaces", "0"),
     ("vm/unprivileged_userfaultfd", "0"),
+    // The kernel would keep up to an eighth of the memory on each processor's own list of free pages, where no other finds it.
+    ("vm/percpu_pagelist_high_fraction", "1000"),
     ("fs/protected_hardlinks", "1"),
     ("fs/protected_symlinks", "1"),
     ("net/ipv4/conf/all/rp_filter", "1"),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::alive::Probe;
 use crate::autoboot::{self, Autoboot};
 use crate::clock::Jumps;
-use crate::health::Health;
+use crate::health::{Health, Seen};
 use crate::lease::Lease;
 use crate::log::say;
 use crate::network::Network;
@@ -73,6 +73,11 @@ impl Office {
                 self.saved = now;
                 clock::save();
             }
+            if !self.answered && self.seen().answered.is_some() {
+                self.answered = true;
+                say!("the first question is answered; {}", memory());
+                self.show_claim_code();
+            }
             if now - self.looked >= LOOK {
                 self.looked = now;
                 self.look(now);
@@ -81,18 +86,18 @@ impl Office {
         }
     }
 
+    /// What was seen of the daemon's work so far.
+    fn seen(&self) -> Seen {
+        self.probe.as_ref().map(Probe::seen).unwrap_or_default()
+    }
+
     /// Feeds the watchdog if the office is answered, and marks the slot once all has been well for long enough.
     fn look(&mut self, now: Instant) {
         if let Some(seconds) = self.jumps.seen(now) {
             say!("the clock was set by {seconds} s");
             clock::save();
         }
-        let seen = self.probe.as_ref().map(Probe::seen).unwrap_or_default();
-        if !self.answered && seen.answered.is_some() {
-            self.answered = true;
-            say!("the first question is answered; {}", memory());
-            self.show_claim_code();
-        }
+        let seen = self.seen();
         if self.health.alive(seen, now) {
             self.watchdog.feed();
         }
