@@ -131,6 +131,26 @@ pub struct StatusReport {
     pub uptime_seconds: u64,
     pub processes: Vec<ProcessStatus>,
     pub packs: Vec<PackStatus>,
+    /// What a person should mend.
+    pub warnings: Vec<String>,
+    /// Resolvers that questions are forwarded to.
+    pub upstreams: Vec<UpstreamStatus>,
+}
+
+/// One resolver that questions are forwarded to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct UpstreamStatus {
+    /// Such as `9.9.9.9:53` or `tls://9.9.9.9:853#dns.quad9.net`.
+    pub upstream: String,
+    /// A group of clients, or the office's zones; absent: everybody's.
+    pub whose: Option<String>,
+    pub working: bool,
+    /// Why not.
+    pub failure: Option<String>,
+    /// It takes DNSSEC signatures out of its answers.
+    pub strips_signatures: bool,
+    /// It asks this device what it is asked, so it is left out.
+    pub asks_us: bool,
 }
 
 /// One supervised process.

@@ -60,6 +60,8 @@ pub enum GroupKind {
     Tool,
     Telemetry,
     Other,
+    /// No AI: a resolver or tunnel that would lead a device around this one. Never steered, only noticed.
+    Bypass,
 }
 
 /// The answer to "whose name is this?".
@@ -96,7 +98,11 @@ impl Catalogue {
 
     fn add(&mut self, file: &str, vendor: Vendor) -> Result<(), CatalogueError> {
         for host in &vendor.hosts {
-            let entry = Entry { vendor: vendor.id.clone(), kind: host.kind, steered: vendor.steer && !host.shared };
+            let entry = Entry {
+                vendor: vendor.id.clone(),
+                kind: host.kind,
+                steered: vendor.steer && !host.shared && host.kind != GroupKind::Bypass,
+            };
             let earlier = self
                 .insert(&host.name, entry)
                 .ok_or_else(|| CatalogueError::Host { file: file.to_owned(), name: host.name.clone() })?;

@@ -28,6 +28,6 @@ pub use host::{HostError, HostName};
 pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicros};
 pub use judge::{ConnectionFacts, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
 pub use record::{
-    AdminEvent, ConnectionEvent, DnsEvent, DnsOutcome, DnsTally, Event, FindingCount, Mode, ProcessEvent, ProcessState,
-    Reason, Record, RequestEvent, SteerEvent, Usage,
+    AdminEvent, ConnectionEvent, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FindingCount, Mode,
+    ProcessEvent, ProcessState, Reason, Record, RequestEvent, SteerEvent, Usage,
 };

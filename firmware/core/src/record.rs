@@ -28,6 +28,7 @@ pub enum Event {
     Admin(AdminEvent),
     Process(ProcessEvent),
     DnsTally(DnsTally),
+    DnsDevice(DnsDevice),
 }
 
 /// One DNS question.
@@ -66,10 +67,54 @@ pub struct DnsTally {
 }
 
 impl DnsTally {
+    /// Those that were not refused.
+    pub fn answered(&self) -> u64 {
+        self.questions() - u64::from(self.refused)
+    }
+
     /// All questions that are counted here.
     pub fn questions(&self) -> u64 {
         [self.special, self.own, self.cached, self.forwarded, self.failed, self.refused].map(u64::from).iter().sum()
     }
+}
+
+/// What the resolver noticed of one device beside its questions: whether it may be going around this resolver. At most one
+/// for each device and minute, and none where there is nothing to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DnsDevice {
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub client: IpAddr,
+    /// Time since the devices were looked at before, in seconds.
+    pub seconds: u32,
+    /// Questions about AI of a client whose names are not recorded.
+    pub steered: u32,
+    /// Questions for the names by which browsers and phones learn that the network resolves for itself.
+    pub canaries: u32,
+    /// Encrypted resolvers and VPNs that it asked for.
+    pub bypass: Vec<DnsBypass>,
+    /// Questions for more of them than are named, or of a client whose names are not recorded.
+    pub bypass_unnamed: u32,
+    /// It is on the wire, and nothing was ever heard from it here. The first record after one of these says that it asks now.
+    pub never_asks: bool,
+}
+
+impl DnsDevice {
+    /// Questions for ways around this resolver.
+    pub fn bypasses(&self) -> u64 {
+        let named = self.bypass.iter().map(|one| u64::from(one.count));
+        named.chain([u64::from(self.bypass_unnamed)]).sum()
+    }
+}
+
+/// A way around this resolver that a device asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DnsBypass {
+    pub name: String,
+    /// The list it stands in, such as `encrypted-dns` or `vpn`.
+    pub vendor: String,
+    pub count: u32,
 }
 
 /// How a question was answered.

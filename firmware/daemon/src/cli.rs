@@ -298,8 +298,8 @@ pub(crate) enum CaFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DnsVerb {
-    /// Answer a question with the daemon's settings, past its cache, and say which rule or upstream decided and whether the
-    /// signatures hold; exit 1 when the answer is no.
+    /// Have the running resolver answer a question, and say which group, rule, cache entry or upstream decided and whether the
+    /// signatures hold; exit 1 when the answer is no. Where none runs, its settings answer.
     Query {
         name: String,
         /// The type of record.
@@ -310,6 +310,9 @@ pub(crate) enum DnsVerb {
         /// Answer as for this client.
         #[arg(long, value_name = "IP")]
         client: Option<IpAddr>,
+        /// Past the cache: ask an upstream in any case.
+        #[arg(long)]
+        fresh: bool,
         /// Also say who was asked.
         #[arg(long)]
         trace: bool,

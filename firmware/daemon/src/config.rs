@@ -201,10 +201,14 @@ impl Config {
         config.data = base.join(&config.data);
         config.policy = config.policy.map(|policy| base.join(policy));
         config.packs.trust = config.packs.trust.iter().map(|key| base.join(key)).collect();
-        for file in
-            config.dns.hosts_files.iter_mut().chain(&mut config.dns.leases_files).chain(&mut config.dns.block_lists)
-        {
+        for file in config.dns.hosts_files.iter_mut().chain(&mut config.dns.leases_files) {
             *file = base.join(&*file);
+        }
+        let own = config.dns.groups.iter_mut().filter_map(|group| group.block_lists.as_mut()).flatten();
+        for list in config.dns.block_lists.iter_mut().chain(own) {
+            if let gate_dns::List::File(file) = list {
+                *file = base.join(&*file);
+            }
         }
         config.proxy.extra_roots = config.proxy.extra_roots.map(|roots| base.join(roots));
         Ok(config)

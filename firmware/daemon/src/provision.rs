@@ -100,6 +100,7 @@ fn copy_inputs(config: &Config) -> Result<(), CommandError> {
         let (_, text) = worker::read_policy(file).map_err(CommandError::Input)?;
         activate_policy(config, &text)?;
     }
+    activate_groups(&config.data, &config.dns.groups)?;
     if let (Some(from), Some(to)) = (&config.proxy.extra_roots, active_roots(config)) {
         let pem = fs::read(from).map_err(|error| CommandError::input(format!("{}: {error}", from.display())))?;
         write(&to, &pem, 0o644)?;
@@ -110,6 +111,37 @@ fn copy_inputs(config: &Config) -> Result<(), CommandError> {
 /// Where the `dns` worker says what a person should mend.
 pub(crate) fn warnings_file(data: &Path) -> PathBuf {
     data.join("state/dns/warnings.json")
+}
+
+/// Where the `dns` worker says how it does.
+pub(crate) fn dns_file(data: &Path) -> PathBuf {
+    data.join("state/dns/state.json")
+}
+
+/// Where the `dns` worker is asked by a person.
+pub(crate) fn dns_socket(data: &Path) -> PathBuf {
+    data.join("state/dns/ask.sock")
+}
+
+/// Where the `dns` worker keeps the lists that it fetches.
+pub(crate) fn lists_folder(data: &Path) -> PathBuf {
+    data.join("state/dns/lists")
+}
+
+/// What the owner's file says of groups of clients, for the `dns` worker.
+pub(crate) fn groups_file(data: &Path) -> PathBuf {
+    data.join("state/groups.json")
+}
+
+/// Puts groups in force.
+pub(crate) fn activate_groups(data: &Path, groups: &[gate_dns::Group]) -> Result<(), CommandError> {
+    let bytes = serde_json::to_vec(groups).map_err(CommandError::internal)?;
+    let file = groups_file(data);
+    // Equal ones are left alone: the worker would forget its copies for nothing.
+    if fs::read(&file).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    write(&file, &bytes, 0o644)
 }
 
 /// Where the `dns` worker keeps its cache for its next life.
@@ -149,6 +181,7 @@ fn make_folders(config: &Config) -> io::Result<()> {
     folder(&data.join("packs"), 0o755)?;
     folder(&data.join("state"), 0o755)?;
     folder(&data.join("state/dns"), 0o755)?;
+    folder(&lists_folder(data), 0o755)?;
     folder(&admin_state_dir(data), 0o700)?;
     for process in ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([SUPERVISOR, CONSOLE]) {
         // The set-group-id bit hands the admin process's group on to every segment.
@@ -180,7 +213,10 @@ fn own_everything(config: &Config) -> Result<(), CommandError> {
         let uid = ids(name)?.map(|(uid, _)| uid.as_raw());
         give(&chain_dir(&config.data, name.as_str()), uid, admin_group)?;
         match name {
-            ProcessName::Dns => give(&config.data.join("state/dns"), uid, None)?,
+            ProcessName::Dns => {
+                give(&config.data.join("state/dns"), uid, None)?;
+                give(&lists_folder(&config.data), uid, None)?;
+            }
             ProcessName::Admin => give(&admin_state_dir(&config.data), uid, admin_group)?,
             ProcessName::Proxy | ProcessName::Steer => {}
         }

@@ -1,7 +1,8 @@
 //! Who runs: a small file that the supervisor keeps and `nanogate status` and the admin page read.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -29,6 +30,71 @@ pub(crate) struct RunningProcess {
     pub(crate) restarts: u32,
     /// It is there and does nothing.
     pub(crate) stalled: bool,
+}
+
+/// Longest file about the resolver that is read; a less trusted process wrote it.
+const DNS_CAP: u64 = 256 << 10;
+
+/// How the resolver does: a small file that the `dns` worker keeps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DnsState {
+    pub(crate) upstreams: Vec<DnsUpstream>,
+    pub(crate) groups: Vec<DnsGroup>,
+    pub(crate) lists: Vec<DnsList>,
+    /// Devices that are on the wire and never ask.
+    pub(crate) silent_devices: Vec<IpAddr>,
+}
+
+/// One resolver that questions are forwarded to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DnsUpstream {
+    pub(crate) upstream: String,
+    /// A group, or the office's zones; absent: everybody's.
+    pub(crate) whose: Option<String>,
+    pub(crate) working: bool,
+    /// Why not.
+    pub(crate) failure: Option<String>,
+    pub(crate) strips_signatures: bool,
+    pub(crate) asks_us: bool,
+}
+
+/// One group of clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DnsGroup {
+    pub(crate) name: String,
+    pub(crate) clients: Vec<String>,
+    pub(crate) steering: bool,
+    pub(crate) silent: bool,
+    pub(crate) block_lists: Option<Vec<String>>,
+}
+
+/// One block list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DnsList {
+    pub(crate) list: String,
+    pub(crate) names: usize,
+    pub(crate) error: Option<String>,
+}
+
+impl DnsState {
+    /// What the worker wrote last; nothing where there is none.
+    pub(crate) fn read(file: &Path) -> Self {
+        let read = || {
+            let mut bytes = Vec::new();
+            fs::File::open(file).ok()?.take(DNS_CAP).read_to_end(&mut bytes).ok()?;
+            serde_json::from_slice(&bytes).ok()
+        };
+        read().unwrap_or_default()
+    }
+}
+
+/// What the workers think a person should mend; none where they said nothing.
+pub(crate) fn warnings(file: &Path) -> Vec<String> {
+    let bytes = fs::File::open(file).and_then(|file| {
+        let mut bytes = Vec::new();
+        file.take(DNS_CAP).read_to_end(&mut bytes).map(|_| bytes)
+    });
+    bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
 }
 
 /// The supervisor's side.

@@ -140,8 +140,10 @@ async fn supervise(
             activate_pack(&config, &*journal).await;
         }
     }));
+    let mut regroup = std::pin::pin!(follow_file(Some(file), CancellationToken::new(), async || regroup(file)));
     loop {
         tokio::select! {
+            () = &mut regroup => {}
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             () = &mut follow => {}
@@ -157,6 +159,18 @@ async fn supervise(
     while workers.join_next().await.is_some() {}
     note(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Stopped);
     Ok(Outcome::Done)
+}
+
+/// Reads the owner's file again for the groups of clients; its other keys count from the next start.
+fn regroup(file: &Path) {
+    match Config::load(file) {
+        Ok(config) => {
+            if let Err(error) = provision::activate_groups(&config.data, &config.dns.groups) {
+                tracing::error!(%error, "the groups of clients could not be handed to the dns process");
+            }
+        }
+        Err(error) => tracing::error!(%error, "the new configuration is not used; the last good groups stay in force"),
+    }
 }
 
 fn note(journal: &dyn Journal, process: &str, pid: u32, state: ProcessState) {

@@ -2,13 +2,11 @@
 //! serves until told to drain.
 
 mod admin;
-mod answers;
 mod destinations;
 pub(crate) mod dns;
 mod inspect;
 mod proxy;
 mod reload;
-mod routers;
 mod steer;
 
 use std::future::Future;

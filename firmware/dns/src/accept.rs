@@ -11,7 +11,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_core::{DnsOutcome, Reason};
+use gate_core::{DnsOutcome, GroupKind, Reason};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -21,12 +21,12 @@ use tokio_util::task::TaskTracker;
 
 use crate::NetworkMode;
 use crate::act::{Act, Age, Done, Explanation, Reply, Seats, Step, Transport, Waiting};
-use crate::decide::{Decision, decide, is_local, steered_entry};
+use crate::decide::{Decision, View, decide, entry, is_canary, is_local, manner};
 use crate::parse::{Query, Rcode, Rejection, Unserved};
-use crate::record::{Counting, Line, Recorder, Written};
+use crate::record::{Counting, Line, Notice, Recorder, Written};
 
 pub(crate) use bind::SOCKETS_MAX;
-pub use bind::{BindError, Sockets, bind};
+pub use bind::{BindError, Sockets, bind, bind_mdns};
 use cookie::Cookies;
 use limit::{Limits, Pace};
 
@@ -93,6 +93,7 @@ pub(crate) async fn serve(
     door.tasks.spawn(Arc::clone(&door.act).follow_files(door.stop.clone()));
     door.tasks.spawn(Arc::clone(&door.act).look_for_circles(door.stop.clone()));
     door.tasks.spawn(Arc::clone(&door.act).follow_lists(door.stop.clone()));
+    door.tasks.spawn(Arc::clone(&door.act).fetch_lists(door.stop.clone()));
     door.tasks.spawn(record_counted(Arc::clone(&door)));
     for listener in sockets.1 {
         door.tasks.spawn(tcp::run(Arc::clone(&door), listener));
@@ -146,7 +147,7 @@ impl Door {
         let reply = query.map(|query| Reply::Code(query, Rcode::Refused, Some(Explanation::TooFast)));
         let done = Done { reply, outcome: DnsOutcome::Refused(Reason::RateLimited) };
         self.count(&done);
-        let line = Line { client, name: ".".to_owned(), kind: 0, watched: false, arrived: Instant::now() };
+        let line = line(client, None, Instant::now());
         (line, done)
     }
 
@@ -171,25 +172,24 @@ impl Door {
 
     fn judge(&self, client: IpAddr, message: &[u8], transport: Transport) -> (Line, Step) {
         let arrived = Instant::now();
-        let line = |question: Option<(String, u16)>| {
-            let (name, kind) = question.unwrap_or_else(|| (".".to_owned(), 0));
-            Line { client, name, kind, watched: false, arrived }
-        };
         let view = self.act.view();
         let read = Query::read(message);
         if !is_local(client, &self.act.config, &view) {
             let (question, rejection) = stranger(read, transport);
-            return (line(question), Step::Done(Done::refused(rejection, Reason::NotLocal)));
+            return (line(client, question, arrived), Step::Done(Done::refused(rejection, Reason::NotLocal)));
         }
         let query = match read {
-            Ok(query) => self.with_cookie(query, client),
+            Ok(query) => {
+                let manner = manner(&query, client, &self.act.config, &view);
+                Query { manner, ..self.with_cookie(query, client) }
+            }
             Err(Unserved { reply, question }) => {
                 let question = question.map(|(name, kind)| (name.text(), kind));
-                return (line(question), Step::Done(Done::refused(reply, Reason::BadQuestion)));
+                return (line(client, question, arrived), Step::Done(Done::refused(reply, Reason::BadQuestion)));
             }
         };
-        let watched = steered_entry(&query, &view.catalogue).is_some();
-        let line = Line { client, name: query.name.text(), kind: query.kind, watched, arrived };
+        let (watched, notice) = noticed(&query, &view);
+        let line = Line { watched, notice, silent: query.manner.silent, ..line(client, named(&query), arrived) };
         if let Decision::Local(local) = decide(&query, &self.act.config, &view) {
             return (line, Step::Done(Done::local(query, local)));
         }
@@ -234,6 +234,27 @@ impl Door {
         if matches!(done.reply, Some(Reply::Relayed { age: Age::Stale, .. })) {
             self.counting.stale();
         }
+    }
+}
+
+/// The beginning of a record.
+fn line(client: IpAddr, question: Option<(String, u16)>, arrived: Instant) -> Line {
+    let (name, kind) = question.unwrap_or_else(|| (".".to_owned(), 0));
+    Line { client, name, kind, watched: false, silent: false, notice: Notice::Nothing, arrived }
+}
+
+fn named(query: &Query) -> Option<(String, u16)> {
+    Some((query.name.text(), query.kind))
+}
+
+/// Whether a name is that of an AI provider, and what of the question is to be told of its device.
+fn noticed(query: &Query, view: &View) -> (bool, Notice) {
+    match entry(query, &view.catalogue) {
+        Some(entry) if entry.steered && query.manner.silent => (true, Notice::Steered),
+        Some(entry) if entry.steered => (true, Notice::Nothing),
+        Some(entry) if entry.kind == GroupKind::Bypass => (false, Notice::Bypass { vendor: entry.vendor.clone() }),
+        _ if is_canary(query) => (false, Notice::Canary),
+        _ => (false, Notice::Nothing),
     }
 }
 

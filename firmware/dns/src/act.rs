@@ -1,19 +1,24 @@
 //! Answering: from what is known here, from the cache, or through an upstream.
 
+mod answer;
 mod cache;
 mod circle;
 mod dnssec;
 mod exchange;
 mod explain;
+mod fetch;
 mod files;
 mod flight;
 mod learn;
+mod lists;
 mod lookup;
+pub(crate) mod mdns;
 mod ready;
 mod refresh;
 pub(crate) mod reply;
 mod route;
 mod seats;
+mod state;
 mod upstream;
 
 use std::collections::BTreeSet;
@@ -25,31 +30,30 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use gate_core::{Catalogue, Clock, DnsOutcome, Reason};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::debug;
 
-use crate::decide::{Blocked, Local, Names, View, steered_entry, withheld};
-use crate::parse::{Answer, Query, Question, Rcode, Rejection, Security, kind};
-use crate::{Config, Identity, NetworkMode};
+use crate::config::Group;
+use crate::decide::{Local, Names, View};
+use crate::parse::{Answer, Query, Question, Rcode, Rejection};
+use crate::{Config, Identity};
 
 use circle::Circles;
-use exchange::ExchangeError;
-use route::{Full, Routes};
+use fetch::Fetcher;
+use lists::Desk;
+use mdns::Heard;
+use route::Routes;
 
 pub use cache::CacheFileError;
 pub(crate) use cache::{Cache, Freshness, Kept, load, save};
 pub use exchange::TrustError;
-pub use explain::{ExplainError, Explained};
+pub use explain::{CacheState, ExplainError, Explained, InCache};
 pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
 pub(crate) use lookup::addresses;
 pub(crate) use ready::Ready;
 pub(crate) use reply::{Age, Explanation, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
+pub use state::{GroupState, ListState};
 pub(crate) use upstream::Asker;
 pub use upstream::{LookupError, Timeouts, UpstreamState, Upstreams};
 
@@ -72,6 +76,9 @@ pub(crate) struct Act {
     pub(crate) learnt: Learnt,
     routes: Routes,
     circles: Circles,
+    desk: Desk,
+    heard: Mutex<Heard>,
+    fetcher: Fetcher,
     pub(crate) clock: Arc<dyn Clock>,
     large: Arc<Semaphore>,
     prefetches: Arc<Semaphore>,
@@ -116,9 +123,14 @@ impl Act {
         asker: Arc<Asker>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, TrustError> {
-        Ok(Self {
+        let routes = Routes::new(&config, asker)?;
+        let (asker, trust) = routes.own();
+        let act = Self {
+            fetcher: Fetcher::new(asker, trust),
             circles: Circles::default(),
-            routes: Routes::new(&config, asker)?,
+            routes,
+            heard: Mutex::default(),
+            desk: Desk::new(config.groups.clone()),
             view: ArcSwap::from_pointee(view),
             routers: ArcSwap::default(),
             generation: AtomicU64::new(0),
@@ -129,7 +141,9 @@ impl Act {
             large: Arc::new(Semaphore::new(LARGE_BYTES)),
             prefetches: Arc::new(Semaphore::new(PREFETCHES)),
             config,
-        })
+        };
+        act.judge_by_desk();
+        Ok(act)
     }
 
     /// What everyone judges by now.
@@ -148,10 +162,12 @@ impl Act {
         self.change(|view| View { names: Arc::clone(&names), ..view.clone() });
     }
 
-    /// Puts other block lists in place, at once and also for what is in the cache.
-    pub(crate) fn see_blocked(&self, blocked: Blocked) {
-        let blocked = Arc::new(blocked);
-        self.change(|view| View { blocked: Arc::clone(&blocked), ..view.clone() });
+    /// Puts other groups in place, at once and also for what is in the cache. Their lists are read a moment later where they
+    /// are new.
+    pub(crate) fn see_groups(&self, groups: Vec<Group>) {
+        self.routes.see_groups(&groups, &self.config);
+        self.desk.see(groups);
+        self.judge_by_desk();
     }
 
     fn change(&self, change: impl Fn(&View) -> View) {
@@ -177,181 +193,9 @@ impl Act {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// How each upstream does.
-    pub(crate) fn upstreams(&self) -> Vec<UpstreamState> {
-        self.routes.states()
-    }
-
     /// Now, in seconds since 1970.
     pub(crate) fn seconds(&self) -> u64 {
         self.clock.now().0 / 1_000_000
-    }
-
-    /// How long copies of an answer may be given without looking whether it should be asked for again.
-    pub(crate) fn copied_seconds(&self, answer: &Answer, age: u32) -> u32 {
-        self.cache.lock().undue_seconds(answer).saturating_sub(age)
-    }
-
-    /// The kept answer, if there is one that is better than waiting for an upstream.
-    pub(crate) fn cached(&self, query: &Query, transport: Transport, view: &View, watched: bool) -> Option<Step> {
-        let question = query.question();
-        let Kept { answer, age, state } = self.cache.lock().get(&question, self.clock.now())?;
-        let age = match state {
-            Freshness::Fresh | Freshness::Due => Age::Seconds(age),
-            Freshness::Resting if !watched => Age::Stale,
-            Freshness::Stale | Freshness::Resting => return None,
-        };
-        if age != Age::Stale {
-            self.learn(query, &answer, view);
-        }
-        let done = self.relay(query.clone(), answer, age, transport, DnsOutcome::Cached);
-        Some(if state == Freshness::Due { Step::Due(done, question) } else { Step::Done(done) })
-    }
-
-    /// Gives a question its place among those that wait, or says why there is none.
-    pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr, watched: bool) -> Step {
-        if self.circles.hears(&query.name) {
-            let reply = Some(Reply::Code(query, Rcode::Refused, None));
-            return Step::Done(Done { reply, outcome: DnsOutcome::Special });
-        }
-        let (slot, seat) = match self.routes.place(&query.name, client, &self.config) {
-            Ok(place) => place,
-            Err(Full::All) => return Step::Done(self.stale_or(query, transport, watched, failed)),
-            Err(Full::Client) => return Step::Done(self.refuse(query, transport, watched)),
-        };
-        Step::Waiting(Waiting { query, transport, watched, _slot: slot, _seat: seat })
-    }
-
-    fn refuse(&self, query: Query, transport: Transport, watched: bool) -> Done {
-        let refused = |query| Done {
-            reply: Some(Reply::Code(query, Rcode::Refused, Some(Explanation::TooManyWaiting))),
-            outcome: DnsOutcome::Refused(Reason::RateLimited),
-        };
-        self.stale_or(query, transport, watched, refused)
-    }
-
-    /// Asks the upstreams, once for all who ask the same. `cut` ends the wait when the daemon must go. With a stale answer
-    /// at hand nobody waits for longer than people notice (RFC 8767 section 5); the upstreams are waited for all the same.
-    pub(crate) async fn resolve(
-        self: Arc<Self>,
-        waiting: Waiting,
-        tasks: &TaskTracker,
-        cut: &CancellationToken,
-    ) -> Done {
-        let Waiting { query, transport, watched, .. } = &waiting;
-        let question = query.question();
-        let work = || Arc::clone(&self).fetch(question.clone(), cut.clone());
-        let asking = self.flights.join(question.clone(), tasks, work);
-        let stale = self.stale(&question, *watched);
-        let longest = Duration::from_millis(self.config.stale_wait_ms);
-        let answer = match stale {
-            None => asking.await.flatten(),
-            Some(_) => timeout(longest, asking)
-                .await
-                .ok()
-                .flatten()
-                .flatten()
-                .filter(|answer| answer.is_conclusive() || answer.is_bogus()),
-        };
-        match (answer, stale) {
-            (Some(answer), _) => {
-                self.learn(query, &answer, &self.view.load());
-                self.relay(query.clone(), answer, Age::Seconds(0), *transport, DnsOutcome::Forwarded)
-            }
-            (None, Some(answer)) => {
-                self.cache.lock().failed(&question, self.clock.now());
-                self.relay(query.clone(), answer, Age::Stale, *transport, DnsOutcome::Cached)
-            }
-            (None, None) => failed(query.clone()),
-        }
-    }
-
-    /// Asks for what will soon be over, without anybody waiting for it.
-    pub(crate) fn prefetch(
-        self: &Arc<Self>,
-        question: Question,
-        tasks: &TaskTracker,
-        cut: &CancellationToken,
-        runtime: &Handle,
-    ) {
-        let Ok(place) = Arc::clone(&self.prefetches).try_acquire_owned() else { return };
-        let fetching = Arc::clone(self).fetch(question.clone(), cut.clone());
-        let work = || async move {
-            let answer = fetching.await;
-            drop(place);
-            answer
-        };
-        self.flights.start(question, tasks, runtime, work);
-    }
-
-    /// An answer that is over, but better than none; never a provider's, whose address must be the true one of now.
-    fn stale(&self, question: &Question, watched: bool) -> Option<Arc<Answer>> {
-        let kept = self.cache.lock().get(question, self.clock.now()).filter(|_| !watched)?;
-        matches!(kept.state, Freshness::Stale | Freshness::Resting).then_some(kept.answer)
-    }
-
-    fn stale_or(&self, query: Query, transport: Transport, watched: bool, other: impl FnOnce(Query) -> Done) -> Done {
-        match self.stale(&query.question(), watched) {
-            Some(answer) => self.relay(query, answer, Age::Stale, transport, DnsOutcome::Cached),
-            None => other(query),
-        }
-    }
-
-    async fn fetch(self: Arc<Self>, question: Question, cut: CancellationToken) -> Option<Arc<Answer>> {
-        match cut.run_until_cancelled(self.ask(&question)).await? {
-            Ok(answer) if answer.is_conclusive() => {
-                self.cache.lock().put(&question, &answer, self.clock.now());
-                Some(Arc::new(answer))
-            }
-            // Forged or broken on purpose or not, it must not look like an upstream that is merely down.
-            Ok(answer) if answer.is_bogus() => Some(Arc::new(answer)),
-            Ok(answer) => {
-                self.cache.lock().failed(&question, self.clock.now());
-                Some(Arc::new(answer))
-            }
-            Err(error) => {
-                debug!(%error, "no upstream answered");
-                self.cache.lock().failed(&question, self.clock.now());
-                None
-            }
-        }
-    }
-
-    async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
-        let answer = self.routes.ask(question, &self.config).await?;
-        if answer.security() == Security::Bogus {
-            debug!("an answer does not fit its signatures and is withheld");
-        }
-        Ok(answer)
-    }
-
-    fn relay(&self, query: Query, answer: Arc<Answer>, age: Age, transport: Transport, outcome: DnsOutcome) -> Done {
-        if let Some(local) = withheld(&query, &answer, &self.config, &self.view.load()) {
-            return Done::local(query, local);
-        }
-        let size = answer.message().len();
-        let mut memory = None;
-        if transport == Transport::Tcp && size > LARGE_FROM {
-            let permits = u32::try_from(size).expect("a message is at most 64 KiB");
-            match Arc::clone(&self.large).try_acquire_many_owned(permits) {
-                Ok(permit) => memory = Some(permit),
-                Err(_) => return failed(query),
-            }
-        }
-        Done { reply: Some(Reply::Relayed { query, answer, age, _memory: memory }), outcome }
-    }
-
-    /// Gateway mode: remembers where a steered name leads, before the client knows.
-    fn learn(&self, query: &Query, answer: &Answer, view: &View) {
-        let addresses = matches!(query.kind, kind::A | kind::AAAA) && self.config.mode == NetworkMode::Gateway;
-        if addresses && steered_entry(query, &view.catalogue).is_some() {
-            self.learn_addresses(answer);
-        }
-    }
-
-    fn learn_addresses(&self, answer: &Answer) {
-        let lifetime = Duration::from_secs(answer.lifetime().unwrap_or_default().into());
-        self.learnt.add(&addresses(answer), lifetime, Instant::now());
     }
 
     /// Writes a reply out.
@@ -385,11 +229,6 @@ impl Done {
             Reply::Relayed { answer, .. } => answer.rcode(),
         })
     }
-}
-
-fn failed(query: Query) -> Done {
-    let reply = Reply::Code(query, Rcode::ServFail, Some(Explanation::NoUpstream));
-    Done { reply: Some(reply), outcome: DnsOutcome::Failed }
 }
 
 #[cfg(test)]

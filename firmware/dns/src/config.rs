@@ -1,27 +1,31 @@
+mod check;
 mod dnssec;
 mod forward;
+mod group;
+mod list;
 mod upstream;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use gate_core::HostName;
 use ipnet::IpNet;
 use serde::Deserialize;
-use thiserror::Error;
 
-use crate::accept::SOCKETS_MAX;
+pub use check::ConfigError;
 pub(crate) use dnssec::Anchors;
 pub use dnssec::Dnssec;
 pub(crate) use forward::forward_of;
 pub use forward::{Forward, Zone};
+pub(crate) use group::way;
+pub use group::{Group, Net};
+pub(crate) use list::ListHost;
+pub use list::{List, ListUrl};
 pub use upstream::{Protocol, Upstream, UpstreamError};
 
 /// Most addresses that can be learnt: what the kernel's rule set takes in one transaction. Were more allowed, some that
 /// are learnt would not be redirected.
 pub const LEARN_ADDRESSES_CAP: usize = 8192;
-/// A day: what has been over for longer is more likely wrong than useful (RFC 8767 section 5 suggests one to three).
-const STALE_SECONDS_MAX: u32 = 86_400;
 
 /// Quad9, plain and, where port 53 is blocked, encrypted.
 const DEFAULT_UPSTREAMS: [&str; 4] =
@@ -65,9 +69,22 @@ pub struct Config {
     pub hosts_files: Vec<PathBuf>,
     /// Files of leases that dnsmasq writes. Default: none.
     pub leases_files: Vec<PathBuf>,
-    /// Files of names that are answered with "no such name": hosts files, lists of domains, adblock syntax for whole names.
-    /// Read again when they change. Default: none.
-    pub block_lists: Vec<PathBuf>,
+    /// Lists of names that are answered with "no such name": hosts files, lists of domains, adblock syntax for whole names.
+    /// Files are read again when they change, `https://` addresses are fetched from time to time. Default: none.
+    pub block_lists: Vec<List>,
+    /// How often a list with an address is looked for a newer version; 0: only at the start. Default: 86400 seconds.
+    pub block_lists_seconds: u32,
+    /// Where fetched lists are kept. Not a key of this table: the daemon sets it.
+    #[serde(skip)]
+    pub lists_folder: Option<PathBuf>,
+    /// Clients that are answered in a way of their own. Default: none.
+    pub groups: Vec<Group>,
+    /// How long a device may be on the wire without asking anything before that is told; 0: it never is. Default: 900
+    /// seconds.
+    pub never_asks_seconds: u32,
+    /// Whether names that hosts announce by multicast DNS are answered too, as `NAME.local` and `NAME.<domain>`. Default:
+    /// true.
+    pub mdns: bool,
     /// Withhold answers that lead from a name of the internet to a private address. Default: true.
     pub rebinding_guard: bool,
     /// Zones whose answers may lead inside all the same. Default: none.
@@ -144,6 +161,11 @@ impl Default for Config {
             hosts_files: Vec::new(),
             leases_files: Vec::new(),
             block_lists: Vec::new(),
+            block_lists_seconds: 86_400,
+            lists_folder: None,
+            groups: Vec::new(),
+            never_asks_seconds: 900,
+            mdns: true,
             rebinding_guard: true,
             rebinding_exempt: Vec::new(),
             dnssec: Dnssec::default(),
@@ -200,78 +222,6 @@ pub enum JournalQuestions {
     Each,
 }
 
-/// Why a configuration cannot be used; `key` is the full name of the key.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ConfigError {
-    #[error("dns.{key} must be at least 1")]
-    Zero { key: &'static str },
-    #[error("dns.{key} must be at most {most}")]
-    TooLarge { key: &'static str, most: usize },
-    #[error("dns.dnssec_anchors: `{text}` is not a DNSKEY record such as `. IN DNSKEY 257 3 8 …`: {why}")]
-    Anchor { text: String, why: String },
-    #[error("dns.forward: an entry needs at least one zone and one upstream")]
-    EmptyForward,
-    #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
-    NoUpstream,
-    #[error("dns.upstreams: {upstream} is this resolver itself, so every question would go round in a circle")]
-    Loop { upstream: Upstream },
-}
-
-impl Config {
-    /// Checks what the types cannot say; `own` are the puck's addresses.
-    pub fn check(&self, own: &[IpAddr]) -> Result<(), ConfigError> {
-        let counts = [
-            ("cache_entries", self.cache_entries as u64),
-            ("upstream_try_ms", self.upstream_try_ms),
-            ("upstream_total_ms", self.upstream_total_ms),
-            ("upstream_concurrency", self.upstream_concurrency as u64),
-            ("pending", self.pending as u64),
-            ("pending_per_client", self.pending_per_client as u64),
-            ("tcp_connections", self.tcp_connections as u64),
-            ("tcp_connections_per_client", self.tcp_connections_per_client as u64),
-            ("tcp_pipeline", self.tcp_pipeline as u64),
-            ("tcp_idle_seconds", self.tcp_idle_seconds),
-            ("learn_addresses", self.learn_addresses as u64),
-            ("learn_refresh_seconds", self.learn_refresh_seconds.into()),
-            ("journal_queue", self.journal_queue as u64),
-            ("journal_count_seconds", self.journal_count_seconds.into()),
-        ];
-        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
-            return Err(ConfigError::Zero { key });
-        }
-        if self.learn_addresses > LEARN_ADDRESSES_CAP {
-            return Err(ConfigError::TooLarge { key: "learn_addresses", most: LEARN_ADDRESSES_CAP });
-        }
-        if self.threads > SOCKETS_MAX {
-            return Err(ConfigError::TooLarge { key: "threads", most: SOCKETS_MAX });
-        }
-        if self.stale_seconds > STALE_SECONDS_MAX {
-            return Err(ConfigError::TooLarge { key: "stale_seconds", most: STALE_SECONDS_MAX as usize });
-        }
-        if self.upstreams.is_empty() {
-            return Err(ConfigError::NoUpstream);
-        }
-        Anchors::read(&self.dnssec_anchors)?;
-        if self.forward.iter().any(|one| one.upstreams.is_empty() || one.zones.is_empty()) {
-            return Err(ConfigError::EmptyForward);
-        }
-        let all = self.forward.iter().flat_map(|one| &one.upstreams).chain(&self.upstreams);
-        match all.into_iter().find(|upstream| self.is_self(upstream, own)) {
-            Some(upstream) => Err(ConfigError::Loop { upstream: upstream.clone() }),
-            None => Ok(()),
-        }
-    }
-
-    fn is_self(&self, upstream: &Upstream, own: &[IpAddr]) -> bool {
-        let address = upstream.address;
-        let is_own = |ip: IpAddr| own.contains(&ip) || ip.is_loopback();
-        self.listen.iter().any(|listen| {
-            let same_host = listen.ip() == address.ip() || listen.ip().is_unspecified() && is_own(address.ip());
-            same_host && listen.port() == address.port()
-        })
-    }
-}
-
 fn default_local_subnets() -> Vec<IpNet> {
     let texts = [
         "10.0.0.0/8",
@@ -288,7 +238,7 @@ fn default_local_subnets() -> Vec<IpNet> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, ConfigError, LEARN_ADDRESSES_CAP, Upstream};
+    use super::Config;
 
     #[test]
     fn a_wrong_key_or_value_is_named() {
@@ -296,27 +246,5 @@ mod tests {
         assert!(read("upstream = []").contains("unknown field `upstream`"));
         assert!(read("upstreams = [\"quic://dns.example\"]").contains("`quic://IP#NAME`"));
         assert_eq!(toml::from_str::<Config>("").unwrap(), Config::default());
-    }
-
-    #[test]
-    fn refuses_limits_of_zero_and_circles() {
-        let own = ["192.0.2.53".parse().unwrap()];
-        assert_eq!(Config::default().check(&own), Ok(()));
-        let zero = Config { pending: 0, ..Config::default() };
-        assert_eq!(zero.check(&own), Err(ConfigError::Zero { key: "pending" }));
-        let many = Config { learn_addresses: LEARN_ADDRESSES_CAP + 1, ..Config::default() };
-        let error = many.check(&own).unwrap_err();
-        assert_eq!(error.to_string(), "dns.learn_addresses must be at most 8192");
-        let old = Config { stale_seconds: 86_401, ..Config::default() };
-        assert_eq!(old.check(&own).unwrap_err().to_string(), "dns.stale_seconds must be at most 86400");
-        let threads = Config { threads: 5, ..Config::default() };
-        assert_eq!(threads.check(&own).unwrap_err().to_string(), "dns.threads must be at most 4");
-        let none = Config { upstreams: Vec::new(), ..Config::default() };
-        assert_eq!(none.check(&own), Err(ConfigError::NoUpstream));
-        for (upstream, circle) in [("192.0.2.53", true), ("127.0.0.1", true), ("192.0.2.53:5353", false)] {
-            let upstream: Upstream = upstream.parse().unwrap();
-            let config = Config { upstreams: vec![upstream.clone()], ..Config::default() };
-            assert_eq!(config.check(&own).is_err(), circle, "{upstream}");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! Who may ask, and which names are answered here.
 
 mod block;
+mod group;
 mod names;
 mod special;
 
@@ -11,11 +12,12 @@ use gate_core::{Catalogue, DnsOutcome, Entry, HostName};
 use ipnet::IpNet;
 
 use crate::config::forward_of;
-use crate::parse::{Answer, Name, Query, Rcode, is_mail, kind};
+use crate::parse::{Answer, Manner, Name, Query, Rcode, is_mail, kind};
 use crate::{Config, NetworkMode};
 
-pub(crate) use block::Blocked;
-pub(crate) use names::Names;
+pub(crate) use block::{NAMES_MAX, Table, names_something};
+pub(crate) use group::{Groups, NamedTable};
+pub(crate) use names::{Names, is_nameable};
 use special::special_use;
 
 /// Who the puck is in its network.
@@ -35,7 +37,7 @@ pub(crate) struct View {
     pub(crate) catalogue: Arc<Catalogue>,
     pub(crate) identity: Identity,
     pub(crate) names: Arc<Names>,
-    pub(crate) blocked: Arc<Blocked>,
+    pub(crate) groups: Arc<Groups>,
 }
 
 /// What to do with a question.
@@ -54,6 +56,8 @@ pub(crate) struct Local {
     pub(crate) data: Vec<Data>,
     /// Where in the question's name the zone of that SOA starts.
     pub(crate) apex: usize,
+    /// It is what a block list of the office wants.
+    pub(crate) blocked: bool,
 }
 
 /// What one record holds.
@@ -74,6 +78,15 @@ const SPECIAL: &[(&str, Rcode)] = &[
     ("resolver.arpa", Rcode::NoError),
 ];
 
+/// How a client's question is answered. The office's zones are the same for all groups.
+pub(crate) fn manner(query: &Query, client: IpAddr, config: &Config, view: &View) -> Manner {
+    let manner = view.groups.manner_of(client);
+    if manner.way != 0 && forward_of(&config.forward, query.name.folded()).is_some() {
+        return Manner { way: 0, ..manner };
+    }
+    manner
+}
+
 /// Whether a client lies in a network we answer.
 pub(crate) fn is_local(client: IpAddr, config: &Config, view: &View) -> bool {
     config.local_subnets.iter().chain(&view.identity.subnets).any(|subnet| subnet.contains(&client))
@@ -82,7 +95,8 @@ pub(crate) fn is_local(client: IpAddr, config: &Config, view: &View) -> bool {
 /// "No such record" instead of an upstream's answer that would lead around the puck: a client that keeps the alias of a
 /// steered name would follow it for addresses too.
 pub(crate) fn withheld(query: &Query, answer: &Answer, config: &Config, view: &View) -> Option<Local> {
-    let true_answer = config.mode == NetworkMode::Dns && is_mail(query.kind) && !answer.is_direct();
+    let steered = config.mode == NetworkMode::Dns && query.manner.steered;
+    let true_answer = steered && is_mail(query.kind) && !answer.is_direct();
     let entry = true_answer.then(|| steered_entry(query, &view.catalogue)).flatten()?;
     Some(nothing(entry))
 }
@@ -97,7 +111,7 @@ pub(crate) fn decide(query: &Query, config: &Config, view: &View) -> Decision {
         if forwarded() {
             return Decision::Resolve;
         }
-        let local = special_use(query).or_else(|| view.blocked.answer(query)).or_else(|| everything(query));
+        let local = special_use(query).or_else(|| blocked(query, view)).or_else(|| everything(query));
         return local.map_or(Decision::Resolve, Decision::Local);
     };
     Decision::Local(local)
@@ -113,6 +127,11 @@ pub(crate) fn is_inside(ip: IpAddr) -> bool {
 /// The entry of a steered name. Services under `_` labels (`_8443._https.api.openai.com`, RFC 9460 section 2.3) belong to
 /// the name they serve.
 pub(crate) fn steered_entry<'a>(query: &Query, catalogue: &'a Catalogue) -> Option<&'a Entry> {
+    entry(query, catalogue).filter(|entry| entry.steered)
+}
+
+/// What the catalogue says of a name.
+pub(crate) fn entry<'a>(query: &Query, catalogue: &'a Catalogue) -> Option<&'a Entry> {
     let text = query.name.text();
     let mut name = text.as_str();
     if matches!(query.kind, kind::SVCB | kind::HTTPS) {
@@ -121,18 +140,23 @@ pub(crate) fn steered_entry<'a>(query: &Query, catalogue: &'a Catalogue) -> Opti
         }
     }
     let host = HostName::parse(name.as_bytes()).ok()?;
-    catalogue.lookup(&host).filter(|entry| entry.steered)
+    catalogue.lookup(&host)
+}
+
+/// Whether a name is one by which a browser or phone learns that this network resolves for itself.
+pub(crate) fn is_canary(query: &Query) -> bool {
+    SPECIAL.iter().any(|(zone, rcode)| *rcode == Rcode::NxDomain && query.name.suffix(zone).is_some())
 }
 
 fn special(query: &Query) -> Option<Local> {
     let zone = |(zone, rcode): &(&str, Rcode)| query.name.suffix(zone).map(|apex| (apex, *rcode));
     let (apex, rcode) = SPECIAL.iter().find_map(zone)?;
-    Some(Local { outcome: DnsOutcome::Special, rcode, data: Vec::new(), apex })
+    Some(Local { outcome: DnsOutcome::Special, rcode, data: Vec::new(), apex, blocked: false })
 }
 
 fn own(query: &Query, view: &View) -> Option<Local> {
     let identity = &view.identity;
-    let local = |data| Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0 });
+    let local = |data| Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0, blocked: false });
     if identity.own_names.iter().any(|name| query.name.folded() == Name::of_host(name).folded()) {
         return local(addresses(query.kind, identity.addresses.iter().copied()));
     }
@@ -149,7 +173,7 @@ fn steered(query: &Query, config: &Config, view: &View) -> Option<Local> {
         NetworkMode::Gateway => matches!(query.kind, kind::SVCB | kind::HTTPS),
         NetworkMode::Explicit => false,
     };
-    let entry = steered_entry(query, &view.catalogue).filter(|_| hides_destination)?;
+    let entry = steered_entry(query, &view.catalogue).filter(|_| hides_destination && query.manner.steered)?;
     let data = match config.mode {
         NetworkMode::Dns => addresses(query.kind, steering_addresses(config, &view.identity)),
         NetworkMode::Gateway | NetworkMode::Explicit => Vec::new(),
@@ -159,13 +183,21 @@ fn steered(query: &Query, config: &Config, view: &View) -> Option<Local> {
 
 fn nothing(entry: &Entry) -> Local {
     let outcome = DnsOutcome::Steered { vendor: entry.vendor.clone() };
-    Local { outcome, rcode: Rcode::NoError, data: Vec::new(), apex: 0 }
+    Local { outcome, rcode: Rcode::NoError, data: Vec::new(), apex: 0, blocked: false }
 }
 
 /// "Everything" is answered with a word (RFC 8482): its true answer serves amplification and nothing else.
 fn everything(query: &Query) -> Option<Local> {
-    let local = Local { outcome: DnsOutcome::Special, rcode: Rcode::NoError, data: vec![Data::Minimal], apex: 0 };
+    let (outcome, data) = (DnsOutcome::Special, vec![Data::Minimal]);
+    let local = Local { outcome, rcode: Rcode::NoError, data, apex: 0, blocked: false };
     (query.kind == kind::ANY).then_some(local)
+}
+
+/// "No such name" for what a list of the client's group holds.
+fn blocked(query: &Query, view: &View) -> Option<Local> {
+    let local =
+        || Local { outcome: DnsOutcome::Special, rcode: Rcode::NxDomain, data: Vec::new(), apex: 0, blocked: true };
+    view.groups.rules(query.manner.group).blocks(query.name.folded()).map(|_| local())
 }
 
 fn addresses(kind: u16, all: impl Iterator<Item = IpAddr>) -> Vec<Data> {

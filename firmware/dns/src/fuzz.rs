@@ -17,8 +17,8 @@ const NOW: u64 = 1_800_000_000;
 pub fn query(bytes: &[u8]) {
     match Query::read(bytes) {
         Ok(query) => {
-            let local =
-                Local { outcome: DnsOutcome::Special, rcode: Rcode::NoError, data: vec![Data::Minimal], apex: 0 };
+            let (outcome, data) = (DnsOutcome::Special, vec![Data::Minimal]);
+            let local = Local { outcome, rcode: Rcode::NoError, data, apex: 0, blocked: false };
             for message in
                 [render::code(&query, Rcode::ServFail, None), render::local(&query, &local, 30, Transport::Udp)]
             {
@@ -71,9 +71,9 @@ pub fn answer(bytes: &[u8]) {
         return;
     }
     let mut ready = Ready::new(8);
-    ready.keep(question, &first, answer.ttls(), NOW, LONGEST);
+    ready.keep((question, 0), &first, answer.ttls(), NOW, LONGEST);
     let mut room = [0xaa; 1232];
-    if let Some(length) = ready.reply(&again, NOW + u64::from(age), &mut room) {
+    if let Some(length) = ready.reply(&again, 0, NOW + u64::from(age), &mut room) {
         assert_eq!(room[..length], made, "a copy differs from what would have been made");
     }
 }

@@ -57,27 +57,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::{Catalogue, Clock, Journal};
+use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use accept::{BindError, Sockets, bind};
-pub use act::{CacheFileError, ExplainError, Explained, LookupError, Timeouts, TrustError, UpstreamState, Upstreams};
+pub use accept::{BindError, Sockets, bind, bind_mdns};
+pub use act::{
+    CacheFileError, CacheState, ExplainError, Explained, GroupState, InCache, ListState, LookupError, Timeouts,
+    TrustError, UpstreamState, Upstreams,
+};
 pub use config::{
-    Config, ConfigError, Dnssec, Forward, JournalQuestions, LEARN_ADDRESSES_CAP, NetworkMode, Protocol, Upstream,
-    UpstreamError, Zone,
+    Config, ConfigError, Dnssec, Forward, Group, JournalQuestions, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
+    NetworkMode, Protocol, Upstream, UpstreamError, Zone,
 };
 pub use decide::Identity;
-pub use record::Counters;
+pub use record::{Counters, Hardware};
 
 #[doc(hidden)]
 pub mod fuzz;
 
 use act::Act;
 use decide::View;
-use record::{Counting, Recorder};
+use record::{Counting, Devices, Recorder};
 
 /// Why the resolver cannot be prepared.
 #[derive(Debug, Error)]
@@ -93,6 +97,7 @@ pub struct Dns {
     act: Arc<Act>,
     journal: Arc<dyn Journal>,
     counting: Arc<Counting>,
+    devices: Arc<Mutex<Devices>>,
 }
 
 impl Dns {
@@ -106,15 +111,18 @@ impl Dns {
     ) -> Result<Self, OpenError> {
         config.check(&identity.addresses)?;
         let upstreams = Upstreams::configured(&config)?;
-        let view = View { catalogue, identity, names: Arc::default(), blocked: Arc::default() };
+        let view = View { catalogue, identity, names: Arc::default(), groups: Arc::default() };
         let act = Act::new(config, view, upstreams.asker(), clock)?;
-        Ok(Self { act: Arc::new(act), journal, counting: Arc::default() })
+        let silence = Duration::from_secs(act.config.never_asks_seconds.into());
+        let devices = Arc::new(Mutex::new(Devices::new(silence)));
+        Ok(Self { act: Arc::new(act), journal, counting: Arc::default(), devices })
     }
 
     /// Answers on sockets that the caller has bound (see [`bind`]) until `stop`; then drains. All tasks have ended when it
     /// returns, which is within 5 seconds of `stop`.
     pub async fn serve(&self, udp: Vec<UdpSocket>, tcp: Vec<TcpListener>, stop: CancellationToken) {
-        let recorder = Recorder::start(Arc::clone(&self.journal), &self.act.config, Arc::clone(&self.counting));
+        let counters = (Arc::clone(&self.counting), Arc::clone(&self.devices));
+        let recorder = Recorder::start(Arc::clone(&self.journal), &self.act.config, counters);
         accept::serve(Arc::clone(&self.act), Arc::clone(&self.counting), recorder, (udp, tcp), stop).await;
     }
 
@@ -126,6 +134,27 @@ impl Dns {
     /// The addresses of the network's routers, which no limit applies to: a router that forwards asks for everybody.
     pub fn see_routers(&self, routers: BTreeSet<IpAddr>) {
         self.act.see_routers(routers);
+    }
+
+    /// Puts other groups of clients in place, at once and for every question that follows.
+    pub fn see_groups(&self, groups: Vec<Group>) {
+        self.act.see_groups(groups);
+    }
+
+    /// Who is on the wire, whether or not it asks; call it from time to time.
+    pub fn see_wire(&self, seen: &[(Hardware, IpAddr)]) {
+        self.devices.lock().see(seen, Instant::now());
+    }
+
+    /// Hears which names hosts give themselves on sockets from [`bind_mdns`], until `stop`.
+    pub async fn listen_mdns(&self, sockets: Vec<tokio::net::UdpSocket>, stop: CancellationToken) {
+        let spoke = |client| self.see_wire(&[(Hardware::Unknown(client), client)]);
+        act::mdns::listen(Arc::clone(&self.act), sockets, spoke, stop).await;
+    }
+
+    /// Devices that are on the wire and never ask, as far as that can be told by now.
+    pub fn silent_devices(&self) -> Vec<IpAddr> {
+        self.devices.lock().silent()
     }
 
     /// Gateway mode: the addresses that steered names lead to, published before the client gets them.
@@ -150,14 +179,40 @@ impl Dns {
         act::load(&self.act.cache, from, self.act.clock.now())
     }
 
-    /// Answers one question as for a client, past the cache, and says what decided; [`Dns::serve`] need not run.
-    pub async fn explain(&self, name: &str, kind: &str, client: IpAddr) -> Result<Explained, ExplainError> {
-        self.act.explain(name, kind, client).await
+    /// Reads the files that names and lists come from, as [`Dns::serve`] does by itself: for [`Dns::explain`] without it.
+    pub async fn read_files(&self) {
+        self.act.read_all().await;
+    }
+
+    /// Answers one question, a name and a type of record, as for a client and says what decided. What is in the cache counts
+    /// unless the answer is to be `fresh`.
+    pub async fn explain(
+        &self,
+        question: (&str, &str),
+        client: IpAddr,
+        fresh: bool,
+    ) -> Result<Explained, ExplainError> {
+        self.act.explain(question, client, fresh).await
     }
 
     /// How each upstream does, in the order of the configuration.
     pub fn upstreams(&self) -> Vec<UpstreamState> {
         self.act.upstreams()
+    }
+
+    /// How each server of the office's zones does, in the order of the configuration.
+    pub fn forwards(&self) -> Vec<UpstreamState> {
+        self.act.forwards()
+    }
+
+    /// Every group of clients, in the order in which they are looked through.
+    pub fn groups(&self) -> Vec<GroupState> {
+        self.act.groups()
+    }
+
+    /// Every block list that somebody is answered by.
+    pub fn lists(&self) -> Vec<ListState> {
+        self.act.list_states()
     }
 
     /// What was done since the start and what is held now.

@@ -21,6 +21,26 @@ pub(crate) struct Query {
     pub(crate) name: Name,
     pub(crate) kind: u16,
     pub(crate) edns: Option<Edns>,
+    pub(crate) manner: Manner,
+}
+
+/// How a client is answered, by the group that it is in. What was read from a message has that of everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// The number of the group, 0 for everybody else.
+    pub(crate) group: u8,
+    /// Which upstreams are asked, see [`Question::way`].
+    pub(crate) way: u64,
+    /// Names of AI providers lead to the puck.
+    pub(crate) steered: bool,
+    /// No record names what was asked.
+    pub(crate) silent: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { group: 0, way: 0, steered: true, silent: false }
+    }
 }
 
 /// What the OPT record of a query says (RFC 6891).
@@ -47,6 +67,8 @@ pub(crate) struct Question {
     pub(crate) kind: u16,
     pub(crate) dnssec_ok: bool,
     pub(crate) checking_disabled: bool,
+    /// Which upstreams are asked: what others say about the same name is another answer. 0: those that all share.
+    pub(crate) way: u64,
 }
 
 /// A message that is not a question we serve.
@@ -107,6 +129,7 @@ impl Query {
                 name,
                 kind,
                 edns,
+                manner: Manner::default(),
             }),
         }
     }
@@ -121,6 +144,7 @@ impl Query {
             kind: self.kind,
             dnssec_ok: self.dnssec_ok(),
             checking_disabled: self.checking_disabled,
+            way: self.manner.way,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! One line in the journal for each steered question, and one a minute for all others of a client.
 
 mod counters;
+mod devices;
 mod tally;
 
 use std::net::IpAddr;
@@ -21,6 +22,8 @@ use crate::parse::Query;
 
 pub use counters::Counters;
 pub(crate) use counters::Counting;
+pub(crate) use devices::Devices;
+pub use devices::Hardware;
 pub(crate) use tally::Tallies;
 
 /// The journal is a disk, and a disk may stall for seconds: a thread of its own writes, so that no answer waits for it.
@@ -31,8 +34,22 @@ pub(crate) struct Recorder {
     counting: Arc<Counting>,
     /// Of everything that does not come through a thread with tallies of its own.
     tallies: Arc<Mutex<Tallies>>,
+    devices: Arc<Mutex<Devices>>,
     questions: JournalQuestions,
     period: Duration,
+}
+
+/// What of a question is to be told of its device, beside the question's own record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Notice {
+    #[default]
+    Nothing,
+    /// It is about AI, and its client's names are not recorded.
+    Steered,
+    /// It is how a browser learns that this network resolves for itself.
+    Canary,
+    /// It is for a resolver or tunnel that leads around this one.
+    Bypass { vendor: String },
 }
 
 /// Ends when every [`Recorder`] is gone and the queue is written.
@@ -47,11 +64,25 @@ pub(crate) struct Line {
     pub(crate) kind: u16,
     /// The name is that of an AI provider, however it is answered.
     pub(crate) watched: bool,
+    /// No record may name what was asked.
+    pub(crate) silent: bool,
+    pub(crate) notice: Notice,
     pub(crate) arrived: Instant,
 }
 
+impl Line {
+    /// Whether every question for the name is looked at, so that none may be answered with a copy.
+    pub(crate) fn is_looked_at(&self) -> bool {
+        self.watched || self.notice != Notice::Nothing
+    }
+}
+
 impl Recorder {
-    pub(crate) fn start(journal: Arc<dyn Journal>, config: &Config, counting: Arc<Counting>) -> (Self, Written) {
+    pub(crate) fn start(
+        journal: Arc<dyn Journal>,
+        config: &Config,
+        (counting, devices): (Arc<Counting>, Arc<Mutex<Devices>>),
+    ) -> (Self, Written) {
         let (queue, events) = sync_channel(config.journal_queue);
         let (ended, written) = oneshot::channel();
         let writer = Arc::clone(&counting);
@@ -65,7 +96,7 @@ impl Recorder {
         }
         let tallies = Arc::new(Mutex::new(Tallies::new()));
         let period = Duration::from_secs(config.journal_count_seconds.into());
-        (Self { queue, counting, tallies, questions: config.journal_questions, period }, Written(written))
+        (Self { queue, counting, tallies, devices, questions: config.journal_questions, period }, Written(written))
     }
 
     /// Whether questions that are not steered are counted instead of recorded.
@@ -76,6 +107,15 @@ impl Recorder {
     /// Records what became of a question; call it once, after the answer has left.
     pub(crate) fn record(&self, line: Line, done: &Done) {
         let refused = matches!(done.outcome, DnsOutcome::Refused(_));
+        if !refused && line.notice != Notice::Nothing {
+            let mut devices = self.devices.lock();
+            devices.hear(line.client);
+            devices.notice(line.client, &line.notice, &line.name, line.silent);
+        }
+        if line.silent && !refused {
+            // What is steered was noticed above, and counted there.
+            return self.tallies.lock().add(line.client, &done.outcome);
+        }
         if self.counts() && (refused || !line.watched) {
             self.tallies.lock().add(line.client, &done.outcome);
             return;
@@ -108,7 +148,12 @@ impl Recorder {
 
     /// Writes the lines of `tallies`.
     pub(crate) fn write(&self, tallies: &mut Tallies) {
-        tallies.take().map(Event::DnsTally).for_each(|line| self.send(line));
+        for tally in tallies.take() {
+            if let Some(client) = tally.client.filter(|_| tally.answered() > 0) {
+                self.devices.lock().hear(client);
+            }
+            self.send(Event::DnsTally(tally));
+        }
     }
 
     /// Writes the lines of the tallies that all share, now or once a period.
@@ -116,6 +161,8 @@ impl Recorder {
         let mut tallies = self.tallies.lock();
         if now || tallies.is_due(self.period) {
             self.write(&mut tallies);
+            let devices = self.devices.lock().take(Instant::now());
+            devices.into_iter().map(Event::DnsDevice).for_each(|device| self.send(device));
         }
     }
 

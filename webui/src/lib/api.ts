@@ -28,6 +28,10 @@ export interface ClientRow {
   mode: Mode;
   connections: ModeCounts;
   requests: DecisionCounts;
+  /** Questions for encrypted resolvers and VPNs. */
+  bypasses: number;
+  canaries: number;
+  never_asks: boolean | null;
   last_seen: number;
 }
 
@@ -73,6 +77,16 @@ export interface Status {
   uptime_seconds: number;
   processes: { name: string; pid: number | null; rss_bytes: number | null; restarts: number }[];
   packs: { name: string; version: string; entries: number }[];
+  /** What a person should mend. */
+  warnings: string[];
+  upstreams: {
+    upstream: string;
+    whose: string | null;
+    working: boolean;
+    failure: string | null;
+    strips_signatures: boolean;
+    asks_us: boolean;
+  }[];
 }
 
 export interface Authority {

@@ -24,6 +24,16 @@ export interface DnsTally {
   refused: number;
 }
 
+/** What was noticed of one device beside its questions. */
+export interface DnsDevice {
+  client: string;
+  steered: number;
+  canaries: number;
+  bypass: { name: string; vendor: string; count: number }[];
+  bypass_unnamed: number;
+  never_asks: boolean;
+}
+
 export interface ConnectionEvent {
   client: string;
   host: string | null;
@@ -83,6 +93,7 @@ export interface Event {
   admin?: AdminEvent;
   process?: ProcessEvent;
   dns_tally?: DnsTally;
+  dns_device?: DnsDevice;
 }
 
 export interface Line {
@@ -105,11 +116,12 @@ export interface Words {
 }
 
 export function describe(line: Line): Words {
-  const { dns, connection, request, steer, admin, process, dns_tally: tally } = line.record.event;
+  const { dns, connection, request, steer, admin, process, dns_tally: tally, dns_device: device } = line.record.event;
   if (connection) return describeConnection(connection);
   if (request) return describeRequest(request);
   if (dns) return describeDns(dns);
   if (tally) return describeTally(tally);
+  if (device) return describeDevice(device);
   if (admin) return describeAdmin(admin);
   if (process) return describeProcess(process);
   if (steer) return describeSteer(steer);
@@ -177,6 +189,24 @@ function describeTally(tally: DnsTally): Words {
   ] as const;
   const detail = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
   return { tone: "quiet", label: "dns", title, detail: `Names of no AI provider: ${detail.join(", ")}` };
+}
+
+function describeDevice(device: DnsDevice): Words {
+  const { client, steered, canaries, bypass, bypass_unnamed: unnamed } = device;
+  if (device.never_asks) {
+    return { tone: "quiet", label: "dns", title: `${client} never asks`, detail: "It is on the network and uses another DNS server." };
+  }
+  const named = bypass.map((one) => `${one.name} (${plural(one.count, "time")})`);
+  const parts = [
+    [unnamed, "other ways around"],
+    [canaries, "tries whether this network resolves for itself"],
+    [steered, "about AI, not named"],
+  ] as const;
+  const counted = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`);
+  const around = named.length > 0 || unnamed > 0;
+  const title = around ? `${client} looked for a way around` : `${client} asked`;
+  const detail = [...named, ...counted].join(", ");
+  return { tone: "quiet", label: "dns", title, detail: detail === "" ? "It asks this device now" : detail };
 }
 
 const COMMANDS: Record<string, string> = {

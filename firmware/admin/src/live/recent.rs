@@ -72,7 +72,7 @@ pub(crate) struct Recent {
 impl Kind {
     pub(crate) fn of(event: &Event) -> Self {
         match event {
-            Event::Dns(_) | Event::DnsTally(_) => Self::Dns,
+            Event::Dns(_) | Event::DnsTally(_) | Event::DnsDevice(_) => Self::Dns,
             Event::Connection(_) => Self::Connection,
             Event::Request(_) => Self::Request,
             Event::Steer(_) => Self::Steer,

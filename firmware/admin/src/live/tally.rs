@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use gate_core::{ConnectionEvent, DnsEvent, DnsOutcome, DnsTally, Event, Mode, Record, RequestEvent, UnixMicros};
+use gate_core::{
+    ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, Mode, Record, RequestEvent, UnixMicros,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -114,6 +116,7 @@ fn count(counters: &mut Counters, record: &Record) {
     match &record.event {
         Event::Dns(event) => count_question(counters, event),
         Event::DnsTally(tally) => count_questions(counters, tally),
+        Event::DnsDevice(device) => count_device(counters, device, record.at),
         Event::Connection(event) => count_connection(counters, event, record.at),
         Event::Request(event) => count_request(counters, event, record.at),
         Event::Steer(_) | Event::Admin(_) | Event::Process(_) => {}
@@ -134,6 +137,16 @@ fn count_questions(counters: &mut Counters, tally: &DnsTally) {
     counters.dns.questions += tally.questions();
     counters.dns.failed += u64::from(tally.failed);
     counters.dns.refused += u64::from(tally.refused);
+}
+
+fn count_device(counters: &mut Counters, device: &DnsDevice, at: UnixMicros) {
+    counters.dns.questions += u64::from(device.steered);
+    counters.dns.steered += u64::from(device.steered);
+    if let Some(client) = counters.client(device.client.to_canonical(), at) {
+        client.bypasses += device.bypasses();
+        client.canaries += u64::from(device.canaries);
+        client.never_asks = Some(device.never_asks);
+    }
 }
 
 fn count_connection(counters: &mut Counters, event: &ConnectionEvent, at: UnixMicros) {

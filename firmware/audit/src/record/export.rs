@@ -124,6 +124,11 @@ impl Cells {
             Event::DnsTally(tally) => {
                 cells.set("event", "dns_tally").set_some("client", tally.client);
             }
+            Event::DnsDevice(device) => {
+                let names: Vec<_> = device.bypass.iter().map(|one| one.name.as_str()).collect();
+                cells.set("event", "dns_device").set("client", device.client).set("name", names.join(" "));
+                cells.set("outcome", if device.never_asks { "never_asks" } else { "asked" });
+            }
             Event::Connection(connection) => {
                 cells.set("event", "connection").set("client", connection.client);
                 cells.set_some("vendor", connection.vendor.as_ref()).set_some("name", connection.host.as_ref());

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gate_core::{Event, Journal, JournalError, Position, SystemClock};
-use gate_dns::{Dns, Explained};
+use gate_dns::{CacheState, Dns, Explained, InCache};
 use serde_json::json;
 
 use crate::config::Config;
-use crate::{CommandError, Outcome, print, worker};
+use crate::worker::dns::control::{self, Ask};
+use crate::{CommandError, Outcome, print, provision, worker};
 
 /// A person's question is no client's and leaves no record.
 struct Unrecorded;
@@ -26,37 +27,69 @@ pub(crate) struct DnsQuestion<'a> {
     pub(crate) kind: &'a str,
     /// The client whose rules hold; this machine when there is none.
     pub(crate) client: Option<IpAddr>,
+    /// Past the cache.
+    pub(crate) fresh: bool,
     pub(crate) trace: bool,
     pub(crate) json: bool,
 }
 
-/// Answers a question with the daemon's own settings, but past its cache, and says what decided.
+/// Has the daemon answer a question, or its settings where it does not run, and says what decided.
 pub(crate) fn dns_query(file: &Path, question: &DnsQuestion<'_>) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
-    let catalogue = Arc::new(worker::catalogue()?);
-    let identity = worker::dns::identity(&config)?;
-    let settings = gate_dns::Config { extra_roots: config.proxy.extra_roots.clone(), ..worker::dns::settings(&config) };
-    let dns = Dns::new(settings, catalogue, identity, Arc::new(Unrecorded), Arc::new(SystemClock));
-    let dns = dns.map_err(CommandError::input)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
-    let client = question.client.unwrap_or(Ipv4Addr::LOCALHOST.into());
-    let explained = runtime.block_on(dns.explain(question.name, question.kind, client)).map_err(CommandError::input)?;
+    let ask = Ask {
+        name: question.name.to_owned(),
+        kind: question.kind.to_owned(),
+        client: question.client.unwrap_or(Ipv4Addr::LOCALHOST.into()),
+        fresh: question.fresh,
+    };
+    let running = runtime.block_on(control::ask(&provision::dns_socket(&config.data), &ask));
+    let (explained, source) = match running {
+        Some(told) => (told.map_err(CommandError::internal)?.map_err(CommandError::Input)?, "daemon"),
+        None => (runtime.block_on(settings_explain(&config, &ask))?, "settings"),
+    };
     if question.json {
-        show_json(&explained)?;
+        show_json(&explained, source)?;
     } else {
-        show(&explained, question.trace)?;
+        show(&explained, source, question.trace)?;
     }
     Ok(if explained.rcode == "NOERROR" { Outcome::Done } else { Outcome::No })
 }
 
-fn show(explained: &Explained, trace: bool) -> Result<(), CommandError> {
+/// What the daemon would answer if it ran, with an empty cache.
+async fn settings_explain(config: &Config, ask: &Ask) -> Result<Explained, CommandError> {
+    let catalogue = Arc::new(worker::catalogue()?);
+    let identity = worker::dns::identity(config)?;
+    let settings = gate_dns::Config { extra_roots: config.proxy.extra_roots.clone(), ..worker::dns::settings(config) };
+    let dns = Dns::new(settings, catalogue, identity, Arc::new(Unrecorded), Arc::new(SystemClock));
+    let dns = dns.map_err(CommandError::input)?;
+    dns.read_files().await;
+    dns.explain((&ask.name, &ask.kind), ask.client, ask.fresh).await.map_err(CommandError::input)
+}
+
+fn show(explained: &Explained, source: &str, trace: bool) -> Result<(), CommandError> {
     print::line(format_args!("{} in {:.1} ms, {}", explained.rcode, milliseconds(explained), explained.rule))?;
     for record in &explained.records {
         print::line(format_args!("  {record}"))?;
     }
+    if let Some(group) = &explained.group {
+        print::line(format_args!("  group {group}"))?;
+    }
+    if let Some(InCache { age, left, state }) = explained.cache {
+        let becomes = match state {
+            CacheState::Fresh => format!("good for {left} s"),
+            CacheState::Due => format!("good for {left} s, and being asked for again"),
+            CacheState::Stale => "over: given only if no upstream answers in time".to_owned(),
+            CacheState::Resting => "over, and given because no upstream answered a moment ago".to_owned(),
+        };
+        print::line(format_args!("  in the cache for {age} s, {becomes}"))?;
+    }
     print::line(format_args!("  dnssec {}", explained.dnssec))?;
     if let Some(reason) = explained.reason {
         print::line(format_args!("  extended error {reason}"))?;
+    }
+    if source == "settings" {
+        print::line("  the daemon does not run, or not for this user: its settings answered, without its cache")?;
     }
     for state in explained.asked.iter().filter(|_| trace) {
         let failure = state.failure.as_ref().map_or_else(String::new, |why| format!("; {why}"));
@@ -68,7 +101,7 @@ fn show(explained: &Explained, trace: bool) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn show_json(explained: &Explained) -> Result<(), CommandError> {
+fn show_json(explained: &Explained, source: &str) -> Result<(), CommandError> {
     let asked: Vec<_> = explained
         .asked
         .iter()
@@ -80,6 +113,7 @@ fn show_json(explained: &Explained) -> Result<(), CommandError> {
     print::line(json!({
         "rcode": explained.rcode, "rule": explained.rule, "records": explained.records, "dnssec": explained.dnssec,
         "extended_error": explained.reason, "milliseconds": milliseconds(explained), "asked": asked,
+        "group": explained.group, "cache": explained.cache, "source": source,
     }))
 }
 

@@ -1,6 +1,5 @@
 //! `nanogate status`, `nanogate steer show` and `nanogate token`.
 
-use std::io::Read;
 use std::path::Path;
 
 use gate_admin::{Accounts, Scope};
@@ -9,12 +8,9 @@ use gate_core::{AdminEvent, Clock, Event, Journal, SystemClock};
 use serde_json::json;
 
 use crate::config::Config;
-use crate::run_state::Running;
+use crate::run_state::{self, DnsState, Running};
 use crate::worker::resident;
 use crate::{CommandError, Outcome, packs, print, provision, worker};
-
-/// Longest list of warnings that is read, in bytes.
-const WARNINGS_CAP: u64 = 64 << 10;
 
 /// Who runs, since when, with how much memory; exit 1 when a process is missing or does nothing.
 pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
@@ -38,13 +34,14 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
         })
         .collect();
     let pack = packs::read_state(&config.data);
-    let warnings = warnings(&config.data);
+    let warnings = run_state::warnings(&provision::warnings_file(&config.data));
+    let dns = DnsState::read(&provision::dns_file(&config.data));
     let healthy = processes.iter().all(|process| process["alive"] == true && process["stalled"] == false);
     if json {
         let shown = json!({
             "running": true, "healthy": healthy, "version": running.version, "mode": running.mode,
             "uptime_seconds": uptime, "supervisor": running.supervisor, "processes": processes, "pack": pack,
-            "warnings": warnings,
+            "warnings": warnings, "dns": dns,
         });
         print::line(shown)?;
     } else {
@@ -70,6 +67,7 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
         }
     }
     if !json {
+        show_dns(&dns)?;
         for warning in &warnings {
             print::line(format_args!("  WARNING: {warning}"))?;
         }
@@ -77,14 +75,33 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     Ok(if healthy { Outcome::Done } else { Outcome::No })
 }
 
-/// What the workers think a person should mend; none where they said nothing.
-fn warnings(data: &Path) -> Vec<String> {
-    let bytes = std::fs::File::open(provision::warnings_file(data)).and_then(|file| {
-        let mut bytes = Vec::new();
-        // A worker wrote it, which is less trusted than who reads it.
-        file.take(WARNINGS_CAP).read_to_end(&mut bytes).map(|_| bytes)
-    });
-    bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+fn show_dns(dns: &DnsState) -> Result<(), CommandError> {
+    for upstream in &dns.upstreams {
+        let whose = upstream.whose.as_ref().map_or_else(String::new, |whose| format!("  for {whose}"));
+        let does = match (&upstream.failure, upstream.asks_us, upstream.working) {
+            (_, true, _) => "ASKS THIS DEVICE".to_owned(),
+            (Some(why), _, _) => format!("DOES NOT ANSWER: {why}"),
+            (None, _, false) => "DOES NOT ANSWER".to_owned(),
+            (None, _, true) => "works".to_owned(),
+        };
+        let strips = if upstream.strips_signatures { ", strips signatures" } else { "" };
+        print::line(format_args!("  upstream {}{whose}  {does}{strips}", upstream.upstream))?;
+    }
+    for group in &dns.groups {
+        let mut rules = vec![if group.steering { "steered" } else { "NOT STEERED" }.to_owned()];
+        rules.extend(group.silent.then(|| "no names in records".to_owned()));
+        rules.extend(group.block_lists.as_ref().map(|lists| format!("{} block lists of its own", lists.len())));
+        print::line(format_args!("  group {} ({})  {}", group.name, group.clients.join(", "), rules.join(", ")))?;
+    }
+    for list in &dns.lists {
+        let error = list.error.as_ref().map_or_else(String::new, |error| format!("  {error}"));
+        print::line(format_args!("  block list {}  {} names{error}", list.list, list.names))?;
+    }
+    if !dns.silent_devices.is_empty() {
+        let devices: Vec<_> = dns.silent_devices.iter().map(ToString::to_string).collect();
+        print::line(format_args!("  on the wire, and never asking: {}", devices.join(", ")))?;
+    }
+    Ok(())
 }
 
 /// The live table, as `nft list table` would print it.

@@ -1,8 +1,8 @@
 //! A record in words, one line each, for people at a terminal.
 
 use gate_core::{
-    AdminEvent, ConnectionEvent, DnsEvent, DnsOutcome, DnsTally, Event, ProcessEvent, ProcessState, RequestEvent,
-    SteerEvent,
+    AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, ProcessEvent, ProcessState,
+    RequestEvent, SteerEvent,
 };
 
 /// One line without the time.
@@ -15,6 +15,7 @@ pub(super) fn of(event: &Event) -> String {
         Event::Admin(event) => admin(event),
         Event::Process(event) => process(event),
         Event::DnsTally(tally) => dns_tally(tally),
+        Event::DnsDevice(device) => dns_device(device),
     }
 }
 
@@ -43,6 +44,22 @@ fn dns_tally(tally: &DnsTally) -> String {
     ];
     let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
     format!("{client} asked {} times in {} s: {}", tally.questions(), tally.seconds, parts.join(", "))
+}
+
+fn dns_device(device: &DnsDevice) -> String {
+    let DnsDevice { client, seconds, .. } = device;
+    if device.never_asks {
+        return format!("{client} is on the wire and never asks this resolver");
+    }
+    let named = device.bypass.iter().map(|one| format!("{} of {} ({})", one.count, one.name, one.vendor));
+    let counted = [
+        (device.bypass_unnamed, "of other ways around this resolver"),
+        (device.canaries, "of a canary"),
+        (device.steered, "about AI, names not recorded"),
+    ];
+    let counted = counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+    let parts: Vec<_> = named.chain(counted).collect();
+    format!("{client} asked in {seconds} s: {}", parts.join(", "))
 }
 
 fn connection(event: &ConnectionEvent) -> String {

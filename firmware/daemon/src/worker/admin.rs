@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use gate_admin::{
     Accounts, Admin, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Site,
-    Status, StatusReport,
+    Status, StatusReport, UpstreamStatus,
 };
 use gate_audit::Follower;
 use gate_core::{Clock, Judge, Mode, SystemClock};
@@ -23,7 +23,7 @@ use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::packs::{Rules, follow_pack};
 use crate::provision::{Identity, PageIdentity};
-use crate::run_state::Running;
+use crate::run_state::{self, DnsState, DnsUpstream, Running};
 use crate::sockets::Inherited;
 use crate::worker::inspect::Inspection;
 use crate::worker::reload::follow_policy;
@@ -204,6 +204,7 @@ impl Status for Report {
     fn report(&self) -> StatusReport {
         let running = Running::read(&self.config.data).ok();
         let started = running.as_ref().map_or(0, |running| running.started_at);
+        let dns = DnsState::read(&provision::dns_file(&self.config.data));
         let processes = running.map(|running| running.processes).unwrap_or_default();
         StatusReport {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -219,8 +220,15 @@ impl Status for Report {
                 })
                 .collect(),
             packs: self.packs.load().to_vec(),
+            warnings: run_state::warnings(&provision::warnings_file(&self.config.data)),
+            upstreams: dns.upstreams.into_iter().map(upstream).collect(),
         }
     }
+}
+
+fn upstream(state: DnsUpstream) -> UpstreamStatus {
+    let DnsUpstream { upstream, whose, working, failure, strips_signatures, asks_us } = state;
+    UpstreamStatus { upstream, whose, working, failure, strips_signatures, asks_us }
 }
 
 /// Resident memory of a living process, in bytes (proc_pid_status(5), `VmRSS`).

@@ -1,20 +1,31 @@
 //! The `dns` worker: gate-dns on its sockets, and in gateway mode the addresses it learns for `steer`.
 
+mod answers;
+pub(crate) mod control;
+mod groups;
+mod neighbours;
+mod routers;
+mod state;
+mod warnings;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gate_core::SystemClock;
-use gate_dns::{Dns, Identity, NetworkMode};
+use gate_dns::{Dns, Dnssec, Identity, NetworkMode, bind_mdns};
+use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{answers, destinations, routers};
+use super::destinations;
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::sockets::Inherited;
 use crate::{CommandError, Outcome, process, provision, worker};
+
+use self::warnings::Warnings;
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let mut sockets = Inherited::take();
@@ -35,7 +46,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     }
     let (dns, kept) = (Arc::new(dns), provision::answers_file(&config.data));
     answers::load(&dns, &kept);
-    let warnings = provision::warnings_file(&config.data);
+    let warnings = Warnings::new(provision::warnings_file(&config.data));
     let destinations = dns.destinations();
     // The room answers from threads of its own; this one waits for upstreams and serves TCP.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
@@ -47,13 +58,44 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
             }
         };
         let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
-        tokio::join!(serve, publish, answers::keep(&dns, &kept, &stop), routers::follow(&dns, &warnings, &stop));
+        let keep = answers::keep(&dns, &kept, &stop);
+        tokio::join!(serve, publish, keep, look_around(&dns, config, &warnings, &stop));
         Ok(())
     });
     answers::save(&dns, &kept);
     drop(dns);
     worker::close(runtime, journal);
     result
+}
+
+/// Everything beside the answers: who is there, what the owner wants, how it all does.
+async fn look_around(dns: &Arc<Dns>, config: &Config, warnings: &Warnings, stop: &CancellationToken) {
+    let (local, own) = (config.local_subnets(), &config.identity.addresses);
+    let (state, ask) = (provision::dns_file(&config.data), provision::dns_socket(&config.data));
+    let checks = config.dns.dnssec != Dnssec::Off;
+    let owners = provision::groups_file(&config.data);
+    tokio::join!(
+        routers::follow(dns, warnings, stop),
+        neighbours::follow(dns, &local, own, stop),
+        groups::follow(dns, &owners, stop),
+        state::follow(dns, &state, warnings, checks, stop),
+        control::serve(dns, &ask, stop),
+        dns.listen_mdns(mdns_sockets(config), stop.clone()),
+    );
+}
+
+/// A socket for each of the puck's networks. Where there is none, hosts are only known by the files.
+fn mdns_sockets(config: &Config) -> Vec<UdpSocket> {
+    let own = config.identity.addresses.iter().filter(|_| config.dns.mdns);
+    let v4 = own.filter_map(|address| match address {
+        IpAddr::V4(v4) => Some(*v4),
+        IpAddr::V6(_) => None,
+    });
+    let open = |address| {
+        let opened = bind_mdns(address);
+        opened.inspect_err(|error| tracing::info!(%error, %address, "hosts that name themselves are not heard")).ok()
+    };
+    v4.filter_map(open).collect()
 }
 
 /// Who the puck is on the LAN.
@@ -68,7 +110,12 @@ pub(crate) fn settings(config: &Config) -> gate_dns::Config {
         Mode::Dns => NetworkMode::Dns,
         Mode::Gateway => NetworkMode::Gateway,
     };
-    gate_dns::Config { mode, extra_roots: provision::active_roots(config), ..config.dns.clone() }
+    gate_dns::Config {
+        mode,
+        extra_roots: provision::active_roots(config),
+        lists_folder: Some(provision::lists_folder(&config.data)),
+        ..config.dns.clone()
+    }
 }
 
 /// Clients go on using addresses that an earlier process gave them: what it had learnt must stay redirected.

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 
@@ -8,6 +8,8 @@ use nix::sys::socket::sockopt::RcvBufForce;
 use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
+
+use crate::act::mdns::{GROUP as MDNS_GROUP, PORT as MDNS_PORT};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 256;
@@ -49,6 +51,23 @@ pub fn bind(listen: &[SocketAddr], threads: usize) -> Result<Sockets, BindError>
         }
     }
     Ok(sockets)
+}
+
+/// A socket for multicast DNS on the network of one of the puck's own addresses; other programs may listen there too.
+/// Call it inside the runtime.
+pub fn bind_mdns(own: Ipv4Addr) -> io::Result<tokio::net::UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, MDNS_PORT)).into())?;
+    // Only what comes over this network, and what is sent goes out there with the one hop that RFC 6762 section 11 wants.
+    socket.set_multicast_all_v4(false)?;
+    socket.join_multicast_v4(&MDNS_GROUP, &own)?;
+    socket.set_multicast_if_v4(&own)?;
+    socket.set_multicast_ttl_v4(255)?;
+    socket.set_multicast_loop_v4(false)?;
+    tokio::net::UdpSocket::from_std(socket.into())
 }
 
 fn udp(address: SocketAddr) -> io::Result<UdpSocket> {

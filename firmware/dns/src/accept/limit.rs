@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::Door;
+use crate::parse::Manner;
 
 /// Clients whose speed is measured one by one; more share one measure. Addresses can be forged, memory cannot.
 const CLIENTS: usize = 4096;
@@ -115,12 +116,13 @@ struct Known {
     router: bool,
     /// Nothing for those without a limit.
     measure: Option<Arc<Measure>>,
+    manner: Manner,
 }
 
 /// What becomes of a datagram before it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Caller {
-    Local(Pace),
+    Local(Pace, Manner),
     Stranger,
 }
 
@@ -139,15 +141,16 @@ impl Clients {
             let local = door.is_local(client);
             let router = local && door.act.is_router(client);
             let limited = local && !router && !door.limits.is_off();
-            Known { local, router, measure: limited.then(|| door.limits.of(client, now)) }
+            let measure = limited.then(|| door.limits.of(client, now));
+            Known { local, router, measure, manner: door.act.view().groups.manner_of(client) }
         });
         if known.router {
             door.counting.router_asked();
         }
         match &known.measure {
             _ if !known.local => Caller::Stranger,
-            Some(measure) => Caller::Local(measure.ask(now, door.limits.each)),
-            None => Caller::Local(Pace::Welcome),
+            Some(measure) => Caller::Local(measure.ask(now, door.limits.each), known.manner),
+            None => Caller::Local(Pace::Welcome, known.manner),
         }
     }
 }

@@ -92,10 +92,14 @@ impl Answerer {
         for at in 0..count {
             let Some((question, peer, room)) = self.batch.question(at) else { continue };
             let client = peer.ip().to_canonical();
+            let mut silent = false;
             let length = match self.clients.ask(&self.door, client, instant) {
-                Caller::Local(Pace::Welcome) => self.ready.reply(question, now, room),
+                Caller::Local(Pace::Welcome, manner) => {
+                    silent = manner.silent;
+                    self.ready.reply(question, manner.group, now, room)
+                }
                 Caller::Stranger => None,
-                Caller::Local(pace) => {
+                Caller::Local(pace, _) => {
                     let (line, done) = self.door.over(client, question, pace);
                     self.finish(peer, line, &done);
                     continue;
@@ -105,7 +109,7 @@ impl Answerer {
                 self.resolve(at, now);
                 continue;
             };
-            if self.door.recorder.counts() {
+            if silent || self.door.recorder.counts() {
                 self.tallies.add(client, &DnsOutcome::Cached);
             } else {
                 self.door.recorder.record_copied(client, question, room[3] & 0xf);
@@ -125,7 +129,7 @@ impl Answerer {
         match self.door.take(peer.ip().to_canonical(), question, Transport::Udp) {
             (line, Step::Done(done) | Step::Due(done, _)) => {
                 let reply = done.reply.as_ref().map(|reply| self.door.act.render(reply, Transport::Udp));
-                if let (Some(message), Some(reply), false) = (&reply, &done.reply, line.watched) {
+                if let (Some(message), Some(reply), false) = (&reply, &done.reply, line.is_looked_at()) {
                     self.keep(at, reply, message, now);
                 }
                 finish(&self.door, &self.socket, peer, reply, line, &done);
@@ -150,13 +154,14 @@ impl Answerer {
 
     /// Keeps an answer from the cache for the next one who asks, unless every question for its name is looked at.
     fn keep(&mut self, at: usize, reply: &Reply, message: &[u8], now: u64) {
-        let Reply::Relayed { answer, age: Age::Seconds(age), .. } = reply else { return };
+        let Reply::Relayed { query, answer, age: Age::Seconds(age), .. } = reply else { return };
+        let group = query.manner.group;
         let seconds = self.door.act.copied_seconds(answer, *age);
         if seconds == 0 || is_truncated(message) {
             return;
         }
         if let Some((question, ..)) = self.batch.question(at) {
-            self.ready.keep(question, message, answer.ttls(), now, seconds);
+            self.ready.keep((question, group), message, answer.ttls(), now, seconds);
         }
     }
 }

@@ -60,7 +60,7 @@ impl Act {
             if stop.run_until_cancelled(self.routes.look_for_circles(&self.circles)).await.is_none() {
                 return;
             }
-            let now = UpstreamState::is_port_53_blocked(&self.routes.states());
+            let now = UpstreamState::is_port_53_blocked(&self.routes.states(0));
             if now != blocked {
                 warn!(
                     blocked = now,

@@ -148,14 +148,14 @@ impl Validator {
     async fn look(&self) -> Signatures {
         let Some(zone) = self.anchored.first() else { return Signatures::Unknown };
         let name = Name::of_text(zone.to_ascii().trim_end_matches('.')).folded().into();
-        let question = Question { name, kind: kind::DNSKEY, dnssec_ok: true, checking_disabled: true };
+        let question = Question { name, kind: kind::DNSKEY, dnssec_ok: true, checking_disabled: true, way: 0 };
         self.source.asker().look_for_signatures(&question).await
     }
 }
 
 /// The question that everything is checked by: with signatures, and with what the upstream thinks bogus.
 fn whole(question: &Question) -> Question {
-    Question { dnssec_ok: true, checking_disabled: true, ..question.clone() }
+    Question { dnssec_ok: true, checking_disabled: true, way: 0, ..question.clone() }
 }
 
 fn clock_is_set() -> bool {

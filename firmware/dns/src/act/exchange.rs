@@ -17,6 +17,7 @@ use crate::{Protocol, Upstream};
 
 use plain::Plain;
 use pool::Pool;
+pub(super) use tls::connect_to;
 pub(super) use trust::Trust;
 pub use trust::TrustError;
 

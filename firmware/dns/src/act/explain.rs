@@ -6,29 +6,59 @@ use std::time::Duration;
 use gate_core::DnsOutcome;
 use hickory_proto::op::{Message, MessageType, OpCode, Query as Asked};
 use hickory_proto::rr::{Name as AskedName, RecordType};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::time::Instant;
 
 use super::upstream::UpstreamState;
-use super::{Act, Transport};
-use crate::decide::{Decision, Local, decide, is_local};
+use super::{Act, Freshness, Kept, Transport};
+use crate::decide::{Decision, Local, View, decide, is_local, manner, withheld};
 use crate::parse::{Answer, Query, Security};
 
 /// How a question is answered, and why.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Explained {
     /// What decides: a rule of this resolver, a forwarded zone, or nothing but the internet.
     pub rule: String,
+    /// The group whose rules hold, if its client is in one.
+    pub group: Option<String>,
+    /// What the cache holds of it, if it was looked at and holds anything.
+    pub cache: Option<InCache>,
     pub rcode: String,
     /// Records of the answer section, as in zone files.
     pub records: Vec<String>,
     /// `secure`, `insecure`, `bogus` or `unchecked`; `local` where nothing was asked.
-    pub dnssec: &'static str,
+    pub dnssec: String,
     /// The EDE code of a refusal (RFC 8914).
     pub reason: Option<u16>,
     pub took: Duration,
     /// The upstreams that were asked for it, keys and delegations included, and how often each answered and not.
     pub asked: Vec<UpstreamState>,
+}
+
+/// An answer that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InCache {
+    /// Seconds since it came.
+    pub age: u32,
+    /// Seconds that it still holds; 0 when it is over.
+    pub left: u32,
+    /// What becomes of it.
+    pub state: CacheState,
+}
+
+/// What becomes of an answer that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheState {
+    /// It is given.
+    Fresh,
+    /// It is given, and asked for again because it ends soon.
+    Due,
+    /// It is over, and given only if no upstream answers in time.
+    Stale,
+    /// It is over and given, because no upstream answered a moment ago.
+    Resting,
 }
 
 /// Why nothing can be explained.
@@ -43,31 +73,69 @@ pub enum ExplainError {
 }
 
 impl Act {
-    /// Answers one question as for a client, past the cache, and says how. Names of hosts are read from their files first.
-    pub(crate) async fn explain(&self, name: &str, kind: &str, client: IpAddr) -> Result<Explained, ExplainError> {
-        let query = read(name, kind)?;
-        if !is_local(client, &self.config, &self.view()) {
+    /// Reads the files that rules come from, for an explanation without anybody who serves.
+    pub(crate) async fn read_all(&self) {
+        self.see_names(self.read_names().await);
+        self.read_lists().await;
+    }
+
+    /// Answers one question as for a client and says how: from the cache unless it is to be `fresh`, and then past it.
+    pub(crate) async fn explain(
+        &self,
+        (name, kind): (&str, &str),
+        client: IpAddr,
+        fresh: bool,
+    ) -> Result<Explained, ExplainError> {
+        let mut query = read(name, kind)?;
+        let view = self.view().clone();
+        if !is_local(client, &self.config, &view) {
             return Err(ExplainError::Refused("the client lies in no local subnet"));
         }
-        self.see_names(self.read_names().await);
-        if !self.config.block_lists.is_empty() {
-            self.read_lists().await;
-        }
+        query.manner = manner(&query, client, &self.config, &view);
+        let group = view.groups.rules(query.manner.group).name.clone();
         let start = Instant::now();
-        if let Decision::Local(local) = decide(&query, &self.config, &self.view()) {
+        if let Decision::Local(local) = decide(&query, &self.config, &view) {
             let message = super::reply::local(&query, &local, self.config.steer_ttl_seconds, Transport::Tcp);
-            return Ok(explained(rule(&local), &message, "local", None, start.elapsed()));
+            let rule = rule(&local, &query, &view);
+            return Ok(Explained {
+                group,
+                dnssec: "local".to_owned(),
+                took: start.elapsed(),
+                ..explained(rule, &message)
+            });
         }
+        let kept = (!fresh).then(|| self.cache.lock().get(&query.question(), self.clock.now())).flatten();
+        let cache = kept.as_ref().map(|kept| self.in_cache(kept));
+        let mut explained = match kept {
+            Some(kept) if matches!(kept.state, Freshness::Fresh | Freshness::Due) => {
+                self.judged(&query, &view, &kept.answer, "from the cache")
+            }
+            _ => self.ask_and_explain(&query, &view).await,
+        };
+        (explained.group, explained.cache, explained.took) = (group, cache, start.elapsed());
+        Ok(explained)
+    }
+
+    fn in_cache(&self, kept: &Kept) -> InCache {
+        let state = match kept.state {
+            Freshness::Fresh => CacheState::Fresh,
+            Freshness::Due => CacheState::Due,
+            Freshness::Stale => CacheState::Stale,
+            Freshness::Resting => CacheState::Resting,
+        };
+        let seconds = self.cache.lock().seconds(&kept.answer);
+        InCache { age: kept.age, left: seconds.saturating_sub(kept.age), state }
+    }
+
+    async fn ask_and_explain(&self, query: &Query, view: &View) -> Explained {
         let question = query.question();
         let (way, states) = self.routes.describe(&question, &self.config);
         let before = states();
-        let answered = self.routes.ask(&question, &self.config).await;
-        let took = start.elapsed();
-        let mut explained = match answered {
-            Ok(answer) => explained(way, answer.message(), dnssec(&answer), reason(&answer), took),
+        let mut explained = match self.routes.ask(&question, &self.config).await {
+            Ok(answer) => self.judged(query, view, &answer, way),
             Err(error) => {
                 let rule = format!("{way}; no upstream answered: {error}");
-                explained(rule, &[], "unchecked", None, took)
+                Explained { dnssec: "unchecked".to_owned(), ..explained(rule, &[]) }
             }
         };
         let since = |(now, then): (UpstreamState, UpstreamState)| UpstreamState {
@@ -77,7 +145,18 @@ impl Act {
         };
         let asked = states().into_iter().zip(before).map(since);
         explained.asked = asked.filter(|state| state.answered + state.unanswered > 0).collect();
-        Ok(explained)
+        explained
+    }
+
+    /// What an upstream's answer becomes for the client.
+    fn judged(&self, query: &Query, view: &View, answer: &Answer, way: &str) -> Explained {
+        if let Some(local) = withheld(query, answer, &self.config, view) {
+            let message = super::reply::local(query, &local, self.config.steer_ttl_seconds, Transport::Tcp);
+            let rule = format!("{way}, and withheld: it would lead around the puck");
+            return Explained { dnssec: "local".to_owned(), ..explained(rule, &message) };
+        }
+        let (dnssec, reason) = (dnssec(answer).to_owned(), reason(answer));
+        Explained { dnssec, reason, ..explained(way.to_owned(), answer.message()) }
     }
 }
 
@@ -92,19 +171,23 @@ fn read(name: &str, kind: &str) -> Result<Query, ExplainError> {
     Query::read(&bytes).map_err(|_| ExplainError::Refused("such types are never answered"))
 }
 
-fn rule(local: &Local) -> String {
+fn rule(local: &Local, query: &Query, view: &View) -> String {
     match &local.outcome {
         DnsOutcome::Steered { vendor } => format!("steered: it is a name of {vendor}"),
-        DnsOutcome::Own => "a name of the office: the puck's own, a hosts file or a lease".to_owned(),
-        _ => "special: a canary, a blocked name, or one without a server on the internet".to_owned(),
+        DnsOutcome::Own => "a name of the office: the puck's own, a hosts file, a lease or an announcement".to_owned(),
+        _ if local.blocked => {
+            let list = view.groups.rules(query.manner.group).blocks(query.name.folded()).cloned();
+            format!("blocked by {}", list.unwrap_or_default())
+        }
+        _ => "special: a canary, or a name without a server on the internet".to_owned(),
     }
 }
 
-fn explained(rule: String, message: &[u8], dnssec: &'static str, reason: Option<u16>, took: Duration) -> Explained {
+fn explained(rule: String, message: &[u8]) -> Explained {
     let message = Message::from_vec(message).ok();
     let records = message.iter().flat_map(|message| &message.answers).map(ToString::to_string).collect();
     let rcode = message.map_or_else(|| "SERVFAIL".to_owned(), |message| code(message.metadata.response_code.into()));
-    Explained { rule, rcode, records, dnssec, reason, took, asked: Vec::new() }
+    Explained { rule, rcode, records, ..Explained::default() }
 }
 
 fn code(rcode: u16) -> String {

@@ -97,7 +97,7 @@ fn why(result: Result<Answer, ExchangeError>) -> Option<String> {
 }
 
 pub(super) fn question(host: &HostName, kind: u16) -> Question {
-    Question { name: Name::of_host(host).folded().into(), kind, dnssec_ok: false, checking_disabled: false }
+    Question { name: Name::of_host(host).folded().into(), kind, dnssec_ok: false, checking_disabled: false, way: 0 }
 }
 
 /// The addresses that an answer gives to its question: its aliases are followed, and records about other names, which

@@ -16,8 +16,9 @@ const TTLS: usize = 16;
 
 /// A table of fixed size for one thread; no lock, and no allocation on a hit.
 ///
-/// The key is the whole question but its identifier, with the name in lower case: whatever in a question may change the
-/// answer (flags, type, EDNS) is a part of it, so nothing of it needs to be understood here.
+/// The key is the whole question with the name in lower case and the number of the client's group in place of the
+/// identifier: whatever in a question may change the answer (flags, type, EDNS) is a part of it, so nothing of it needs to
+/// be understood here.
 pub(crate) struct Ready {
     /// A part of each entry's hash, 0 where there is none. Apart from the entries, so that all of them stay in the
     /// processor's own cache.
@@ -46,7 +47,7 @@ struct Key {
 }
 
 impl Key {
-    fn of(question: &[u8]) -> Option<Self> {
+    fn of(question: &[u8], group: u8) -> Option<Self> {
         let mut bytes = [0; QUESTION_MAX];
         let length = question.len();
         bytes.get_mut(..length)?.copy_from_slice(question);
@@ -59,7 +60,7 @@ impl Key {
         if question[at] != 0 || (length != plain && length != plain + OPT) {
             return None;
         }
-        bytes[..2].fill(0);
+        bytes[..2].copy_from_slice(&[0, group]);
         // Length bytes are below 64 and so never touched by ASCII folding.
         bytes[HEADER..HEADER + name].make_ascii_lowercase();
         Some(Self { bytes, length, name })
@@ -91,9 +92,9 @@ impl Ready {
         }
     }
 
-    /// Writes the reply to `question` into `out` and returns its length, if one is ready at `now` (seconds since 1970).
-    pub(crate) fn reply(&self, question: &[u8], now: u64, out: &mut [u8]) -> Option<usize> {
-        let key = Key::of(question)?;
+    /// Writes the reply to a client's `question` into `out` and returns its length, if one is ready at `now` (seconds since 1970).
+    pub(crate) fn reply(&self, question: &[u8], group: u8, now: u64, out: &mut [u8]) -> Option<usize> {
+        let key = Key::of(question, group)?;
         let (set, tag) = self.place(&key);
         let tagged = self.tags[set].iter().zip(&self.entries[set]).filter(|(other, _)| **other == tag);
         let entry = tagged.filter_map(|(_, entry)| entry.as_ref()).find(|entry| entry.is(&key))?;
@@ -114,13 +115,13 @@ impl Ready {
     /// Keeps the reply to a question for `seconds`; `ttls` are the places of the lifetimes in it.
     pub(crate) fn keep(
         &mut self,
-        question: &[u8],
+        (question, group): (&[u8], u8),
         reply: &[u8],
         ttls: impl Iterator<Item = usize>,
         now: u64,
         seconds: u32,
     ) {
-        let Some(key) = Key::of(question) else { return };
+        let Some(key) = Key::of(question, group) else { return };
         let Some(entry) = Entry::new(&key, reply, ttls, now, seconds) else { return };
         let (set, tag) = self.place(&key);
         // Its own place if it has one, a free one, or that of the reply which ends first.

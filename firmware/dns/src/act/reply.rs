@@ -43,6 +43,7 @@ pub(crate) enum Explanation {
     TooFast,
     TooManyWaiting,
     NoUpstream,
+    Blocked,
 }
 
 impl Explanation {
@@ -52,6 +53,7 @@ impl Explanation {
             Self::TooFast => (0_u16, "this device asks too fast"),
             Self::TooManyWaiting => (0, "too many questions of this device are waiting for an answer"),
             Self::NoUpstream => (22, "no upstream resolver answered"),
+            Self::Blocked => (15, "a block list of this office holds the name"),
         };
         let length = u16::try_from(2 + text.len()).expect("a short text");
         [&EXTENDED_ERROR.to_be_bytes(), &length.to_be_bytes(), &code.to_be_bytes(), text.as_bytes()].concat()
@@ -103,7 +105,8 @@ pub(crate) fn local(query: &Query, local: &Local, ttl: u32, transport: Transport
         push_soa(&mut message, local.apex, ttl);
         put(&mut message, 8, 1);
     }
-    fit(message, query, transport, None)
+    let why = local.blocked.then(|| Explanation::Blocked.option());
+    fit(message, query, transport, why.as_deref())
 }
 
 /// An upstream's answer; its records live for `longest` seconds at most.

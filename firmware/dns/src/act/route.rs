@@ -1,8 +1,10 @@
 //! Who is asked about a name, and what of the answer is believed.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
@@ -12,7 +14,7 @@ use super::exchange::{ExchangeError, Trust, TrustError};
 use super::seats::{Seat, Seats};
 use super::upstream::{Asker, Timeouts, UpstreamState};
 use crate::Config;
-use crate::config::{Anchors, forward_of};
+use crate::config::{Anchors, Group, forward_of, way};
 use crate::decide::is_inside;
 use crate::parse::{Answer, Name, Question, Security};
 
@@ -22,10 +24,18 @@ const BLOCKED: u16 = 15;
 /// All ways to an answer.
 pub(crate) struct Routes {
     /// The internet's names.
-    main: Route,
-    validator: Option<Validator>,
+    main: Way,
+    /// The internet's names for groups with upstreams of their own, by [`way`].
+    others: ArcSwap<HashMap<u64, Arc<Way>>>,
     /// The office's zones, as configured.
     forwards: Vec<Route>,
+    trust: Trust,
+}
+
+/// One way to the internet's names.
+struct Way {
+    route: Route,
+    validator: Option<Validator>,
 }
 
 /// Some upstreams, and the limits of those who wait for them: one dead server keeps nobody else waiting.
@@ -35,10 +45,32 @@ struct Route {
     clients: Seats,
 }
 
+impl Way {
+    fn new(config: &Config, asker: Arc<Asker>) -> Self {
+        let anchors = Anchors::read(&config.dnssec_anchors).expect("the configuration was checked");
+        let validator = Validator::new(config, anchors, Arc::clone(&asker));
+        Self { validator, route: Route::new(asker, config) }
+    }
+
+    async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
+        match &self.validator {
+            Some(validator) => validator.ask(question).await,
+            None => self.route.asker.ask(question).await,
+        }
+    }
+}
+
 impl Route {
     fn new(asker: Arc<Asker>, config: &Config) -> Self {
         let pending = Arc::new(Semaphore::new(config.pending.min(Semaphore::MAX_PERMITS)));
         Self { asker, pending, clients: Seats::new(config.pending_per_client) }
+    }
+
+    /// A place among those who wait for these servers.
+    fn place(&self, client: IpAddr) -> Result<(OwnedSemaphorePermit, Seat), Full> {
+        let seat = self.clients.take(client).ok_or(Full::Client)?;
+        let slot = Arc::clone(&self.pending).try_acquire_owned().map_err(|_| Full::All)?;
+        Ok((slot, seat))
     }
 }
 
@@ -51,17 +83,35 @@ pub(crate) enum Full {
 
 impl Routes {
     pub(crate) fn new(config: &Config, asker: Arc<Asker>) -> Result<Self, TrustError> {
-        let anchors = Anchors::read(&config.dnssec_anchors).expect("the configuration was checked");
         let trust = Trust::new(config.extra_roots.as_deref())?;
         let forward = |upstreams| {
             let asker = Asker::new(upstreams, Timeouts::from(config), &trust);
             Route::new(Arc::new(asker), config)
         };
-        Ok(Self {
-            validator: Validator::new(config, anchors, Arc::clone(&asker)),
-            main: Route::new(asker, config),
-            forwards: config.forward.iter().map(|one| forward(&one.upstreams)).collect(),
-        })
+        let forwards = config.forward.iter().map(|one| forward(&one.upstreams)).collect();
+        let routes = Self { main: Way::new(config, asker), others: ArcSwap::default(), forwards, trust };
+        routes.see_groups(&config.groups, config);
+        Ok(routes)
+    }
+
+    /// Opens a way for each group that has upstreams of its own; those that are open stay so, with their connections.
+    pub(crate) fn see_groups(&self, groups: &[Group], config: &Config) {
+        let open = self.others.load_full();
+        let new = |group: &Group| {
+            let asker = Asker::new(&group.upstreams, Timeouts::from(config), &self.trust);
+            Arc::new(Way::new(config, Arc::new(asker)))
+        };
+        let mut others = HashMap::new();
+        for group in groups.iter().filter(|group| !group.upstreams.is_empty()) {
+            let number = way(&group.upstreams);
+            others.entry(number).or_insert_with(|| open.get(&number).map_or_else(|| new(group), Arc::clone));
+        }
+        self.others.store(Arc::new(others));
+    }
+
+    /// Who knows the internet's names for the puck itself, and whom its servers must be certified by.
+    pub(super) fn own(&self) -> (Arc<Asker>, Trust) {
+        (Arc::clone(&self.main.route.asker), self.trust.clone())
     }
 
     fn forward(&self, name: &[u8], config: &Config) -> Option<&Route> {
@@ -72,13 +122,18 @@ impl Routes {
     pub(crate) fn place(
         &self,
         name: &Name,
+        number: u64,
         client: IpAddr,
         config: &Config,
     ) -> Result<(OwnedSemaphorePermit, Seat), Full> {
-        let route = self.forward(name.folded(), config).unwrap_or(&self.main);
-        let seat = route.clients.take(client).ok_or(Full::Client)?;
-        let slot = Arc::clone(&route.pending).try_acquire_owned().map_err(|_| Full::All)?;
-        Ok((slot, seat))
+        if let Some(route) = self.forward(name.folded(), config) {
+            return route.place(client);
+        }
+        match number {
+            0 => self.main.route.place(client),
+            // Its group is gone: whoever asks again has another.
+            _ => self.others.load().get(&number).ok_or(Full::All)?.route.place(client),
+        }
     }
 
     /// Asks whoever knows the name.
@@ -86,9 +141,12 @@ impl Routes {
         if let Some(route) = self.forward(&question.name, config) {
             return Ok(route.asker.ask(question).await?.marked(Security::Unchecked));
         }
-        let answer = match &self.validator {
-            Some(validator) => validator.ask(question).await?,
-            None => self.main.asker.ask(question).await?,
+        let answer = match question.way {
+            0 => self.main.ask(question).await?,
+            number => {
+                let other = self.others.load().get(&number).map(Arc::clone);
+                other.ok_or(ExchangeError::Down)?.ask(question).await?
+            }
         };
         Ok(if rebinds(question, &answer, config) { Answer::failure(question, BLOCKED) } else { answer })
     }
@@ -98,22 +156,42 @@ impl Routes {
         &'a self,
         question: &Question,
         config: &'a Config,
-    ) -> (String, impl Fn() -> Vec<UpstreamState> + 'a) {
+    ) -> (&'static str, impl Fn() -> Vec<UpstreamState> + use<'a>) {
         let forward = self.forward(&question.name, config);
-        let words =
-            if forward.is_some() { "forwarded: it lies in a zone of the office" } else { "asked of the internet" };
-        let asker = &forward.unwrap_or(&self.main).asker;
-        (words.to_owned(), move || asker.states())
+        let other = self.others.load().get(&question.way).map(Arc::clone);
+        let words = match (forward, &other) {
+            (Some(_), _) => "forwarded: it lies in a zone of the office",
+            (None, Some(_)) => "asked of the internet, through the upstreams of its group",
+            (None, None) => "asked of the internet",
+        };
+        let states = move || match (forward, &other) {
+            (Some(route), _) => route.asker.states(),
+            (None, Some(other)) => other.route.asker.states(),
+            (None, None) => self.main.route.asker.states(),
+        };
+        (words, states)
     }
 
     pub(super) async fn look_for_circles(&self, circles: &Circles) {
-        for route in self.forwards.iter().chain([&self.main]) {
+        for route in self.forwards.iter().chain([&self.main.route]) {
             route.asker.look_for_circles(circles).await;
+        }
+        for other in self.others.load_full().values() {
+            other.route.asker.look_for_circles(circles).await;
         }
     }
 
-    pub(crate) fn states(&self) -> Vec<UpstreamState> {
-        self.main.asker.states()
+    /// How the upstreams of everybody do, or those of a group.
+    pub(crate) fn states(&self, number: u64) -> Vec<UpstreamState> {
+        match number {
+            0 => self.main.route.asker.states(),
+            _ => self.others.load().get(&number).map(|other| other.route.asker.states()).unwrap_or_default(),
+        }
+    }
+
+    /// How the servers of the office's zones do, in the order of the configuration.
+    pub(crate) fn forward_states(&self) -> Vec<UpstreamState> {
+        self.forwards.iter().flat_map(|route| route.asker.states()).collect()
     }
 }
 

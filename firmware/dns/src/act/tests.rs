@@ -28,7 +28,7 @@ fn memory_of_long_answers_for_slow_clients_is_capped() {
         catalogue: Arc::default(),
         identity: Identity::default(),
         names: Arc::default(),
-        blocked: Arc::default(),
+        groups: Arc::default(),
     };
     let asker = Upstreams::new(&config.upstreams, Timeouts::default()).asker();
     let act = Act::new(config, view(), asker, Arc::new(SystemClock)).unwrap();

@@ -3,13 +3,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use gate_core::HostName;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A resolver that questions are forwarded to. It is always reached by address: its name is only what its certificate
 /// must say, so that nothing has to be resolved before anything can be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Upstream {
     pub protocol: Protocol,
     pub address: SocketAddr,
@@ -123,6 +123,12 @@ impl TryFrom<String> for Upstream {
 
     fn try_from(text: String) -> Result<Self, UpstreamError> {
         text.parse()
+    }
+}
+
+impl From<Upstream> for String {
+    fn from(upstream: Upstream) -> Self {
+        upstream.to_string()
     }
 }
 

@@ -1,150 +1,293 @@
 //! Lists of names that are not answered: hosts files, lists of domains, and the part of adblock syntax that speaks of whole
-//! names. Millions of names take eight bytes each.
+//! names. Millions of names take six bytes each, also while they are read.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::LazyLock;
 
-use gate_core::{DnsOutcome, HostName};
+use gate_core::HostName;
 
-use super::Local;
-use crate::parse::{Name, Query, Rcode};
+use crate::parse::Name;
 
-/// Most names of all lists together: 64 MB.
-const NAMES_MAX: usize = 8_000_000;
+/// Most names of all lists together: 48 MB.
+pub(crate) const NAMES_MAX: usize = 8_000_000;
+/// So many of a name's hash are kept; the rest says in which bucket.
+type Rest = [u8; 6];
+/// Names in a bucket, about: few enough to look through, so many that their index costs little.
+const BUCKET: u64 = 16;
+/// Bytes of one name in a list, about.
+const LINE: u64 = 20;
+/// What is left of a hash of 64 bits tells the buckets apart.
+const BITS_MAX: u32 = 16;
 
-/// The names of all lists, as keyed hashes: of a few million names two share one once in a million years of questions, and
-/// nobody outside can look for such a pair.
-#[derive(Debug, Default)]
-pub(crate) struct Blocked {
-    hasher: RandomState,
+/// Nobody outside can look for names that share a hash.
+static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+/// What a list says of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
     /// Only the name itself.
-    exact: Vec<u64>,
+    Exact,
     /// The name and everything below it.
-    trees: Vec<u64>,
-    /// What is answered all the same, with everything below it.
-    allowed: Vec<u64>,
+    Tree,
+    /// It is answered all the same, with everything below it.
+    Allowed,
 }
 
-impl Blocked {
-    /// Takes one line of a list: `0.0.0.0 name…`, `name`, `*.name`, `||name^` or `@@||name^`. What is none of these (rules for
-    /// parts of pages, which only a browser can follow) is left out.
-    pub(crate) fn add_line(&mut self, line: &str) {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with(['#', '!', '[']) {
-            return;
+/// The names of one list, as keyed hashes of 48 bits and the number of their bucket: a name that stands in no list is taken
+/// for one that does once in ten million million.
+#[derive(Debug)]
+pub(crate) struct Table {
+    bits: u32,
+    /// Where each bucket begins, and the end of the last.
+    starts: Box<[u32]>,
+    /// Sorted in each bucket.
+    rests: Vec<Rest>,
+}
+
+/// What some lists together say of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    No,
+    /// In the list of this number.
+    Blocked(usize),
+    /// One blocks it, and one takes it out.
+    Allowed,
+}
+
+impl Table {
+    /// Reads a list of about `length` bytes and at most `room` names. `lines` hands out each line, twice the same: the first
+    /// time they are counted and the second time put in their places, so that nothing needs to be moved.
+    pub(crate) fn read(
+        length: u64,
+        room: usize,
+        mut lines: impl FnMut(&mut dyn FnMut(&str)) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let bits = (length / LINE / BUCKET).max(1).ilog2().min(BITS_MAX);
+        let mut starts = vec![0_u32; (1 << bits) + 1];
+        let mut left = room.min(u32::MAX as usize);
+        lines(&mut |line| {
+            names(line, |hash| {
+                if left > 0 {
+                    left -= 1;
+                    starts[bucket(hash, bits) + 1] += 1;
+                }
+            });
+        })?;
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
         }
-        if let Some(rule) = line.strip_prefix("@@||") {
-            add(&mut self.allowed, &self.hasher, rule.strip_suffix("^|").or(rule.strip_suffix('^')));
-        } else if let Some(rule) = line.strip_prefix("||") {
-            let rule = rule.strip_suffix("$important").unwrap_or(rule);
-            add(&mut self.trees, &self.hasher, rule.strip_suffix('^'));
-        } else {
-            let line = line.split('#').next().unwrap_or_default();
-            let mut words = line.split_whitespace();
-            let first = words.next().unwrap_or_default();
-            if matches!(first, "0.0.0.0" | "127.0.0.1" | "::" | "::1") {
-                words.for_each(|name| add(&mut self.exact, &self.hasher, Some(name)));
-            } else if words.next().is_none() {
-                add(&mut self.trees, &self.hasher, Some(first.strip_prefix("*.").unwrap_or(first)));
-            }
-        }
+        let mut next = starts.clone();
+        let mut rests = vec![Rest::default(); starts[starts.len() - 1] as usize];
+        lines(&mut |line| {
+            names(line, |hash| {
+                let bucket = bucket(hash, bits);
+                // A list that grew meanwhile, or one with too many names, has some that find no place.
+                if next[bucket] < starts[bucket + 1] {
+                    rests[next[bucket] as usize] = rest(hash);
+                    next[bucket] += 1;
+                }
+            });
+        })?;
+        let mut table = Self { bits, starts: starts.into(), rests };
+        table.tidy(&next);
+        Ok(table)
     }
 
-    /// Makes what was added ready to be looked up.
-    pub(crate) fn finish(&mut self) {
-        for names in [&mut self.exact, &mut self.trees, &mut self.allowed] {
-            names.sort_unstable();
-            names.dedup();
-            names.shrink_to_fit();
+    /// Sorts each bucket and closes the gaps that names leave which stand there twice, or which were counted and never came.
+    fn tidy(&mut self, ends: &[u32]) {
+        let mut to = 0;
+        for bucket in 0..1 << self.bits {
+            let (start, end) = (self.starts[bucket] as usize, ends[bucket] as usize);
+            self.rests[start..end].sort_unstable();
+            self.starts[bucket] = u32::try_from(to).expect("no more than before");
+            for at in start..end {
+                let rest = self.rests[at];
+                if at == start || self.rests[to - 1] != rest {
+                    self.rests[to] = rest;
+                    to += 1;
+                }
+            }
         }
+        self.starts[1 << self.bits] = u32::try_from(to).expect("no more than before");
+        self.rests.truncate(to);
+        self.rests.shrink_to_fit();
     }
 
     /// Names held.
     pub(crate) fn len(&self) -> usize {
-        self.exact.len() + self.trees.len() + self.allowed.len()
+        self.rests.len()
     }
 
-    /// "No such name" for what a list holds.
-    pub(super) fn answer(&self, query: &Query) -> Option<Local> {
-        self.holds(query.name.folded()).then(|| Local {
-            outcome: DnsOutcome::Special,
-            rcode: Rcode::NxDomain,
-            data: Vec::new(),
-            apex: 0,
-        })
+    /// Bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rests.capacity() * size_of::<Rest>() + self.starts.len() * size_of::<u32>()
     }
 
-    fn holds(&self, name: &[u8]) -> bool {
-        if self.len() == 0 {
-            return false;
-        }
-        let mut blocked = self.exact.binary_search(&self.hasher.hash_one(name)).is_ok();
-        let mut at = 0;
-        while name[at] != 0 {
-            let hash = self.hasher.hash_one(&name[at..]);
-            if self.allowed.binary_search(&hash).is_ok() {
-                return false;
-            }
-            blocked |= self.trees.binary_search(&hash).is_ok();
-            at += 1 + usize::from(name[at]);
-        }
-        blocked
+    fn holds(&self, hash: u64) -> bool {
+        let bucket = bucket(hash, self.bits);
+        let (start, end) = (self.starts[bucket] as usize, self.starts[bucket + 1] as usize);
+        self.rests[start..end].binary_search(&rest(hash)).is_ok()
     }
 }
 
-/// Names of one label are none that a list can mean: `localhost` stands in every hosts file.
-fn add(names: &mut Vec<u64>, hasher: &RandomState, name: Option<&str>) {
-    let host = name.and_then(|name| HostName::parse(name.as_bytes()).ok()).filter(|host| host.as_str().contains('.'));
-    if let Some(host) = host.filter(|_| names.len() < NAMES_MAX) {
-        names.push(hasher.hash_one(Name::of_host(&host).folded()));
+/// What the lists say of a name in folded wire form.
+pub(crate) fn listed<'a>(tables: impl Iterator<Item = &'a Table> + Clone, name: &[u8]) -> Listed {
+    let find = |kind, name: &[u8]| {
+        let hash = hash(kind, name);
+        tables.clone().position(|table| table.holds(hash))
+    };
+    let mut blocked = find(Kind::Exact, name);
+    let mut allowed = false;
+    let mut at = 0;
+    while name[at] != 0 {
+        allowed |= find(Kind::Allowed, &name[at..]).is_some();
+        blocked = blocked.or_else(|| find(Kind::Tree, &name[at..]));
+        at += 1 + usize::from(name[at]);
+    }
+    match blocked {
+        None => Listed::No,
+        Some(_) if allowed => Listed::Allowed,
+        Some(at) => Listed::Blocked(at),
+    }
+}
+
+fn hash(kind: Kind, name: &[u8]) -> u64 {
+    HASHER.hash_one((kind, name))
+}
+
+fn bucket(hash: u64, bits: u32) -> usize {
+    (hash >> 48) as usize & ((1 << bits) - 1)
+}
+
+fn rest(hash: u64) -> Rest {
+    let [_, _, rest @ ..] = hash.to_be_bytes();
+    rest
+}
+
+/// Whether a line of a list names something.
+pub(crate) fn names_something(line: &str) -> bool {
+    let mut found = false;
+    names(line, |_| found = true);
+    found
+}
+
+/// The names in one line of a list: `0.0.0.0 name…`, `name`, `*.name`, `||name^` or `@@||name^`. What is none of these (rules
+/// for parts of pages, which only a browser can follow) is left out.
+fn names(line: &str, mut each: impl FnMut(u64)) {
+    let line = line.trim();
+    if line.is_empty() || line.starts_with(['#', '!', '[']) {
+        return;
+    }
+    let mut add = |kind, name: Option<&str>| {
+        // Names of one label are none that a list can mean: `localhost` stands in every hosts file.
+        let host =
+            name.and_then(|name| HostName::parse(name.as_bytes()).ok()).filter(|host| host.as_str().contains('.'));
+        if let Some(host) = host {
+            each(hash(kind, Name::of_host(&host).folded()));
+        }
+    };
+    if let Some(rule) = line.strip_prefix("@@||") {
+        return add(Kind::Allowed, rule.strip_suffix("^|").or(rule.strip_suffix('^')));
+    }
+    if let Some(rule) = line.strip_prefix("||") {
+        let rule = rule.strip_suffix("$important").unwrap_or(rule);
+        return add(Kind::Tree, rule.strip_suffix('^'));
+    }
+    let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+    let first = words.next().unwrap_or_default();
+    if matches!(first, "0.0.0.0" | "127.0.0.1" | "::" | "::1") {
+        words.for_each(|name| add(Kind::Exact, Some(name)));
+    } else if words.next().is_none() {
+        add(Kind::Tree, Some(first.strip_prefix("*.").unwrap_or(first)));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Blocked;
+    use super::{Listed, Table, listed};
     use crate::parse::Name;
 
-    #[test]
-    fn lists_of_each_syntax_are_understood() {
-        let mut blocked = Blocked::default();
-        let text = "# hosts\n127.0.0.1 localhost\n0.0.0.0 ads.example tracker.example # both\n::1 six.example\n\
-                    ! adblock\n[Adblock Plus 2.0]\n||spy.example^\n||third.example^$third-party\n||now.example^$important\n\
-                    @@||good.spy.example^\nexample##.banner\n/path/\nplain.example\n*.star.example\nbad name here\n";
-        text.lines().for_each(|line| blocked.add_line(line));
-        blocked.finish();
-        let rows = [
-            ("ads.example", true),
-            ("www.ads.example", false),
-            ("tracker.example", true),
-            ("six.example", true),
-            ("localhost", false),
-            ("spy.example", true),
-            ("a.b.spy.example", true),
-            ("good.spy.example", false),
-            ("www.good.spy.example", false),
-            ("notspy.example", false),
-            ("third.example", false),
-            ("now.example", true),
-            ("sub.plain.example", true),
-            ("x.star.example", true),
-            ("example", false),
-        ];
-        for (name, expected) in rows {
-            assert_eq!(blocked.holds(Name::of_text(name).folded()), expected, "{name}");
-        }
-        assert_eq!(blocked.len(), 8);
+    fn table(text: &str, room: usize) -> Table {
+        Table::read(text.len() as u64, room, |each| {
+            text.lines().for_each(each);
+            Ok(())
+        })
+        .unwrap()
+    }
+
+    fn look(tables: &[Table], name: &str) -> Listed {
+        listed(tables.iter(), Name::of_text(name).folded())
     }
 
     #[test]
-    fn millions_of_names_stay_below_100_megabytes() {
-        let mut blocked = Blocked::default();
-        for number in 0..200_000 {
-            blocked.add_line(&format!("0.0.0.0 host{number}.blocked.example"));
+    fn lists_of_each_syntax_are_understood() {
+        let text = "# hosts\n127.0.0.1 localhost\n0.0.0.0 ads.example tracker.example # both\n::1 six.example\n\
+                    ! adblock\n[Adblock Plus 2.0]\n||spy.example^\n||third.example^$third-party\n||now.example^$important\n\
+                    @@||good.spy.example^\nexample##.banner\n/path/\nplain.example\n*.star.example\nbad name here\n";
+        let tables = [table(text, 100)];
+        let rows = [
+            ("ads.example", Listed::Blocked(0)),
+            ("www.ads.example", Listed::No),
+            ("tracker.example", Listed::Blocked(0)),
+            ("six.example", Listed::Blocked(0)),
+            ("localhost", Listed::No),
+            ("spy.example", Listed::Blocked(0)),
+            ("a.b.spy.example", Listed::Blocked(0)),
+            ("good.spy.example", Listed::Allowed),
+            ("www.good.spy.example", Listed::Allowed),
+            ("notspy.example", Listed::No),
+            ("third.example", Listed::No),
+            ("now.example", Listed::Blocked(0)),
+            ("sub.plain.example", Listed::Blocked(0)),
+            ("x.star.example", Listed::Blocked(0)),
+            ("example", Listed::No),
+        ];
+        for (name, expected) in rows {
+            assert_eq!(look(&tables, name), expected, "{name}");
         }
-        blocked.finish();
-        assert_eq!(blocked.len(), 200_000);
-        assert_eq!(blocked.exact.capacity() * size_of::<u64>() / blocked.len(), 8, "five million names take 40 MB");
-        assert!(blocked.holds(Name::of_text("host77.blocked.example").folded()));
-        assert!(!blocked.holds(Name::of_text("host200000.blocked.example").folded()));
+        assert_eq!(tables[0].len(), 8);
+    }
+
+    #[test]
+    fn one_list_may_take_out_what_another_blocks() {
+        let tables = [table("a.example\nb.example", 9), table("@@||a.example^\nc.example", 9)];
+        let looked = ["a.example", "b.example", "x.c.example", "d.example"].map(|name| look(&tables, name));
+        assert_eq!(looked, [Listed::Allowed, Listed::Blocked(0), Listed::Blocked(1), Listed::No]);
+        assert_eq!(look(&[], "a.example"), Listed::No);
+    }
+
+    #[test]
+    fn a_name_takes_seven_bytes_and_none_is_lost() {
+        const NAMES: usize = 200_000;
+        let text: String = (0..NAMES).map(|number| format!("0.0.0.0 host{number}.blocked.example\n")).collect();
+        let tables = [table(&(text.clone() + &text), usize::MAX)];
+        assert_eq!(tables[0].len(), NAMES, "those that stand there twice are kept once");
+        assert!(tables[0].bytes() < 7 * NAMES, "five million take 35 MB: {}", tables[0].bytes());
+        for number in 0..NAMES {
+            assert_eq!(look(&tables, &format!("host{number}.blocked.example")), Listed::Blocked(0));
+            assert_eq!(look(&tables, &format!("host{number}.other.example")), Listed::No);
+        }
+    }
+
+    #[test]
+    fn what_finds_no_room_is_left_out_and_lists_may_change_while_they_are_read() {
+        assert_eq!(table("a.example\nb.example\nc.example", 2).len(), 2);
+        let mut turn = 0;
+        let grows = |each: &mut dyn FnMut(&str)| {
+            turn += 1;
+            (0..turn * 1000).for_each(|number| each(&format!("n{number}.example")));
+            Ok(())
+        };
+        assert!(Table::read(20_000, 1 << 20, grows).unwrap().len() <= 1000);
+        let mut turn = 3;
+        let shrinks = |each: &mut dyn FnMut(&str)| {
+            turn -= 1;
+            (0..turn * 1000).for_each(|number| each(&format!("n{number}.example")));
+            Ok(())
+        };
+        let table = Table::read(20_000, 1 << 20, shrinks).unwrap();
+        assert_eq!(table.len(), 1000);
+        assert_eq!(look(&[table], "n999.example"), Listed::Blocked(0));
     }
 }

@@ -13,6 +13,12 @@ const NAMES_MAX: usize = 20_000;
 /// Names that make clients trust whoever has them; a guest's machine may not lease them.
 const NOT_LEASED: &[&str] = &["wpad", "isatap", "localhost", "nanogate", "router", "gateway"];
 
+/// Whether a machine may give itself a name.
+pub(crate) fn is_nameable(label: &str) -> bool {
+    let plain = HostName::parse(label.as_bytes()).is_ok_and(|host| host.as_str() == label);
+    plain && !label.contains('.') && !NOT_LEASED.contains(&label)
+}
+
 /// Names of hosts in the office and the way back.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Names {
@@ -46,10 +52,24 @@ impl Names {
             };
             let holds = expiry.parse::<u64>().is_ok_and(|expiry| expiry == 0 || expiry > now);
             let label = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-            let leased = holds && label != "*" && !domain.is_empty() && !NOT_LEASED.contains(&label.as_str());
+            let leased = holds && !domain.is_empty() && is_nameable(&label);
             if let (true, Ok(address)) = (leased, address.parse()) {
                 self.add(&label, address, domain);
             }
+        }
+    }
+
+    /// Adds a host that named itself by multicast: as `NAME.local`, and inside the office's domain unless a file has that
+    /// name already.
+    pub(crate) fn add_announced(&mut self, label: &str, addresses: &[IpAddr], domain: &str) {
+        let whole = format!("{label}.{domain}");
+        let taken = HostName::parse(whole.as_bytes())
+            .map_or(true, |host| self.hosts.contains_key(Name::of_host(&host).folded()));
+        for address in addresses {
+            if !taken && !domain.is_empty() {
+                self.add(&whole, *address, domain);
+            }
+            self.add(&format!("{label}.local"), *address, domain);
         }
     }
 
@@ -78,7 +98,7 @@ impl Names {
                 pointer.into_iter().collect()
             }
         };
-        Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0 })
+        Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0, blocked: false })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -105,6 +125,19 @@ mod tests {
         );
         assert_eq!(hosts(&names), ["nas.lan 192.168.7.9", "nas.lan fd00::9"]);
         assert_eq!(names.len(), 2, "nas.lan and nas.other.example");
+    }
+
+    #[test]
+    fn what_a_host_calls_itself_comes_after_what_the_office_calls_it() {
+        let mut names = Names::default();
+        names.add_hosts("192.168.7.9 nas", "lan");
+        names.add_announced("nas", &["192.168.7.66".parse().unwrap()], "lan");
+        let printer = ["192.168.7.30", "fd00::30"].map(|ip| ip.parse().unwrap());
+        names.add_announced("printer", &printer, "lan");
+        let expected =
+            ["nas.lan 192.168.7.9", "nas.local 192.168.7.66", "printer.lan 192.168.7.30", "printer.lan fd00::30"];
+        assert_eq!(hosts(&names), expected);
+        assert_eq!(names.len(), 4, "printer.local leads to it too");
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn only_local_subnets_are_answered_by_default() {
     let view = View {
         catalogue: Default::default(),
         names: Default::default(),
-        blocked: Default::default(),
+        groups: Default::default(),
         identity: Identity { subnets, ..Identity::default() },
     };
     let rows = [

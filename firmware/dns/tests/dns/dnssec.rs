@@ -277,11 +277,15 @@ async fn an_answer_is_explained() {
         ("x.invalid", "NXDOMAIN", "local", "special", None),
     ];
     for (name, rcode, dnssec, rule, reason) in rows {
-        let told = office.dns.explain(name, "a", crate::office::ip("192.168.7.9")).await.unwrap();
-        assert_eq!((told.rcode.as_str(), told.dnssec, told.reason), (rcode, dnssec, reason), "{name}: {told:?}");
+        let told = office.dns.explain((name, "a"), crate::office::ip("192.168.7.9"), true).await.unwrap();
+        assert_eq!(
+            (told.rcode.as_str(), told.dnssec.as_str(), told.reason),
+            (rcode, dnssec, reason),
+            "{name}: {told:?}"
+        );
         assert!(told.rule.starts_with(rule), "{name}: {told:?}");
         assert_eq!(told.asked.is_empty(), dnssec == "local", "{name}: {told:?}");
     }
-    let stranger = office.dns.explain("www.lab.example", "A", crate::office::ip("203.0.113.9")).await;
+    let stranger = office.dns.explain(("www.lab.example", "A"), crate::office::ip("203.0.113.9"), true).await;
     assert!(stranger.unwrap_err().to_string().contains("no local subnet"));
 }

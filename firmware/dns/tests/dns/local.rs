@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use gate_core::HostName;
-use gate_dns::{Config, Forward, Zone};
+use gate_dns::{Config, Forward, List, Zone};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::svcb::{IpHint, SvcParamKey, SvcParamValue};
 use hickory_proto::rr::rdata::{A, AAAA, HTTPS, SVCB};
@@ -214,7 +214,7 @@ async fn names_of_the_internet_do_not_lead_inside() {
 async fn a_block_list_acts_at_once_also_on_what_is_kept() {
     let folder = Folder::new();
     let list = folder.write("list", "||spy.example^\n");
-    let office = Office::open_with(|config| config.block_lists = vec![list]).await;
+    let office = Office::open_with(|config| config.block_lists = vec![List::File(list)]).await;
     for name in ["www.spy.example", "www.other.example"] {
         office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 600, "203.0.113.1")]));
     }

@@ -7,6 +7,7 @@ mod edns;
 mod encrypted;
 mod forwarding;
 mod gateway;
+mod groups;
 mod hostile;
 mod lab;
 mod limits;

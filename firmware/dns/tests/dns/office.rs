@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gate_core::{Catalogue, Clock, DnsEvent, DnsTally, Event, HostName, Journal, JournalError, Position, UnixMicros};
+use gate_core::{
+    Catalogue, Clock, DnsDevice, DnsEvent, DnsTally, Event, HostName, Journal, JournalError, Position, UnixMicros,
+};
 use gate_dns::{Config, Dns, Dnssec, Identity, JournalQuestions, NetworkMode, Sockets, bind};
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name, RecordType};
@@ -35,10 +37,18 @@ const CATALOGUE: &str = r#"
     ]
 "#;
 
+const AROUND: &str = r#"
+    id = "vpn"
+    name = "VPNs"
+    steer = false
+    host = [{ name = "*.tunnel.example", kind = "bypass", confidence = "community" }]
+"#;
+
 #[derive(Default)]
 pub(crate) struct MemoryJournal {
     events: Mutex<Vec<DnsEvent>>,
     tallies: Mutex<Vec<DnsTally>>,
+    devices: Mutex<Vec<DnsDevice>>,
     pub(crate) broken: AtomicBool,
     pub(crate) stall: Mutex<Duration>,
 }
@@ -57,6 +67,7 @@ impl Journal for MemoryJournal {
         match event {
             Event::Dns(event) => self.events.lock().unwrap().push(event.clone()),
             Event::DnsTally(tally) => self.tallies.lock().unwrap().push(tally.clone()),
+            Event::DnsDevice(device) => self.devices.lock().unwrap().push(device.clone()),
             _ => panic!("the resolver records questions only"),
         }
         Ok(Position(0))
@@ -75,6 +86,18 @@ impl MemoryJournal {
     /// The lines that count questions, so far.
     pub(crate) fn tallies(&self) -> Vec<DnsTally> {
         self.tallies.lock().unwrap().clone()
+    }
+}
+
+impl MemoryJournal {
+    /// The records of single questions, so far.
+    pub(crate) fn events(&self) -> Vec<DnsEvent> {
+        self.events.lock().unwrap().clone()
+    }
+
+    /// The lines about devices, so far.
+    pub(crate) fn devices(&self) -> Vec<DnsDevice> {
+        self.devices.lock().unwrap().clone()
     }
 }
 
@@ -103,7 +126,7 @@ pub(crate) fn identity() -> Identity {
 }
 
 pub(crate) fn catalogue() -> Arc<Catalogue> {
-    Arc::new(Catalogue::from_toml([("acme.toml", CATALOGUE)]).unwrap())
+    Arc::new(Catalogue::from_toml([("acme.toml", CATALOGUE), ("vpn.toml", AROUND)]).unwrap())
 }
 
 pub(crate) fn ip(text: &str) -> IpAddr {
@@ -166,6 +189,16 @@ impl Office {
         let mut buffer = vec![0; 65_535];
         let length = timeout(PATIENCE, socket.recv(&mut buffer)).await.ok()?.unwrap();
         Some(buffer[..length].to_vec())
+    }
+
+    /// The same from another address of this machine.
+    pub(crate) async fn ask_from(&self, client: &str, name: &str, kind: RecordType) -> Message {
+        let socket = UdpSocket::bind((client, 0)).await.unwrap();
+        socket.connect(self.address).await.unwrap();
+        socket.send(&query(name, kind).to_vec().unwrap()).await.unwrap();
+        let mut buffer = vec![0; 65_535];
+        let length = timeout(PATIENCE, socket.recv(&mut buffer)).await.expect("an answer").unwrap();
+        Message::from_vec(&buffer[..length]).unwrap()
     }
 
     /// Sends bytes over UDP that must not be answered.

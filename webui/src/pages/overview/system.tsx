@@ -1,5 +1,6 @@
 import type { Overview, Status } from "../../lib/api";
 import { age, bytes, count, plural } from "../../lib/format";
+import { Notice } from "../../parts/notice";
 import { Panel } from "../../parts/panel";
 
 const MODES: Record<string, string> = {
@@ -19,6 +20,9 @@ export function System({ status, dns }: { status: Status; dns: Overview["dns"] }
   ];
   return (
     <Panel id="system" title="This device" wide>
+      {status.warnings.map((warning) => (
+        <Notice key={warning} tone="refused">{sentence(warning)}</Notice>
+      ))}
       <div class="system">
         <dl class="facts">
           {facts.map(([name, value]) => (
@@ -37,6 +41,15 @@ export function System({ status, dns }: { status: Status; dns: Overview["dns"] }
             </li>
           ))}
         </ul>
+        <ul class="processes upstreams">
+          {status.upstreams.map((upstream) => (
+            <li key={(upstream.whose ?? "") + upstream.upstream} class={upstream.working ? "" : "down"}>
+              <strong>{upstream.upstream}</strong>
+              <span>{upstreamWords(upstream)}</span>
+              {upstream.whose !== null && <span class="hint">for {upstream.whose}</span>}
+            </li>
+          ))}
+        </ul>
         <ul class="packs">
           {status.packs.map((pack) => (
             <li key={pack.name}>
@@ -48,4 +61,15 @@ export function System({ status, dns }: { status: Status; dns: Overview["dns"] }
       </div>
     </Panel>
   );
+}
+
+function upstreamWords(upstream: Status["upstreams"][number]): string {
+  if (upstream.asks_us) return "left out: it asks this device";
+  if (!upstream.working) return "does not answer";
+  return upstream.strips_signatures ? "answers without signatures" : "answers";
+}
+
+/** Warnings are written for a terminal: without a capital letter and a full stop. */
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -18,7 +18,7 @@ const TONES: Record<Mode, Tone> = {
 export function Clients({ rows, now }: { rows: readonly ClientRow[]; now: number }) {
   return (
     <Panel id="clients" title="Devices" aside={<span class="sum">{count(rows.length)}</span>}>
-      {rows.length === 0 && <p class="empty">No device has talked to an AI service yet.</p>}
+      {rows.length === 0 && <p class="empty">No device has talked to an AI service or looked for a way around yet.</p>}
       <ul class="rows">
         {rows.slice(0, SHOWN).map((row) => (
           <li key={row.client}>
@@ -56,14 +56,16 @@ function More({ rows }: { rows: number }) {
   return rows > SHOWN ? <p class="hint">and {count(rows - SHOWN)} more</p> : null;
 }
 
-function clientWords({ connections, requests }: ClientRow): string {
-  return parts([
+function clientWords({ connections, requests, bypasses, never_asks }: ClientRow): string {
+  const said = parts([
     [connections.watched, "watched"],
     [connections.inspected, "inspected"],
     [connections.refused, "refused"],
     [requests.redact, "redacted"],
     [requests.deny, "stopped"],
+    [bypasses, "looks for a way around"],
   ]);
+  return [said, never_asks === true ? "never asks this device for names" : ""].filter((words) => words !== "").join(" · ");
 }
 
 function vendorWords({ connections, requests, tokens_input, tokens_output }: VendorRow): string {

@@ -77,6 +77,12 @@ pub(crate) struct VendorCounts {
 pub(crate) struct ClientCounts {
     pub(crate) connections: ModeCounts,
     pub(crate) requests: DecisionCounts,
+    /// Questions for encrypted resolvers and VPNs, which lead around this device.
+    pub(crate) bypasses: u64,
+    /// Questions for the names by which browsers learn that the network resolves for itself.
+    pub(crate) canaries: u64,
+    /// Whether it is on the wire without asking this device; absent while nobody looked.
+    pub(crate) never_asks: Option<bool>,
     pub(crate) last_seen: UnixMicros,
 }
 
@@ -197,6 +203,10 @@ impl Counters {
             if let Some(sum) = self.client(*client, counts.last_seen) {
                 sum.connections.merge(counts.connections);
                 sum.requests.merge(counts.requests);
+                sum.bypasses += counts.bypasses;
+                sum.canaries += counts.canaries;
+                // Half-hours are merged from the oldest on.
+                sum.never_asks = counts.never_asks.or(sum.never_asks);
             }
         }
     }

@@ -1,7 +1,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use gate_core::{
-    Action, ConnectionEvent, Event, FindingCount, KnowledgeBase, Mode, Record, RequestEvent, UnixMicros, Usage,
+    Action, ConnectionEvent, DnsBypass, DnsDevice, Event, FindingCount, KnowledgeBase, Mode, Record, RequestEvent,
+    UnixMicros, Usage,
 };
 
 use super::counters::MAX_ROWS;
@@ -134,4 +135,24 @@ fn nothing_measured_is_no_number() {
     let mut tally = Tally::default();
     tally.add(&request(Action::Allow, 10_000_000), NOW);
     assert_eq!(tally.window(NOW).counters.added.quantile(50), None, "above the last bound there is only more");
+}
+
+#[test]
+fn ways_around_belong_to_their_device_and_silence_ends_with_the_first_question() {
+    let client: std::net::IpAddr = "192.0.2.10".parse().unwrap();
+    let bypass = |count| vec![DnsBypass { name: "dns.example".to_owned(), vendor: "encrypted-dns".to_owned(), count }];
+    let device = |at: u64, never_asks, bypass| {
+        let event = DnsDevice { client, seconds: 60, steered: 2, canaries: 1, bypass, bypass_unnamed: 1, never_asks };
+        Record { at: UnixMicros(at), event: Event::DnsDevice(event) }
+    };
+    let mut tally = Tally::default();
+    tally.add(&device(NOW.0 - 3 * HOUR, true, Vec::new()), NOW);
+    let counted = |tally: &mut Tally| {
+        let counters = tally.window(NOW).counters;
+        let row = counters.clients[&client];
+        (row.bypasses, row.canaries, row.never_asks, counters.dns.steered)
+    };
+    assert_eq!(counted(&mut tally), (1, 1, Some(true), 2));
+    tally.add(&device(NOW.0 - HOUR, false, bypass(3)), NOW);
+    assert_eq!(counted(&mut tally), (5, 2, Some(false), 4));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gate_admin::{
     CaInfo, Content, Feed, FeedEntry, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports,
-    ProcessStatus, Status, StatusReport,
+    ProcessStatus, Status, StatusReport, UpstreamStatus,
 };
 use gate_core::{
     Action, Event, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason, Record,
@@ -153,6 +153,15 @@ impl Status for FixedStatus {
                 process("steer", 815, 5),
             ],
             packs: vec![pack("kb1-secrets", 24), pack("kb2-personal", 11), pack("kb8-providers", 412)],
+            warnings: Vec::new(),
+            upstreams: vec![UpstreamStatus {
+                upstream: "9.9.9.9:53".to_owned(),
+                whose: None,
+                working: true,
+                failure: None,
+                strips_signatures: false,
+                asks_us: false,
+            }],
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::Config;
 use crate::parse::{Answer, Name, Question, Wanted};
 
 fn question(name: &str) -> Question {
-    Question { name: Name::of_text(name).folded().into(), kind: 1, dnssec_ok: false, checking_disabled: false }
+    Question { name: Name::of_text(name).folded().into(), kind: 1, dnssec_ok: false, checking_disabled: false, way: 0 }
 }
 
 /// One A record that lives for `ttl` seconds.

@@ -77,7 +77,7 @@ mod tests {
 
     fn question(name: &str) -> Question {
         let name = Name::of_text(name).folded().into();
-        Question { name, kind: 1, dnssec_ok: true, checking_disabled: false }
+        Question { name, kind: 1, dnssec_ok: true, checking_disabled: false, way: 0 }
     }
 
     #[test]

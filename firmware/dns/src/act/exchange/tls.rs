@@ -25,6 +25,8 @@ use crate::Upstream;
 
 /// A connection on which nothing came for so long is closed; upstreams do so after 10 to 30 seconds themselves.
 const IDLE: Duration = Duration::from_secs(30);
+/// How long each of several addresses of a server may take to answer.
+const EACH: Duration = Duration::from_secs(5);
 
 /// An open connection.
 pub(super) struct Session {
@@ -136,6 +138,26 @@ pub(super) async fn connect(
     let stream = TcpStream::connect(upstream.address).await?;
     stream.set_nodelay(true)?;
     Ok(TlsConnector::from(config).connect(server_name(upstream), stream).await?)
+}
+
+/// A TLS connection for HTTP/1.1 to the first address that answers, with a certificate for `name`.
+pub(in crate::act) async fn connect_to(
+    addresses: &[SocketAddr],
+    name: &ServerName<'static>,
+    trust: &Trust,
+) -> io::Result<TlsStream<TcpStream>> {
+    let mut outcome = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in addresses {
+        outcome = match timeout(EACH, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                stream.set_nodelay(true)?;
+                return TlsConnector::from(trust.speaking(Some(b"http/1.1"))).connect(name.clone(), stream).await;
+            }
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        };
+    }
+    outcome
 }
 
 fn server_name(upstream: &Upstream) -> ServerName<'static> {

@@ -28,12 +28,12 @@ fn reply(question: &[u8]) -> (Vec<u8>, usize) {
 
 fn keep(ready: &mut Ready, question: &[u8], now: u64, seconds: u32) {
     let (reply, ttl) = reply(question);
-    ready.keep(question, &reply, [ttl].into_iter(), now, seconds);
+    ready.keep((question, 0), &reply, [ttl].into_iter(), now, seconds);
 }
 
 fn ask(ready: &Ready, question: &[u8], now: u64) -> Option<Vec<u8>> {
     let mut out = [0; 1232];
-    ready.reply(question, now, &mut out).map(|length| out[..length].to_vec())
+    ready.reply(question, 0, now, &mut out).map(|length| out[..length].to_vec())
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn what_does_not_fit_is_left_to_others() {
     let mut ready = Ready::new(64);
     let good = question(1, "a.example", ADDRESS, 0x100);
     let (reply, ttl) = reply(&good);
-    ready.keep(&good, &reply, std::iter::repeat_n(ttl, TTLS + 1), 1000, 300);
+    ready.keep((&good, 0), &reply, std::iter::repeat_n(ttl, TTLS + 1), 1000, 300);
     assert_eq!(ask(&ready, &good, 1000), None, "too many lifetimes");
     let cookie =
         [good.as_slice(), &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 12, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]].concat();
@@ -113,11 +113,11 @@ fn what_does_not_fit_is_left_to_others() {
     }
     let mut small = [0; 20];
     keep(&mut ready, &good, 1000, 300);
-    assert_eq!(ready.reply(&good, 1000, &mut small), None, "no room for the reply");
+    assert_eq!(ready.reply(&good, 0, 1000, &mut small), None, "no room for the reply");
 }
 
 const HEADER_AND_SOME: usize = 14;
 
 fn keep_bytes(ready: &mut Ready, message: &[u8]) {
-    ready.keep(message, message, std::iter::empty(), 1000, 300);
+    ready.keep((message, 0), message, std::iter::empty(), 1000, 300);
 }

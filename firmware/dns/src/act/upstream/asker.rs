@@ -175,7 +175,7 @@ impl Asker {
         let asked = self.servers.iter().map(async |server| {
             let Some(name) = circles.arm() else { return };
             let folded = name.folded().into();
-            let question = Question { name: folded, kind: kind::A, dnssec_ok: false, checking_disabled: false };
+            let question = Question { name: folded, kind: kind::A, dnssec_ok: false, checking_disabled: false, way: 0 };
             // Whatever it answers, it is what we hear meanwhile that counts.
             let _ = self.attempt(server, &question, deadline).await;
             let heard = circles.disarm(&name);

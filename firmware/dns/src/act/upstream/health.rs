@@ -3,6 +3,7 @@ use std::fmt;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::{Protocol, Upstream};
@@ -42,7 +43,7 @@ struct Record {
 }
 
 /// How an upstream does, for status.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UpstreamState {
     pub upstream: Upstream,
     /// It is asked; otherwise it has been silent so long that only now and then a question is tried.

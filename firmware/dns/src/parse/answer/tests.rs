@@ -8,7 +8,13 @@ const SOA: &[u8] = b"\xc0\x0e\x00\x06\x00\x01\x00\x00\x03\x84\x00\x16\x00\x00\x0
 const OPT: &[u8] = b"\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\x00";
 
 fn question() -> Question {
-    Question { name: Name::of_text("a.example").folded().into(), kind: 1, dnssec_ok: false, checking_disabled: false }
+    Question {
+        name: Name::of_text("a.example").folded().into(),
+        kind: 1,
+        dnssec_ok: false,
+        checking_disabled: false,
+        way: 0,
+    }
 }
 
 fn message(flags: u16, counts: [u16; 4], records: &[&[u8]]) -> Vec<u8> {

@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
 use std::time::Duration;
 
 use gate_dns::{Counters, Dns};
 use tokio_util::sync::CancellationToken;
 
-use crate::run_state;
+use super::warnings::Warnings;
 
 /// How often the tables are read again: a router that was replaced is known this soon.
 const EVERY: Duration = Duration::from_secs(60);
@@ -21,7 +20,7 @@ const GATEWAY: u32 = 2;
 const ENOUGH: u64 = 100;
 
 /// Tells the resolver who the routers are, and the reader of `warnings` if they forward, until `stop`.
-pub(super) async fn follow(dns: &Dns, warnings: &Path, stop: &CancellationToken) {
+pub(super) async fn follow(dns: &Dns, warnings: &Warnings, stop: &CancellationToken) {
     let (mut before, mut told) = (Counters::default(), None);
     loop {
         let (routers, counters) = (now(), dns.counters());
@@ -29,7 +28,7 @@ pub(super) async fn follow(dns: &Dns, warnings: &Path, stop: &CancellationToken)
         before = counters;
         if told != Some(found) {
             told = Some(found);
-            tell(warnings, found.then(|| warning(&routers)));
+            warnings.tell("routers", found.then(|| warning(&routers)).into_iter().collect());
         }
         dns.see_routers(routers);
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
@@ -53,18 +52,8 @@ fn warning(routers: &BTreeSet<IpAddr>) -> String {
     )
 }
 
-fn tell(file: &Path, warning: Option<String>) {
-    if let Some(warning) = &warning {
-        tracing::warn!("{warning}");
-    }
-    let written = serde_json::to_vec(&warning.as_slice()).map_err(std::io::Error::from);
-    if let Err(error) = written.and_then(|bytes| run_state::replace(file, &bytes, 0o644)) {
-        tracing::warn!(%error, file = %file.display(), "the warnings for the status could not be written");
-    }
-}
-
 /// The routers of now. A system without these files has none.
-fn now() -> BTreeSet<IpAddr> {
+pub(super) fn now() -> BTreeSet<IpAddr> {
     let read = |file| fs::read_to_string(file).unwrap_or_default();
     v4(&read("/proc/net/route")).chain(v6(&read("/proc/net/ipv6_route"))).collect()
 }

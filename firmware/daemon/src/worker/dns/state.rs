@@ -1,0 +1,196 @@
+//! How the resolver does, for `nanogate status` and the page: written when it changes, so that nobody has to wait for this
+//! process, and flash memory lasts.
+
+use std::path::Path;
+use std::time::Duration;
+
+use gate_dns::{Dns, GroupState, ListState, UpstreamState};
+use tokio_util::sync::CancellationToken;
+
+use super::warnings::Warnings;
+use crate::run_state::{self, DnsGroup, DnsList, DnsState, DnsUpstream};
+
+/// How often it is looked whether something has changed.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Writes the state and tells what is to be mended, until `stop`. `checks` says whether signatures matter.
+pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: bool, stop: &CancellationToken) {
+    let mut written = None;
+    loop {
+        let (upstreams, groups, lists) = (dns.upstreams(), dns.groups(), dns.lists());
+        warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &dns.forwards(), checks));
+        warnings.tell("lists", lists.iter().filter_map(list_warning).collect());
+        let state = state(&upstreams, &groups, &dns.forwards(), lists, dns.silent_devices());
+        if written.as_ref() != Some(&state) {
+            let bytes = serde_json::to_vec(&state).map_err(std::io::Error::from);
+            match bytes.and_then(|bytes| run_state::replace(file, &bytes, 0o644)) {
+                Ok(()) => written = Some(state),
+                Err(error) => {
+                    tracing::warn!(%error, file = %file.display(), "the resolver's state could not be written")
+                }
+            }
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            return;
+        }
+    }
+}
+
+fn state(
+    upstreams: &[UpstreamState],
+    groups: &[GroupState],
+    forwards: &[UpstreamState],
+    lists: Vec<ListState>,
+    silent: Vec<std::net::IpAddr>,
+) -> DnsState {
+    let of = |states: &[UpstreamState], whose: Option<&str>| -> Vec<_> {
+        states.iter().map(|state| upstream(state, whose)).collect()
+    };
+    let group = |group: &GroupState| DnsGroup {
+        name: group.name.clone(),
+        clients: group.clients.clone(),
+        steering: group.steering,
+        silent: group.silent,
+        block_lists: group.block_lists.clone(),
+    };
+    DnsState {
+        upstreams: of(upstreams, None)
+            .into_iter()
+            .chain(of(forwards, Some("the office's zones")))
+            .chain(groups.iter().flat_map(|group| of(&group.upstreams, Some(&group.name))))
+            .collect(),
+        groups: groups.iter().map(group).collect(),
+        lists: lists
+            .into_iter()
+            .map(|list| DnsList { list: list.list, names: list.names, error: list.error })
+            .collect(),
+        silent_devices: silent,
+    }
+}
+
+fn upstream(state: &UpstreamState, whose: Option<&str>) -> DnsUpstream {
+    DnsUpstream {
+        upstream: state.upstream.to_string(),
+        whose: whose.map(str::to_owned),
+        working: is_working(state),
+        // One answer that got lost is no news.
+        failure: state.failure.clone().filter(|_| !is_working(state)),
+        strips_signatures: state.strips_signatures,
+        asks_us: state.asks_us,
+    }
+}
+
+/// Before it was ever asked it counts as working.
+fn is_working(state: &UpstreamState) -> bool {
+    state.working && !state.asks_us && !(state.answered == 0 && state.failure.is_some())
+}
+
+fn upstream_warnings(
+    main: &[UpstreamState],
+    groups: &[GroupState],
+    forwards: &[UpstreamState],
+    checks: bool,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !main.iter().any(is_working) {
+        warnings.push("no upstream resolver answers: only names that are kept here can be resolved".to_owned());
+    } else if UpstreamState::is_port_53_blocked(main) {
+        warnings.push(
+            "plain DNS is silent everywhere while encrypted upstreams answer: something on the way out blocks port 53; \
+             names are resolved over the encrypted ones"
+                .to_owned(),
+        );
+    }
+    for group in groups.iter().filter(|group| !group.upstreams.is_empty() && !group.upstreams.iter().any(is_working)) {
+        warnings.push(format!("no upstream resolver of the group {} answers", group.name));
+    }
+    for state in forwards.iter().filter(|state| !is_working(state) && !state.asks_us) {
+        warnings.push(format!("{}, which knows zones of the office, does not answer", state.upstream));
+    }
+    let groups = groups.iter().flat_map(|group| &group.upstreams);
+    for state in main.iter().chain(forwards).chain(groups).filter(|state| state.asks_us) {
+        warnings.push(format!(
+            "{} asks this device what this device asks it, a loop, so it is left out: it must not use this device as its \
+             own DNS server, or another upstream must be named",
+            state.upstream
+        ));
+    }
+    warnings.extend(checks.then(|| stripping(main)).flatten());
+    warnings
+}
+
+fn stripping(main: &[UpstreamState]) -> Option<String> {
+    let stripping: Vec<_> = main.iter().filter(|state| state.strips_signatures).collect();
+    if stripping.is_empty() {
+        return None;
+    }
+    let names: Vec<_> = stripping.iter().map(|state| state.upstream.to_string()).collect();
+    let rest = main.iter().filter(|state| is_working(state)).any(|state| !state.strips_signatures);
+    let (names, then) = (names.join(", "), if rest { "it is asked last" } else { "answers cannot be checked" });
+    Some(format!("DNSSEC signatures are taken out of its answers by {names}: {then}"))
+}
+
+fn list_warning(list: &ListState) -> Option<String> {
+    let error = list.error.as_ref()?;
+    let rest = match list.names {
+        0 => "nothing of it is in force".to_owned(),
+        names => format!("the last good version with {names} names stays in force"),
+    };
+    Some(format!("the block list {} could not be fetched: {error}; {rest}", list.list))
+}
+
+#[cfg(test)]
+mod tests {
+    use gate_dns::{GroupState, UpstreamState};
+
+    use super::upstream_warnings;
+
+    fn upstream(name: &str, working: bool) -> UpstreamState {
+        UpstreamState {
+            upstream: name.parse().unwrap(),
+            working,
+            answered: 9,
+            unanswered: 0,
+            usual: None,
+            failure: (!working).then(|| "silence".to_owned()),
+            strips_signatures: false,
+            asks_us: false,
+        }
+    }
+
+    fn told(main: &[UpstreamState]) -> Vec<String> {
+        upstream_warnings(main, &[], &[], true)
+    }
+
+    #[test]
+    fn what_is_well_is_not_told() {
+        assert!(told(&[upstream("192.0.2.1", true), upstream("192.0.2.2", false)]).is_empty());
+        let new = UpstreamState { answered: 0, ..upstream("192.0.2.1", true) };
+        assert!(told(&[new]).is_empty(), "nobody has asked yet");
+    }
+
+    #[test]
+    fn each_trap_has_a_warning_of_its_own() {
+        let (plain, tls) = (upstream("192.0.2.1", false), upstream("tls://192.0.2.2", true));
+        assert!(told(&[plain.clone(), tls])[0].contains("blocks port 53"));
+        assert!(told(std::slice::from_ref(&plain))[0].contains("no upstream resolver answers"));
+        let round = UpstreamState { asks_us: true, ..upstream("192.0.2.3", true) };
+        let warnings = told(&[upstream("192.0.2.1", true), round]);
+        assert!(warnings.len() == 1 && warnings[0].starts_with("192.0.2.3:53 asks this device"), "{warnings:?}");
+        let strips = UpstreamState { strips_signatures: true, ..upstream("192.0.2.4", true) };
+        assert!(told(&[strips.clone(), upstream("192.0.2.1", true)])[0].ends_with("by 192.0.2.4:53: it is asked last"));
+        assert!(told(std::slice::from_ref(&strips))[0].ends_with("answers cannot be checked"));
+        assert!(upstream_warnings(&[strips], &[], &[], false).is_empty(), "nobody checks");
+        let group = GroupState {
+            name: "guests".to_owned(),
+            clients: Vec::new(),
+            steering: true,
+            silent: false,
+            block_lists: None,
+            upstreams: vec![plain.clone()],
+        };
+        let warnings = upstream_warnings(&[upstream("192.0.2.1", true)], &[group], &[plain], true);
+        assert_eq!(warnings[0], "no upstream resolver of the group guests answers");
+        assert_eq!(warnings[1], "192.0.2.1:53, which knows zones of the office, does not answer");
+    }
+}

@@ -1,0 +1,208 @@
+//! The office's groups and their block lists: which there are, what stands in them, read again when they change.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::Act;
+use super::fetch::kept_file;
+use crate::config::{Group, List};
+use crate::decide::{Groups, NAMES_MAX, NamedTable, Table, View};
+
+/// How often it is looked whether a list has changed.
+const LOOK: Duration = Duration::from_secs(2);
+/// No more of a list is read.
+pub(super) const LIST_MAX: u64 = 256 << 20;
+/// Longer lines of it speak of more than names.
+const LINE_MAX: u64 = 1024;
+
+/// What tells one content of a file from another.
+type Stamp = (SystemTime, u64);
+
+/// What the rules of the groups are made of.
+pub(super) struct Desk {
+    papers: Mutex<Papers>,
+    /// There are other groups, or another list was fetched.
+    pub(super) changed: Notify,
+}
+
+#[derive(Default)]
+struct Papers {
+    groups: Vec<Group>,
+    tables: HashMap<List, (Option<Stamp>, Arc<Table>)>,
+}
+
+impl Desk {
+    pub(super) fn new(groups: Vec<Group>) -> Self {
+        Self { papers: Mutex::new(Papers { groups, tables: HashMap::new() }), changed: Notify::new() }
+    }
+
+    pub(super) fn see(&self, groups: Vec<Group>) {
+        self.papers.lock().groups = groups;
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn groups(&self) -> Vec<Group> {
+        self.papers.lock().groups.clone()
+    }
+
+    /// The lists that there are, and how many names and bytes each holds.
+    pub(super) fn sizes(&self) -> Vec<(String, usize, usize)> {
+        let papers = self.papers.lock();
+        let mut sizes: Vec<_> =
+            papers.tables.iter().map(|(list, (_, table))| (list.to_string(), table.len(), table.bytes())).collect();
+        sizes.sort();
+        sizes
+    }
+}
+
+impl Act {
+    /// Every list that somebody is answered by, once.
+    pub(super) fn lists(&self) -> Vec<List> {
+        let groups = self.desk.groups();
+        let own = groups.iter().filter_map(|group| group.block_lists.as_ref()).flatten();
+        let mut lists: Vec<List> = Vec::new();
+        for list in self.config.block_lists.iter().chain(own) {
+            if !lists.contains(list) {
+                lists.push(list.clone());
+            }
+        }
+        lists
+    }
+
+    /// Puts what lies on the desk in place for everybody.
+    pub(super) fn judge_by_desk(&self) {
+        let papers = self.desk.papers.lock();
+        let named = |lists: &[List]| -> Vec<NamedTable> {
+            let table = |list: &List| Some((list.to_string().into(), Arc::clone(&papers.tables.get(list)?.1)));
+            lists.iter().filter_map(table).collect()
+        };
+        let own = |group: &Group| group.block_lists.as_deref().map(named);
+        let groups = Arc::new(Groups::new(&papers.groups, &named(&self.config.block_lists), own));
+        // The lock is held until then, so that of two changes the later one wins.
+        self.change(|view| View { groups: Arc::clone(&groups), ..view.clone() });
+    }
+
+    /// Keeps the lists as their files say, until `stop`. Whoever writes such a file puts it in place whole.
+    pub(crate) async fn follow_lists(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            let changed = self.desk.changed.notified();
+            self.read_lists().await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = changed => {}
+                () = sleep(LOOK) => {}
+            }
+        }
+    }
+
+    /// Reads the lists that have changed, one after the other: each is in place before the next one takes memory.
+    pub(super) async fn read_lists(&self) {
+        let lists = self.lists();
+        self.forget_lists(&lists);
+        for list in lists {
+            let Some(path) = self.list_path(&list) else { continue };
+            let stamp = stamp(&path);
+            let known = self.desk.papers.lock().tables.get(&list).map(|(known, _)| *known);
+            if known == Some(stamp) || known.is_none() && stamp.is_none() && matches!(list, List::Url(_)) {
+                continue;
+            }
+            let room = self.room_beside(&list);
+            // Millions of lines are not read beside the questions of clients.
+            let read = tokio::task::spawn_blocking(move || read(&path, room)).await;
+            match read.map_err(io::Error::other).flatten() {
+                Ok(table) => {
+                    info!(%list, names = table.len(), bytes = table.bytes(), "a block list was read");
+                    self.desk.papers.lock().tables.insert(list, (stamp, Arc::new(table)));
+                    self.judge_by_desk();
+                }
+                Err(error) => {
+                    warn!(%list, %error, "a block list cannot be read; what it held before holds on");
+                    // Tried again when it has changed.
+                    if let Some(entry) = self.desk.papers.lock().tables.get_mut(&list) {
+                        entry.0 = stamp;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives up the lists that nobody is answered by any more.
+    fn forget_lists(&self, lists: &[List]) {
+        let mut papers = self.desk.papers.lock();
+        let before = papers.tables.len();
+        papers.tables.retain(|list, _| lists.contains(list));
+        let fewer = papers.tables.len() < before;
+        drop(papers);
+        if fewer {
+            self.judge_by_desk();
+        }
+    }
+
+    /// How many names a list may hold beside the others.
+    fn room_beside(&self, list: &List) -> usize {
+        let papers = self.desk.papers.lock();
+        let others: usize =
+            papers.tables.iter().filter(|(one, _)| *one != list).map(|(_, (_, table))| table.len()).sum();
+        NAMES_MAX.saturating_sub(others)
+    }
+
+    /// Where a list lies.
+    fn list_path(&self, list: &List) -> Option<PathBuf> {
+        match list {
+            List::File(path) => Some(path.clone()),
+            List::Url(url) => Some(kept_file(self.config.lists_folder.as_deref()?, url)),
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let meta = fs::metadata(path).ok()?;
+    Some((meta.modified().ok()?, meta.len()))
+}
+
+fn read(path: &Path, room: usize) -> io::Result<Table> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len().min(LIST_MAX);
+    Table::read(length, room, |each| {
+        file.rewind()?;
+        lines(BufReader::new((&file).take(LIST_MAX)), each)
+    })
+}
+
+/// Hands out each line. Those too long for a name are passed over, so that no file makes us hold more than one piece of it.
+fn lines(mut reader: impl BufRead, each: &mut dyn FnMut(&str)) -> io::Result<()> {
+    let (mut line, mut whole) = (Vec::new(), true);
+    while reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)? > 0 {
+        let ends = line.ends_with(b"\n") || line.len() < LINE_MAX as usize;
+        if whole && ends {
+            each(&String::from_utf8_lossy(&line));
+        }
+        whole = ends;
+        line.clear();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lines;
+
+    #[test]
+    fn lines_without_an_end_are_passed_over() {
+        let endless =
+            format!("{}.a.example\n||b.example^\n{} c.example\nd.example", "x".repeat(5000), "y".repeat(2048));
+        let mut read = Vec::new();
+        lines(endless.as_bytes(), &mut |line| read.push(line.trim().to_owned())).unwrap();
+        assert_eq!(read, ["||b.example^", "d.example"]);
+    }
+}

@@ -1,0 +1,237 @@
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hickory_proto::op::{Message, MessageType, OpCode};
+use hickory_proto::rr::{DNSClass, RData, Record};
+use tokio::time::Instant;
+
+use crate::decide::is_nameable;
+
+/// Most hosts; an office has fewer.
+const HOSTS: usize = 1024;
+/// Most addresses of one host.
+const ADDRESSES: usize = 8;
+/// Longest lifetime that is believed: the one of names of hosts is 120 seconds (RFC 6762 section 10).
+const TTL_MAX: u32 = 4500;
+/// Asked for again when so much of the lifetime is over (RFC 6762 section 5.2 says 80, 85, 90 and 95 of 100).
+const DUE: f64 = 0.8;
+/// Names asked for in one message, so that it fits into one packet.
+const QUESTIONS: usize = 16;
+/// The bit beside the class that says "this is all there is" (RFC 6762 section 10.2).
+const FLUSH: u16 = 0x8000;
+
+/// Hosts that named themselves.
+#[derive(Debug, Default)]
+pub(in crate::act) struct Heard {
+    /// By first label, in lower case.
+    hosts: HashMap<String, Host>,
+    /// Changes with names and addresses, not with lifetimes.
+    version: u64,
+}
+
+#[derive(Debug)]
+struct Host {
+    /// Whose name it is: as long as it holds nobody else can take it.
+    owner: IpAddr,
+    addresses: Vec<(IpAddr, Instant)>,
+    due: Instant,
+}
+
+impl Heard {
+    /// Takes what a host says of itself: `client` sent the message, and only its own address and those that it names beside
+    /// that are believed. `local` tells where hosts of the office may be.
+    pub(super) fn take(&mut self, message: &[u8], client: IpAddr, local: impl Fn(IpAddr) -> bool, now: Instant) {
+        let Ok(message) = Message::from_vec(message) else { return };
+        let answers = message.metadata.message_type == MessageType::Response;
+        if !answers || message.metadata.op_code != OpCode::Query {
+            return;
+        }
+        let records: Vec<_> =
+            message.answers.iter().chain(&message.additionals).filter_map(|record| announced(record, &local)).collect();
+        let mine: HashSet<&String> =
+            records.iter().filter(|(_, ip, _)| *ip == client).map(|(label, ..)| label).collect();
+        for (label, ip, seconds) in &records {
+            let known = self.hosts.get(label).map(|host| host.owner);
+            // A name is taken with the sender's own address; what else the owner says of it counts after that.
+            if known.is_some_and(|owner| owner != client) || known.is_none() && !mine.contains(label) {
+                continue;
+            }
+            match seconds {
+                0 => self.leave(label, *ip),
+                _ => self.add(label, client, *ip, Duration::from_secs((*seconds).into()), now),
+            }
+        }
+    }
+
+    fn add(&mut self, label: &str, owner: IpAddr, ip: IpAddr, lifetime: Duration, now: Instant) {
+        self.expire(now);
+        if self.hosts.len() >= HOSTS && !self.hosts.contains_key(label) {
+            return;
+        }
+        let (until, due) = (now + lifetime, now + lifetime.mul_f64(DUE));
+        let host = self.hosts.entry(label.to_owned()).or_insert(Host { owner, addresses: Vec::new(), due });
+        host.due = due;
+        if let Some((_, end)) = host.addresses.iter_mut().find(|(known, _)| *known == ip) {
+            *end = until;
+        } else if host.addresses.len() < ADDRESSES {
+            host.addresses.push((ip, until));
+            self.version += 1;
+        }
+    }
+
+    /// A host says goodbye (RFC 6762 section 10.1).
+    fn leave(&mut self, label: &str, ip: IpAddr) {
+        if let Some(host) = self.hosts.get_mut(label) {
+            host.addresses.retain(|(known, _)| *known != ip);
+            if host.addresses.is_empty() {
+                self.hosts.remove(label);
+            }
+            self.version += 1;
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let count = |hosts: &HashMap<String, Host>| hosts.values().map(|host| host.addresses.len()).sum::<usize>();
+        let before = count(&self.hosts);
+        for host in self.hosts.values_mut() {
+            host.addresses.retain(|(_, until)| *until > now);
+        }
+        self.hosts.retain(|_, host| !host.addresses.is_empty());
+        if count(&self.hosts) != before {
+            self.version += 1;
+        }
+    }
+
+    /// Some names that end soon; each is handed out once for each lifetime that is told.
+    pub(super) fn due(&mut self, now: Instant) -> HashSet<String> {
+        self.expire(now);
+        let due = self.hosts.iter_mut().filter(|(_, host)| host.due <= now).take(QUESTIONS);
+        due.map(|(label, host)| {
+            let end = host.addresses.iter().map(|(_, until)| *until).max().unwrap_or(now);
+            host.due = end;
+            label.clone()
+        })
+        .collect()
+    }
+
+    /// Every name with its addresses, and the version of all that.
+    pub(super) fn names(&mut self, now: Instant) -> (u64, Vec<(String, Vec<IpAddr>)>) {
+        self.expire(now);
+        let addresses = |host: &Host| host.addresses.iter().map(|(ip, _)| *ip).collect();
+        (self.version, self.hosts.iter().map(|(label, host)| (label.clone(), addresses(host))).collect())
+    }
+}
+
+/// The host's first label, an address of it and the lifetime of that, if a record says so.
+fn announced(record: &Record, local: impl Fn(IpAddr) -> bool) -> Option<(String, IpAddr, u32)> {
+    let ip = match &record.data {
+        RData::A(a) => IpAddr::V4(a.0),
+        RData::AAAA(aaaa) => IpAddr::V6(aaaa.0),
+        _ => return None,
+    };
+    let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    let usable = local(ip) && !ip.is_loopback() && !ip.is_multicast() && !ip.is_unspecified() && !link_local;
+    let class = u16::from(record.dns_class) & !FLUSH;
+    let mut labels = record.name.iter();
+    let (label, parent, end) = (labels.next()?, labels.next()?, labels.next());
+    let label = std::str::from_utf8(label).ok()?.to_ascii_lowercase();
+    let is_host = parent.eq_ignore_ascii_case(b"local") && end.is_none() && is_nameable(&label);
+    (usable && is_host && class == u16::from(DNSClass::IN)).then(|| (label, ip, record.ttl.min(TTL_MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use hickory_proto::op::{Message, MessageType, OpCode};
+    use hickory_proto::rr::rdata::{A, AAAA};
+    use hickory_proto::rr::{Name, RData, Record};
+    use tokio::time::Instant;
+
+    use super::{HOSTS, Heard};
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn announcement(records: &[(&str, &str, u32)]) -> Vec<u8> {
+        let mut message = Message::new(0, MessageType::Response, OpCode::Query);
+        for (name, address, ttl) in records {
+            let data = match ip(address) {
+                IpAddr::V4(ip) => RData::A(A(ip)),
+                IpAddr::V6(ip) => RData::AAAA(AAAA(ip)),
+            };
+            message.add_answer(Record::from_rdata(Name::from_ascii(name).unwrap(), *ttl, data));
+        }
+        message.to_vec().unwrap()
+    }
+
+    fn local(ip: IpAddr) -> bool {
+        matches!(ip, IpAddr::V4(ip) if ip.octets()[..3] == [192, 0, 2]) || ip.to_string().starts_with("2001:db8:")
+    }
+
+    fn names(heard: &mut Heard, now: Instant) -> Vec<String> {
+        let mut names: Vec<_> = heard.names(now).1.iter().map(|(label, ips)| format!("{label} {ips:?}")).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_host_names_itself_and_nobody_else() {
+        let (mut heard, now) = (Heard::default(), Instant::now());
+        let says = |heard: &mut Heard, client: &str, records: &[(&str, &str, u32)]| {
+            heard.take(&announcement(records), ip(client), local, now);
+        };
+        says(&mut heard, "192.0.2.7", &[("Printer.local.", "192.0.2.7", 120), ("printer.local.", "2001:db8::7", 120)]);
+        // Another's name, another's address, names that are none of a host, and addresses of elsewhere.
+        says(&mut heard, "192.0.2.66", &[("printer.local.", "192.0.2.66", 120)]);
+        says(&mut heard, "192.0.2.66", &[("bank.local.", "192.0.2.9", 120)]);
+        says(&mut heard, "192.0.2.66", &[("www.bank.local.", "192.0.2.66", 120), ("bank.example.", "192.0.2.66", 120)]);
+        says(&mut heard, "192.0.2.66", &[("wpad.local.", "192.0.2.66", 120)]);
+        says(&mut heard, "198.51.100.1", &[("far.local.", "198.51.100.1", 120)]);
+        says(&mut heard, "192.0.2.66", &[("far.local.", "198.51.100.1", 120)]);
+        assert_eq!(names(&mut heard, now), ["printer [192.0.2.7, 2001:db8::7]"]);
+        says(&mut heard, "192.0.2.7", &[("printer.local.", "192.0.2.7", 0), ("printer.local.", "2001:db8::7", 0)]);
+        says(&mut heard, "192.0.2.66", &[("printer.local.", "192.0.2.66", 120)]);
+        assert_eq!(names(&mut heard, now), ["printer [192.0.2.66]"], "once it is free anybody may have it");
+    }
+
+    #[test]
+    fn questions_are_no_announcements() {
+        let (mut heard, now) = (Heard::default(), Instant::now());
+        let mut bytes = announcement(&[("printer.local.", "192.0.2.7", 120)]);
+        bytes[2] &= 0x7f;
+        heard.take(&bytes, ip("192.0.2.7"), local, now);
+        heard.take(b"nonsense", ip("192.0.2.7"), local, now);
+        assert_eq!(names(&mut heard, now), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_are_asked_for_once_before_they_end() {
+        let (mut heard, start) = (Heard::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let bytes = announcement(&[("printer.local.", "192.0.2.7", 120)]);
+        heard.take(&bytes, ip("192.0.2.7"), local, start);
+        let first = heard.names(start).0;
+        assert!(heard.due(at(95)).is_empty());
+        assert_eq!(heard.due(at(96)).len(), 1);
+        assert!(heard.due(at(97)).is_empty());
+        heard.take(&bytes, ip("192.0.2.7"), local, at(98));
+        assert_eq!(heard.names(at(200)).0, first, "nothing has changed but the lifetime");
+        assert!(heard.names(at(218)).1.is_empty());
+        assert_ne!(heard.names(at(218)).0, first);
+    }
+
+    #[test]
+    fn endless_names_take_bounded_memory() {
+        let (mut heard, now) = (Heard::default(), Instant::now());
+        for number in 0..2 * HOSTS {
+            let name = format!("h{number}.local.");
+            heard.take(&announcement(&[(&name, "192.0.2.7", 4_000_000)]), ip("192.0.2.7"), local, now);
+        }
+        assert_eq!(heard.hosts.len(), HOSTS);
+        assert!(heard.names(now + Duration::from_secs(4500)).1.is_empty());
+    }
+}

@@ -1,0 +1,80 @@
+//! How the resolver does, for status.
+
+use std::collections::HashMap;
+
+use gate_core::UnixMicros;
+use serde::{Deserialize, Serialize};
+
+use super::{Act, UpstreamState};
+use crate::config::{List, way};
+
+/// One group of clients.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupState {
+    pub name: String,
+    pub clients: Vec<String>,
+    /// Whether names of AI providers lead to the puck.
+    pub steering: bool,
+    /// Whether no record names what it asks for.
+    pub silent: bool,
+    /// Its own block lists; absent: those of everybody.
+    pub block_lists: Option<Vec<String>>,
+    /// Its own upstreams; none: those of everybody.
+    pub upstreams: Vec<UpstreamState>,
+}
+
+/// One block list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListState {
+    pub list: String,
+    pub names: usize,
+    /// Memory that they take.
+    pub bytes: usize,
+    /// When its server was last asked in vain or not; absent for files, and before the first time.
+    pub asked: Option<UnixMicros>,
+    /// Why the server gave nothing the last time, unless it has since.
+    pub error: Option<String>,
+}
+
+impl Act {
+    /// How each upstream does.
+    pub(crate) fn upstreams(&self) -> Vec<UpstreamState> {
+        self.routes.states(0)
+    }
+
+    /// How each server of the office's zones does.
+    pub(crate) fn forwards(&self) -> Vec<UpstreamState> {
+        self.routes.forward_states()
+    }
+
+    /// Every group, in the order in which they are looked through.
+    pub(crate) fn groups(&self) -> Vec<GroupState> {
+        let state = |group: crate::config::Group| GroupState {
+            clients: group.clients.into_iter().map(String::from).collect(),
+            steering: group.steering,
+            silent: group.silent,
+            block_lists: group.block_lists.map(|lists| lists.iter().map(List::to_string).collect()),
+            upstreams: match way(&group.upstreams) {
+                0 => Vec::new(),
+                number => self.routes.states(number),
+            },
+            name: group.name,
+        };
+        self.desk.groups().into_iter().map(state).collect()
+    }
+
+    /// Every block list, also those that could not be read or fetched yet.
+    pub(crate) fn list_states(&self) -> Vec<ListState> {
+        let sizes: HashMap<_, _> =
+            self.desk.sizes().into_iter().map(|(list, names, bytes)| (list, (names, bytes))).collect();
+        let state = |list: List| {
+            let (names, bytes) = sizes.get(&list.to_string()).copied().unwrap_or_default();
+            let fetched = match &list {
+                List::Url(url) => self.fetcher.state(url),
+                List::File(_) => Default::default(),
+            };
+            ListState { list: list.to_string(), names, bytes, asked: fetched.asked, error: fetched.error }
+        };
+        self.lists().into_iter().map(state).collect()
+    }
+}

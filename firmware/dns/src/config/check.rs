@@ -1,0 +1,125 @@
+//! What the types of the configuration cannot say.
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use super::{Anchors, Config, LEARN_ADDRESSES_CAP, Upstream, group};
+use crate::accept::SOCKETS_MAX;
+
+/// A day: what has been over for longer is more likely wrong than useful (RFC 8767 section 5 suggests one to three).
+const STALE_SECONDS_MAX: u32 = 86_400;
+/// A list server is asked at most so often, in seconds.
+const LIST_SECONDS_MIN: u32 = 60;
+
+/// Why a configuration cannot be used; `key` is the full name of the key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    #[error("dns.{key} must be at least 1")]
+    Zero { key: &'static str },
+    #[error("dns.{key} must be at most {most}")]
+    TooLarge { key: &'static str, most: usize },
+    #[error("dns.block_lists_seconds must be 0 or at least {LIST_SECONDS_MIN}")]
+    TooOften,
+    #[error("dns.dnssec_anchors: `{text}` is not a DNSKEY record such as `. IN DNSKEY 257 3 8 …`: {why}")]
+    Anchor { text: String, why: String },
+    #[error("dns.forward: an entry needs at least one zone and one upstream")]
+    EmptyForward,
+    #[error("dns.groups: `{name}`: {why}")]
+    Group { name: String, why: &'static str },
+    #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
+    NoUpstream,
+    #[error("dns.upstreams: {upstream} is this resolver itself, so every question would go round in a circle")]
+    Loop { upstream: Upstream },
+}
+
+impl Config {
+    /// Checks what the types cannot say; `own` are the puck's addresses.
+    pub fn check(&self, own: &[IpAddr]) -> Result<(), ConfigError> {
+        self.check_counts()?;
+        if self.upstreams.is_empty() {
+            return Err(ConfigError::NoUpstream);
+        }
+        Anchors::read(&self.dnssec_anchors)?;
+        if self.forward.iter().any(|one| one.upstreams.is_empty() || one.zones.is_empty()) {
+            return Err(ConfigError::EmptyForward);
+        }
+        group::check(&self.groups)?;
+        let groups = self.groups.iter().flat_map(|one| &one.upstreams);
+        let all = self.forward.iter().flat_map(|one| &one.upstreams).chain(groups).chain(&self.upstreams);
+        match all.into_iter().find(|upstream| self.is_self(upstream, own)) {
+            Some(upstream) => Err(ConfigError::Loop { upstream: upstream.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_counts(&self) -> Result<(), ConfigError> {
+        let counts = [
+            ("cache_entries", self.cache_entries as u64),
+            ("upstream_try_ms", self.upstream_try_ms),
+            ("upstream_total_ms", self.upstream_total_ms),
+            ("upstream_concurrency", self.upstream_concurrency as u64),
+            ("pending", self.pending as u64),
+            ("pending_per_client", self.pending_per_client as u64),
+            ("tcp_connections", self.tcp_connections as u64),
+            ("tcp_connections_per_client", self.tcp_connections_per_client as u64),
+            ("tcp_pipeline", self.tcp_pipeline as u64),
+            ("tcp_idle_seconds", self.tcp_idle_seconds),
+            ("learn_addresses", self.learn_addresses as u64),
+            ("learn_refresh_seconds", self.learn_refresh_seconds.into()),
+            ("journal_queue", self.journal_queue as u64),
+            ("journal_count_seconds", self.journal_count_seconds.into()),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(ConfigError::Zero { key });
+        }
+        let most = [
+            ("learn_addresses", self.learn_addresses, LEARN_ADDRESSES_CAP),
+            ("threads", self.threads, SOCKETS_MAX),
+            ("stale_seconds", self.stale_seconds as usize, STALE_SECONDS_MAX as usize),
+        ];
+        if let Some((key, _, most)) = most.into_iter().find(|(_, value, most)| value > most) {
+            return Err(ConfigError::TooLarge { key, most });
+        }
+        if (1..LIST_SECONDS_MIN).contains(&self.block_lists_seconds) {
+            return Err(ConfigError::TooOften);
+        }
+        Ok(())
+    }
+
+    fn is_self(&self, upstream: &Upstream, own: &[IpAddr]) -> bool {
+        let address = upstream.address;
+        let is_own = |ip: IpAddr| own.contains(&ip) || ip.is_loopback();
+        self.listen.iter().any(|listen| {
+            let same_host = listen.ip() == address.ip() || listen.ip().is_unspecified() && is_own(address.ip());
+            same_host && listen.port() == address.port()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, ConfigError, LEARN_ADDRESSES_CAP, Upstream};
+
+    #[test]
+    fn refuses_limits_of_zero_and_circles() {
+        let own = ["192.0.2.53".parse().unwrap()];
+        assert_eq!(Config::default().check(&own), Ok(()));
+        let zero = Config { pending: 0, ..Config::default() };
+        assert_eq!(zero.check(&own), Err(ConfigError::Zero { key: "pending" }));
+        let many = Config { learn_addresses: LEARN_ADDRESSES_CAP + 1, ..Config::default() };
+        let error = many.check(&own).unwrap_err();
+        assert_eq!(error.to_string(), "dns.learn_addresses must be at most 8192");
+        let old = Config { stale_seconds: 86_401, ..Config::default() };
+        assert_eq!(old.check(&own).unwrap_err().to_string(), "dns.stale_seconds must be at most 86400");
+        let threads = Config { threads: 5, ..Config::default() };
+        assert_eq!(threads.check(&own).unwrap_err().to_string(), "dns.threads must be at most 4");
+        let none = Config { upstreams: Vec::new(), ..Config::default() };
+        assert_eq!(none.check(&own), Err(ConfigError::NoUpstream));
+        for (upstream, circle) in [("192.0.2.53", true), ("127.0.0.1", true), ("192.0.2.53:5353", false)] {
+            let upstream: Upstream = upstream.parse().unwrap();
+            let config = Config { upstreams: vec![upstream.clone()], ..Config::default() };
+            assert_eq!(config.check(&own).is_err(), circle, "{upstream}");
+        }
+    }
+}

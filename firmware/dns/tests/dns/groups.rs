@@ -1,0 +1,178 @@
+//! Clients that are answered in a way of their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gate_dns::{Group, JournalQuestions, List};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use tokio::time::Instant;
+
+use crate::lab::Folder;
+use crate::office::{Office, PATIENCE, PUCK};
+use crate::upstream::{Upstream, a, answers};
+
+const BOSS: &str = "127.0.0.7";
+const GUEST: &str = "127.0.0.8";
+const NOBODY: &str = "127.0.0.1";
+
+fn group(name: &str, client: &str) -> Group {
+    let text = format!("name = \"{name}\"\nclients = [\"{client}\"]");
+    toml::from_str(&text).unwrap()
+}
+
+async fn address(office: &Office, client: &str, name: &str) -> Vec<String> {
+    let answer = office.ask_from(client, name, RecordType::A).await;
+    answer.answers.iter().map(|record| record.data.to_string()).collect()
+}
+
+#[tokio::test]
+async fn each_group_has_its_own_upstreams_and_answers_of_one_never_reach_another() {
+    let (main, theirs) = (Upstream::start().await, Upstream::start().await);
+    main.set("www.example", RecordType::A, answers(vec![a("www.example.", 300, "203.0.113.1")]));
+    theirs.set("www.example", RecordType::A, answers(vec![a("www.example.", 300, "203.0.113.2")]));
+    let to = theirs.address.to_string().parse().unwrap();
+    let guests = Group { upstreams: vec![to], ..group("guests", GUEST) };
+    let office = Office::open_behind(main, |config| config.groups = vec![guests.clone(), group("boss", BOSS)]);
+    // Asked, then from the cache, then copied.
+    for round in 0..5 {
+        for (client, expected) in [(NOBODY, "203.0.113.1"), (GUEST, "203.0.113.2"), (BOSS, "203.0.113.1")] {
+            assert_eq!(address(&office, client, "www.example.").await, [expected], "{client} in round {round}");
+        }
+    }
+    assert_eq!((office.upstream.asked().0, theirs.asked().0), (1, 1), "each once");
+    office.dns.see_groups(vec![Group { upstreams: Vec::new(), ..guests }]);
+    for _ in 0..3 {
+        assert_eq!(address(&office, GUEST, "www.example.").await, ["203.0.113.1"], "at once, also for what is kept");
+    }
+}
+
+#[tokio::test]
+async fn the_cache_of_a_group_outlives_the_process_but_is_only_its_own() {
+    let (main, theirs) = (Upstream::start().await, Upstream::start().await);
+    theirs.set("www.example", RecordType::A, answers(vec![a("www.example.", 300, "203.0.113.2")]));
+    let to = theirs.address.to_string().parse().unwrap();
+    let guests = vec![Group { upstreams: vec![to], ..group("guests", GUEST) }];
+    let office = Office::open_behind(main, |config| config.groups = guests.clone());
+    assert_eq!(address(&office, GUEST, "www.example.").await, ["203.0.113.2"]);
+    let mut file = Vec::new();
+    assert_eq!(office.dns.save(&mut file).unwrap(), 1);
+    let next = Office::open_with(|config| config.groups = guests).await;
+    next.dns.load(&mut file.as_slice()).unwrap();
+    assert_eq!(address(&next, GUEST, "www.example.").await, ["203.0.113.2"]);
+    assert_eq!(theirs.asked().0, 1, "kept");
+    assert!(address(&next, NOBODY, "www.example.").await.is_empty(), "its own upstream knows nothing of it");
+}
+
+#[tokio::test]
+async fn steering_may_be_off_for_a_group() {
+    let office = Office::open_with(|config| {
+        config.groups = vec![Group { steering: false, ..group("boss", BOSS) }];
+    })
+    .await;
+    office.upstream.set("api.acme.example", RecordType::A, answers(vec![a("api.acme.example.", 60, "203.0.113.9")]));
+    for _ in 0..3 {
+        assert_eq!(address(&office, BOSS, "api.acme.example.").await, ["203.0.113.9"]);
+        assert_eq!(address(&office, NOBODY, "api.acme.example.").await, [PUCK]);
+    }
+    let records = office.records(6).await;
+    assert_eq!(records.iter().filter(|record| record.name == "api.acme.example").count(), 6, "each is evidence still");
+    office.dns.see_groups(Vec::new());
+    assert_eq!(address(&office, BOSS, "api.acme.example.").await, [PUCK], "at once");
+}
+
+#[tokio::test]
+async fn lists_hold_for_those_they_are_meant_for() {
+    let folder = Folder::new();
+    let strict = folder.write("strict", "games.example\n");
+    let usual = folder.write("usual", "ads.example\n");
+    let (strict, usual) = (List::File(strict), List::File(usual));
+    let office = Office::open_with(|config| {
+        config.block_lists = vec![usual.clone()];
+        config.groups = vec![
+            Group { block_lists: Some(vec![usual, strict]), ..group("guests", GUEST) },
+            Group { block_lists: Some(Vec::new()), ..group("boss", BOSS) },
+        ];
+    })
+    .await;
+    for name in ["ads.example", "games.example"] {
+        office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 600, "203.0.113.1")]));
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while !address(&office, GUEST, "games.example.").await.is_empty() {
+        assert!(Instant::now() < deadline, "the lists are read");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let rows = [
+        (NOBODY, "ads.example.", true),
+        (NOBODY, "games.example.", false),
+        (GUEST, "ads.example.", true),
+        (GUEST, "games.example.", true),
+        (BOSS, "ads.example.", false),
+        (BOSS, "games.example.", false),
+    ];
+    for round in 0..4 {
+        for (client, name, blocked) in rows {
+            let answer = office.ask_from(client, name, RecordType::A).await;
+            let expected = if blocked { ResponseCode::NXDomain } else { ResponseCode::NoError };
+            assert_eq!(answer.metadata.response_code, expected, "{client} {name} in round {round}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_that_a_silent_group_asks_for_are_in_no_record() {
+    for questions in [JournalQuestions::Each, JournalQuestions::Count] {
+        let office = Office::open_with(|config| {
+            config.journal_questions = questions;
+            config.journal_count_seconds = 1;
+            config.groups = vec![Group { silent: true, ..group("council", BOSS) }];
+        })
+        .await;
+        for name in ["www.example", "a.tunnel.example"] {
+            office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 600, "203.0.113.1")]));
+        }
+        let names = ["www.example.", "www.example.", "www.example.", "api.acme.example.", "a.tunnel.example."];
+        for name in names {
+            office.ask_from(BOSS, name, RecordType::A).await;
+        }
+        let journal = Arc::clone(&office.journal);
+        office.close().await;
+        assert_eq!(journal.events(), Vec::new(), "{questions:?}");
+        let counted: u64 = journal.tallies().iter().map(|tally| tally.questions()).sum();
+        let devices = journal.devices();
+        let steered: u32 = devices.iter().map(|device| device.steered).sum();
+        assert_eq!((counted, steered), (4, 1), "each question is counted once");
+        assert!(devices.iter().all(|device| device.bypass.is_empty()));
+        assert_eq!(devices.iter().map(|device| device.bypass_unnamed).sum::<u32>(), 1);
+    }
+}
+
+#[tokio::test]
+async fn ways_around_are_told_of_the_device_that_asks_for_them() {
+    let office = Office::open_with(|config| config.journal_questions = JournalQuestions::Count).await;
+    office.upstream.set("a.tunnel.example", RecordType::A, answers(vec![a("a.tunnel.example.", 600, "203.0.113.1")]));
+    for _ in 0..4 {
+        let answer = office.ask_from(GUEST, "A.tunnel.example.", RecordType::A).await;
+        assert_eq!(answer.answers.len(), 1, "it is only noticed");
+    }
+    office.ask_from(BOSS, "use-application-dns.net.", RecordType::A).await;
+    office.ask_from(NOBODY, "mask.icloud.com.", RecordType::AAAA).await;
+    office.ask_from(NOBODY, "www.example.", RecordType::A).await;
+    let journal = Arc::clone(&office.journal);
+    office.close().await;
+    let told: Vec<_> = journal
+        .devices()
+        .into_iter()
+        .map(|device| {
+            let bypass = device.bypass.iter().map(|one| format!("{} {} {}", one.count, one.name, one.vendor)).collect();
+            (device.client.to_string(), device.canaries, bypass)
+        })
+        .collect();
+    let expected: [(&str, u32, Vec<String>); 3] =
+        [(NOBODY, 1, Vec::new()), (BOSS, 1, Vec::new()), (GUEST, 0, vec!["4 a.tunnel.example vpn".to_owned()])];
+    assert_eq!(told, expected.map(|(client, canaries, bypass)| (client.to_owned(), canaries, bypass)));
+    assert!(journal.events().is_empty());
+    let outcomes: u32 = journal.tallies().iter().map(|tally| tally.cached + tally.forwarded).sum();
+    assert_eq!(outcomes, 5, "they are counted with all others too");
+}
