@@ -1,0 +1,95 @@
+//! `rescue`: looks for a signed image where it is told to, and writes the first good one onto the slot that is its standard
+//! input. It says in one line each what it refuses and why; its exit code is 0 if one was taken, 1 if none was, 2 if it was
+//! called wrongly.
+//!
+//! ```text
+//!   rescue BOARD FLOOR FAILED KEYS FOLDER|URL   < slot
+//! ```
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::process::ExitCode;
+
+use gate_rescue::{InstallError, Keys, Manifest, Place, Stick, Url, Web, install};
+
+/// A list of keys has some hundred bytes.
+const LONGEST_KEYS: u64 = 16 << 10;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let [board, floor, failed, keys, from] = &words[..] else {
+        return wrong("usage: rescue BOARD FLOOR FAILED KEYS FOLDER|URL < slot");
+    };
+    let (Ok(floor), Ok(failed)) = (floor.parse(), failed.parse::<u64>()) else {
+        return wrong("FLOOR and FAILED are numbers");
+    };
+    let keys = match read_keys(Path::new(keys)) {
+        Ok(keys) => keys,
+        Err(error) => return wrong(&format!("{keys}: {error}")),
+    };
+    let slot = match slot() {
+        Ok(slot) => slot,
+        Err(error) => return wrong(&format!("standard input is no slot: {error}")),
+    };
+    let place =
+        Place { board: board.clone(), floor, failed: Some(failed).filter(|failed| *failed > 0), capacity: slot.1 };
+    let taken =
+        if from.starts_with("http:") { web(from, &keys, &place, &slot.0) } else { stick(from, &keys, &place, &slot.0) };
+    if taken { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn web(url: &str, keys: &Keys, place: &Place, slot: &File) -> bool {
+    match url.parse::<Url>() {
+        Ok(parsed) => tell(url, install(&Web::new(parsed), keys, place, slot)),
+        Err(error) => {
+            println!("{error}");
+            false
+        }
+    }
+}
+
+fn stick(folder: &str, keys: &Keys, place: &Place, slot: &File) -> bool {
+    match Stick::list(Path::new(folder)) {
+        Ok(files) => files.iter().any(|file| {
+            let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+            tell(&name, install(file, keys, place, slot))
+        }),
+        Err(error) => {
+            println!("{folder} cannot be read: {error}");
+            false
+        }
+    }
+}
+
+/// Says what became of a file; the name is somebody else's and shown without what could be mistaken for more.
+fn tell(name: &str, result: Result<Manifest, InstallError>) -> bool {
+    let name = name.escape_debug();
+    match result {
+        Ok(manifest) => {
+            println!("taken {} {} from {name}", manifest.sequence, manifest.version);
+            true
+        }
+        Err(error) => {
+            println!("{name} is refused: {error}");
+            false
+        }
+    }
+}
+
+fn read_keys(file: &Path) -> Result<Keys, Box<dyn std::error::Error>> {
+    let text = std::io::read_to_string(std::io::Read::take(File::open(file)?, LONGEST_KEYS))?;
+    Ok(Keys::parse(&text)?)
+}
+
+/// The slot and its size in bytes.
+fn slot() -> std::io::Result<(File, u64)> {
+    let mut slot = File::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let size = std::io::Seek::seek(&mut slot, std::io::SeekFrom::End(0))?;
+    Ok((slot, size))
+}
+
+fn wrong(message: &str) -> ExitCode {
+    println!("{message}");
+    ExitCode::from(2)
+}
