@@ -7,7 +7,8 @@
 #   ./build.sh check              formatting, clippy, shellcheck, web lint, cargo deny
 #   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
 #   ./build.sh image [board]      the image for a card; boards: raspberrypi5 (default), qemu-aarch64; --update-lock pins what
-#                                 Debian has today, --allow-drift takes it this once where a pinned package is gone
+#                                 Debian has today, --allow-drift takes it this once where a pinned package is gone; --sign KEY
+#                                 makes the image trust updates by this Ed25519 key (PEM), and makes one: out/….update
 #   ./build.sh flash DEV [board]  writes the image to a card, after asking
 #   ./build.sh boot               the image in QEMU, on this terminal
 #   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows
@@ -394,6 +395,7 @@ test_firmware() {
 test_image() {
     need_office
     need_qemu
+    test_key
     image_of qemu-aarch64 --allow-drift
     build_daemon
     shown image tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image/boot
@@ -458,22 +460,47 @@ image_of() {
     [ -e "board/$board/config.txt" ] || die "no board \`$board\`; there are: $(cd board && echo *)"
     need_image
     cmd_firmware aarch64
-    say "building the device's own program for aarch64"
-    logged firmware-device cross_cargo build --release -p gate-device
-    install -m 755 target/aarch64-unknown-linux-gnu/release/puck out/puck-aarch64
+    build_device
     image/steps/fetch.sh "$@"
     image/steps/root.sh "$board"
     image/steps/slot.sh "$board"
     image/steps/card.sh "$board"
+    [ -z "${UPDATE_KEY:-}" ] || image/steps/update.sh "$board"
+}
+
+# The device's own programs. The rescue program is linked with all it needs: it must run whatever the slots hold.
+build_device() {
+    say "building the device's own programs for aarch64"
+    logged firmware-device cross_cargo build --release -p gate-device
+    install -m 755 target/aarch64-unknown-linux-gnu/release/puck out/puck-aarch64
+    logged firmware-rescue cross_cargo rustc --release -p gate-rescue --bin rescue -- -C target-feature=+crt-static
+    install -m 755 target/aarch64-unknown-linux-gnu/release/rescue out/rescue-aarch64
+    logged sign-update cargo build -p gate-rescue --bin sign-update
+    install -m 755 target/debug/sign-update out/sign-update
+}
+
+# The key that the tests sign with; it trusts nobody beyond this machine.
+test_key() {
+    export UPDATE_KEY=$PWD/out/image/test.key.pem
+    need_apt openssl
+    mkdir -p out/image
+    [ -e "$UPDATE_KEY" ] || openssl genpkey -algorithm ed25519 -out "$UPDATE_KEY"
 }
 
 cmd_image() {
-    local board=raspberrypi5 option options=()
-    for option in "$@"; do
-        case $option in
-            --*) options+=("$option") ;;
-            *) board=$option ;;
+    local board=raspberrypi5 options=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --sign)
+                [ -r "${2:-}" ] || die "--sign needs a private key, as openssl genpkey -algorithm ed25519 writes it"
+                UPDATE_KEY=$(realpath "$2")
+                export UPDATE_KEY
+                shift
+                ;;
+            --*) options+=("$1") ;;
+            *) board=$1 ;;
         esac
+        shift
     done
     image_of "$board" "${options[@]}"
     image/steps/pack.sh "$board"
@@ -552,6 +579,7 @@ soak_image() {
     local first second
     need_office
     need_qemu
+    test_key
     image_of qemu-aarch64 --allow-drift
     first=$(sha256sum out/nanogate-qemu-aarch64-*.img)
     rm -rf out/image/qemu-aarch64

@@ -13,6 +13,8 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || 
 export SOURCE_DATE_EPOCH VERSION NAME
 export TOP=$PWD
 readonly WORK=$PWD/out/image
+# Makes signed images; it runs here.
+export SIGN_UPDATE=$PWD/out/sign-update
 
 say() { printf '\033[1m>>\033[0m %s\n' "$*" >&2; }
 die() {

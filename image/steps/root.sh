@@ -52,9 +52,13 @@ authorities() {
         >"$TREE/etc/ssl/certs/ca-certificates.crt"
 }
 
-# The modules that image/modules and board/BOARD/modules name, with what they need, in the order to load them.
+declare -A taken=()
+# modules TREE ORDER LIST…: the modules that the lists name, with what they need and was not taken before, in the order to
+# load them.
 modules() {
-    local release source name parameters kind path file
+    local tree=$1/usr/lib/modules order=$1/usr/lib/modules/$2 release source name parameters kind path file
+    shift 2
+    mkdir -p "$tree"
     release=$(kernel_release)
     source=$(unpacked kernel-modules)
     [ -e "$source/usr/lib/modules/$release/modules.dep" ] || {
@@ -62,7 +66,6 @@ modules() {
         ln -sfn usr/lib "$source/lib"
         depmod -b "$source" "$release"
     }
-    declare -A taken=()
     while read -r name parameters; do
         modprobe -d "$source" -S "$release" --show-depends "$name" >"$WORK/modprobe.out" 2>/dev/null ||
             die "there is no module $name in $release"
@@ -70,12 +73,20 @@ modules() {
             file=$(basename "$path" .xz)
             if [ "$kind" != insmod ] || [ -n "${taken[$file]:-}" ]; then continue; fi
             taken[$file]=yes
-            xz -dc "$path" >"$TREE/usr/lib/modules/$file"
+            xz -dc "$path" >"$tree/$file"
             # Parameters are for the module itself, not for what it needs.
             [ "${file//-/_}" = "${name//-/_}.ko" ] && file+=${parameters:+ $parameters}
-            printf '/lib/modules/%s\n' "$file" >>"$TREE/usr/lib/modules/order"
+            printf '/lib/modules/%s\n' "$file" >>"$order"
         done <"$WORK/modprobe.out"
-    done < <(sed 's/#.*//; /^ *$/d' image/modules "board/$BOARD/modules")
+    done < <(sed 's/#.*//; /^ *$/d' "$@")
+}
+
+# Whose updates are taken: the keys in image/keys, and the one that this build signs with.
+update_keys() {
+    local keys=$TREE/etc/nanogate/update-keys
+    cat image/keys/*.key >"$keys" 2>/dev/null || true
+    [ -z "${UPDATE_KEY:-}" ] || "$SIGN_UPDATE" public "$UPDATE_KEY" >>"$keys"
+    [ -s "$keys" ] || say "no key in image/keys and none given with --sign: this image takes no updates"
 }
 
 skeleton
@@ -83,6 +94,10 @@ packages
 authorities
 overlays
 programs
-modules
+update_keys
+modules "$TREE" order image/modules "board/$BOARD/modules"
+# Sticks are the rescue system's alone: their drivers cost memory, and are a way in.
+rm -rf "$WORK/$BOARD/rescue-only"
+modules "$WORK/$BOARD/rescue-only" order-rescue image/modules-rescue "board/$BOARD/modules-rescue"
 find "$TREE" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 say "root: $(du -sm --apparent-size "$TREE" | cut -f1) MB"

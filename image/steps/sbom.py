@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """image/steps/sbom.py BOARD OUTPUT: what the image is made of, as CycloneDX 1.6: Debian's packages as image/lock pins them
-(or as drift took them), and the crates that are linked into its two programs."""
+(or as drift took them), and the crates that are linked into its three programs."""
 
 import datetime
 import hashlib
@@ -11,7 +11,7 @@ import sys
 import uuid
 from pathlib import Path
 
-PROGRAMS = ["gate-daemon", "gate-device"]
+PROGRAMS = ["gate-daemon", "gate-device", "gate-rescue"]
 
 
 def packages():

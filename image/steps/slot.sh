@@ -45,11 +45,13 @@ slot() {
     say "$1: kernel $(du -m "$OUT/$1/kernel.img" | cut -f1) MB, initramfs $(du -m "$OUT/$1/initramfs.img" | cut -f1) MB"
 }
 
-# The rescue system is the same without the daemon and its rule set.
+# The rescue system is the same without the daemon and its rule set, but with a program and drivers for sticks.
 rescue_tree() {
     rm -rf "$OUT/rescue-root"
     cp -a "$OUT/root" "$OUT/rescue-root"
     rm "$OUT/rescue-root/usr/bin/nanogate"
+    cp -a "$OUT/rescue-only/." "$OUT/rescue-root/"
+    install -m 755 out/rescue-aarch64 "$OUT/rescue-root/usr/sbin/rescue"
     find "$OUT/rescue-root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 }
 

@@ -2,7 +2,8 @@
 //! that a power cut leaves the old sector or the new one.
 //!
 //! The boot loader reads `boot_partition` and the `[tryboot]` section (Raspberry Pi, config_txt: autoboot.txt). The line
-//! `# hung=` is ours: slots whose kernel never came up, as the rescue system found out.
+//! `# hung=` is ours: slots whose kernel never came up, as the rescue system found out. So are `# floor=`, the build of the newest
+//! image that ever was good here, and `# tried=`, that of the image which the rescue system took last.
 
 use std::path::Path;
 
@@ -14,6 +15,8 @@ use crate::slot::Slot;
 
 const NAME: &[u8; 11] = b"AUTOBOOTTXT";
 const HUNG: &str = "# hung=";
+const FLOOR: &str = "# floor=";
+const TRIED: &str = "# tried=";
 
 /// Why the choice of slot could not be read or written.
 #[derive(Debug, Error)]
@@ -33,11 +36,15 @@ pub(crate) struct Autoboot {
     pub(crate) default: Slot,
     pub(crate) a_hung: bool,
     pub(crate) b_hung: bool,
+    /// No image older than this is taken: the time it was built at, in seconds after 1970.
+    pub(crate) floor: u64,
+    /// What the rescue system took last, by the same number, until it is good; 0: nothing.
+    pub(crate) tried: u64,
 }
 
 impl Autoboot {
     pub(crate) fn of(default: Slot) -> Self {
-        Self { default, a_hung: false, b_hung: false }
+        Self { default, a_hung: false, b_hung: false, floor: 0, tried: 0 }
     }
 
     pub(crate) fn hung(self, slot: Slot) -> bool {
@@ -56,6 +63,18 @@ impl Autoboot {
         self
     }
 
+    /// What is to be written once a slot is good, with what was `built` then. A slot that hung stays known as long as the
+    /// same one runs: it is not to be tried again before it was written anew.
+    pub(crate) fn good(self, slot: Slot, built: u64) -> Self {
+        let known = if self.default == slot && !self.hung(slot) { self } else { Self::of(slot) };
+        Self { floor: self.floor.max(built), tried: 0, ..known }
+    }
+
+    /// What is to be written once the rescue system put another image onto a slot: if this one hangs too, both do.
+    pub(crate) fn taken(self, slot: Slot, sequence: u64) -> Self {
+        Self { floor: self.floor, tried: sequence, ..Self::of(slot).with_hung(slot.other()) }
+    }
+
     /// Reads the text as the boot loader does; slot A where it names none of ours.
     fn parse(text: &str) -> Self {
         let mut read = Self::of(Slot::A);
@@ -72,6 +91,10 @@ impl Autoboot {
                 for slot in list.split(',').filter_map(|word| word.parse().ok()).filter_map(Slot::of_partition) {
                     read = read.with_hung(slot);
                 }
+            } else if let Some(number) = line.strip_prefix(FLOOR) {
+                read.floor = number.parse().unwrap_or(0);
+            } else if let Some(number) = line.strip_prefix(TRIED) {
+                read.tried = number.parse().unwrap_or(0);
             }
         }
         read
@@ -84,9 +107,12 @@ impl Autoboot {
             .filter(|slot| self.hung(*slot))
             .map(|slot| slot.partition().to_string())
             .collect();
-        let note = if hung.is_empty() { String::new() } else { format!("{HUNG}{}\n", hung.join(",")) };
+        let note = |name: &str, value: String| if value.is_empty() { value } else { format!("{name}{value}\n") };
+        let number = |number: u64| if number == 0 { String::new() } else { number.to_string() };
+        let notes = [(HUNG, hung.join(",")), (FLOOR, number(self.floor)), (TRIED, number(self.tried))];
+        let notes: String = notes.into_iter().map(|(name, value)| note(name, value)).collect();
         let text = format!(
-            "[all]\ntryboot_a_b=1\nboot_partition={}\n[tryboot]\nboot_partition={}\n{note}",
+            "[all]\ntryboot_a_b=1\nboot_partition={}\n[tryboot]\nboot_partition={}\n{notes}",
             self.default.partition(),
             self.default.other().partition()
         );

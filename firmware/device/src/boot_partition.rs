@@ -13,6 +13,8 @@ use crate::log::say;
 
 const TARGET: &str = "/run/puck/boot";
 const CLAIM: &str = "CLAIM-CODE.txt";
+/// One line: `http://192.0.2.1/nanogate.update`.
+const RESCUE: &str = "RESCUE-URL.txt";
 /// Either name: some editors add endings, some people leave them out.
 const SETTINGS: [&str; 2] = ["nanogate.toml", "CONFIG"];
 /// No settings are longer.
@@ -73,6 +75,18 @@ pub(crate) fn show_claim_code(code: Option<&str>) {
     if let Err(error) = shown {
         say!("the claim code cannot be left on the boot partition: {error}");
     }
+}
+
+/// Where the rescue system may get an image from, if the owner left an address for it.
+pub(crate) fn rescue_url() -> Option<String> {
+    let read = mounted(|folder| {
+        let file = folder.join(RESCUE);
+        if !file.is_file() || fs::metadata(&file)?.len() > LONGEST {
+            return Ok(None);
+        }
+        Ok(fs::read_to_string(file)?.lines().next().map(|line| line.trim().to_owned()))
+    });
+    read.ok().flatten().filter(|line| line.starts_with("http:"))
 }
 
 /// Splits the owner's file into the daemon's settings and the network's, and keeps both; nothing if it cannot be read.

@@ -20,7 +20,7 @@ const LATEST: u64 = 4_102_444_800; // 2100-01-01
 /// Sets the clock forward to the latest of what is known.
 pub(crate) fn begin() {
     let clock = now();
-    let wanted = latest(clock, number(Path::new(BUILT)), number(Path::new(SAVED)));
+    let wanted = latest(clock, built(), number(Path::new(SAVED)));
     if wanted != clock {
         let time = Timespec { tv_sec: i64::try_from(wanted).unwrap_or(i64::MAX), tv_nsec: 0 };
         match clock_settime(ClockId::Realtime, time) {
@@ -73,6 +73,11 @@ impl Jumps {
         self.origin = origin;
         i64::try_from(by).ok().map(|by| if forward { by } else { -by })
     }
+}
+
+/// When the image was built, in seconds after 1970.
+pub(crate) fn built() -> Option<u64> {
+    number(Path::new(BUILT))
 }
 
 fn now() -> u64 {

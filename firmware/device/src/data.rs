@@ -122,7 +122,8 @@ fn is_blank(device: &Path) -> bool {
     read.is_ok() && head.iter().all(|byte| *byte == 0)
 }
 
-fn in_memory() -> Data {
+/// A folder in memory stands in until the next start.
+pub(crate) fn in_memory() -> Data {
     if let Err(error) = mount("tmpfs", TARGET, "tmpfs", FLAGS, c"mode=0755,size=32m") {
         say!("/data cannot even be kept in memory: {error}");
     }

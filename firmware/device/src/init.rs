@@ -17,7 +17,11 @@ pub(crate) fn run() -> ExitCode {
     for folder in ["/run/puck", "/run/nanogate"] {
         let _ = fs::create_dir_all(folder);
     }
-    modules::load();
+    let booted = slot::booted();
+    modules::load(modules::ORDER);
+    if booted == Booted::Rescue {
+        modules::load(modules::RESCUE);
+    }
     modules::close();
     mounts::harden();
     let mut watchdog = Watchdog::hold();
@@ -27,7 +31,6 @@ pub(crate) fn run() -> ExitCode {
             say!("`ip {line}` failed");
         }
     }
-    let booted = slot::booted();
     say!("started: {booted:?}");
     if booted == Booted::Rescue {
         rescue::run(watchdog)

@@ -10,11 +10,13 @@ use rustix::system::finit_module;
 use crate::log::say;
 
 /// One `path [parameter=value …]` a line.
-const ORDER: &str = "/lib/modules/order";
+pub(crate) const ORDER: &str = "/lib/modules/order";
+/// What only the rescue system needs: sticks.
+pub(crate) const RESCUE: &str = "/lib/modules/order-rescue";
 
-/// Loads all of them; a device that this board lacks is no error.
-pub(crate) fn load() {
-    let order = fs::read_to_string(ORDER).unwrap_or_default();
+/// Loads all of a list; a device that this board lacks is no error.
+pub(crate) fn load(list: &str) {
+    let order = fs::read_to_string(list).unwrap_or_default();
     for line in order.lines() {
         let (path, parameters) = line.split_once(' ').unwrap_or((line, ""));
         if let Err(error) = load_one(Path::new(path), parameters) {

@@ -178,12 +178,8 @@ fn mark_good(slot: Slot) {
         say!("slot {slot:?} is good; there is no card to write it on");
         return;
     };
-    let present = autoboot::load(&device);
-    // A slot that hung stays known as long as the same one runs: it is not to be tried again before it was written anew.
-    let wanted = match present {
-        Ok(present) if present.default == slot && !present.hung(slot) => present,
-        _ => Autoboot::of(slot),
-    };
+    let present = autoboot::load(&device).unwrap_or(Autoboot::of(slot));
+    let wanted = present.good(slot, clock::built().unwrap_or(0));
     match autoboot::commit(&device, wanted) {
         Ok(true) => say!("slot {slot:?} is good and starts from now on"),
         Ok(false) => say!("slot {slot:?} is good"),

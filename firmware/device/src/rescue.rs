@@ -1,16 +1,29 @@
 //! The rescue system: where the boot loader goes when a slot's kernel never took the watchdog over. It tries the other
-//! slot, once; when both are known to hang it stays.
+//! slot, once; when both are known to hang it waits for a signed image, from a stick or from a web server, and has it
+//! written onto one of them.
 
-use std::path::Path;
-use std::time::Duration;
+mod sticks;
+mod work;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use self::sticks::Sticks;
+use self::work::{Outcome, Work};
 use crate::autoboot::{self, Autoboot, CommitError};
 use crate::log::say;
+use crate::network::Network;
+use crate::services::Services;
+use crate::slot::Slot;
 use crate::watchdog::Watchdog;
-use crate::{card, init};
+use crate::{boot_partition, card, clock, data, init};
 
 /// Between two times the watchdog is fed: nothing here can wedge, and a reset would lead here again.
 const FEED: Duration = Duration::from_secs(2);
+const TURN: Duration = Duration::from_millis(100);
+/// Between two times the web server is asked.
+const ASK: Duration = Duration::from_secs(20);
 
 /// What to do about a slot that hung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,18 +35,26 @@ enum Plan {
 }
 
 /// Never returns.
-pub(crate) fn run(mut watchdog: Watchdog) -> ! {
+pub(crate) fn run(watchdog: Watchdog) -> ! {
     match card::await_partition("boot") {
         Some(device) => match act(&device) {
             Ok(Plan::Try(autoboot)) => {
                 say!("rescue: a slot hung; trying slot {:?}", autoboot.default);
                 init::restart();
             }
-            Ok(Plan::Stay(_)) => say!("rescue: neither slot starts; the card needs a new image"),
+            Ok(Plan::Stay(autoboot)) => {
+                say!("rescue: neither slot starts; a stick with a signed image mends the card");
+                Rescue::new(watchdog, device, autoboot).stay()
+            }
             Err(error) => say!("rescue: {error}"),
         },
         None => say!("rescue: there is no boot partition"),
     }
+    idle(watchdog)
+}
+
+/// There is nothing to write on.
+fn idle(mut watchdog: Watchdog) -> ! {
     loop {
         watchdog.feed();
         std::thread::sleep(FEED);
@@ -54,6 +75,117 @@ fn plan(present: Autoboot) -> Plan {
     if known.hung(other) { Plan::Stay(known) } else { Plan::Try(Autoboot { default: other, ..known }) }
 }
 
+/// The wait for an image.
+struct Rescue {
+    watchdog: Watchdog,
+    services: Services,
+    network: Network,
+    /// The boot partition's device, and what it says.
+    device: PathBuf,
+    autoboot: Autoboot,
+    url: Option<String>,
+    addressed: bool,
+    sticks: Sticks,
+    work: Option<Work>,
+    fed: Instant,
+    asked: Option<Instant>,
+    /// What became of the web server's offer last time.
+    said: String,
+}
+
+impl Rescue {
+    fn new(watchdog: Watchdog, device: PathBuf, autoboot: Autoboot) -> Self {
+        // /data may be what is broken, and nothing here needs it.
+        data::in_memory();
+        let url = boot_partition::rescue_url();
+        let mut services = Services::default();
+        let now = Instant::now();
+        let network = Network::begin(&mut services, now);
+        let sticks = Sticks::beside(&device);
+        Self {
+            watchdog,
+            services,
+            network,
+            device,
+            autoboot,
+            url,
+            addressed: false,
+            sticks,
+            work: None,
+            fed: now,
+            asked: None,
+            said: String::new(),
+        }
+    }
+
+    fn stay(mut self) -> ! {
+        loop {
+            let now = Instant::now();
+            if now - self.fed >= FEED {
+                self.fed = now;
+                self.watchdog.feed();
+            }
+            let dead = self.services.turn(now);
+            if let Some(lease) = self.network.change(now) {
+                say!("rescue: address {}", lease.address);
+                self.addressed = true;
+            }
+            match self.work.take() {
+                Some(work) => match dead.iter().find(|(pid, _)| *pid == work.pid()) {
+                    Some((_, status)) => {
+                        let outcome = work.end(*status, &mut self.said);
+                        self.conclude(outcome);
+                    }
+                    None => self.work = Some(work),
+                },
+                None => self.work = self.next(now),
+            }
+            std::thread::sleep(TURN);
+        }
+    }
+
+    /// Whatever was offered next: a stick that nobody looked at yet, or the web server again.
+    fn next(&mut self, now: Instant) -> Option<Work> {
+        let slot = self.slot();
+        if let Some(folder) = self.sticks.next() {
+            return Work::begin(&folder, slot, &self.place(), true);
+        }
+        let due = self.asked.is_none_or(|asked| now - asked >= ASK);
+        let url = self.url.clone().filter(|_| self.addressed && due)?;
+        self.asked = Some(now);
+        Work::begin(&url, slot, &self.place(), false)
+    }
+
+    /// The slot that did not start last: it hung before, and nothing was learnt about it since.
+    fn slot(&self) -> Slot {
+        self.autoboot.default.other()
+    }
+
+    fn place(&self) -> work::Place {
+        let release = fs::read_to_string("/etc/nanogate-release").unwrap_or_default();
+        work::Place {
+            board: release.split_whitespace().nth(1).unwrap_or_default().to_owned(),
+            floor: self.autoboot.floor.max(clock::built().unwrap_or(0)),
+            tried: self.autoboot.tried,
+        }
+    }
+
+    fn conclude(&mut self, outcome: Outcome) {
+        if outcome.stick {
+            self.sticks.let_go();
+        }
+        let Some(sequence) = outcome.taken else { return };
+        let slot = self.slot();
+        match autoboot::commit(&self.device, self.autoboot.taken(slot, sequence)) {
+            Ok(_) => {
+                say!("rescue: slot {slot:?} has a new image; starting it");
+                init::restart();
+            }
+            Err(error) => say!("rescue: slot {slot:?} has a new image that cannot be chosen: {error}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Autoboot, Plan, plan};
@@ -66,5 +198,16 @@ mod tests {
         let Plan::Stay(last) = plan(second) else { panic!("slot A was tried again") };
         assert!(last.hung(Slot::A) && last.hung(Slot::B));
         assert!(matches!(plan(last), Plan::Stay(_)), "also after a power cut");
+    }
+
+    #[test]
+    fn a_new_image_that_hangs_too_ends_here_and_is_not_taken_again() {
+        let last = Autoboot { floor: 7, ..Autoboot::of(Slot::B).with_hung(Slot::A).with_hung(Slot::B) };
+        let taken = last.taken(Slot::A, 9);
+        assert_eq!((taken.default, taken.floor, taken.tried), (Slot::A, 7, 9));
+        assert!(matches!(plan(taken), Plan::Stay(Autoboot { tried: 9, .. })));
+        let good = taken.good(Slot::A, 9);
+        assert_eq!(good, Autoboot { floor: 9, tried: 0, ..Autoboot::of(Slot::A).with_hung(Slot::B) });
+        assert_eq!(good.good(Slot::B, 8), Autoboot { floor: 9, ..Autoboot::of(Slot::B) });
     }
 }

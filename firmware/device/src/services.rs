@@ -93,16 +93,20 @@ impl Services {
         }
     }
 
-    /// One turn: buries the dead, its own and orphans alike, and starts what is due.
-    pub(crate) fn turn(&mut self, now: Instant) {
+    /// One turn: buries the dead, its own and orphans alike, and starts what is due. Who died, and how.
+    pub(crate) fn turn(&mut self, now: Instant) -> Vec<(u32, ExitStatus)> {
+        let mut dead = Vec::new();
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
-            self.bury(pid, ExitStatus::from_raw(status.as_raw()), now);
+            let status = ExitStatus::from_raw(status.as_raw());
+            self.bury(pid, status, now);
+            dead.push((pid.as_raw_nonzero().get().unsigned_abs(), status));
         }
         for service in &mut self.all {
             if matches!(service.state, State::Due { at } if at <= now) {
                 service.start(now);
             }
         }
+        dead
     }
 
     fn bury(&mut self, dead: Pid, status: ExitStatus, now: Instant) {
