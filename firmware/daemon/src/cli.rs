@@ -75,6 +75,25 @@ pub(crate) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// The panic switch: cuts every AI connection and lets none start, until it is turned off again.
+    Freeze {
+        verb: FreezeVerb,
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// For so many minutes nothing is opened: inspected clients are watched. What policy denies stays denied.
+    Bypass {
+        /// 1 to 480; 0 ends one.
+        minutes: u64,
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// One of the processes that `run` supervises.
     #[command(hide = true)]
     Worker {
@@ -329,6 +348,14 @@ pub(crate) enum SteerVerb {
         #[command(flatten)]
         config: ConfigArg,
     },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FreezeVerb {
+    On,
+    Off,
+    /// Says where the switch stands; exit 1 when it is on.
+    Status,
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,6 +6,7 @@ mod dns;
 mod pack;
 mod scan;
 mod state;
+mod switch;
 mod words;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ pub(crate) use self::dns::{DnsQuestion, dns_query};
 pub(crate) use self::pack::{pack_build, pack_install, pack_list, pack_verify};
 pub(crate) use self::scan::scan;
 pub(crate) use self::state::{status, steer_show, token_add, token_list, token_revoke};
+pub(crate) use self::switch::{bypass, freeze};
 use crate::config::Config;
 use crate::worker::{self, read_policy};
 use crate::{CommandError, Outcome, packs, print};

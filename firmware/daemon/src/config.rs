@@ -47,7 +47,17 @@ pub(crate) struct Config {
     #[serde(default)]
     pub(crate) process: Processes,
     #[serde(default)]
+    pub(crate) console: ConsoleConfig,
+    #[serde(default)]
     pub(crate) log: Log,
+}
+
+/// Where the running daemon takes orders.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ConsoleConfig {
+    /// The socket's path; without one it is in the data folder.
+    pub(crate) socket: Option<PathBuf>,
 }
 
 /// How traffic arrives (HOUSE.md, "Three ways to stand in the network"). The explicit proxy runs beside either.
@@ -260,6 +270,11 @@ impl Config {
             rule_set(self, BTreeSet::new()).map_err(|error| worded(&error))?;
         }
         Ok(())
+    }
+
+    /// The console's socket.
+    pub(crate) fn console_socket(&self) -> PathBuf {
+        self.console.socket.clone().unwrap_or_else(|| self.data.join("state/console.sock"))
     }
 
     /// `nanogate.<domain>`.

@@ -15,6 +15,7 @@
 mod cli;
 mod command;
 mod config;
+mod console;
 mod heartbeat;
 mod packs;
 mod print;
@@ -23,6 +24,7 @@ mod provision;
 mod run_state;
 mod sockets;
 mod supervisor;
+mod switch;
 mod worker;
 
 use std::process::ExitCode;
@@ -111,6 +113,8 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
             command::dns_query(&config.config, &question)
         }
         Verb::Steer { verb: SteerVerb::Show { config } } => command::steer_show(&config.config),
+        Verb::Freeze { verb, config, json } => command::freeze(&config.config, verb, json),
+        Verb::Bypass { minutes, config, json } => command::bypass(&config.config, minutes, json),
         Verb::Status { config, json } => command::status(&config.config, json),
         Verb::Token { verb } => match verb {
             TokenVerb::Add { config, name } => command::token_add(&config.config, &name),

@@ -200,7 +200,7 @@ fn folder(path: &Path, mode: u32) -> io::Result<()> {
 }
 
 /// Gives each process its own folders, when the processes have users of their own.
-fn own_everything(config: &Config) -> Result<(), CommandError> {
+pub(crate) fn own_everything(config: &Config) -> Result<(), CommandError> {
     if !Uid::effective().is_root() {
         return Ok(());
     }

@@ -17,6 +17,8 @@
 //! Workers share nothing but files: none of them waits for another, so the death or starvation of one costs none of
 //! the others an answer. A worker whose supervisor has died sees the end of its standard input and drains.
 
+mod desk;
+
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -27,11 +29,13 @@ use caps::{CapSet, Capability};
 use command_fds::CommandFdExt;
 use gate_audit::ChainWriter;
 use gate_core::{AdminEvent, Event, Journal, ProcessEvent, ProcessState};
+use gate_proxy::Switch;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
-use tokio::process::{Child, Command};
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -41,7 +45,9 @@ use crate::config::Config;
 use crate::heartbeat::{Monitor, Pulse};
 use crate::run_state::RunState;
 use crate::worker::{Stamp, follow_file, follow_policy};
-use crate::{CommandError, Outcome, packs, provision, sockets, worker};
+use crate::{CommandError, Outcome, packs, provision, sockets, switch, worker};
+
+use self::desk::Desk;
 
 /// A worker that lived this long was healthy: the next restart is immediate again.
 const HEALTHY: Duration = Duration::from_secs(10);
@@ -107,6 +113,7 @@ async fn supervise(
     let state = Arc::new(RunState::start(&config).map_err(CommandError::internal)?);
     note(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Started);
 
+    let mut desk = Desk::open(&config, journal.clone());
     let (orders, _) = broadcast::channel(16);
     let mut keepers = Vec::new();
     for name in ProcessName::ALL {
@@ -114,7 +121,8 @@ async fn supervise(
             continue;
         }
         let sockets = sockets::open(&config, name)?;
-        keepers.push(Keeper { name, file: file.to_owned(), sockets, journal: journal.clone(), state: state.clone() });
+        let (journal, state, switch) = (journal.clone(), state.clone(), desk.switch.follow());
+        keepers.push(Keeper { name, file: file.to_owned(), sockets, journal, state, switch });
     }
     // Nobody is started before every socket is ours.
     let mut workers = JoinSet::new();
@@ -146,6 +154,7 @@ async fn supervise(
             () = &mut regroup => {}
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            () = desk.work() => {}
             () = &mut follow => {}
             () = &mut repack => {}
             _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
@@ -223,22 +232,24 @@ struct Keeper {
     sockets: Vec<OwnedFd>,
     journal: Arc<dyn Journal>,
     state: Arc<RunState>,
+    switch: watch::Receiver<Switch>,
 }
 
 impl Keeper {
-    async fn keep(self, mut orders: broadcast::Receiver<Order>) {
+    async fn keep(mut self, mut orders: broadcast::Receiver<Order>) {
         let mut pause = Duration::ZERO;
         loop {
             let started = Instant::now();
             match self.start() {
                 Ok(mut child) => {
                     // Held for as long as the worker lives: waiting for a child closes its standard input otherwise.
-                    let _lifeline = child.stdin.take();
+                    let mut lifeline = child.stdin.take();
+                    self.tell_switch(lifeline.as_mut()).await;
                     let pid = child.id().unwrap_or_default();
                     self.state.started(self.name.as_str(), pid);
                     note(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
                     let monitor = Monitor::new(child.stdout.take());
-                    if self.attend(&mut child, monitor, &mut orders).await {
+                    if self.attend(&mut child, lifeline.as_mut(), monitor, &mut orders).await {
                         note(&*self.journal, self.name.as_str(), pid, ProcessState::Stopped);
                         return;
                     }
@@ -272,11 +283,26 @@ impl Keeper {
         command.spawn()
     }
 
+    /// Says where the switch stands. A pipe has room for thousands of these; a worker that is gone is noticed elsewhere.
+    async fn tell_switch(&mut self, lifeline: Option<&mut ChildStdin>) {
+        let letter = switch::letter(*self.switch.borrow_and_update());
+        if let Some(lifeline) = lifeline {
+            let _ = lifeline.write_all(&[letter]).await;
+        }
+    }
+
     /// Waits until the worker ends; true when it was told to.
-    async fn attend(&self, child: &mut Child, mut monitor: Monitor, orders: &mut broadcast::Receiver<Order>) -> bool {
+    async fn attend(
+        &mut self,
+        child: &mut Child,
+        mut lifeline: Option<&mut ChildStdin>,
+        mut monitor: Monitor,
+        orders: &mut broadcast::Receiver<Order>,
+    ) -> bool {
         loop {
             tokio::select! {
                 _ = child.wait() => return false,
+                Ok(()) = self.switch.changed() => self.tell_switch(lifeline.as_deref_mut()).await,
                 pulse = monitor.change() => self.heed(pulse, child),
                 order = orders.recv() => match order {
                     // It reads its certificate at start: it drains and comes back with the new one.

@@ -18,11 +18,13 @@ use std::time::Duration;
 use gate_audit::ChainWriter;
 use gate_core::{Catalogue, SystemClock};
 use gate_policy::Policy;
+use gate_proxy::Switch;
 use gate_scrub::{OfficeWord, PackError, PackSource, Scanner};
 use gate_seal::DeviceKey;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -31,7 +33,7 @@ pub(crate) use self::reload::{Stamp, follow_file, follow_policy, read_policy, st
 pub(crate) use self::steer::rule_set;
 use crate::cli::ProcessName;
 use crate::config::{Config, Log, LogFormat};
-use crate::{CommandError, Outcome, heartbeat, packs, provision};
+use crate::{CommandError, Outcome, heartbeat, packs, provision, switch};
 
 /// Every task ends on shutdown within 5 s; what is left then is cut.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -138,13 +140,12 @@ fn listen(listeners: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, Com
     listeners.into_iter().map(|listener| TcpListener::from_std(listener).map_err(CommandError::internal)).collect()
 }
 
-/// Runs a worker's future; `stop` is cancelled by SIGTERM, SIGINT or the supervisor's death, and what has not ended 5 s
+/// Runs a worker's future; [`watch_supervisor`] was called before. `stop` is cancelled by SIGTERM, SIGINT or the supervisor's death, and what has not ended 5 s
 /// later is cut.
 fn serve<F>(runtime: &Runtime, stop: &CancellationToken, work: F) -> Result<Outcome, CommandError>
 where
     F: Future<Output = Result<(), CommandError>>,
 {
-    watch_supervisor(stop.clone());
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
@@ -179,10 +180,16 @@ fn close(runtime: Runtime, journal: Arc<ChainWriter>) {
     }
 }
 
-/// The supervisor holds the other end of our standard input: its end is the supervisor's death.
-fn watch_supervisor(stop: CancellationToken) {
+/// The supervisor holds the other end of our standard input: its end is the supervisor's death, and what comes down it says
+/// where the switch stands, first of all at the start.
+fn watch_supervisor(stop: CancellationToken) -> watch::Receiver<Option<Switch>> {
+    let (told, switch) = watch::channel(None);
     std::thread::spawn(move || {
-        let _ = std::io::stdin().read(&mut [0]);
+        let mut letter = [0];
+        while std::io::stdin().read(&mut letter).is_ok_and(|count| count > 0) {
+            told.send_replace(Some(switch::of_letter(letter[0])));
+        }
         stop.cancel();
     });
+    switch
 }

@@ -19,6 +19,7 @@ use crate::ports::Snapshot;
 use crate::record::Pending;
 use crate::session::{Accepted, Closed, Session};
 use crate::shared::Shared;
+use crate::switch;
 
 /// By which way a connection came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,7 @@ impl Visitor {
             snapshot: &self.snapshot,
             ech_public_names: &self.shared.ech_public_names,
             journal_broken: self.shared.journal_broken(),
+            switch: self.shared.switch.stands(),
             client: self.client.ip(),
             now: self.shared.now(),
         }
@@ -88,7 +90,13 @@ impl Visitor {
                 Err(reason) => self.refuse(client, reason).await,
                 Ok(server) => {
                     self.pending.connected(mode);
-                    self.connect((host, entry, mode), hello, (client, raw), server).await
+                    let shared = Arc::clone(&self.shared);
+                    tokio::select! {
+                        closed = self.connect((host, entry, mode), hello, (client, raw), server) => closed,
+                        () = shared.switch.frozen(mode) => {
+                            Closed { mode, reason: Some(switch::freeze()), alpn: None }
+                        }
+                    }
                 }
             },
         }

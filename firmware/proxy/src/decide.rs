@@ -11,6 +11,7 @@ use gate_core::{ConnectionFacts, Entry, HostName, Mode, Reason, UnixMicros, Verd
 
 use crate::parse::hello::Hello;
 use crate::ports::Snapshot;
+use crate::switch::{self, Switch};
 
 /// Where a connection was heading when it came to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +44,7 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) ech_public_names: &'a [HostName],
     /// AI connections must end in a record; while none can be written none starts.
     pub(crate) journal_broken: bool,
+    pub(crate) switch: Switch,
     pub(crate) client: IpAddr,
     pub(crate) now: UnixMicros,
 }
@@ -81,12 +83,16 @@ impl Circumstances<'_> {
         if entry.is_some() && self.journal_broken {
             return Course::Refuse(Reason::Internal);
         }
+        if entry.is_some() && self.switch == Switch::Frozen {
+            return Course::Refuse(switch::freeze());
+        }
         let facts = ConnectionFacts { client: self.client, host, entry, now: self.now };
         let mode = match (self.snapshot.judge.connection(&facts), entry) {
             (Verdict::Refuse(reason), _) => return Course::Refuse(reason),
             // What is not AI is never opened, whatever the policy says.
             (Verdict::Splice | Verdict::Terminate, None) => Mode::Passed,
             (Verdict::Splice, Some(_)) => Mode::Watched,
+            (Verdict::Terminate, Some(_)) if self.switch == Switch::Bypassed => Mode::Watched,
             (Verdict::Terminate, Some(_)) => Mode::Inspected,
         };
         Course::Connect { host: host.clone(), entry: entry.cloned(), mode }

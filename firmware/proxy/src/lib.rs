@@ -40,6 +40,7 @@ mod ports;
 mod proxy;
 mod session;
 mod shared;
+mod switch;
 mod trust;
 
 #[doc(hidden)]
@@ -55,4 +56,5 @@ pub use counters::CountersSnapshot;
 pub use ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
 pub use proxy::Proxy;
 pub use shared::ProxyError;
+pub use switch::Switch;
 pub use trust::TrustError;

@@ -11,6 +11,7 @@ use crate::corridor::Door;
 use crate::counters::CountersSnapshot;
 use crate::ports::Ports;
 use crate::shared::{ProxyError, Shared};
+use crate::switch::Switch;
 
 /// What a task gets, after the grace period, to reach its next await and write its record.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -30,6 +31,12 @@ impl Proxy {
     /// What was counted so far.
     pub fn counters(&self) -> CountersSnapshot {
         self.shared.counters.snapshot()
+    }
+
+    /// Turns the switch. When this returns no AI connection starts otherwise than it says, and those that a freeze cuts are
+    /// on their way to their records.
+    pub fn turn(&self, switch: Switch) {
+        self.shared.switch.turn(switch);
     }
 
     /// Serves until `stop` is cancelled. Then nothing new is let in, open connections get `drain_seconds` to finish,

@@ -63,8 +63,8 @@ impl Pending {
 
     fn event(&mut self) -> ConnectionEvent {
         let closed = self.closed.take().unwrap_or_else(|| {
-            let cut = self.shared.closing.is_cancelled();
-            Closed { mode: self.mode, reason: Some(if cut { Reason::Shutdown } else { Reason::Internal }), alpn: None }
+            let reason = self.shared.cutting().unwrap_or(Reason::Internal);
+            Closed { mode: self.mode, reason: Some(reason), alpn: None }
         });
         ConnectionEvent {
             id: self.id,

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gate_core::{Event, HostName, JournalError, Position, UnixMicros};
+use gate_core::{Event, HostName, JournalError, Position, Reason, UnixMicros};
 use tokio_util::sync::CancellationToken;
 
 use crate::act::inspect;
@@ -9,6 +9,7 @@ use crate::act::splice::Pipes;
 use crate::config::{Config, ConfigError};
 use crate::counters::Counters;
 use crate::ports::{Ports, Snapshot};
+use crate::switch::{self, Switch, Switchboard};
 use crate::trust::{self, TrustError};
 
 /// What every connection task holds: one per proxy, behind an `Arc`.
@@ -30,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the grace period is over: every task ends at its next await.
     pub(crate) closing: CancellationToken,
+    /// What stands above the policy.
+    pub(crate) switch: Switchboard,
     /// The last append failed: AI traffic fails closed until one succeeds.
     journal_broken: AtomicBool,
 }
@@ -47,6 +50,7 @@ impl Shared {
             counters: Counters::default(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
+            switch: Switchboard::default(),
             journal_broken: AtomicBool::new(false),
             config,
             ports,
@@ -75,6 +79,12 @@ impl Shared {
             }
         }
         result
+    }
+
+    /// Why open connections are being cut, if they are.
+    pub(crate) fn cutting(&self) -> Option<Reason> {
+        let frozen = || (self.switch.stands() == Switch::Frozen).then(switch::freeze);
+        self.closing.is_cancelled().then_some(Reason::Shutdown).or_else(frozen)
     }
 
     /// Whether the last append failed. Nothing may be let through that could not be recorded.

@@ -60,6 +60,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let admin = Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;
     let runtime = worker::runtime(worker::BLOCKING + config.admin.inspect_concurrency)?;
     let stop = CancellationToken::new();
+    worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, async {
         let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };
         let reload =

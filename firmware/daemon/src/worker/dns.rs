@@ -51,6 +51,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     // The room answers from threads of its own; this one waits for upstreams and serves TCP.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let stop = CancellationToken::new();
+    worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, async {
         let publish = async {
             if gateway {

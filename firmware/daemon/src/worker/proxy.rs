@@ -10,6 +10,7 @@ use gate_dns::{LookupError, Upstreams};
 use gate_policy::Policy;
 use gate_proxy::{
     Answer, Listeners, Mint, MintError, OriginalDestination, Place, Ports, Proxy, Resolve, ResolveError, Snapshot,
+    Switch,
 };
 use gate_scrub::Scanner;
 use gate_seal::{Authority, IssueError, LEAF_MAX_DAYS, LeafRequest};
@@ -18,6 +19,7 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
@@ -73,7 +75,12 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
     let runtime = worker::runtime(worker::BLOCKING)?;
     let stop = CancellationToken::new();
+    let mut switch = worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, async {
+        // Nobody is let in before it is known whether anybody may be.
+        let first = stop.run_until_cancelled(switch.wait_for(Option::is_some)).await;
+        proxy.turn(first.and_then(Result::ok).and_then(|switch| *switch).unwrap_or(Switch::Frozen));
+        let follow_switch = follow_switch(&proxy, switch.clone(), &stop);
         let listeners =
             Listeners { tls: worker::listen(tls)?, http: worker::listen(http)?, explicit: worker::listen(explicit)? };
         let reload = follow_policy(provision::active_policy(config), stop.clone(), |new, _| {
@@ -84,12 +91,21 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         let repack = follow_pack(config, rules.seen, stop.clone(), |scanner| {
             snapshot.store(Arc::new(Snapshot { scanner, ..Snapshot::clone(&snapshot.load()) }));
         });
-        tokio::join!(proxy.serve(listeners, stop.clone()), reload, repack);
+        tokio::join!(proxy.serve(listeners, stop.clone()), reload, repack, follow_switch);
         Ok(())
     });
     drop(proxy);
     worker::close(runtime, journal);
     result
+}
+
+/// Turns the proxy's switch whenever the supervisor says so.
+async fn follow_switch(proxy: &Proxy, mut told: watch::Receiver<Option<Switch>>, stop: &CancellationToken) {
+    while let Some(Ok(())) = stop.run_until_cancelled(told.changed()).await {
+        let switch = told.borrow_and_update().unwrap_or(Switch::Frozen);
+        tracing::info!(?switch, "the switch was turned");
+        proxy.turn(switch);
+    }
 }
 
 /// Says what in a policy the rules cannot make true.

@@ -29,6 +29,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         .map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Steer.as_str(), key)?);
     let stop = CancellationToken::new();
+    worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, keep_rules(config, &*journal, &stop));
     worker::close(runtime, journal);
     result

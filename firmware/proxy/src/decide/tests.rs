@@ -58,7 +58,14 @@ fn every_meeting_of_a_name_and_a_place_has_its_course() {
 fn circumstances(snapshot: &Snapshot, journal_broken: bool) -> Circumstances<'_> {
     static COVERS: std::sync::LazyLock<Vec<HostName>> = std::sync::LazyLock::new(|| vec![host("cloudflare-ech.com")]);
     let client = "192.0.2.10".parse().unwrap();
-    Circumstances { snapshot, ech_public_names: &COVERS, journal_broken, client, now: SystemClock.now() }
+    Circumstances {
+        snapshot,
+        ech_public_names: &COVERS,
+        journal_broken,
+        switch: Switch::Normal,
+        client,
+        now: SystemClock.now(),
+    }
 }
 
 #[test]
@@ -96,4 +103,21 @@ fn a_journal_that_takes_nothing_stops_ai_and_only_ai() {
     assert_eq!(course("api.openai.com", Towards::Own), Course::Refuse(Reason::Internal));
     assert_eq!(short(&course("www.example.org", Towards::Elsewhere)), Ok((Mode::Passed, None)));
     assert_eq!(short(&course("nanogate.lan", Towards::Own)), Ok((Mode::Admin, None)));
+}
+
+#[test]
+fn a_frozen_puck_lets_no_ai_start_and_a_bypassed_one_opens_nothing() {
+    let answers = [Verdict::Splice, Verdict::Terminate, Verdict::Refuse(Reason::Policy("night".into()))];
+    let night = || Reason::Policy("night".into());
+    let bypassed = [Ok(Mode::Watched), Ok(Mode::Watched), Err(night())];
+    for (answer, bypassed) in answers.into_iter().zip(bypassed) {
+        let snapshot = office().judge(move |_| answer.clone()).admin("127.0.0.1:1".parse().unwrap()).snapshot();
+        let course = |switch, sni| {
+            let circumstances = Circumstances { switch, ..circumstances(&snapshot, false) };
+            short(&circumstances.course(Towards::Own, &hello(Some(sni), false))).map(|(mode, _)| mode)
+        };
+        assert_eq!(course(Switch::Frozen, "api.openai.com"), Err(Reason::Policy("freeze".into())));
+        assert_eq!(course(Switch::Bypassed, "api.openai.com"), bypassed);
+        assert_eq!(course(Switch::Frozen, "nanogate.lan"), Ok(Mode::Admin));
+    }
 }

@@ -92,8 +92,7 @@ impl Pending {
 
     /// The reason to note for an exchange that broke: where we cut its connection, that is why.
     pub(super) fn unless_cut(&self, reason: Reason) -> Reason {
-        let closing = self.shared.closing.is_cancelled().then_some(Reason::Shutdown);
-        self.ending.cut.get().cloned().or(closing).unwrap_or(reason)
+        self.ending.cut.get().cloned().or_else(|| self.shared.cutting()).unwrap_or(reason)
     }
 
     /// Writes the record. Only the first call does; an error means that the client must not see the end of its answer.
