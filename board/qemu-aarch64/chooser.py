@@ -8,6 +8,7 @@ computers/raspberry-pi: PARTITION_WALK) and nothing else: it never looks whether
 """
 
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -150,6 +151,7 @@ class Board:
         # How often the running system's watchdog reset it.
         self.bitten = 0
         self.stopped = self.power_is_cut = False
+        self.keys = None
 
     def device_tree(self, choice, tryboot, words):
         """QEMU's own tree, with what the Pi's boot loader tells of itself in /chosen/bootloader."""
@@ -204,6 +206,10 @@ class Board:
         for name in ("kernel", "initramfs"):
             (self.folder / name).write_bytes(getattr(choice, name))
         (self.folder / "console").write_bytes(b"")
+        if not self.keys:
+            # Held open here for both, so that neither ever waits for the other.
+            os.mkfifo(self.folder / "keys")
+            self.keys = os.open(self.folder / "keys", os.O_RDWR)
         machine = [QEMU, "-nodefaults", "-display", "none", "-no-reboot", *MACHINE]
         words = [
             *machine,
@@ -213,7 +219,7 @@ class Board:
             *self.network,
             *("-device", "virtio-rng-pci", "-device", "i6300esb", "-action", "watchdog=reset"),
             *("-qmp", f"unix:{self.folder}/qmp.sock,server=on,wait=off"),
-            *(["-serial", "mon:stdio"] if self.console == "terminal" else ["-serial", f"file:{self.folder}/console"]),
+            *(["-serial", "mon:stdio"] if self.console == "terminal" else self.serial()),
             *self.extra,
         ]
         with open(self.folder / "qemu.log", "ab") as log:
@@ -223,6 +229,15 @@ class Board:
             )
         self._listen()
         return True
+
+    def serial(self):
+        """The serial line: what comes out of it is kept, what goes in is typed by `type`."""
+        line = f"file,id=console,path={self.folder}/console,input-path={self.folder}/keys"
+        return ["-chardev", line, "-serial", "chardev:console"]
+
+    def type(self, line):
+        """Types a line on the serial console."""
+        os.write(self.keys, line.encode() + b"\n")
 
     def drive(self):
         """The card's reader, in a socket of its own so that the card can be pulled out; `record` writes down what the

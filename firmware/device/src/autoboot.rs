@@ -3,7 +3,8 @@
 //!
 //! The boot loader reads `boot_partition` and the `[tryboot]` section (Raspberry Pi, config_txt: autoboot.txt). The line
 //! `# hung=` is ours: slots whose kernel never came up, as the rescue system found out. So are `# floor=`, the build of the newest
-//! image that ever was good here, and `# tried=`, that of the image which the rescue system took last.
+//! image that ever was good here, `# tried=`, that of the image which the rescue system took last, and `# reset`, which has
+//! /data wiped at the next start.
 
 use std::path::Path;
 
@@ -17,6 +18,7 @@ const NAME: &[u8; 11] = b"AUTOBOOTTXT";
 const HUNG: &str = "# hung=";
 const FLOOR: &str = "# floor=";
 const TRIED: &str = "# tried=";
+const RESET: &str = "# reset";
 
 /// Why the choice of slot could not be read or written.
 #[derive(Debug, Error)]
@@ -40,11 +42,13 @@ pub(crate) struct Autoboot {
     pub(crate) floor: u64,
     /// What the rescue system took last, by the same number, until it is good; 0: nothing.
     pub(crate) tried: u64,
+    /// /data is to be wiped before anything looks at it.
+    pub(crate) reset: bool,
 }
 
 impl Autoboot {
     pub(crate) fn of(default: Slot) -> Self {
-        Self { default, a_hung: false, b_hung: false, floor: 0, tried: 0 }
+        Self { default, a_hung: false, b_hung: false, floor: 0, tried: 0, reset: false }
     }
 
     pub(crate) fn hung(self, slot: Slot) -> bool {
@@ -95,6 +99,8 @@ impl Autoboot {
                 read.floor = number.parse().unwrap_or(0);
             } else if let Some(number) = line.strip_prefix(TRIED) {
                 read.tried = number.parse().unwrap_or(0);
+            } else if line == RESET {
+                read.reset = true;
             }
         }
         read
@@ -110,7 +116,8 @@ impl Autoboot {
         let note = |name: &str, value: String| if value.is_empty() { value } else { format!("{name}{value}\n") };
         let number = |number: u64| if number == 0 { String::new() } else { number.to_string() };
         let notes = [(HUNG, hung.join(",")), (FLOOR, number(self.floor)), (TRIED, number(self.tried))];
-        let notes: String = notes.into_iter().map(|(name, value)| note(name, value)).collect();
+        let reset = if self.reset { format!("{RESET}\n") } else { String::new() };
+        let notes: String = notes.into_iter().map(|(name, value)| note(name, value)).chain([reset]).collect();
         let text = format!(
             "[all]\ntryboot_a_b=1\nboot_partition={}\n[tryboot]\nboot_partition={}\n{notes}",
             self.default.partition(),

@@ -1,11 +1,13 @@
 //! `/data`, the one place that is written to: checked, repaired, and as the last resort made anew.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FallocateFlags, fallocate};
 use rustix::mount::{MountFlags, mount};
 
 use crate::card;
@@ -24,6 +26,8 @@ const FEED: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(10);
 /// How much of a partition must be zeros for it to count as new: super block, descriptors and the first inodes lie there.
 const BLANK: usize = 4 << 20;
+/// What is written over between two times the watchdog is fed.
+const WIPE: usize = 8 << 20;
 
 /// What /data is after the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +100,27 @@ fn check(device: &Path, watchdog: &mut Watchdog) -> Check {
 fn recreate(device: &Path, watchdog: &mut Watchdog) -> Data {
     say!("/data is lost: making it anew, empty. The journal, keys and settings on it are gone");
     make(device, Data::Recreated, watchdog)
+}
+
+/// Wipes the partition, keys and all, so that the next look finds a new card. Where the card can forget by itself it does so
+/// at once; otherwise every byte is written over.
+pub(crate) fn wipe(watchdog: &mut Watchdog) -> io::Result<()> {
+    let device = card::await_partition("data").ok_or(io::ErrorKind::NotFound)?;
+    let mut file = File::options().read(true).write(true).open(device)?;
+    let size = file.seek(SeekFrom::End(0))?;
+    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    if fallocate(&file, hole, 0, size).is_err() {
+        let zeros = vec![0; WIPE];
+        let mut at = 0;
+        while at < size {
+            let part = usize::try_from(size - at).unwrap_or(WIPE).min(WIPE);
+            file.write_all_at(&zeros[..part], at)?;
+            file.sync_data()?;
+            watchdog.feed();
+            at += part as u64;
+        }
+    }
+    file.sync_all()
 }
 
 /// Makes a file system on the device and mounts it.

@@ -1,16 +1,21 @@
 //! The loop that keeps the office answered: services, the address, the daemon's settings, the watchdog, the slot.
 
 use std::fs;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::alive::Probe;
 use crate::autoboot::{self, Autoboot};
 use crate::clock::Jumps;
+use crate::data::Data;
+use crate::desk::Desk;
 use crate::health::{Health, Seen};
 use crate::lease::Lease;
 use crate::log::say;
 use crate::network::Network;
+use crate::panel::Lines;
+use crate::person::{Person, State};
 use crate::services::{Program, Services};
 use crate::slot::{Booted, Slot};
 use crate::watchdog::Watchdog;
@@ -21,6 +26,8 @@ const TURN: Duration = Duration::from_millis(100);
 /// Between two looks at the puck's health; the watchdog is fed then, so it is a fraction of its shortest timeout.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// What a board that is none brings along to be pressed and looked at by tests (board/qemu-aarch64).
+const BENCH: &str = "/usr/lib/board/bench";
 const DAEMON: &str = "nanogate";
 const CLOCK: &str = "ntp-daemon";
 /// Beside the numbers that the daemon gives its processes (firmware/daemon, FIRST_USER).
@@ -29,7 +36,10 @@ const BEACON_USER: u32 = 0x7f4e_4710;
 /// What the loop keeps.
 pub(crate) struct Office {
     booted: Booted,
+    data: Data,
     services: Services,
+    desk: Desk,
+    person: Person<Lines>,
     network: Network,
     probe: Option<Probe>,
     health: Health,
@@ -45,13 +55,22 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    pub(crate) fn new(booted: Booted, watchdog: Watchdog, now: Instant) -> Self {
+    pub(crate) fn new(booted: Booted, data: Data, watchdog: Watchdog, desk: Desk, now: Instant) -> Self {
         let mut services = Services::default();
         let device = settings::device();
         let network = Network::begin(&mut services, now);
+        let panel = Lines::named(device.button.clone(), device.led.clone(), now);
+        let person = Person::new(panel, desk.clone(), now);
+        if Path::new(BENCH).exists() {
+            let words = ["/bin/busybox", "sh", BENCH].map(str::to_owned).to_vec();
+            services.add(Program { name: "bench", words, hears: None, user: None }, now);
+        }
         Self {
             booted,
+            data,
             services,
+            desk,
+            person,
             network,
             probe: None,
             health: Health::new(now, device.good(), device.start()),
@@ -69,6 +88,7 @@ impl Office {
             let now = Instant::now();
             self.services.turn(now);
             self.follow_network(now);
+            self.person.turn(self.state(), now);
             if now - self.saved >= clock::SAVE {
                 self.saved = now;
                 clock::save();
@@ -94,7 +114,7 @@ impl Office {
     /// Feeds the watchdog if the office is answered, and marks the slot once all has been well for long enough.
     fn look(&mut self, now: Instant) {
         if let Some(seconds) = self.jumps.seen(now) {
-            say!("the clock was set by {seconds} s");
+            self.desk.note("clock_set", true, &format!("the clock was set by {seconds} s"));
             clock::save();
         }
         let seen = self.seen();
@@ -106,12 +126,43 @@ impl Office {
         {
             if self.health.good(seen, now) {
                 self.settled = true;
-                mark_good(slot);
+                self.mark_good(slot);
             } else if trial && self.health.trial_is_over(now) {
-                say!("slot {slot:?} did not become good; going back to the other one");
+                self.desk.note(
+                    "slot_failed",
+                    false,
+                    &format!("slot {slot:?} did not become good; going back to the other one"),
+                );
+                // The journal is given its moment.
+                std::thread::sleep(LOOK);
                 init::restart();
             }
         }
+    }
+
+    /// Makes the running slot the one that starts from now on, and forgets that any slot ever hung: this one does not.
+    fn mark_good(&self, slot: Slot) {
+        let Some(device) = card::await_partition("boot") else {
+            say!("slot {slot:?} is good; there is no card to write it on");
+            return;
+        };
+        let present = autoboot::load(&device).unwrap_or(Autoboot::of(slot));
+        if present.tried != 0 {
+            self.desk.note("rescue_used", true, &format!("slot {slot:?} was written by the rescue system"));
+        }
+        match autoboot::commit(&device, present.good(slot, clock::built().unwrap_or(0))) {
+            Ok(true) => self.desk.note("slot_good", true, &format!("slot {slot:?} is good and starts from now on")),
+            Ok(false) => say!("slot {slot:?} is good"),
+            Err(error) => {
+                self.desk.note("slot_good", false, &format!("slot {slot:?} is good, which cannot be written: {error}"));
+            }
+        }
+    }
+
+    /// How things are, for the lamp. Nobody has claimed the puck as long as there is a code to do it with.
+    fn state(&self) -> State {
+        let unclaimed = CLAIM.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        State { answered: self.answered, needs_you: unclaimed || self.data == Data::Memory }
     }
 
     fn follow_network(&mut self, now: Instant) {
@@ -169,21 +220,6 @@ fn hear(line: &str) {
     if let Some(rest) = line.strip_prefix("claim code: ") {
         let code = rest.split_whitespace().next().map(str::to_owned);
         *CLAIM.lock().unwrap_or_else(PoisonError::into_inner) = code;
-    }
-}
-
-/// Makes the running slot the one that starts from now on, and forgets that any slot ever hung: this one does not.
-fn mark_good(slot: Slot) {
-    let Some(device) = card::await_partition("boot") else {
-        say!("slot {slot:?} is good; there is no card to write it on");
-        return;
-    };
-    let present = autoboot::load(&device).unwrap_or(Autoboot::of(slot));
-    let wanted = present.good(slot, clock::built().unwrap_or(0));
-    match autoboot::commit(&device, wanted) {
-        Ok(true) => say!("slot {slot:?} is good and starts from now on"),
-        Ok(false) => say!("slot {slot:?} is good"),
-        Err(error) => say!("slot {slot:?} is good, which cannot be written: {error}"),
     }
 }
 

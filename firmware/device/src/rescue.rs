@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 use self::sticks::Sticks;
 use self::work::{Outcome, Work};
 use crate::autoboot::{self, Autoboot, CommitError};
+use crate::lamp::Sign;
 use crate::log::say;
 use crate::network::Network;
+use crate::panel::{Lines, Panel};
 use crate::services::Services;
 use crate::slot::Slot;
 use crate::watchdog::Watchdog;
-use crate::{boot_partition, card, clock, data, init};
+use crate::{boot_partition, card, clock, data, init, settings};
 
 /// Between two times the watchdog is fed: nothing here can wedge, and a reset would lead here again.
 const FEED: Duration = Duration::from_secs(2);
@@ -87,6 +89,8 @@ struct Rescue {
     addressed: bool,
     sticks: Sticks,
     work: Option<Work>,
+    lamp: Lines,
+    begun: Instant,
     fed: Instant,
     asked: Option<Instant>,
     /// What became of the web server's offer last time.
@@ -112,6 +116,8 @@ impl Rescue {
             addressed: false,
             sticks,
             work: None,
+            lamp: Lines::named(None, settings::device().led, now),
+            begun: now,
             fed: now,
             asked: None,
             said: String::new(),
@@ -140,6 +146,8 @@ impl Rescue {
                 },
                 None => self.work = self.next(now),
             }
+            let sign = if self.work.is_some() { Sign::Updating } else { Sign::NeedsYou };
+            self.lamp.light(sign.is_on(now - self.begun));
             std::thread::sleep(TURN);
         }
     }

@@ -32,27 +32,29 @@ pub(crate) enum RenderError {
 
 /// How the device itself behaves, beside the daemon: the image's `/etc/puck.toml`, single keys of it changed by the owner's
 /// `/data/config/puck.toml`.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Device {
-    good_seconds: u64,
-    start_seconds: u64,
+    good_seconds: Option<u64>,
+    start_seconds: Option<u64>,
+    /// Lines of the GPIO character device, as `chip:line`.
+    pub(crate) button: Option<String>,
+    pub(crate) led: Option<String>,
 }
 
 impl Device {
     /// How long all must be well before a slot is marked good.
-    pub(crate) fn good(self) -> Duration {
-        Duration::from_secs(self.good_seconds)
+    pub(crate) fn good(&self) -> Duration {
+        Duration::from_secs(self.good_seconds.unwrap_or(180))
     }
 
     /// How long the first answer may take.
-    pub(crate) fn start(self) -> Duration {
-        Duration::from_secs(self.start_seconds)
+    pub(crate) fn start(&self) -> Duration {
+        Duration::from_secs(self.start_seconds.unwrap_or(90))
     }
 }
 
 const DEVICE: [&str; 2] = ["/etc/puck.toml", "/data/config/puck.toml"];
-const DEFAULT: Device = Device { good_seconds: 180, start_seconds: 90 };
 
 /// The device's settings; the image's alone, or the defaults, where a part cannot be read.
 pub(crate) fn device() -> Device {
@@ -68,7 +70,7 @@ pub(crate) fn device() -> Device {
             say!("{}: {error}", DEVICE[1]);
             parse(Value::Table(image))
         })
-        .unwrap_or(DEFAULT)
+        .unwrap_or_default()
 }
 
 /// Renders the daemon's settings for a lease, for it to read; the office's domain.

@@ -91,9 +91,9 @@ while True:
         self.await_answer(timeout)
         self.waited = self.waiting_seconds()
 
-    def claim_code(self):
-        """The code on the serial console."""
-        return re.search(r"claim code: ([A-Z0-9-]+)", self.board.log()).group(1)
+    def claim_code(self, last=False):
+        """The first code on the serial console, or the last one."""
+        return re.findall(r"claim code: ([A-Z0-9-]+)", self.board.log())[-1 if last else 0]
 
     def waiting_seconds(self):
         """How long the busiest of QEMU's threads was ready to run and had no processor (proc(5), schedstat)."""

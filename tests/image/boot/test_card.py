@@ -5,9 +5,9 @@ import random
 import re
 import subprocess
 
+import journal
 import plan
 from powercut import Replay
-from puck import BINARY
 
 CUTS = int(os.environ.get("POWER_CUTS", "5"))
 
@@ -87,20 +87,4 @@ def test_a_power_cut_at_any_moment_leaves_a_card_that_starts_clean(new_site):
         site.board.cut()
         outcome = re.search(r"/data: (\w+)", site.board.log()).group(1)
         assert outcome in {"Whole", "Repaired"}, f"cut {number} ({described}): /data was {outcome}"
-        assert_journal_verifies(site, described)
-
-
-def assert_journal_verifies(site, described):
-    """Reads the journal off the card, as an auditor with a card reader would."""
-    begin, size = site.card.places["data"]
-    partition, folder = site.folder / "data.img", site.folder / "journal"
-    subprocess.run(["rm", "-rf", folder], check=True)
-    subprocess.run(
-        ["dd", f"if={site.card.file}", f"of={partition}", "bs=1M", "conv=sparse", "iflag=skip_bytes,count_bytes",
-         f"skip={begin}", f"count={size}", "status=none"],
-        check=True,
-    )
-    subprocess.run(["e2fsck", "-p", partition], capture_output=True)
-    subprocess.run(["debugfs", "-R", f"rdump /journal {site.folder}", partition], check=True, capture_output=True)
-    done = subprocess.run([BINARY, "audit", "verify", "--dir", folder], capture_output=True, text=True)
-    assert done.returncode == 0, f"after the cut {described}:\n{done.stdout}{done.stderr}"
+        journal.verify(site, described)

@@ -61,7 +61,12 @@ fn what_is_written_is_what_is_read() {
         Autoboot::of(Slot::B),
         Autoboot::of(Slot::B).with_hung(Slot::A),
         Autoboot::of(Slot::A).with_hung(Slot::A).with_hung(Slot::B),
-        Autoboot { floor: u64::MAX, tried: u64::MAX, ..Autoboot::of(Slot::B).with_hung(Slot::A).with_hung(Slot::B) },
+        Autoboot {
+            floor: u64::MAX,
+            tried: u64::MAX,
+            reset: true,
+            ..Autoboot::of(Slot::B).with_hung(Slot::A).with_hung(Slot::B)
+        },
     ] {
         let text = value.render();
         assert_eq!(Autoboot::parse(std::str::from_utf8(&text).expect("ASCII")), value);

@@ -1,0 +1,137 @@
+//! The button and the lamp: two lines of the GPIO character device. A board without them lacks nothing else.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use gpiocdev::Request;
+use gpiocdev::chip::Chip;
+use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, EventClock, Value};
+
+use crate::button::Edge;
+use crate::log::say;
+
+const CONSUMER: &str = "puck";
+const DEBOUNCE: Duration = Duration::from_millis(10);
+/// Drivers may come late; after this they do not come at all.
+const PATIENCE: Duration = Duration::from_secs(30);
+const AGAIN: Duration = Duration::from_secs(1);
+/// Edges taken in one look.
+const MOST: usize = 64;
+
+/// What a person sees and presses.
+pub(crate) trait Panel {
+    /// The edges since the last call, oldest first.
+    fn edges(&mut self) -> VecDeque<Edge>;
+    fn light(&mut self, on: bool);
+}
+
+/// Lines of the kernel's.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    button: Line,
+    lamp: Line,
+    lit: Option<bool>,
+}
+
+#[derive(Debug)]
+struct Line {
+    name: Option<String>,
+    request: Option<(Request, u32)>,
+    begun: Instant,
+    tried: Option<Instant>,
+}
+
+impl Lines {
+    /// Each as `chip:line`, by the chip's label and the line's number; none for what the board does not have.
+    pub(crate) fn named(button: Option<String>, lamp: Option<String>, now: Instant) -> Self {
+        let line = |name| Line { name, request: None, begun: now, tried: None };
+        Self { button: line(button), lamp: line(lamp), lit: None }
+    }
+}
+
+impl Line {
+    /// The line, asked for again now and then until its driver has had its time.
+    fn get(&mut self, how: impl FnOnce(&mut gpiocdev::request::Builder)) -> Option<&(Request, u32)> {
+        if self.request.is_none()
+            && let Some(name) = &self.name
+        {
+            let now = Instant::now();
+            if now - self.begun > PATIENCE {
+                say!("there is no line {name}");
+                self.name = None;
+            } else if self.tried.is_none_or(|tried| now - tried >= AGAIN) {
+                self.tried = Some(now);
+                self.request = ask(name, how);
+            }
+        }
+        self.request.as_ref()
+    }
+}
+
+fn ask(name: &str, how: impl FnOnce(&mut gpiocdev::request::Builder)) -> Option<(Request, u32)> {
+    let (label, line) = name.rsplit_once(':')?;
+    let offset: u32 = line.parse().ok()?;
+    let chip = chip(label)?;
+    let mut builder = Request::builder();
+    builder.with_consumer(CONSUMER).on_chip(&chip).with_line(offset);
+    how(&mut builder);
+    match builder.request() {
+        Ok(request) => {
+            say!("{name} is on {}", chip.display());
+            Some((request, offset))
+        }
+        Err(error) => {
+            say!("{name} cannot be used: {error}");
+            None
+        }
+    }
+}
+
+/// The chip with a label; names in /dev follow the order in which drivers come.
+fn chip(label: &str) -> Option<PathBuf> {
+    let labelled =
+        |path: &PathBuf| Chip::from_path(path).and_then(|chip| chip.info()).is_ok_and(|info| info.label == label);
+    gpiocdev::chip::chips().ok()?.into_iter().find(labelled)
+}
+
+impl Panel for Lines {
+    fn edges(&mut self) -> VecDeque<Edge> {
+        // A button to ground: pressed is low, and nothing but the board's own resistor holds it up.
+        let line = self.button.get(|builder| {
+            builder
+                .as_input()
+                .as_active_low()
+                .with_bias(Bias::PullUp)
+                .with_debounce_period(DEBOUNCE)
+                .with_edge_detection(EdgeDetection::BothEdges)
+                .with_event_clock(EventClock::Monotonic);
+        });
+        let mut edges = VecDeque::new();
+        while let Some((request, _)) = line
+            && edges.len() < MOST
+            && request.has_edge_event().unwrap_or(false)
+            && let Ok(event) = request.read_edge_event()
+        {
+            edges.push_back(Edge {
+                pressed: event.kind == EdgeKind::Rising,
+                at: Duration::from_nanos(event.timestamp_ns),
+            });
+        }
+        edges
+    }
+
+    fn light(&mut self, on: bool) {
+        if self.lit == Some(on) {
+            return;
+        }
+        let line = self.lamp.get(|builder| {
+            builder.as_output(Value::Inactive);
+        });
+        if let Some((request, offset)) = line
+            && request.set_value(*offset, if on { Value::Active } else { Value::Inactive }).is_ok()
+        {
+            self.lit = Some(on);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+"""The journal as an auditor with a card reader sees it."""
+
+import json
+import subprocess
+
+from puck import BINARY
+
+
+def read_off(site):
+    """Takes the journal off the card; the folder."""
+    begin, size = site.card.places["data"]
+    partition, folder = site.folder / "data.img", site.folder / "journal"
+    subprocess.run(["rm", "-rf", folder], check=True)
+    subprocess.run(
+        ["dd", f"if={site.card.file}", f"of={partition}", "bs=1M", "conv=sparse", "iflag=skip_bytes,count_bytes",
+         f"skip={begin}", f"count={size}", "status=none"],
+        check=True,
+    )
+    subprocess.run(["e2fsck", "-p", partition], capture_output=True)
+    subprocess.run(["debugfs", "-R", f"rdump /journal {site.folder}", partition], check=True, capture_output=True)
+    return folder
+
+
+def verify(site, described):
+    """Every chain must hold."""
+    done = subprocess.run([BINARY, "audit", "verify", "--dir", read_off(site)], capture_output=True, text=True)
+    assert done.returncode == 0, f"after the cut {described}:\n{done.stdout}{done.stderr}"
+
+
+def records(site):
+    """Every record, oldest first."""
+    words = [BINARY, "audit", "export", "--dir", read_off(site), "--format", "jsonl"]
+    text = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return [json.loads(line) for line in text.splitlines() if line]

@@ -1,0 +1,93 @@
+"""The button and the lamp, on a board without a screen: promises 33 to 36 of image/README.md. One puck is pressed through all
+of it; the bench in board/qemu-aarch64 is finger and eye."""
+
+import json
+import re
+import time
+
+import plan
+from journal import records
+
+PASSWORD = "correct horse battery staple"
+
+
+def press(site, milliseconds):
+    site.board.type(f"press {milliseconds}")
+
+
+def look(site, tenths=24):
+    """The lamp's line, a tenth of a second each."""
+    before = len(re.findall("bench: seen", site.board.log()))
+    site.board.type(f"look {tenths}")
+    site.wait_for(lambda: len(re.findall("bench: seen [01]+\n", site.board.log())) > before, 30, "a look at the lamp")
+    return re.findall("bench: seen ([01]+)", site.board.log())[-1]
+
+
+def claim(site, code):
+    page = f"https://{plan.PUCK}:9443"
+    body = json.dumps({"code": code, "password": PASSWORD})
+    headers = ["-H", "x-nanogate: 1", "-H", "content-type: application/json"]
+    words = ["curl", "-sk", "-w", "%{http_code}", "-o", "/dev/null", *headers, "-d", body, f"{page}/api/v1/claim"]
+    return site.hosts["client-watched"].run(words).stdout
+
+
+def test_button_and_lamp(new_site):
+    site = new_site()
+    site.boot()
+    site.await_page()
+    site.await_line("bench: ready")
+    site.await_line("pinctrl-rp1:17 is on")
+    for name in plan.CLIENTS:
+        site._point_dns(name, plan.PUCK)
+    # Unclaimed, it needs somebody: three short ones a turn.
+    site.await_line("lamp: needs you")
+    assert re.search("1+0+1+0+1+0000+", look(site))
+    first = site.claim_code()
+    assert claim(site, first) == "204"
+    assert site.reach_provider() == "401"
+
+    press(site, 300)
+    site.await_line("lamp: frozen")
+    assert site.reach_provider() == "000", "a short press froze it"
+    assert plan.v4(80) in site.ask(), "DNS goes on"
+    assert re.search("1{8,}0{8,}", look(site)), "half of each two seconds"
+    press(site, 300)
+    site.wait_for(lambda: site.reach_provider() == "401", 30, "AI traffic after the second short press")
+    press(site, 5200)
+    site.await_line("lamp: bypassed")
+
+    # Held for 15 s soon after the start: the password is forgotten, and there is a new code on the boot partition.
+    press(site, 15500)
+    site.await_line("15 s at the start: the password is reset", 60)
+    site.wait_for(lambda: "the password was reset" in site.board.log(), 30, "a new claim code")
+    second = re.findall(r"claim code: ([A-Z0-9-]+)", site.board.log())[-1]
+    assert second != first
+    site.wait_for(lambda: second in (site.card.fat_read("boot", "CLAIM-CODE.txt") or b"").decode(), 30, "the code on the card")
+    assert claim(site, first) != "204" and claim(site, second) == "204"
+
+    # Records are on the card within a second or so.
+    time.sleep(3)
+    site.board.cut()
+    noted = [row["event"]["admin"] for row in records(site) if "admin" in row["event"]]
+    commands = [event["command"] for event in noted if event["actor"] in {"device", "console"}]
+    wanted = ["button", "freeze", "button", "thaw", "button", "bypass", "button", "password_reset"]
+    assert [command for command in commands if command in set(wanted)] == wanted
+
+
+def test_a_factory_reset_forgets_everything(new_site):
+    secret = "the-office-keeps-this-to-itself"
+    site = new_site(files={"config/remember.txt": secret * 200})
+    assert secret.encode() in site.card.read("data", 64 << 20)
+    site.boot()
+    site.await_line("bench: ready")
+    site.await_line("pinctrl-rp1:17 is on")
+    first = site.claim_code()
+    press(site, 30500)
+    site.await_line("30 s: factory reset", 60)
+    site.await_line("/data: Fresh", 60)
+    # Without the owner's settings it is any new puck, with its own resolvers and a code of its own.
+    site.wait_for(lambda: plan.PUCK in site.ask("nanogate.lan"), 60, "an answer after the reset")
+    site.board.cut()
+    assert site.claim_code(last=True) != first
+    assert secret.encode() not in site.card.read("data", 64 << 20)
+    assert b"# reset" not in site.card.fat_read("boot", "autoboot.txt")
