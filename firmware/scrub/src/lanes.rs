@@ -3,7 +3,12 @@
 #[allow(unsafe_code, reason = "the one module with the processor's own instructions")]
 mod simd;
 
-use simd::classes;
+mod marks;
+mod wanted;
+
+pub(crate) use marks::{Classes, Marks, begins_word};
+use wanted::{BLOCK, blocks};
+pub(crate) use wanted::{WINDOW, Wanted, is_link};
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -84,86 +89,6 @@ pub(crate) fn four(text: &[u8], at: usize) -> u32 {
         || text[at..].iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte)),
         |four| u32::from_le_bytes(*four),
     )
-}
-
-/// The places of the ones of a mask, in order.
-#[inline]
-fn ones(mut mask: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let place = (mask != 0).then(|| mask.trailing_zeros() as usize);
-        mask &= mask.wrapping_sub(1);
-        place
-    })
-}
-
-/// Where words and numbers begin in a text: a bit for each byte, 64 bytes a word.
-#[derive(Debug, Default)]
-pub(crate) struct Starts {
-    words: Vec<u64>,
-    numbers: Vec<u64>,
-}
-
-impl Starts {
-    /// Looks through `text`. Nothing stands before or behind it.
-    pub(crate) fn of(text: &[u8]) -> Self {
-        let (blocks, rest) = text.as_chunks::<64>();
-        let room = || Vec::with_capacity(blocks.len() + 1);
-        let (mut starts, mut before) = (Self { words: room(), numbers: room() }, Classes::default());
-        let mut add = |block: &[u8; 64]| {
-            let classes = classes(block);
-            starts.words.push(classes.word_starts(before));
-            starts.numbers.push(classes.number_starts(before));
-            before = classes;
-        };
-        blocks.iter().for_each(&mut add);
-        add(&padded(rest));
-        starts
-    }
-
-    /// The places where a word begins ([`Classes::word_starts`]).
-    pub(crate) fn words(&self) -> impl Iterator<Item = usize> {
-        places(&self.words)
-    }
-
-    /// The places of digits that follow none.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
-        places(&self.numbers)
-    }
-}
-
-/// The places of the ones of a long mask.
-#[inline]
-fn places(masks: &[u64]) -> impl Iterator<Item = usize> {
-    masks.iter().enumerate().flat_map(|(index, mask)| ones(*mask).map(move |bit| 64 * index + bit))
-}
-
-/// What 64 bytes are, a bit for each of them; the first byte has the lowest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Classes {
-    /// Letters of ASCII.
-    pub(crate) letters: u64,
-    /// Those of them that are capitals.
-    pub(crate) capitals: u64,
-    pub(crate) digits: u64,
-}
-
-impl Classes {
-    /// The bytes that begin a word: letters that follow no letter, digits that follow neither, and capitals behind small
-    /// letters, since `patientSsn` has two words.
-    #[inline]
-    pub(crate) fn word_starts(self, before: Self) -> u64 {
-        let behind = |mask: u64, before: u64| mask << 1 | before >> 63;
-        let letter = behind(self.letters, before.letters);
-        let small = behind(self.letters & !self.capitals, before.letters & !before.capitals);
-        let digit = behind(self.digits, before.digits);
-        self.letters & !letter | self.capitals & small | self.digits & !(letter | digit)
-    }
-
-    /// The digits that follow none.
-    #[inline]
-    pub(crate) fn number_starts(self, before: Self) -> u64 {
-        self.digits & !(self.digits << 1 | before.digits >> 63)
-    }
 }
 
 #[cfg(test)]

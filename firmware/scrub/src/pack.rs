@@ -22,7 +22,7 @@ use gate_core::{Action, KnowledgeBase};
 use thiserror::Error;
 
 use crate::decide::{AttackModel, ModelError};
-use crate::lanes::Starts;
+use crate::lanes::Marks;
 use crate::scan::Scanner;
 
 use self::allow::AllowList;
@@ -184,7 +184,8 @@ impl Pack {
     /// Calls `tried` with each rule that `text` would be tried with, and the literal that calls for it; none is empty but
     /// that of a number. For measuring what a rule costs where it finds nothing.
     pub fn tries(&self, text: &[u8], mut tried: impl FnMut(&str, &[u8])) {
-        self.anchors.find(text, &Starts::of(text), |literal, at| {
+        let marks = Marks::of(text, self.anchors.wanted());
+        self.anchors.find(text, &marks, |literal, at| {
             literal.rules().iter().for_each(|rule| tried(&self.rules[*rule].id, &text[at..at + literal.len()]));
         });
         let digit = |at: usize| text[at].is_ascii_digit();

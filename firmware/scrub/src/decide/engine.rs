@@ -11,7 +11,7 @@ use super::table::{self, Heading, Tables};
 use super::unmarked::{Run, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use super::{Grounds, Work};
-use crate::lanes::Starts;
+use crate::lanes::Marks;
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
 use crate::parse::Shadow;
 
@@ -105,19 +105,19 @@ impl<'a> Engine<'a> {
             headings: Vec::new(),
             sweep: Sweep { candidates: Vec::new(), live_from },
         };
-        let starts = Starts::of(text);
-        engine.anchors(&starts);
+        let marks = Marks::of(text, pack.anchors().wanted());
+        engine.anchors(&marks);
         engine.tables(base == 0);
-        engine.digits(&starts);
+        engine.digits(&marks);
         engine.unmarked();
         engine.attacks(base);
         *work = engine.work;
         engine.sweep
     }
 
-    fn anchors(&mut self, starts: &Starts) {
+    fn anchors(&mut self, marks: &Marks) {
         let (pack, text) = (self.pack, self.text);
-        pack.anchors().find(text, starts, |literal, start| {
+        pack.anchors().find(text, marks, |literal, start| {
             for index in literal.rules() {
                 self.attempt(*index, pack.rule(*index), start..start + literal.len());
             }
@@ -158,18 +158,17 @@ impl<'a> Engine<'a> {
         model.judge(rule, &text, &cues, &mut self.work, &mut self.sweep.candidates);
     }
 
-    fn digits(&mut self, starts: &Starts) {
+    fn digits(&mut self, marks: &Marks) {
         let (pack, text) = (self.pack, self.text);
-        for at in starts.numbers() {
+        marks.numbers(|at| {
             // The digits behind a decimal point belong to the number before it, which has had its turn.
             let fraction = at.checked_sub(2).is_some_and(|two| text[two].is_ascii_digit() && text[two + 1] == b'.');
-            if fraction {
-                continue;
+            if !fraction {
+                for index in pack.digit_rules().at(text, at, self.open) {
+                    self.attempt(*index, pack.rule(*index), at..at);
+                }
             }
-            for index in pack.digit_rules().at(text, at, self.open) {
-                self.attempt(*index, pack.rule(*index), at..at);
-            }
-        }
+        });
     }
 
     /// Tries the rules for values that no literal marks, on whole runs.

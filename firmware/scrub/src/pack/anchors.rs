@@ -14,18 +14,17 @@
 //! at every second place, and so has two windows next to each other: the pair that is rarest in what people write
 //! ([`choice`]). One of them stands at an even place wherever the literal does.
 
+mod anywhere;
 mod choice;
 mod table;
 
 use std::collections::HashMap;
 
-use memchr::{memchr_iter, memchr2_iter, memchr3_iter};
-
 pub use self::choice::frequency_slot;
-use self::choice::{Choice, choice};
-use self::table::{Beginnings, Bytes, Table};
+use self::choice::{BEFORE_LINK, Choice, choice};
+use self::table::{Bytes, Long, Table};
 use super::rule::Rule;
-use crate::lanes::{self, Starts};
+use crate::lanes::{self, Marks, Wanted};
 
 /// A literal to look for.
 #[derive(Debug)]
@@ -43,14 +42,20 @@ pub(crate) struct Literal {
 #[derive(Debug)]
 pub(crate) struct Anchors {
     literals: Vec<Literal>,
-    /// What begins words, apart from
+    /// What is found where a word begins, apart from
     words: Table,
-    /// what has eight bytes or more.
-    beginnings: Beginnings,
+    /// what has eight bytes or more from there.
+    long: Long,
+    /// What is found where a character beyond ASCII begins.
+    leads: Table,
+    /// What is found where a link or a number stands.
+    links: Table,
     /// What may stand anywhere.
-    table: Table,
-    /// What is too short for the table.
+    anywhere: Table,
+    /// What is too short for the tables.
     bytes: Bytes,
+    /// What all these are looked for at.
+    wanted: Wanted,
 }
 
 impl Literal {
@@ -107,20 +112,25 @@ impl Draft {
 
     /// Chooses by what each literal is found.
     pub(super) fn finish(self, rules: &[Rule]) -> Anchors {
-        let (mut words, mut beginnings) = (Vec::new(), Vec::new());
-        let (mut windows, mut bytes) = (Vec::new(), Vec::new());
+        let (mut words, mut long, mut leads) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut links, mut anywhere, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
         for (literal, index) in self.literals.iter().zip(0..) {
             match choice(literal, rules) {
-                Choice::Words(chosen) => words.extend(chosen.into_iter().map(|window| (window, index))),
-                Choice::Beginning => beginnings.push(index),
-                Choice::Windows(chosen) => windows.extend(chosen.into_iter().map(|window| (window, index))),
+                Choice::Words(windows) => words.extend(windows.into_iter().map(|window| (window, index))),
+                Choice::Long(offset) => long.push((offset, index)),
+                Choice::Leads(window) => leads.push((window, index)),
+                Choice::Links(window) => links.push((window, index)),
                 Choice::Byte(offset) => bytes.push((offset, index)),
+                Choice::Anywhere => anywhere.push(index),
             }
         }
-        let [words, table] = [words, windows].map(|windows| Table::new(windows, &self.literals));
-        let beginnings = Beginnings::new(beginnings, &self.literals);
         let bytes = Bytes::new(&bytes, &self.literals);
-        Anchors { literals: self.literals, words, beginnings, table, bytes }
+        let (anywhere, windows) = anywhere::windows(&anywhere, &self.literals);
+        let tables = [words, leads, links, anywhere].map(|windows| Table::new(windows, &self.literals));
+        let [words, leads, links, anywhere] = tables;
+        let long = Long::new(long, &self.literals);
+        let wanted = Wanted::new(bytes.all(), windows);
+        Anchors { literals: self.literals, words, long, leads, links, anywhere, bytes, wanted }
     }
 }
 
@@ -133,43 +143,50 @@ impl Anchors {
         (anchors, own().any(|literal| literal.ignore_case))
     }
 
-    /// Calls `found` with every literal that stands in `text`, of which `starts` are the starts, and its place: those that
-    /// begin words in their order, then the others.
-    pub(crate) fn find(&self, text: &[u8], starts: &Starts, mut found: impl FnMut(&Literal, usize)) {
+    /// What [`Marks`] are asked for.
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// Calls `found` with every literal that stands in `text`, of which `marks` are the marks, and its place: first those
+    /// that are found where words begin.
+    pub(crate) fn find(&self, text: &[u8], marks: &Marks, mut found: impl FnMut(&Literal, usize)) {
         let mut check = |index: usize, start: usize| {
             let literal = &self.literals[index];
             if literal.stands(text, start) {
                 found(literal, start);
             }
         };
-        for at in starts.words() {
+        marks.words(|at| {
             let bytes = u64::from_le_bytes(lanes::eight(text, at));
             self.words.look(bytes as u32, text, at, &mut check);
-            self.beginnings.look(bytes, |index| check(index, at));
-        }
-        self.table.find(text, &mut check);
-        let mut one = |at: usize| {
+            self.long.look(bytes, |index, before| {
+                if let Some(start) = at.checked_sub(before) {
+                    check(index, start);
+                }
+            });
+        });
+        marks.leads(|at| self.leads.look(lanes::four(text, at), text, at, &mut check));
+        marks.links(|at| {
+            if let Some(from) = at.checked_sub(BEFORE_LINK) {
+                self.links.look(lanes::four(text, from), text, from, &mut check);
+            }
+        });
+        marks.windows(|at| self.anywhere.look(lanes::four(text, at), text, at, &mut check));
+        marks.signs(|at| {
             for (offset, index) in self.bytes.of(text[at]) {
-                if let Some(start) = at.checked_sub(*offset).filter(|start| self.literals[*index].stands(text, *start))
-                {
-                    found(&self.literals[*index], start);
+                if let Some(start) = at.checked_sub(*offset) {
+                    check(*index, start);
                 }
             }
-        };
-        for bytes in self.bytes.all().chunks(3) {
-            match *bytes {
-                [a] => memchr_iter(a, text).for_each(&mut one),
-                [a, b] => memchr2_iter(a, b, text).for_each(&mut one),
-                [a, b, c] => memchr3_iter(a, b, c, text).for_each(&mut one),
-                _ => unreachable!("chunks of three have one to three"),
-            }
-        }
+        });
     }
 
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
         let literals: usize = self.literals.iter().map(|literal| literal.len() + size_of::<Literal>()).sum();
-        literals + self.words.memory() + self.beginnings.memory() + self.table.memory() + self.bytes.memory()
+        let tables = [&self.words, &self.leads, &self.links, &self.anywhere].map(Table::memory).iter().sum::<usize>();
+        literals + tables + self.long.memory() + self.bytes.memory()
     }
 }
 

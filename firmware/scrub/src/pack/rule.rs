@@ -174,14 +174,13 @@ impl Rule {
     /// Whether an anchor counts only where a word begins.
     pub(super) fn begins_word(&self, anchor: &str) -> bool {
         let Some(first) = anchor.bytes().next() else { return false };
-        let refused = |byte: u8| self.not_before.has(Some(&byte));
+        let joins = |byte: &u8| byte.is_ascii_alphabetic() || (byte.is_ascii_digit() && first.is_ascii_digit());
+        let alone = || (0..=u8::MAX).filter(joins).all(|byte| self.not_before.has(Some(&byte)));
         match self.approach {
-            Approach::Here => (0..=u8::MAX)
-                .filter(|byte| byte.is_ascii_alphabetic() || (byte.is_ascii_digit() && first.is_ascii_digit()))
-                .all(refused),
+            Approach::Here => alone(),
             Approach::Within(_) => first.is_ascii_alphabetic(),
             // So few letters at the end of a longer word are not what the author meant.
-            Approach::Lead(_) => first.is_ascii_alphabetic() && anchor.len() <= SHORT_LEAD,
+            Approach::Lead(_) => first.is_ascii_alphabetic() && anchor.len() <= SHORT_LEAD || alone(),
             Approach::Before(_) | Approach::Model => false,
         }
     }

@@ -1,9 +1,10 @@
 //! By which of its parts a literal is looked for: those that occur least in what people write.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Literal;
 use super::table::class;
+use crate::lanes::{begins_word, is_link};
 use crate::pack::machine::Walk;
 use crate::pack::rule::Rule;
 
@@ -12,6 +13,9 @@ const FREQUENCY_BITS: u32 = 17;
 
 /// How often windows occur, four bits for each hash of one: what `examples/frequencies` counted.
 static FREQUENCIES: &[u8; 1 << (FREQUENCY_BITS - 1)] = include_bytes!("frequencies.bin");
+
+/// Bytes of a window before the link or number that it ends with.
+pub(super) const BEFORE_LINK: usize = 3;
 
 /// Four bytes by which a literal is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,41 +30,65 @@ pub(super) struct Window {
 
 /// By what a literal is found.
 pub(super) enum Choice {
-    /// By its beginning, where words begin.
+    /// By these, where words begin.
     Words(Vec<Window>),
-    /// By its first eight bytes, where words begin.
-    Beginning,
-    /// By these, at every second place.
-    Windows(Vec<Window>),
+    /// By the eight bytes at this offset, where a word begins.
+    Long(usize),
+    /// By these, where a character beyond ASCII begins.
+    Leads(Window),
+    /// By the bytes up to a link or a number.
+    Links(Window),
     /// By the byte at this offset.
     Byte(usize),
+    /// By a window anywhere in a word.
+    Anywhere,
 }
 
-/// Chooses for one literal: its beginning if it counts only where words begin, else what is found at every place, even or
-/// odd.
+/// Chooses for one literal: what stands at a place in it that every text marks, or else a window that may stand anywhere.
 pub(super) fn choice(literal: &Literal, rules: &[Rule]) -> Choice {
     let bytes = literal.bytes.as_slice();
+    let beyond = || bytes.windows(3).position(|window| window[0] >= 0xC0);
     match bytes {
         [_] | [] => Choice::Byte(0),
-        [_, _, _, _, _, _, _, _, ..] if literal.begins_word => Choice::Beginning,
-        _ if literal.begins_word => Choice::Words(lengthened(literal, rules)),
+        _ if literal.begins_word => at_word(literal, 0, rules),
         [a, _] => Choice::Byte(usize::from(!is_rare(*a))),
+        _ if let Some(at) = beyond() => Choice::Leads(Window::at(literal, at)),
         // With what may stand around it, so short a literal would fill the filter.
         [_, _, _] if let Some(at) = bytes.iter().rposition(|byte| is_rare(*byte)) => Choice::Byte(at),
-        [_, _, _] | [_, _, _, _] => {
-            let odd: BTreeSet<[u8; 3]> = followed(literal, rules).into_iter().collect();
-            let odd = odd.into_iter().map(|bytes| Window::new(bytes, ANY, 1));
-            Choice::Windows(lengthened(literal, rules).into_iter().chain(odd).collect())
-        }
         _ => {
-            let frequency = |window: &[u8]| frequency(window, literal.ignore_case);
-            let cost = |pair: &[u8]| frequency(pair) + frequency(&pair[1..]);
-            let rarest = bytes.windows(5).enumerate().min_by_key(|(_, pair)| cost(pair));
-            let (at, pair) = rarest.expect("it has five bytes at least");
-            let window = |at: usize, of: &[u8]| Window::new([of[0], of[1], of[2]], literal.class(of[3]), at);
-            Choice::Windows(vec![window(at, pair), window(at + 1, &pair[1..])])
+            let word = || word_inside(literal).map(|at| at_word(literal, at, rules));
+            let link = || link_inside(literal).map(|at| Choice::Links(Window::at(literal, at - BEFORE_LINK)));
+            word().or_else(link).unwrap_or(Choice::Anywhere)
         }
     }
+}
+
+/// By what stands at an offset where a word begins.
+fn at_word(literal: &Literal, at: usize, rules: &[Rule]) -> Choice {
+    let is_long = literal.bytes.len() >= at + 8;
+    if is_long { Choice::Long(at) } else { Choice::Words(lengthened(literal, at, rules)) }
+}
+
+/// Where in a literal a word begins whatever stands before the literal: where most bytes are known, or the rarest.
+fn word_inside(literal: &Literal) -> Option<usize> {
+    let bytes = literal.bytes.as_slice();
+    let begins = |at: &usize| begins_word(bytes[at - 1], bytes[*at], literal.ignore_case);
+    let cost = |at: &usize| {
+        let rest = &bytes[*at..];
+        (8 - rest.len().min(8), if rest.len() < 4 { 0 } else { frequency(rest, literal.ignore_case) })
+    };
+    (1..bytes.len().saturating_sub(2)).filter(begins).min_by_key(cost)
+}
+
+/// Where in a literal a link or a number stands, behind the rarest bytes.
+fn link_inside(literal: &Literal) -> Option<usize> {
+    let bytes = literal.bytes.as_slice();
+    let links = |at: &usize| {
+        let number = bytes[*at].is_ascii_digit() && !bytes[at - 1].is_ascii_digit();
+        is_link(bytes[*at]) || number
+    };
+    let cost = |at: &usize| frequency(&bytes[at - BEFORE_LINK..], literal.ignore_case);
+    (BEFORE_LINK..bytes.len()).filter(links).min_by_key(cost)
 }
 
 /// All that a fourth byte can be.
@@ -74,35 +102,29 @@ impl Literal {
 }
 
 impl Window {
+    /// The one at an offset of a literal, of which three bytes or more follow there.
+    pub(super) fn at(literal: &Literal, at: usize) -> Self {
+        let bytes = &literal.bytes[at..];
+        let classes = bytes.get(3).map_or(ANY, |byte| literal.class(*byte));
+        Self::new([bytes[0], bytes[1], bytes[2]], classes, at)
+    }
+
     fn new([a, b, c]: [u8; 3], classes: u8, before: usize) -> Self {
         let before = u8::try_from(before).expect("an anchor has at most 48 bytes");
         Self { bytes: [a | 0x20, b | 0x20, c | 0x20], classes, before }
     }
 }
 
-/// The windows at the beginning of a literal, of which a short one is lengthened by what its rules let follow it.
-fn lengthened(literal: &Literal, rules: &[Rule]) -> Vec<Window> {
-    if let [a, b, c, d, ..] = *literal.bytes {
-        return vec![Window::new([a, b, c], literal.class(d), 0)];
+/// The windows at an offset of a literal, of which a short one is lengthened by what its rules let follow it.
+fn lengthened(literal: &Literal, at: usize, rules: &[Rule]) -> Vec<Window> {
+    if literal.bytes.len() >= at + 4 {
+        return vec![Window::at(literal, at)];
     }
     let mut all = BTreeMap::new();
     for following in literal.rules.iter().map(|index| Following::of(literal, &rules[*index])) {
-        lengthen(&literal.bytes, &following, &mut all);
+        lengthen(&literal.bytes[at..], &following, &mut all);
     }
-    all.into_iter().map(|(bytes, classes)| Window::new(bytes, classes, 0)).collect()
-}
-
-/// The three bytes that follow the first one of a literal of three or four.
-fn followed(literal: &Literal, rules: &[Rule]) -> Vec<[u8; 3]> {
-    let [_, rest @ ..] = literal.bytes.as_slice() else { return Vec::new() };
-    if let [a, b, c] = *rest {
-        return vec![[a | 0x20, b | 0x20, c | 0x20]];
-    }
-    let mut all = BTreeMap::new();
-    for following in literal.rules.iter().map(|index| Following::of(literal, &rules[*index])) {
-        lengthen(rest, &following, &mut all);
-    }
-    all.into_keys().collect()
+    all.into_iter().map(|(bytes, classes)| Window::new(bytes, classes, at)).collect()
 }
 
 /// What may stand behind the beginning of a text.
@@ -161,7 +183,7 @@ pub fn frequency_slot([a, b, c, d]: [u8; 4]) -> usize {
 }
 
 /// How often windows occur, relative to each other.
-fn frequency(window: &[u8], ignore_case: bool) -> u32 {
+pub(super) fn frequency(window: &[u8], ignore_case: bool) -> u32 {
     let [a, b, c, d] = [window[0], window[1], window[2], window[3]];
     let of = |d: u8| {
         let slot = frequency_slot([a, b, c, d]);

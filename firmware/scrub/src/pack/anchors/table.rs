@@ -2,7 +2,6 @@
 
 use super::Literal;
 use super::choice::Window;
-use crate::lanes;
 
 /// Bits of a window's hash, which address a byte of the filter: 16 KiB, so that two of them stay in a processor's first
 /// cache.
@@ -59,23 +58,6 @@ impl Table {
         let begins = |group: usize| entries.partition_point(|entry| entry.0 < group);
         let heads = (0..=2 << HASH_BITS).map(|group| u16::try_from(begins(group)).expect("a pack has fewer literals"));
         Self { filter, long, heads: heads.collect(), entries: entries.iter().map(|entry| entry.1).collect() }
-    }
-
-    /// Calls `found` with the number of each literal that may stand in `text`, and its place.
-    #[inline]
-    pub(super) fn find(&self, text: &[u8], mut found: impl FnMut(usize, usize)) {
-        let mut at = 0;
-        while let Some(bytes) = text[at..].first_chunk() {
-            let bytes = u64::from_le_bytes(*bytes);
-            self.look(bytes as u32, text, at, &mut found);
-            self.look((bytes >> 16) as u32, text, at + 2, &mut found);
-            self.look((bytes >> 32) as u32, text, at + 4, &mut found);
-            at += 6;
-        }
-        while at < text.len() {
-            self.look(lanes::four(text, at), text, at, &mut found);
-            at += 2;
-        }
     }
 
     /// Looks at the four bytes `window` that stand at `at`.
@@ -192,34 +174,34 @@ fn long_bit(bytes: u64) -> (usize, u64) {
     ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
-/// Literals of eight bytes or more that begin words, by their first eight.
+/// Literals with eight bytes or more from where a word begins, by those.
 #[derive(Debug)]
-pub(super) struct Beginnings {
-    /// For each hash of eight bytes, a bit if some literal begins with them.
+pub(super) struct Long {
+    /// For each hash of eight bytes, a bit if some literal has them.
     filter: Box<[u64; 1 << (LONG_BITS - 6)]>,
-    /// The first bytes of literals, folded, in order, and the literals' numbers.
-    literals: Vec<(u64, u16)>,
+    /// Eight bytes of literals, folded, in order; how many stand before them, and the literals' numbers.
+    literals: Vec<(u64, u8, u16)>,
 }
 
-impl Beginnings {
-    /// Enters the literals with these numbers.
-    pub(super) fn new(chosen: Vec<u16>, literals: &[Literal]) -> Self {
+impl Long {
+    /// Enters literals, each with the offset of its eight bytes and its number.
+    pub(super) fn new(chosen: Vec<(usize, u16)>, literals: &[Literal]) -> Self {
         let mut filter = Box::new([0; _]);
-        let mut enter = |number: u16| {
-            let first = literals[usize::from(number)].bytes.first_chunk().expect("it has eight bytes at least");
-            let bytes = fold(u64::from_le_bytes(*first));
+        let mut enter = |(at, number): (usize, u16)| {
+            let bytes = literals[usize::from(number)].bytes[at..].first_chunk().expect("it has eight bytes at least");
+            let bytes = fold(u64::from_le_bytes(*bytes));
             let (word, bit) = long_bit(bytes);
             filter[word] |= bit;
-            (bytes, number)
+            (bytes, u8::try_from(at).expect("an anchor has at most 48 bytes"), number)
         };
         let mut literals: Vec<_> = chosen.into_iter().map(&mut enter).collect();
         literals.sort_unstable();
         Self { filter, literals }
     }
 
-    /// Calls `found` with the number of each literal that begins with these eight bytes.
+    /// Calls `found` with the number of each literal that has these eight bytes, and how many stand before them.
     #[inline(always)]
-    pub(super) fn look(&self, bytes: u64, found: impl FnMut(usize)) {
+    pub(super) fn look(&self, bytes: u64, found: impl FnMut(usize, usize)) {
         let bytes = fold(bytes);
         let (word, bit) = long_bit(bytes);
         if self.filter[word] & bit != 0 {
@@ -228,10 +210,10 @@ impl Beginnings {
     }
 
     #[inline(never)]
-    fn report(&self, bytes: u64, mut found: impl FnMut(usize)) {
+    fn report(&self, bytes: u64, mut found: impl FnMut(usize, usize)) {
         let first = self.literals.partition_point(|literal| literal.0 < bytes);
         let alike = self.literals[first..].iter().take_while(|literal| literal.0 == bytes);
-        alike.for_each(|literal| found(usize::from(literal.1)));
+        alike.for_each(|literal| found(usize::from(literal.2), usize::from(literal.1)));
     }
 
     /// Bytes of memory.

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::{Anchors, Draft};
-use crate::lanes::Starts;
+use crate::lanes::Marks;
 
 /// A pack of rules with these anchors, each a keyword, so that nothing is known of what follows.
 fn anchors(anchors: &[(String, bool)]) -> Anchors {
@@ -26,7 +26,8 @@ fn anchors(anchors: &[(String, bool)]) -> Anchors {
 /// Rule numbers and places, in order.
 fn found(anchors: &Anchors, text: &[u8]) -> Vec<(usize, usize)> {
     let mut all = Vec::new();
-    anchors.find(text, &Starts::of(text), |literal, at| all.extend(literal.rules().iter().map(|rule| (*rule, at))));
+    let marks = Marks::of(text, anchors.wanted());
+    anchors.find(text, &marks, |literal, at| all.extend(literal.rules().iter().map(|rule| (*rule, at))));
     all.sort_unstable();
     all
 }
