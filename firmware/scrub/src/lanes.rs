@@ -6,7 +6,7 @@ mod simd;
 mod marks;
 mod wanted;
 
-pub(crate) use marks::{Classes, Marks, begins_word};
+pub(crate) use marks::{Classes, MIN_RUN, Marks, begins_word};
 use wanted::{BLOCK, blocks};
 pub(crate) use wanted::{WINDOW, Wanted, is_link};
 
@@ -55,11 +55,6 @@ pub(crate) fn trailing(mask: u64) -> usize {
     (!mask & HIGHS).leading_zeros() as usize / 8
 }
 
-/// The place of the last byte that a mask marks.
-pub(crate) fn last(mask: u64) -> Option<usize> {
-    (mask != 0).then(|| 7 - mask.leading_zeros() as usize / 8)
-}
-
 /// The place of the first byte of `text` at `from` or later that is no ASCII, or is `byte`.
 pub(crate) fn next_beyond(text: &[u8], from: usize, byte: u8) -> Option<usize> {
     let (blocks, rest) = text[from..].as_chunks::<64>();
@@ -93,7 +88,7 @@ pub(crate) fn four(text: &[u8], at: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{below, eight, eight_before, last, leading, letters, next_beyond, trailing};
+    use super::{below, eight, eight_before, leading, letters, next_beyond, trailing};
 
     #[test]
     fn each_byte_is_judged_by_itself() {
@@ -108,7 +103,6 @@ mod tests {
                 let count = |bytes: &mut dyn Iterator<Item = &bool>| bytes.take_while(|other| !**other).count();
                 assert_eq!(leading(below(bytes, b'+')), count(&mut others.iter()));
                 assert_eq!(trailing(below(bytes, b'+')), count(&mut others.iter().rev()));
-                assert_eq!(last(below(bytes, b'+')), bytes.iter().rposition(|byte| *byte < b'+'));
             }
         }
     }

@@ -7,6 +7,7 @@ use gate_core::{Finding, Why};
 
 use crate::accept::{BodyKind, Limits, ScanError};
 use crate::decide::{Candidate, Engine, LOOKAHEAD, Sweep, Work, resolve, without_public};
+use crate::lanes::Marks;
 use crate::pack::{MAX_REACH, Pack};
 use crate::parse::{Layer, Nesting, Opaque, Shadow, Unfolded, readings, touches};
 use crate::stream::Stream;
@@ -123,27 +124,29 @@ impl Scanner {
 impl Pass<'_> {
     /// All candidates of a shadow and of what unfolds from it, in places of the body it was made from.
     pub(crate) fn shadow(&mut self, shadow: &Shadow) -> Result<Sweep, ScanError> {
-        let mut sweep = self.sweep(shadow, self.open)?;
+        let mut marks = self.marks(shadow);
+        let mut sweep = self.sweep(shadow, &marks, self.open)?;
         sweep.live_from = shadow.map.start_of(sweep.live_from);
         sweep.candidates.retain_mut(|candidate| locate(shadow, candidate));
-        let mut layer = Layer { shadow, fresh: None, open: self.open, split: self.split };
+        let mut layer = Layer { shadow, marks: &marks, fresh: None, open: self.open, split: self.split };
         let mut last;
         for _ in 0..MAX_LEVELS {
             let (unfolded, live_from) = layer.unfold(&mut self.nesting)?;
             let live_from = layer.shadow.map.start_of(live_from.saturating_sub(LOOKAHEAD));
             sweep.live_from = sweep.live_from.min(live_from);
             let Some(unfolded) = unfolded else { break };
-            self.unfolded(&unfolded, &mut sweep)?;
+            marks = self.unfolded(&unfolded, &mut sweep)?;
             last = unfolded;
-            layer = Layer { shadow: &last.shadow, fresh: Some(&last.fresh), open: last.open, split: 0 };
+            layer = Layer { shadow: &last.shadow, marks: &marks, fresh: Some(&last.fresh), open: last.open, split: 0 };
         }
         Ok(sweep)
     }
 
-    /// Adds what is found at and near the fresh parts of a text; the rest of it has been read before.
-    fn unfolded(&mut self, unfolded: &Unfolded, sweep: &mut Sweep) -> Result<(), ScanError> {
+    /// Adds what is found at and near the fresh parts of a text; the rest of it has been read before. Returns its marks.
+    fn unfolded(&mut self, unfolded: &Unfolded, sweep: &mut Sweep) -> Result<Marks, ScanError> {
         let Unfolded { shadow, fresh, open } = unfolded;
-        let inner = self.sweep(shadow, *open)?;
+        let marks = self.marks(shadow);
+        let inner = self.sweep(shadow, &marks, *open)?;
         if *open {
             sweep.live_from = sweep.live_from.min(shadow.map.start_of(inner.live_from));
         }
@@ -154,17 +157,21 @@ impl Pass<'_> {
         };
         // Told apart here: all of a run has one place in the body.
         sweep.candidates.extend(without_public(inner.candidates).into_iter().filter_map(encoded));
-        Ok(())
+        Ok(marks)
     }
 
-    fn sweep(&mut self, shadow: &Shadow, open: bool) -> Result<Sweep, ScanError> {
-        let sweep = Engine::sweep(self.pack, shadow, self.base, open, &mut self.work);
+    fn marks(&self, shadow: &Shadow) -> Marks {
+        Marks::of(&shadow.text, self.pack.anchors().wanted())
+    }
+
+    fn sweep(&mut self, shadow: &Shadow, marks: &Marks, open: bool) -> Result<Sweep, ScanError> {
+        let sweep = Engine::sweep(self.pack, shadow, marks, self.base, open, &mut self.work);
         self.work.check().map(|()| sweep)
     }
 
     /// The candidates among the numbers of JSON that their own keys name.
     fn numbers(&mut self, shadow: &Shadow) -> Result<Vec<Candidate>, ScanError> {
-        let mut candidates = self.sweep(shadow, false)?.candidates;
+        let mut candidates = self.sweep(shadow, &self.marks(shadow), false)?.candidates;
         let line = |candidate: &Candidate| {
             let start = shadow.text[..candidate.start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             &shadow.text[start..candidate.end]

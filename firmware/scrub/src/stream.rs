@@ -4,6 +4,7 @@ use gate_core::Finding;
 
 use crate::accept::{Limits, ScanError};
 use crate::decide::{Candidate, LOOKBEHIND, Work};
+use crate::lanes::Marks;
 use crate::parse::{Layer, Nesting, Shadow, Source, whole_units};
 use crate::scan::{MAX_LEVELS, Pass, Scanner};
 
@@ -142,15 +143,21 @@ impl Stream {
         let shadow = Shadow::of(Source::origin(&self.buffer[..place]));
         let mut keep = back(&shadow);
         let split = if self.resume { shadow.map.derived(self.settled) } else { 0 };
-        let mut layer = Layer { shadow: &shadow, fresh: None, open: false, split };
+        let mut marks = self.marks(&shadow);
+        let mut layer = Layer { shadow: &shadow, marks: &marks, fresh: None, open: false, split };
         let (mut nesting, mut last) = (nesting(), None);
         for _ in 0..MAX_LEVELS {
             let Some(unfolded) = layer.unfold(&mut nesting)?.0 else { break };
             let last = last.insert(unfolded);
             keep = keep.min(back(&last.shadow));
-            layer = Layer { shadow: &last.shadow, fresh: Some(&last.fresh), open: false, split: 0 };
+            marks = self.marks(&last.shadow);
+            layer = Layer { shadow: &last.shadow, marks: &marks, fresh: Some(&last.fresh), open: false, split: 0 };
         }
         Ok(keep)
+    }
+
+    fn marks(&self, shadow: &Shadow) -> Marks {
+        Marks::of(&shadow.text, self.scanner.pack().anchors().wanted())
     }
 }
 

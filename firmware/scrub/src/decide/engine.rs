@@ -8,7 +8,7 @@ use super::assigned::{is_assigned, names_credential};
 use super::attack::{self, Cue, Text};
 use super::dump::is_in_dump;
 use super::table::{self, Heading, Tables};
-use super::unmarked::{Run, base58_runs, phrases};
+use super::unmarked::{Run, UNMET, base58_runs, phrases};
 use super::value::{classes, contains, contains_word, entropy, is_placeholder};
 use super::{Grounds, Work};
 use crate::lanes::Marks;
@@ -31,6 +31,7 @@ const _: () = assert!(LOOKBEHIND >= attack::REACH + MAX_ANCHOR);
 /// a value or an attacking sentence that begins before it, and words of context.
 pub(crate) const LOOKAHEAD: usize = attack::BACK + MAX_ANCHOR + 16;
 const _: () = assert!(LOOKAHEAD >= CONTEXT.1 + 16 && LOOKAHEAD >= MAX_REACH + MAX_ANCHOR + 16);
+const _: () = assert!(LOOKAHEAD >= UNMET + 16);
 
 /// Bytes of a long value by which it is judged.
 const HEAD: usize = 640;
@@ -90,7 +91,14 @@ pub(crate) struct Engine<'a> {
 impl<'a> Engine<'a> {
     /// Finds all candidates in the text of `shadow`, which is complete unless `open` and whose origin begins at `base`
     /// of the body. They are not all when `work` is spent.
-    pub(crate) fn sweep(pack: &'a Pack, shadow: &'a Shadow, base: usize, open: bool, work: &mut Work) -> Sweep {
+    pub(crate) fn sweep(
+        pack: &'a Pack,
+        shadow: &'a Shadow,
+        marks: &Marks,
+        base: usize,
+        open: bool,
+        work: &mut Work,
+    ) -> Sweep {
         let text = shadow.text.as_slice();
         let live_from = if open { text.len().saturating_sub(LOOKAHEAD) } else { text.len() };
         let mut engine = Self {
@@ -105,11 +113,10 @@ impl<'a> Engine<'a> {
             headings: Vec::new(),
             sweep: Sweep { candidates: Vec::new(), live_from },
         };
-        let marks = Marks::of(text, pack.anchors().wanted());
-        engine.anchors(&marks);
+        engine.anchors(marks);
         engine.tables(base == 0);
-        engine.digits(&marks);
-        engine.unmarked();
+        engine.digits(marks);
+        engine.unmarked(marks);
         engine.attacks(base);
         *work = engine.work;
         engine.sweep
@@ -172,10 +179,10 @@ impl<'a> Engine<'a> {
     }
 
     /// Tries the rules for values that no literal marks, on whole runs.
-    fn unmarked(&mut self) {
+    fn unmarked(&mut self, marks: &Marks) {
         let pack = self.pack;
         if !pack.word_rules().is_empty() {
-            phrases(self.text).for_each(|run| self.run(pack.word_rules(), &run));
+            phrases(self.text, marks).for_each(|run| self.run(pack.word_rules(), &run));
         }
         if !pack.base58_rules().is_empty() {
             base58_runs(self.text).for_each(|run| self.run(pack.base58_rules(), &run));

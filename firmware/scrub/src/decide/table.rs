@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use memchr::memmem::{find, rfind};
 use memchr::{memchr, memchr2, memrchr, memrchr2};
 
 /// Bytes of a table, from its first line on, in which its headings count.
@@ -71,8 +72,19 @@ pub(super) struct Table {
 /// The tables that were read last: of lines, and of a statement.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
+    /// The line that was looked at last.
+    head: Option<Head>,
     lines: Option<Table>,
     statement: Option<Table>,
+}
+
+/// A line that may be the first of a table.
+#[derive(Clone, Debug)]
+struct Head {
+    start: usize,
+    /// Its bytes and where the next one begins, if it ends.
+    line: Option<(Range<usize>, usize)>,
+    joint: Option<Joint>,
 }
 
 /// How the cells of a line are parted.
@@ -90,7 +102,7 @@ pub(super) fn column(text: &[u8], anchor: &Range<usize>, first: bool, last: &mut
     }
     let from = anchor.start.saturating_sub(LINE_BACK);
     let line = memrchr(b'\n', &text[from..anchor.start]).map(|at| from + at + 1).or((from == 0).then_some(0));
-    let lines = line.map(|start| below(anchor, start, &mut last.lines, || table(text, start))).unwrap_or_default();
+    let lines = line.map(|start| last.below_line(text, anchor, start)).unwrap_or_default();
     if !lines.cells.is_empty() {
         return lines;
     }
@@ -119,13 +131,52 @@ fn below(anchor: &Range<usize>, start: usize, last: &mut Option<Table>, read: im
     Column { heading, cells, ..column }
 }
 
-/// The table whose first line begins at `start`; it has no heads if it is none.
-fn table(text: &[u8], start: usize) -> Table {
-    let none = Table { start, heads: Vec::new(), cells: Vec::new(), open: false, read: MAX_LINE };
-    let Some((head, next)) = line(text, start) else {
+impl Tables {
+    /// The cells below a heading of the table whose first line begins at `start`.
+    fn below_line(&mut self, text: &[u8], anchor: &Range<usize>, start: usize) -> Column {
+        let known = self.head.take().filter(|head| head.start == start);
+        let read = if known.is_some() { 0 } else { MAX_LINE };
+        let head = self.head.insert(known.unwrap_or_else(|| Head::at(text, start)));
+        if head.line.is_some() && !head.may_name(text, anchor) {
+            return Column { read, ..Column::default() };
+        }
+        let column = below(anchor, start, &mut self.lines, || table(text, head));
+        Column { read: column.read + read, ..column }
+    }
+}
+
+impl Head {
+    fn at(text: &[u8], start: usize) -> Self {
+        let line = line(text, start);
+        let joint = line.as_ref().and_then(|(line, _)| joint(&text[line.clone()]));
+        Self { start, line, joint }
+    }
+
+    /// Whether what stands around a keyword up to the next joints is short enough for a heading. In quotes a cell may be
+    /// longer than that, but not shorter.
+    fn may_name(&self, text: &[u8], anchor: &Range<usize>) -> bool {
+        let (Some((line, _)), Some(joint)) = (&self.line, self.joint) else { return false };
+        if anchor.end > line.end {
+            return false;
+        }
+        let (before, after) = (&text[line.start..anchor.start], &text[anchor.end..line.end]);
+        let (left, right) = match joint {
+            Joint::Byte(byte) => (memrchr(byte, before).map(|at| at + 1), memchr(byte, after)),
+            Joint::Gap => (rfind(before, b"  ").map(|at| at + 2), find(after, b"  ")),
+        };
+        let cell = line.start + left.unwrap_or(0)..anchor.end + right.unwrap_or(after.len());
+        trimmed(text, cell).len() <= anchor.len() + HEADING_REST
+    }
+}
+
+/// The table that a line is the first of; it has no heads if it is none.
+fn table(text: &[u8], head: &Head) -> Table {
+    let Head { start, joint, .. } = *head;
+    let none = Table { start, heads: Vec::new(), cells: Vec::new(), open: false, read: 0 };
+    let Some((head, next)) = head.line.clone() else {
         return Table { open: text.len() - start < MAX_LINE, ..none };
     };
-    let Some(joint) = joint(&text[head.clone()]) else { return none };
+    let Some(joint) = joint else { return none };
     let heads = cells(text, head, joint);
     // Lines of code end with a comma, heads of tables do not.
     let named = joint != Joint::Byte(b',') || heads.iter().all(|cell| !cell.is_empty());
@@ -171,8 +222,8 @@ fn line(text: &[u8], start: usize) -> Option<(Range<usize>, usize)> {
 
 /// What parts the cells of a table's first line.
 fn joint(line: &[u8]) -> Option<Joint> {
-    let byte = [b'|', b'\t', b';', b','].into_iter().find(|byte| line.contains(byte)).map(Joint::Byte);
-    byte.or_else(|| line.trim_ascii().windows(2).any(|pair| pair == b"  ").then_some(Joint::Gap))
+    let byte = [b'|', b'\t', b';', b','].into_iter().find(|byte| memchr(*byte, line).is_some()).map(Joint::Byte);
+    byte.or_else(|| find(line.trim_ascii(), b"  ").map(|_| Joint::Gap))
 }
 
 /// Whether a line only parts the head of a table from its rows.

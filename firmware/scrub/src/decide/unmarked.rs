@@ -1,18 +1,26 @@
 //! Values that no literal marks: the words of a wallet's mnemonic, and its key in base58.
 //!
-//! Both are long, so the text is probed at steps shorter than the shortest of them, and what a probe meets is read to
-//! both of its ends.
+//! Both are long, so the text is probed at steps shorter than the shortest of them (words are counted, bytes of a key), and
+//! what a probe meets is read to both of its ends.
 
 mod base58;
 mod phrase;
 
 use std::ops::Range;
 
+use crate::lanes::Marks;
+
 pub(super) use base58::base58check;
 pub(super) use phrase::mnemonic;
 
-/// Bytes between two probes: twelve words of three letters have 47 with what separates them, a key in base58 has 51.
+/// Bytes between two probes for keys, which have 51.
 const STEP: usize = 44;
+
+/// Beginnings of words between two probes for mnemonics, whose shortest have twelve words.
+const WORDS: usize = 12;
+
+/// Bytes of a mnemonic that no probe may meet yet, since it has fewer words so far.
+pub(super) const UNMET: usize = WORDS * phrase::MAX_WORD;
 
 /// A run that may be a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +30,29 @@ pub(super) struct Run {
     pub(super) grows: bool,
 }
 
-/// The runs of at least two words of the list of mnemonics.
-pub(super) fn phrases(text: &[u8]) -> impl Iterator<Item = Run> {
-    probe(text, phrase::run_around)
+/// The runs of words of the list of mnemonics, all that have twelve of them. `marks` are those of the text.
+pub(super) fn phrases(text: &[u8], marks: &Marks) -> impl Iterator<Item = Run> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let at = marks.word_from(from, WORDS)?;
+            let Some(word) = phrase::word_at(text, at) else {
+                from = at + 1;
+                continue;
+            };
+            // Where the words before it begin behind the first of twelve, twelve of them end farther on.
+            let start = phrase::start_of(text, word.start);
+            if marks.word_from(from, 1)? < start {
+                from = start;
+                continue;
+            }
+            let run = phrase::run(text, start, word);
+            from = run.as_ref().map_or(at + 1, |run| run.range.end);
+            if run.is_some() {
+                return run;
+            }
+        }
+    })
 }
 
 /// The runs of letters and digits that are as long as a private key in base58.

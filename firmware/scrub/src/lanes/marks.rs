@@ -1,5 +1,7 @@
 //! What stands where in a text: a bit for each byte, 64 bytes a word, found in one pass and read by everybody.
 
+use std::ops::Range;
+
 use super::simd;
 use super::wanted::Wanted;
 
@@ -40,7 +42,12 @@ struct Block {
     links: u64,
     signs: u64,
     windows: u64,
+    runs: u64,
 }
+
+/// Bytes of the shortest run of base64 that [`Marks::run_from`] finds: eight bytes, the shortest password that is worth
+/// hiding, have so many.
+pub(crate) const MIN_RUN: usize = 11;
 
 impl Marks {
     /// Looks through `text`. Nothing stands before or behind it.
@@ -63,6 +70,48 @@ impl Marks {
     #[inline(always)]
     pub(crate) fn words(&self, each: impl FnMut(usize)) {
         self.places(|block| block.words, each);
+    }
+
+    /// The place of the last one of so many beginnings of words at `from` and behind it.
+    pub(crate) fn word_from(&self, from: usize, count: usize) -> Option<usize> {
+        let (mut left, mut index) = (count as u32, from / 64);
+        let mut mask = self.blocks.get(index)?.words & u64::MAX << (from % 64);
+        loop {
+            let here = mask.count_ones();
+            if here >= left {
+                (1..left).for_each(|_| mask &= mask - 1);
+                return Some(64 * index + mask.trailing_zeros() as usize);
+            }
+            (left, index) = (left - here, index + 1);
+            mask = self.blocks.get(index)?.words;
+        }
+    }
+
+    /// The first stretch of [`MIN_RUN`] or more characters of base64 at `from` or behind it, in the first `len` bytes.
+    pub(crate) fn run_from(&self, from: usize, len: usize) -> Option<Range<usize>> {
+        let block = |index: usize| self.blocks.get(index).map_or(0, |block| block.runs);
+        let mut after = u64::MAX << (from % 64);
+        for index in from / 64..self.blocks.len() {
+            let mask = runs(block(index), block(index + 1)) & after;
+            if mask != 0 {
+                let start = 64 * index + mask.trailing_zeros() as usize;
+                let end = self.run_end(start + MIN_RUN).min(len);
+                return (start + MIN_RUN <= end).then_some(start..end);
+            }
+            after = u64::MAX;
+        }
+        None
+    }
+
+    /// Where the characters of base64 from `from` on end.
+    fn run_end(&self, from: usize) -> usize {
+        let mut others = self.blocks.get(from / 64).map_or(u64::MAX, |block| !block.runs) & u64::MAX << (from % 64);
+        let mut index = from / 64;
+        while others == 0 {
+            index += 1;
+            others = self.blocks.get(index).map_or(u64::MAX, |block| !block.runs);
+        }
+        64 * index + others.trailing_zeros() as usize
     }
 
     /// Calls `each` with the place of every digit that follows none.
@@ -108,6 +157,17 @@ impl Marks {
     }
 }
 
+/// Where [`MIN_RUN`] ones begin in a mask that goes on with another.
+fn runs(mask: u64, next: u64) -> u64 {
+    let (mut mask, mut next) = (mask, next);
+    for step in [1, 2, 4, MIN_RUN as u32 - 8] {
+        // What the upper bits of `next` are does not matter: no run of the first mask reaches there.
+        mask &= mask >> step | next << (64 - step);
+        next &= next >> step;
+    }
+    mask
+}
+
 impl Classes {
     /// What begins in these bytes, of which the 64 before are `before`.
     #[inline]
@@ -119,6 +179,7 @@ impl Classes {
             links: self.links,
             signs: self.signs,
             windows: self.windows,
+            runs: self.letters | self.digits | self.joiners,
         }
     }
 
@@ -156,4 +217,38 @@ pub(crate) fn begins_word(before: u8, byte: u8, any_case: bool) -> bool {
     byte.is_ascii_alphabetic() && !before.is_ascii_alphabetic()
         || byte.is_ascii_digit() && !before.is_ascii_alphanumeric()
         || hump
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{MIN_RUN, Marks};
+    use crate::lanes::Wanted;
+
+    fn is_part(byte: u8) -> bool {
+        byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)
+    }
+
+    proptest! {
+        #[test]
+        fn runs_are_found_as_if_byte_by_byte(text in "([a+]{0,80}[ =é]){0,6}", from in 0_usize..200, len in 0_usize..300) {
+            let text = text.as_bytes();
+            let (from, len) = (from.min(text.len()), len.min(text.len()));
+            let whole = |at: usize| text[at..].iter().take(MIN_RUN).filter(|byte| is_part(**byte)).count() == MIN_RUN;
+            let end = |at: usize| at + text[at..].iter().take_while(|byte| is_part(**byte)).count();
+            let plain = (from..text.len()).find(|at| whole(*at)).map(|at| at..end(at).min(len));
+            let plain = plain.filter(|run| run.start + MIN_RUN <= run.end);
+            prop_assert_eq!(Marks::of(text, &Wanted::default()).run_from(from, len), plain);
+        }
+
+        #[test]
+        fn words_are_counted_from_anywhere(text in "[aB1 é]{0,200}", from in 0_usize..220, count in 1_usize..20) {
+            let marks = Marks::of(text.as_bytes(), &Wanted::default());
+            let mut words = Vec::new();
+            marks.words(|at| words.push(at));
+            let plain = words.into_iter().filter(|at| *at >= from).nth(count - 1);
+            prop_assert_eq!(marks.word_from(from, count), plain);
+        }
+    }
 }

@@ -64,6 +64,13 @@ impl Wanted {
     }
 }
 
+#[cfg(test)]
+impl Default for Wanted {
+    fn default() -> Self {
+        Self::new(b"", [[0; 32]; WINDOW])
+    }
+}
+
 /// Whether a byte is one of [`Wanted::LINKS`].
 pub(crate) fn is_link(byte: u8) -> bool {
     matches!(byte, b':' | b'<' | b'=' | b'>' | b'"' | b'\'')

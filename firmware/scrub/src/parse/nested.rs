@@ -7,10 +7,7 @@ use std::ops::Range;
 use self::coding::{Coding, coding};
 use super::json::Nesting;
 use crate::accept::ScanError;
-use crate::lanes;
-
-/// Shortest run that is looked into: eight bytes, the shortest password that is worth hiding, have 11 characters in base64.
-const MIN_RUN: usize = 11;
+use crate::lanes::{MIN_RUN, Marks};
 
 /// Shortest first line of a run that goes on in the next line: encoders break at 60 to 76 characters.
 const MIN_LINE: usize = 40;
@@ -27,12 +24,12 @@ pub(crate) struct Run {
     lines: usize,
 }
 
-/// The runs in `text` in order of place; one that goes on at `split` is two.
-pub(crate) fn runs(text: &[u8], split: usize) -> impl Iterator<Item = Run> {
+/// The runs in `text` in order of place; one that goes on at `split` is two. `marks` are those of the text, or of more of it.
+pub(crate) fn runs(text: &[u8], marks: &Marks, split: usize) -> impl Iterator<Item = Run> {
     let mut at = 0;
     std::iter::from_fn(move || {
         loop {
-            let range = next_run(text, at)?;
+            let range = marks.run_from(at, text.len())?;
             let end = if range.start < split && split < range.end { split } else { range.end };
             at = end;
             if let Some(run) = run(text, range.start..end) {
@@ -41,26 +38,6 @@ pub(crate) fn runs(text: &[u8], split: usize) -> impl Iterator<Item = Run> {
             }
         }
     })
-}
-
-/// The next stretch of enough characters of the alphabets. Only every eleventh character is looked at where it is none.
-fn next_run(text: &[u8], mut at: usize) -> Option<Range<usize>> {
-    loop {
-        let window = text.get(at..at + MIN_RUN)?;
-        // Mostly a space or a mark ends the search, which eight bytes at once show.
-        if let Some(last) = window.last_chunk().and_then(|bytes| lanes::last(lanes::below(*bytes, b'+'))) {
-            at += MIN_RUN - 8 + last + 1;
-            continue;
-        }
-        match window.iter().rposition(|byte| !is_run_byte(*byte)) {
-            Some(last) => at += last + 1,
-            None => {
-                let rest = &text[at + MIN_RUN..];
-                let more = rest.iter().position(|byte| !is_run_byte(*byte)).unwrap_or(rest.len());
-                return Some(at..at + MIN_RUN + more);
-            }
-        }
-    }
 }
 
 /// The encoded run in a stretch of its characters: the whole of it, or what follows a path, a name or `0x`.

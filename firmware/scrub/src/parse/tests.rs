@@ -1,5 +1,6 @@
 use super::{Layer, Nesting, Reading, Shadow, Source, form, json, ndjson, utf16, whole_units};
 use crate::accept::{Charset, ScanError};
+use crate::lanes::{Marks, Wanted};
 
 fn nesting() -> Nesting {
     Nesting { max_depth: 16, max_decoded: 1 << 16, decoded: 0 }
@@ -77,7 +78,8 @@ fn a_text_that_goes_on_is_read_up_to_its_last_whole_unit() {
 
 /// The text with one layer taken off.
 fn unfolded(shadow: &Shadow) -> Option<Shadow> {
-    let layer = Layer { shadow, fresh: None, open: false, split: 0 };
+    let marks = Marks::of(&shadow.text, &Wanted::default());
+    let layer = Layer { shadow, marks: &marks, fresh: None, open: false, split: 0 };
     layer.unfold(&mut nesting()).unwrap().0.map(|unfolded| unfolded.shadow)
 }
 

@@ -16,7 +16,7 @@ use super::nested::{Run, runs};
 use super::shadow::{Shadow, Source};
 use super::utf16;
 use crate::accept::{Charset, ScanError, charset};
-use crate::lanes::next_beyond;
+use crate::lanes::{Marks, next_beyond};
 
 /// Bytes around an unfolded place that are copied with it. More than twice what has a part in judging a value, so that
 /// nothing near the place is judged by half its surroundings.
@@ -39,6 +39,8 @@ pub(crate) struct Unfolded {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layer<'a> {
     pub(crate) shadow: &'a Shadow,
+    /// Those of its text.
+    pub(crate) marks: &'a Marks,
     /// The parts to look at; `None`: all of it.
     pub(crate) fresh: Option<&'a [Range<usize>]>,
     /// Whether the text may go on.
@@ -65,7 +67,7 @@ impl Layer<'_> {
         let places = Places {
             escapes: escapes(text).peekable(),
             letters: letters(text).peekable(),
-            runs: runs(text, self.split).peekable(),
+            runs: runs(text, self.marks, self.split).peekable(),
         };
         let mut places = places.filter(|place| self.fresh.is_none_or(|fresh| touches(fresh, &place.near()))).peekable();
         let mut escape_end = None;

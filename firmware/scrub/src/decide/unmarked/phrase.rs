@@ -20,17 +20,29 @@ const MIN_LEN: usize = 12 * 3 + 11;
 /// Longest mark between two words: a quote, a comma, a line break and a number with its full stop.
 const MAX_GAP: usize = 8;
 
+/// Bytes of the longest word and mark.
+pub(super) const MAX_WORD: usize = LETTERS.end - 1 + MAX_GAP;
+
 /// A longer run is a list of words, and none of its parts means anything.
 const MAX_WORDS: usize = 30;
 
-/// The run of words of the list around `at`, or behind the gap that `at` lies in.
-pub(super) fn run_around(text: &[u8], at: usize) -> Option<Run> {
+/// The word of the list that stands at `at`, or behind the gap that `at` lies in.
+pub(super) fn word_at(text: &[u8], at: usize) -> Option<Range<usize>> {
     let at = at + text[at..].iter().take(MAX_GAP).take_while(|byte| !byte.is_ascii_alphabetic()).count();
-    let first = word_around(text, at)?;
-    let (mut start, mut end) = (first.start, first.end);
+    word_around(text, at)
+}
+
+/// Where the run of words of the list begins that one at `start` belongs to.
+pub(super) fn start_of(text: &[u8], mut start: usize) -> usize {
     while let Some(word) = gap_before(text, start).and_then(|at| word_around(text, at)) {
         start = word.start;
     }
+    start
+}
+
+/// The run that begins at `start` and goes on behind one of its words.
+pub(super) fn run(text: &[u8], start: usize, first: Range<usize>) -> Option<Run> {
+    let mut end = first.end;
     while let Some(word) = gap_after(text, end).and_then(|at| word_from(text, at)) {
         end = word.end;
     }

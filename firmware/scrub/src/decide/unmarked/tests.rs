@@ -1,8 +1,14 @@
-use super::{Run, base58_runs, base58check, mnemonic, phrases};
+use super::{Run, base58_runs, base58check, mnemonic};
+use crate::lanes::{Marks, Wanted};
 
 /// Drawn for these tests; the checksum holds.
 const PHRASE: &str = "joy fame occur bulb fetch theme stuff flush vivid jazz alcohol betray";
 const KEY: &str = "KySwrVbCoc5jM4AkxXEhLDveMYLjk52u5TXKG2RHbfNn8V93t7He";
+
+fn phrases(text: &[u8]) -> impl Iterator<Item = Run> {
+    let marks = Marks::of(text, &Wanted::default());
+    super::phrases(text, &marks).collect::<Vec<_>>().into_iter()
+}
 
 fn found(runs: impl Iterator<Item = Run>) -> Vec<(usize, usize, bool)> {
     runs.map(|run| (run.range.start, run.range.end, run.grows)).collect()
@@ -11,6 +17,9 @@ fn found(runs: impl Iterator<Item = Run>) -> Vec<(usize, usize, bool)> {
 #[test]
 fn a_run_is_met_wherever_it_stands_between_the_probes() {
     for before in 0..100 {
+        let text = format!("{}, {PHRASE} & {}", "No1 ".repeat(before), "aB ".repeat(before % 7));
+        let start = 4 * before + 2;
+        assert_eq!(found(phrases(text.as_bytes())), [(start, start + PHRASE.len(), false)]);
         let text = format!("{} {PHRASE} ... {KEY}!", "-".repeat(before));
         let (start, end) = (before + 1, before + 1 + PHRASE.len());
         assert_eq!(found(phrases(text.as_bytes())), [(start, end, false)]);

@@ -5,9 +5,15 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
 
-use super::runs;
+use super::Run;
 use crate::accept::ScanError;
+use crate::lanes::{Marks, Wanted};
 use crate::parse::Nesting;
+
+fn runs(text: &[u8], split: usize) -> impl Iterator<Item = Run> {
+    let marks = Marks::of(text, &Wanted::default());
+    super::runs(text, &marks, split).collect::<Vec<_>>().into_iter()
+}
 
 fn nesting() -> Nesting {
     Nesting { max_depth: 16, max_decoded: 1 << 20, decoded: 0 }
