@@ -56,6 +56,12 @@ pub trait Feed: Send + 'static {
 
 /// Scanner and policy behind the inspection API.
 pub trait Inspector: Send + Sync + 'static {
+    /// Whether questions are answered in milliseconds. Costs nothing.
+    fn is_ready(&self) -> bool;
+
+    /// Makes it so, which may take seconds on a small board: called once somebody may ask.
+    fn prepare(&self);
+
     /// Judges one text or request. Runs on a thread of its own: it may use the processor, but not wait.
     fn inspect(&self, request: &InspectRequest) -> InspectAnswer;
 

@@ -17,8 +17,8 @@ mod choose;
 mod installed;
 mod signed;
 
-pub(crate) use self::active::{InForce, activate, read_state};
-pub(crate) use self::choose::{Rules, compile, follow_pack, scanner_for};
+pub(crate) use self::active::{InForce, activate, active_file, read_state};
+pub(crate) use self::choose::{Rules, compile, follow_pack, scanner_for, scanner_in_force, source_in_force};
 pub(crate) use self::installed::{Install, install, installed_file, standing};
 pub(crate) use self::signed::{PackFile, PackFileError, public_key};
 

@@ -5,6 +5,7 @@ mod admin;
 mod destinations;
 pub(crate) mod dns;
 mod inspect;
+mod on_demand;
 mod proxy;
 mod reload;
 mod steer;

@@ -54,7 +54,8 @@ pub(crate) struct InspectReply {
     redacted: Option<Content>,
     /// Plain reasons; never the value that was found.
     reasons: Vec<String>,
-    /// From the last byte of the body to the decision, in microseconds.
+    /// From the last byte of the body to the decision, in microseconds; without the one time at which the rules are made
+    /// ready, for the first token there is.
     latency_us: u64,
 }
 
@@ -78,6 +79,8 @@ pub(crate) async fn inspect(
         Ok(asked) => Arc::new(asked),
         Err(problem) => return command.end(Err(problem)).await,
     };
+    // A token that was made beside this process is first heard of here.
+    prepare(&app).await;
     let started = Instant::now();
     let mut answer = judge(&app, &asked).await;
     let latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -106,6 +109,17 @@ async fn read(app: &App, caller: IpAddr, request: Request) -> Result<InspectRequ
         None => caller,
     };
     Ok(InspectRequest { content, client, provider: body.provider, model: body.model, direction: body.direction })
+}
+
+/// Makes the inspector ready, on a thread of its own. One that stays unready denies by itself.
+pub(crate) async fn prepare(app: &App) {
+    if app.inspector.is_ready() {
+        return;
+    }
+    let inspector = Arc::clone(&app.inspector);
+    if let Err(error) = tokio::task::spawn_blocking(move || inspector.prepare()).await {
+        tracing::error!(%error, "the inspector cannot be made ready");
+    }
 }
 
 /// Scanner and policy, on a thread of their own, waiting for its turn and working included in the deadline. Work that

@@ -9,6 +9,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::act::inspect;
 use crate::act::session::OWNER;
 use crate::app::App;
 use crate::decide::access::{self, Client, SignedIn};
@@ -85,6 +86,10 @@ pub(crate) async fn create(
         access::session_from_our_page(&app, &request)?;
         command.by(OWNER);
         let body: NewToken = parse::json(request, app.config.command_body_bytes).await?;
+        if body.scopes.contains(&Scope::Inspect) {
+            // Before there is a token, so that none is there for which nothing is ready.
+            inspect::prepare(&app).await;
+        }
         let (token, secret) = app.accounts.create_token(&body.name, &body.scopes, app.now())?;
         let created = CreatedToken { token: token.into(), secret: secret.to_string() };
         Ok((StatusCode::CREATED, Json(created)))

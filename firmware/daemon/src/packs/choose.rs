@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use gate_scrub::{MAX_PACK_BYTES, OfficeWord, Pack, Scanner};
+use gate_scrub::{MAX_PACK_BYTES, OfficeWord, Pack, PackSource, Scanner};
 use tokio_util::sync::CancellationToken;
 
 use super::active::active_file;
@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::worker::{Stamp, follow_file, scanner_with, stamp};
 
 /// The scanner of a worker: the pack that the supervisor put in force, or else the built-in one.
-fn scanner_in_force(config: &Config) -> Result<Scanner, CommandError> {
+pub(crate) fn scanner_in_force(config: &Config) -> Result<Scanner, CommandError> {
     match in_force(config) {
         Ok(Some(pack)) => return Ok(Scanner::new(Arc::new(pack))),
         Ok(None) => {}
@@ -48,14 +48,36 @@ pub(crate) fn compile(file: &Path, words: &[OfficeWord]) -> Result<Pack, String>
 
 fn in_force(config: &Config) -> Result<Option<Pack>, String> {
     let file = active_file(&config.data);
-    let named = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let compile = |bytes: Vec<u8>| Pack::from_bytes(&bytes, &config.scan.code_words);
+    let pack = read(&file)?.map(compile).transpose();
+    pack.map_err(|error| format!("{}: {error}", file.display()))
+}
+
+/// The sources of the rules in force, which are enough to tell what they are.
+pub(crate) fn source_in_force(config: &Config) -> PackSource {
+    let file = active_file(&config.data);
+    let source = read(&file).and_then(|bytes| {
+        let source = bytes.map(|bytes| PackSource::from_bytes(&bytes)).transpose();
+        source.map_err(|error| format!("{}: {error}", file.display()))
+    });
+    match source {
+        Ok(source) => source.unwrap_or_else(PackSource::builtin),
+        Err(error) => {
+            tracing::error!(error, "the installed pack is not used; the built-in rules are in force");
+            PackSource::builtin()
+        }
+    }
+}
+
+/// The pack that the supervisor put in force; none if it is the built-in one.
+fn read(file: &Path) -> Result<Option<Vec<u8>>, String> {
     let mut bytes = Vec::new();
-    match File::open(&file) {
-        Ok(opened) => opened.take(MAX_PACK_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| named(&error))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(named(&error)),
-    };
-    Pack::from_bytes(&bytes, &config.scan.code_words).map(Some).map_err(|error| named(&error))
+    let read = File::open(file).and_then(|opened| opened.take(MAX_PACK_BYTES as u64 + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{}: {error}", file.display())),
+    }
 }
 
 /// The rules of a worker at its start, and what they were read from.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate_admin::{
-    Accounts, Admin, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Site,
-    Status, StatusReport, UpstreamStatus,
+    Accounts, Admin, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Scope,
+    Site, Status, StatusReport, UpstreamStatus,
 };
 use gate_audit::Follower;
 use gate_core::{Clock, Judge, Mode, SystemClock};
@@ -21,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
-use crate::packs::{Rules, follow_pack};
 use crate::provision::{Identity, PageIdentity};
 use crate::run_state::{self, DnsState, DnsUpstream, Running};
 use crate::sockets::Inherited;
 use crate::worker::inspect::Inspection;
-use crate::worker::reload::follow_policy;
+use crate::worker::on_demand::OnDemand;
+use crate::worker::reload::{follow_file, follow_policy};
 use crate::{CommandError, Outcome, packs, process, provision, worker};
 
 /// Records of each chain that the page shows at its start.
@@ -43,13 +43,17 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let accounts = Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::internal)?;
 
     let policy = Arc::new(ArcSwap::from_pointee(worker::policy(config)?));
-    let rules = Rules::in_force(config)?;
-    let packs = Arc::new(ArcSwap::from_pointee(pack_status(&rules.scanner)));
-    let scanner = Arc::new(ArcSwap::from_pointee(rules.scanner));
+    // Looked at before it is read, so that a pack that arrives between is noticed.
+    let mut seen = worker::stamp(&packs::active_file(&config.data));
+    let packs = Arc::new(ArcSwap::from_pointee(pack_status(config)?));
+    let rules = Arc::new(OnDemand::new(config));
+    if accounts.tokens().map_err(CommandError::internal)?.iter().any(|token| token.scopes.contains(&Scope::Inspect)) {
+        rules.prepare();
+    }
     let own_name = config.own_name().map_err(CommandError::input)?;
     let ports = Ports {
         feed: Box::new(Chains::new(config)),
-        inspector: Arc::new(Inspection::new(policy.clone(), scanner.clone(), config)?),
+        inspector: Arc::new(Inspection::new(policy.clone(), rules.clone(), config)?),
         status: Arc::new(Report { config: config.clone(), host: own_name.to_string(), packs: packs.clone() }),
         policy: Arc::new(View(policy.clone())),
         journal: journal.clone(),
@@ -65,9 +69,21 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };
         let reload =
             follow_policy(provision::active_policy(config), stop.clone(), |new, _| policy.store(Arc::new(new)));
-        let repack = follow_pack(config, rules.seen, stop.clone(), |new| {
-            packs.store(Arc::new(pack_status(&new)));
-            scanner.store(Arc::new(new));
+        let active = packs::active_file(&config.data);
+        let repack = follow_file(Some(&active), stop.clone(), async || {
+            let now = worker::stamp(&active);
+            if std::mem::replace(&mut seen, now) == now {
+                return;
+            }
+            let (config, rules) = (config.clone(), rules.clone());
+            let renewed = tokio::task::spawn_blocking(move || {
+                rules.renew();
+                pack_status(&config)
+            });
+            match renewed.await.map_err(CommandError::internal).flatten() {
+                Ok(status) => packs.store(Arc::new(status)),
+                Err(error) => tracing::error!(%error, "the new pack cannot be shown"),
+            }
         });
         tokio::join!(admin.serve(listeners, tls, stop.clone()), reload, repack);
         Ok(())
@@ -89,24 +105,18 @@ fn ca_info(config: &Config) -> Result<CaInfo, CommandError> {
     })
 }
 
-fn pack_status(scanner: &gate_scrub::Scanner) -> Vec<PackStatus> {
+fn pack_status(config: &Config) -> Result<Vec<PackStatus>, CommandError> {
+    let source = packs::source_in_force(config);
     let mut packs: Vec<PackStatus> = Vec::new();
-    for rule in scanner.pack().rules() {
-        match packs.iter_mut().find(|pack| pack.name == rule.kb.as_str()) {
-            Some(pack) => pack.entries += 1,
-            None => packs.push(PackStatus {
-                name: rule.kb.as_str().to_owned(),
-                version: scanner.pack().info().version.to_string(),
-                entries: 1,
-            }),
-        }
+    for (kb, entries) in source.rules().map_err(CommandError::internal)? {
+        packs.push(PackStatus { name: kb.as_str().to_owned(), version: source.info().version.to_string(), entries });
     }
     packs.push(PackStatus {
         name: gate_core::KnowledgeBase::Providers.as_str().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         entries: u32::try_from(packs::PROVIDERS.len()).unwrap_or(u32::MAX),
     });
-    packs
+    Ok(packs)
 }
 
 fn tls(identity: PageIdentity) -> Result<rustls::ServerConfig, CommandError> {

@@ -12,6 +12,7 @@ use gate_scrub::{Limits, Scanner};
 use serde_json::value::RawValue;
 
 use crate::config::Config;
+use crate::worker::on_demand::OnDemand;
 use crate::{CommandError, worker};
 
 /// What a caller that names no provider is judged as.
@@ -20,7 +21,7 @@ const NO_VENDOR: &str = "";
 /// Judges what gateways ask about.
 pub(super) struct Inspection {
     policy: Arc<ArcSwap<Policy>>,
-    scanner: Arc<ArcSwap<Scanner>>,
+    rules: Arc<OnDemand>,
     inspector: Inspector,
     catalogue: Catalogue,
     own_name: HostName,
@@ -29,12 +30,12 @@ pub(super) struct Inspection {
 impl Inspection {
     pub(super) fn new(
         policy: Arc<ArcSwap<Policy>>,
-        scanner: Arc<ArcSwap<Scanner>>,
+        rules: Arc<OnDemand>,
         config: &Config,
     ) -> Result<Self, CommandError> {
         Ok(Self {
             policy,
-            scanner,
+            rules,
             inspector: Inspector::new(ValueHash::random(), config.admin.inspect_body_bytes, config.proxy.max_ratio),
             catalogue: worker::catalogue()?,
             own_name: config.own_name().map_err(CommandError::input)?,
@@ -57,7 +58,7 @@ impl Inspection {
         by_id.map(|known| known.id.as_str()).or_else(|| by_host().map(|entry| entry.vendor.as_str()))
     }
 
-    fn judge(&self, client: IpAddr, vendor: &str, content_type: &str, body: &[u8]) -> Judged {
+    fn judge(&self, rules: &Scanner, client: IpAddr, vendor: &str, content_type: &str, body: &[u8]) -> Judged {
         let prompt = Prompt {
             client,
             host: &self.host_of(vendor),
@@ -73,7 +74,7 @@ impl Inspection {
         };
         let policy = self.policy.load();
         // The body is in memory already and capped by the API.
-        self.inspector.judge(&**policy, &self.scanner.load(), &prompt, &mut |_| true)
+        self.inspector.judge(&**policy, rules, &prompt, &mut |_| true)
     }
 }
 
@@ -83,28 +84,41 @@ impl InspectorPort for Inspection {
             None => NO_VENDOR,
             Some(Some(vendor)) => vendor,
             // A rule against a vendor must not be passed by misspelling it.
-            Some(None) => return unknown_provider(),
+            Some(None) => return refused("the provider is not in the catalogue", Reason::NotInCatalogue),
         };
-        let judged = match &request.content {
-            Content::Text(text) => self.judge(request.client, vendor, "text/plain; charset=utf-8", text.as_bytes()),
-            Content::Request(json) => self.judge(request.client, vendor, "application/json", json.get().as_bytes()),
+        let Some(rules) = self.rules.get() else {
+            return refused("the rules could not be loaded", Reason::Internal);
         };
+        let (content_type, body) = match &request.content {
+            Content::Text(text) => ("text/plain; charset=utf-8", text.as_bytes()),
+            Content::Request(json) => ("application/json", json.get().as_bytes()),
+        };
+        let judged = self.judge(&rules, request.client, vendor, content_type, body);
         answer(judged, &request.content)
     }
 
+    fn is_ready(&self) -> bool {
+        self.rules.get().is_some()
+    }
+
+    fn prepare(&self) {
+        self.rules.prepare();
+    }
+
     fn is_clean(&self, word: &str) -> bool {
-        self.scanner.load().text(word.as_bytes(), &Limits::default()).is_ok_and(|found| found.is_empty())
+        let scan = |rules: Arc<Scanner>| rules.text(word.as_bytes(), &Limits::default());
+        self.rules.get().is_some_and(|rules| scan(rules).is_ok_and(|found| found.is_empty()))
     }
 }
 
-fn unknown_provider() -> InspectAnswer {
+fn refused(why: &str, reason: Reason) -> InspectAnswer {
     InspectAnswer {
         decision: Action::Deny,
         findings: Vec::new(),
         redacted: None,
-        reasons: vec!["the provider is not in the catalogue".to_owned()],
+        reasons: vec![why.to_owned()],
         counts: Vec::new(),
-        reason: Some(Reason::NotInCatalogue),
+        reason: Some(reason),
     }
 }
 
@@ -135,7 +149,7 @@ mod tests {
 
     use super::Inspection;
     use crate::config::Config;
-    use crate::worker;
+    use crate::worker::on_demand::OnDemand;
 
     #[test]
     fn a_rule_against_a_vendor_is_not_passed_by_another_spelling() {
@@ -143,8 +157,8 @@ mod tests {
         let policy = Policy::from_yaml("p.yaml", rule).unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("nanogate.example.toml");
         let config = Config::load(&example).unwrap();
-        let scanner = Arc::new(ArcSwap::from_pointee(worker::scanner_with(&[]).unwrap()));
-        let inspection = Inspection::new(Arc::new(ArcSwap::from_pointee(policy)), scanner, &config).unwrap();
+        let rules = Arc::new(OnDemand::new(&config));
+        let inspection = Inspection::new(Arc::new(ArcSwap::from_pointee(policy)), rules, &config).unwrap();
         let decide = |provider: Option<&str>| {
             let request = InspectRequest {
                 content: Content::Text("hello".to_owned()),
@@ -155,6 +169,9 @@ mod tests {
             };
             inspection.inspect(&request).decision
         };
+        assert!(!inspection.is_ready());
+        assert_eq!(decide(Some("openai")), Action::Deny, "there are no rules yet");
+        inspection.prepare();
         for denied in ["deepseek", "DeepSeek", "api.deepseek.com", "nosuch", ""] {
             assert_eq!(decide(Some(denied)), Action::Deny, "{denied:?}");
         }

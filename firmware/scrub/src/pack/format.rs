@@ -17,12 +17,14 @@
 //!
 //! **Invariant:** reading a hostile file neither panics nor takes more memory than the caps below allow.
 
+use gate_core::KnowledgeBase;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::builtin::{BUILTIN, BUILTIN_MODEL, BUILTIN_ROOT};
 use super::version::PackInfo;
-use super::{MANIFEST, OfficeWord, Pack, PackError};
+use super::{ALLOW_LIST, MANIFEST, OfficeWord, Pack, PackError};
 
 /// First bytes of the file.
 const MAGIC: &[u8; 8] = b"NANOPACK";
@@ -47,6 +49,14 @@ const MAX_PATH: usize = 200;
 
 /// Largest model.
 const MAX_MODEL_BYTES: usize = 4 << 20;
+
+/// As much of a file of rules as it takes to count them.
+#[derive(Deserialize)]
+struct RuleCount {
+    kb: KnowledgeBase,
+    #[serde(default, rename = "rule")]
+    rules: Vec<IgnoredAny>,
+}
 
 /// What a pack is built from, checked for size and names; [`PackSource::compile`] checks the rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +118,21 @@ impl PackSource {
     /// Name and version.
     pub fn info(&self) -> &PackInfo {
         &self.info
+    }
+
+    /// How many rules each knowledge base has, by its order in the pack; read from the sources, without compiling them.
+    pub fn rules(&self) -> Result<Vec<(KnowledgeBase, u32)>, PackError> {
+        let mut counts: Vec<(KnowledgeBase, u32)> = Vec::new();
+        for SourceFile { path, text } in self.files.iter().filter(|file| !file.path.ends_with(ALLOW_LIST)) {
+            let RuleCount { kb, rules } =
+                toml::from_str(text).map_err(|error| super::toml_error(path, text, &error))?;
+            let more = u32::try_from(rules.len()).unwrap_or(u32::MAX);
+            match counts.iter_mut().find(|(known, _)| *known == kb) {
+                Some((_, count)) => *count += more,
+                None => counts.push((kb, more)),
+            }
+        }
+        Ok(counts)
     }
 
     /// Compiles the rules together with the office's own words.

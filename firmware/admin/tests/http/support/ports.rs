@@ -70,6 +70,12 @@ impl Feed for Follower {
 pub(crate) struct WordInspector;
 
 impl Inspector for WordInspector {
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn prepare(&self) {}
+
     fn inspect(&self, request: &InspectRequest) -> InspectAnswer {
         let text = match &request.content {
             Content::Text(text) => text.as_str(),
