@@ -398,7 +398,17 @@ test_image() {
     test_key
     image_of qemu-aarch64 --allow-drift
     build_daemon
-    shown image tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image/boot
+    local boot=(tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider) failed=
+    # What is timed comes first and alone. The others mostly wait, for watchdogs above all: half of them at a time.
+    shown image-timed "${boot[@]}" tests/image/boot/test_boot.py
+    say "image: the others, in two halves"
+    "${boot[@]}" tests/image/boot/test_{life,slots}.py >"$LOGS/image-life.log" 2>&1 &
+    "${boot[@]}" tests/image/boot --ignore tests/image/boot/test_boot.py --ignore tests/image/boot/test_life.py \
+        --ignore tests/image/boot/test_slots.py >"$LOGS/image-card.log" 2>&1 || failed=yes
+    wait $! || failed=yes
+    cat "$LOGS"/image-{life,card}.log
+    [ -z "$failed" ] || die "image failed"
+    cat "$LOGS"/image-{timed,life,card}.log >"$LOGS/image.log"
 }
 
 cmd_test() {

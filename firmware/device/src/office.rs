@@ -23,6 +23,8 @@ use crate::{boot_partition, card, clock, init, settings, time_servers};
 
 /// How often the loop turns.
 const TURN: Duration = Duration::from_millis(100);
+/// After the first answer the other programs have this long to make themselves ready.
+const STARTED: Duration = Duration::from_secs(20);
 /// Between two looks at the puck's health; the watchdog is fed then, so it is a fraction of its shortest timeout.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -48,8 +50,10 @@ pub(crate) struct Office {
     /// When the time was saved.
     saved: Instant,
     jumps: Jumps,
-    /// The office was answered once since the start.
-    answered: bool,
+    /// When the office was first answered since the start.
+    answered: Option<Instant>,
+    /// The log says how much memory is in use once everything runs.
+    weighed: bool,
     /// The running slot is the one that starts next time, as far as we can do anything about it.
     settled: bool,
 }
@@ -78,7 +82,8 @@ impl Office {
             looked: now,
             saved: now,
             jumps: Jumps::watch(now),
-            answered: false,
+            answered: None,
+            weighed: false,
             settled: false,
         }
     }
@@ -93,16 +98,28 @@ impl Office {
                 self.saved = now;
                 clock::save();
             }
-            if !self.answered && self.seen().answered.is_some() {
-                self.answered = true;
-                say!("the first question is answered; {}", memory());
-                self.show_claim_code();
-            }
+            self.follow_start(now);
             if now - self.looked >= LOOK {
                 self.looked = now;
                 self.look(now);
             }
             std::thread::sleep(TURN);
+        }
+    }
+
+    /// Says when the office is first answered, and how much memory is in use a little later.
+    fn follow_start(&mut self, now: Instant) {
+        match self.answered {
+            None if self.seen().answered.is_some() => {
+                self.answered = Some(now);
+                say!("the first question is answered");
+                self.show_claim_code();
+            }
+            Some(since) if !self.weighed && now - since >= STARTED => {
+                self.weighed = true;
+                say!("{}", memory());
+            }
+            _ => {}
         }
     }
 
@@ -162,7 +179,7 @@ impl Office {
     /// How things are, for the lamp. Nobody has claimed the puck as long as there is a code to do it with.
     fn state(&self) -> State {
         let unclaimed = CLAIM.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        State { answered: self.answered, needs_you: unclaimed || self.data == Data::Memory }
+        State { answered: self.answered.is_some(), needs_you: unclaimed || self.data == Data::Memory }
     }
 
     fn follow_network(&mut self, now: Instant) {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate_admin::{
-    Accounts, Admin, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Scope,
-    Site, Status, StatusReport, UpstreamStatus,
+    Accounts, Admin, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus,
+    Scope, Site, Status, StatusReport, UpstreamStatus,
 };
 use gate_audit::Follower;
 use gate_core::{Clock, Judge, Mode, SystemClock};
