@@ -22,7 +22,7 @@
 //! surroundings, and in a third and fourth where one lies inside the other. Only what stands near such places is read
 //! again.
 //!
-//! **Invariant:** pure and deterministic. No socket, file, clock or thread; the same bytes and pack give the same
+//! **Invariant:** pure and deterministic. No socket, file or clock, and no thread but those that compile a pack; the same bytes and pack give the same
 //! findings, whole or cut into chunks anywhere ([`Stream`]).
 //!
 //! **Invariant:** linear time and bounded memory. No pattern backtracks; every match, look-around and nested encoding has

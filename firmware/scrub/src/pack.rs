@@ -4,6 +4,7 @@ mod allow;
 mod anchors;
 mod builtin;
 mod digits;
+mod draft;
 mod examples;
 mod format;
 mod keyword;
@@ -15,7 +16,6 @@ mod source;
 mod version;
 mod words;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use gate_core::{Action, KnowledgeBase};
@@ -26,8 +26,8 @@ use crate::lanes::Marks;
 use crate::scan::Scanner;
 
 use self::allow::AllowList;
+use self::draft::Draft;
 use self::machine::Alphabet;
-use self::source::{RawFile, RawRule, Start, line_of};
 
 pub use builtin::{BUILTIN, BUILTIN_MODEL};
 pub use format::{FormatError, MAX_PACK_BYTES, PackSource};
@@ -123,23 +123,6 @@ impl PackError {
     }
 }
 
-/// What is gathered while files are read.
-#[derive(Default)]
-struct Draft {
-    info: PackInfo,
-    errors: Vec<PackError>,
-    rules: Vec<Rule>,
-    allow: AllowList,
-    memory: usize,
-    examples: Vec<examples::Examples>,
-    files: HashMap<String, String>,
-    anchors: anchors::Draft,
-    digits: Vec<usize>,
-    words: Vec<usize>,
-    base58: Vec<usize>,
-    attack_model: Option<(usize, AttackModel)>,
-}
-
 impl Pack {
     /// Compiles rules from `(path, TOML)` pairs.
     pub fn compile<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, PackError> {
@@ -161,7 +144,7 @@ impl Pack {
         model: &[u8],
         words: &[OfficeWord],
     ) -> Result<Self, Vec<PackError>> {
-        let mut draft = Draft { info, ..Draft::default() };
+        let mut draft = Draft::new(info);
         for (path, text) in files {
             draft.add_file(path, text, model);
         }
@@ -268,120 +251,6 @@ impl Pack {
 
     pub(crate) fn base58_rules(&self) -> &[usize] {
         &self.base58
-    }
-}
-
-impl Draft {
-    /// Adds a file as what its name says it is.
-    fn add_file(&mut self, path: &str, text: &str, model: &[u8]) {
-        let added = match path.rsplit('/').next() {
-            Some(MANIFEST) => manifest(path, text).map(|info| self.info = info),
-            Some(ALLOW_LIST) => self.allow.add(text).map_err(|(at, why)| PackError::Toml {
-                file: path.to_owned(),
-                line: line_of(text, at..at),
-                why,
-            }),
-            _ => self.add_rules(path, text, model),
-        };
-        self.errors.extend(added.err());
-    }
-
-    /// Adds a file of rules. A mistake in one rule is noted, and the next one is read; the error is one of the whole file.
-    fn add_rules(&mut self, path: &str, text: &str, model: &[u8]) -> Result<(), PackError> {
-        let file: RawFile = toml::from_str(text).map_err(|error| toml_error(path, text, &error))?;
-        for spanned in file.rules {
-            let (file_name, line) = (path.to_owned(), line_of(text, spanned.span()));
-            let mut raw = spanned.into_inner();
-            raw.fill_in();
-            let rule = raw.id.clone();
-            if let Some(earlier) = self.files.insert(rule.clone(), path.to_owned()) {
-                self.errors.push(PackError::Duplicate { file: file_name, line, rule, earlier });
-                continue;
-            }
-            self.examples.push(examples::Examples::new(path, line, &raw));
-            if raw.model {
-                raw.anchors.extend(self.add_model(model)?);
-                raw.ignore_case = true;
-            }
-            if let Err((key, why)) = self.add(raw, file.kb, Alphabet::Ascii) {
-                self.errors.push(PackError::Rule { file: file_name, line, rule, key, why });
-            } else if let Some((what, limit)) = self.too_much() {
-                return Err(PackError::TooMuch { file: file_name, line, rule, what, limit });
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the rule that is added next that of the attack model, and returns the literals at which the model looks.
-    fn add_model(&mut self, bytes: &[u8]) -> Result<Vec<String>, ModelError> {
-        let model = AttackModel::from_bytes(bytes)?;
-        let anchors = model.lexicon().anchors();
-        self.attack_model = Some((self.rules.len(), model));
-        Ok(anchors)
-    }
-
-    fn add_word(&mut self, number: usize, word: &OfficeWord) {
-        let added = word
-            .rule(number)
-            .and_then(|raw| self.add(raw, KnowledgeBase::Property, Alphabet::Unicode).map_err(|(_, why)| why));
-        self.errors.extend(added.err().map(|why| PackError::Word { number, why }));
-    }
-
-    /// The cap that the rules so far have passed.
-    fn too_much(&self) -> Option<(&'static str, usize)> {
-        let caps = [
-            ("rules", self.rules.len(), MAX_RULES),
-            ("bytes of anchors", self.anchors.bytes(), MAX_ANCHORS),
-            ("bytes of automata", self.memory, MAX_MEMORY),
-        ];
-        caps.into_iter().find(|(_, actual, limit)| actual > limit).map(|(what, _, limit)| (what, limit))
-    }
-
-    fn add(&mut self, raw: RawRule, kb: KnowledgeBase, alphabet: Alphabet) -> Result<(), (&'static str, String)> {
-        let index = self.rules.len();
-        let (starts, anchors, ignore_case) = (raw.starts, raw.anchors.clone(), raw.ignore_case);
-        let rule = Rule::compile(raw, kb, alphabet)?;
-        match starts {
-            Some(Start::Digits) => self.digits.push(index),
-            Some(Start::Words) => self.words.push(index),
-            Some(Start::Base58) => self.base58.push(index),
-            None => {}
-        }
-        for anchor in keyword::literals(anchors, &rule) {
-            let begins_word = match &self.attack_model {
-                Some((number, model)) if *number == index => model.lexicon().begins_word(&anchor),
-                _ => rule.begins_word(&anchor),
-            };
-            self.anchors.add(&anchor, ignore_case, begins_word, index);
-        }
-        self.memory += rule.memory();
-        self.rules.push(rule);
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Pack, Vec<PackError>> {
-        if !self.errors.is_empty() {
-            return Err(self.errors);
-        }
-        let Self { info, rules, allow, examples, anchors, digits, words, base58, attack_model, .. } = self;
-        let (anchors, digits) = (anchors.finish(&rules), DigitRules::new(digits, &rules));
-        Ok(Pack { info, rules, allow, examples, anchors, digits, words, base58, attack_model })
-    }
-}
-
-/// Reads the file that names the pack.
-fn manifest(path: &str, text: &str) -> Result<PackInfo, PackError> {
-    let info: PackInfo = toml::from_str(text).map_err(|error| toml_error(path, text, &error))?;
-    let named = |why: &str| PackError::Toml { file: path.to_owned(), line: 1, why: why.to_owned() };
-    info.check().map_err(named)?;
-    Ok(info)
-}
-
-fn toml_error(path: &str, text: &str, error: &toml::de::Error) -> PackError {
-    PackError::Toml {
-        file: path.to_owned(),
-        line: line_of(text, error.span().unwrap_or_default()),
-        why: error.message().to_owned(),
     }
 }
 

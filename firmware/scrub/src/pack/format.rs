@@ -110,7 +110,7 @@ impl PackSource {
             files.into_iter().map(|(path, text)| SourceFile { path, text }).partition(|file| file.path == MANIFEST);
         let manifest = manifests.first().ok_or(PackError::NoManifest)?;
         files.sort();
-        let source = Self { info: super::manifest(&manifest.path, &manifest.text)?, files, model };
+        let source = Self { info: super::draft::manifest(&manifest.path, &manifest.text)?, files, model };
         source.check()?;
         Ok(source)
     }
@@ -125,7 +125,7 @@ impl PackSource {
         let mut counts: Vec<(KnowledgeBase, u32)> = Vec::new();
         for SourceFile { path, text } in self.files.iter().filter(|file| !file.path.ends_with(ALLOW_LIST)) {
             let RuleCount { kb, rules } =
-                toml::from_str(text).map_err(|error| super::toml_error(path, text, &error))?;
+                toml::from_str(text).map_err(|error| super::draft::toml_error(path, text, &error))?;
             let more = u32::try_from(rules.len()).unwrap_or(u32::MAX);
             match counts.iter_mut().find(|(known, _)| *known == kb) {
                 Some((_, count)) => *count += more,

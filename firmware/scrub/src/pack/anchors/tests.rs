@@ -14,8 +14,9 @@ fn anchors(anchors: &[(String, bool)]) -> Anchors {
         )
     };
     let rules: Vec<String> = anchors.iter().enumerate().map(|(at, anchor)| rule(at, anchor)).collect();
-    let file: crate::pack::RawFile = toml::from_str(&format!("kb = \"kb1-secrets\"\n{}", rules.concat())).unwrap();
-    let compile = |raw: toml::Spanned<crate::pack::RawRule>| {
+    let file: crate::pack::source::RawFile =
+        toml::from_str(&format!("kb = \"kb1-secrets\"\n{}", rules.concat())).unwrap();
+    let compile = |raw: toml::Spanned<crate::pack::source::RawRule>| {
         crate::pack::Rule::compile(raw.into_inner(), file.kb, crate::pack::Alphabet::Ascii).unwrap()
     };
     let rules: Vec<_> = file.rules.into_iter().map(compile).collect();

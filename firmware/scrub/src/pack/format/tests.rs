@@ -149,13 +149,11 @@ fn a_pack_that_compiles_to_too_much_is_refused() {
     let rules = format!("kb = \"kb1-secrets\"\n[[rule]]{}", rule.replace("\"acme_\"", &anchors));
     let error = source(&[("pack.toml", MANIFEST), ("a.toml", &rules)]).unwrap().compile(&[]).unwrap_err();
     assert!(error.to_string().contains("more than 131072 bytes of anchors"), "{error}");
-    for (draft, says) in [
-        (Draft { memory: MAX_MEMORY, ..Draft::default() }, "more than 50331648 bytes of automata"),
-        (Draft { memory: MAX_MEMORY - (64 << 10), ..Draft::default() }, ""),
-    ] {
-        let mut draft = draft;
+    for (memory, says) in [(MAX_MEMORY, "more than 50331648 bytes of automata"), (MAX_MEMORY - (64 << 10), "")] {
+        let mut draft = Draft::default();
+        draft.memory = memory;
         draft.add_file("a.toml", RULES, &[]);
-        let error = draft.errors.first().map(ToString::to_string).unwrap_or_default();
+        let error = draft.finish().err().map(|errors| errors[0].to_string()).unwrap_or_default();
         assert!(error.contains(says) && error.is_empty() == says.is_empty(), "{error}");
     }
 }
