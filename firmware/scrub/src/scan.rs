@@ -18,6 +18,9 @@ pub(crate) const MAX_LEVELS: usize = 3;
 /// Bytes before and after a value in which something unfolded may have a part in judging it.
 const NEAR: (usize, usize) = (MAX_REACH + 8, 48);
 
+/// Steps of beginning to read a hidden text, however short it is.
+const HIDDEN_COST: usize = 1024;
+
 /// Finds what a pack describes. Cheap to clone, and shared by any number of threads without a lock.
 #[derive(Clone, Debug)]
 pub struct Scanner {
@@ -128,6 +131,7 @@ impl Pass<'_> {
         let mut sweep = self.sweep(shadow, &marks, self.open)?;
         sweep.live_from = shadow.map.start_of(sweep.live_from);
         sweep.candidates.retain_mut(|candidate| locate(shadow, candidate));
+        self.hidden(shadow, self.open, &mut sweep)?;
         let mut layer = Layer { shadow, marks: &marks, fresh: None, open: self.open, split: self.split };
         let mut last;
         for _ in 0..MAX_LEVELS {
@@ -136,6 +140,7 @@ impl Pass<'_> {
             sweep.live_from = sweep.live_from.min(live_from);
             let Some(unfolded) = unfolded else { break };
             marks = self.unfolded(&unfolded, &mut sweep)?;
+            self.hidden(&unfolded.shadow, unfolded.open, &mut sweep)?;
             last = unfolded;
             layer = Layer { shadow: &last.shadow, marks: &marks, fresh: Some(&last.fresh), open: last.open, split: 0 };
         }
@@ -158,6 +163,34 @@ impl Pass<'_> {
         // Told apart here: all of a run has one place in the body.
         sweep.candidates.extend(without_public(inner.candidates).into_iter().filter_map(encoded));
         Ok(marks)
+    }
+
+    /// Adds what is found in the texts that invisible characters of a shadow spell: each is read by itself, as a whole, once
+    /// it has ended.
+    fn hidden(&mut self, shadow: &Shadow, open: bool, sweep: &mut Sweep) -> Result<(), ScanError> {
+        for (hidden, grows) in shadow.hidden(open) {
+            let Some(place) = hidden.map.origin(0, hidden.text.len()) else { continue };
+            if grows {
+                sweep.live_from = sweep.live_from.min(place.start);
+                continue;
+            }
+            self.work.spend(HIDDEN_COST);
+            let found = self.alone(hidden)?;
+            sweep.whole.push(place);
+            sweep.candidates.extend(without_public(found.candidates).into_iter().map(|mut candidate| {
+                candidate.why = candidate.why.with(Why::Encoded, true);
+                candidate
+            }));
+        }
+        Ok(())
+    }
+
+    /// What a shadow comes to that has no part in the text around it, and nothing hidden in it.
+    fn alone(&mut self, shadow: &Shadow) -> Result<Sweep, ScanError> {
+        let (open, split) = (std::mem::take(&mut self.open), std::mem::take(&mut self.split));
+        let sweep = self.shadow(shadow);
+        (self.open, self.split) = (open, split);
+        sweep
     }
 
     fn marks(&self, shadow: &Shadow) -> Marks {
@@ -198,5 +231,7 @@ mod bodies;
 mod carriers;
 #[cfg(test)]
 pub(crate) mod evasions;
+#[cfg(test)]
+mod hidden;
 #[cfg(test)]
 pub(crate) mod tests;

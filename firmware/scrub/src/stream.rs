@@ -1,9 +1,11 @@
 //! Text that arrives in pieces.
 
+use std::ops::Range;
+
 use gate_core::Finding;
 
 use crate::accept::{Limits, ScanError};
-use crate::decide::{Candidate, LOOKBEHIND, Work};
+use crate::decide::{Candidate, LOOKBEHIND, Sweep, Work};
 use crate::lanes::Marks;
 use crate::parse::{Layer, Nesting, Shadow, Source, whole_units};
 use crate::scan::{MAX_LEVELS, Pass, Scanner};
@@ -82,8 +84,8 @@ impl Stream {
         let end = self.buffer.len().min(self.settled + MAX_HELD);
         let full = end == self.settled + MAX_HELD;
         let whole = whole_units(&self.buffer[..end]).max(self.settled);
-        let (candidates, live_from) = self.candidates(whole, true)?;
-        let place = settle(&candidates, live_from);
+        let Sweep { candidates, live_from, whole } = self.candidates(whole, true)?;
+        let place = settle(&candidates, &whole, live_from);
         if place > self.settled {
             let certain = candidates.into_iter().filter(|candidate| candidate.end <= place).collect();
             findings.extend(self.scanner.findings(certain, self.base));
@@ -105,13 +107,13 @@ impl Stream {
 
     /// Settles everything before `end` as if the text ended there.
     fn close(&mut self, end: usize, findings: &mut Vec<Finding>) -> Result<(), ScanError> {
-        let (candidates, _) = self.candidates(end, false)?;
-        findings.extend(self.scanner.findings(candidates, self.base));
+        let sweep = self.candidates(end, false)?;
+        findings.extend(self.scanner.findings(sweep.candidates, self.base));
         self.settle_at(end, true)
     }
 
-    /// The candidates of the buffer up to `end` that are not settled, and the first place that may still change.
-    fn candidates(&mut self, end: usize, open: bool) -> Result<(Vec<Candidate>, usize), ScanError> {
+    /// What the buffer up to `end` comes to, with the candidates that are not settled.
+    fn candidates(&mut self, end: usize, open: bool) -> Result<Sweep, ScanError> {
         let shadow = Shadow::of(Source::origin(&self.buffer[..end]));
         let split = if self.resume { shadow.map.derived(self.settled) } else { 0 };
         let mut pass = Pass {
@@ -124,7 +126,7 @@ impl Stream {
         };
         let mut sweep = pass.shadow(&shadow)?;
         sweep.candidates.retain(|candidate| candidate.start >= self.settled);
-        Ok((sweep.candidates, sweep.live_from))
+        Ok(sweep)
     }
 
     /// Forgets what lies more than a little before `place`.
@@ -167,10 +169,12 @@ fn nesting() -> Nesting {
     Nesting { max_depth, max_decoded, decoded: 0 }
 }
 
-/// The last place up to `live_from` that no candidate reaches across.
-fn settle(candidates: &[Candidate], live_from: usize) -> usize {
+/// The last place up to `live_from` that no candidate and nothing that is read as one reaches across.
+fn settle(candidates: &[Candidate], whole: &[Range<usize>], live_from: usize) -> usize {
     let mut place = live_from;
-    while let Some(across) = candidates.iter().filter(|c| c.start < place && place < c.end).map(|c| c.start).min() {
+    let spans =
+        || candidates.iter().map(|c| (c.start, c.end)).chain(whole.iter().map(|range| (range.start, range.end)));
+    while let Some(across) = spans().filter(|(start, end)| *start < place && place < *end).map(|span| span.0).min() {
         place = across;
     }
     place

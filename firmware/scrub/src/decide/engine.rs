@@ -67,6 +67,8 @@ pub(crate) struct Sweep {
     pub(crate) candidates: Vec<Candidate>,
     /// From here on more bytes may change the outcome; the text's length when it is complete.
     pub(crate) live_from: usize,
+    /// Places of the body that are read as one, never in parts.
+    pub(crate) whole: Vec<Range<usize>>,
 }
 
 /// Runs the rules of a pack over one text.
@@ -111,7 +113,7 @@ impl<'a> Engine<'a> {
             work: *work,
             cues: Vec::new(),
             headings: Vec::new(),
-            sweep: Sweep { candidates: Vec::new(), live_from },
+            sweep: Sweep { candidates: Vec::new(), live_from, whole: Vec::new() },
         };
         engine.anchors(marks);
         engine.tables(base == 0);

@@ -22,7 +22,7 @@ impl Work {
         Self { left: usize::MAX, limit: usize::MAX }
     }
 
-    pub(super) fn spend(&mut self, steps: usize) {
+    pub(crate) fn spend(&mut self, steps: usize) {
         self.left = self.left.saturating_sub(steps);
     }
 

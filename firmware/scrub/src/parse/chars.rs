@@ -80,6 +80,24 @@ pub(super) fn unescape_first(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     }
 }
 
+/// What the first character or escape of `bytes`, of which nobody sees anything, stands for to a machine: tag characters
+/// (U+E0020 to U+E007E) and variation selectors (the byte 16 is U+E0100) carry ASCII that models read.
+pub(super) fn hidden_letter(bytes: &[u8]) -> Option<u8> {
+    let run = bytes.iter().take(MAX_BACKSLASHES).take_while(|byte| **byte == b'\\').count();
+    let c = if run > 0 { unicode_escape(bytes.get(run..)?)?.0 } else { decode_first(bytes)? };
+    letter_of(c)
+}
+
+/// The printable ASCII character, tab or line break that an invisible character carries.
+pub(super) fn letter_of(c: char) -> Option<u8> {
+    let code = match c {
+        '\u{E0009}' | '\u{E000A}' | '\u{E0020}'..='\u{E007E}' => u32::from(c) - 0xE_0000,
+        '\u{E0100}'..='\u{E01EF}' => u32::from(c) - 0xE_0100 + 16,
+        _ => return None,
+    };
+    u8::try_from(code).ok().filter(|byte| matches!(byte, b'\t' | b'\n' | b' '..=b'~'))
+}
+
 /// How many leading bytes of a text that goes on end with a whole character or escape: what follows them may be part of
 /// one that stands for something else.
 pub(crate) fn whole_units(bytes: &[u8]) -> usize {

@@ -1,14 +1,28 @@
 use std::ops::Range;
 
-use super::chars::{fold_first, unchanged_run, unescape_first};
+use super::chars::{fold_first, hidden_letter, unchanged_run, unescape_first};
 use super::map::Map;
 use crate::lanes;
+
+/// Fewest hidden characters that are read: the shortest password that is worth hiding, and more than a flag has.
+const MIN_HIDDEN: usize = 8;
 
 /// The text that rules match in: escapes resolved, invisible characters dropped, compatibility forms folded.
 #[derive(Debug, Default)]
 pub(crate) struct Shadow {
     pub(crate) text: Vec<u8>,
     pub(crate) map: Map,
+    /// What invisible characters spell, in order of place.
+    pub(crate) hidden: Vec<Hidden>,
+}
+
+/// A text in characters that nobody sees, one after another. It is dropped from the text that it stands in, where it would
+/// cut a value in two, and read by itself.
+#[derive(Debug)]
+pub(crate) struct Hidden {
+    pub(crate) shadow: Box<Shadow>,
+    /// Where it stands in the text.
+    at: usize,
 }
 
 /// What is read of a body.
@@ -50,7 +64,7 @@ impl<'a> Source<'a> {
 impl Shadow {
     /// An empty shadow with room for `capacity` bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { text: Vec::with_capacity(capacity), map: Map::default() }
+        Self { text: Vec::with_capacity(capacity), ..Self::default() }
     }
 
     /// The shadow of a whole text.
@@ -86,6 +100,11 @@ impl Shadow {
         let before = self.text.len();
         let first = if bytes[0] == b'\\' { unescape_first } else { fold_first };
         let taken = first(bytes, &mut self.text);
+        if self.text.len() == before
+            && let Some(letter) = hidden_letter(bytes)
+        {
+            self.hide(source, at..at + taken, letter);
+        }
         if self.text[before..] == bytes[..taken] {
             self.text.truncate(before);
             self.copy(source, at..at + taken);
@@ -93,6 +112,24 @@ impl Shadow {
             self.map_unit(source, at..at + taken, self.text.len() - before);
         }
         taken
+    }
+
+    /// Appends a letter to the text that nobody sees.
+    pub(crate) fn hide(&mut self, source: Source<'_>, range: Range<usize>, letter: u8) {
+        let at = self.text.len();
+        if self.hidden.last().is_none_or(|last| last.at != at) {
+            self.hidden.push(Hidden { shadow: Box::default(), at });
+        }
+        let last = self.hidden.last_mut().expect("one was pushed if there was none");
+        last.shadow.unit(source, range, letter);
+    }
+
+    /// The hidden texts that are worth reading, and those that may become so because the text, if it is `open`, may go on
+    /// with them.
+    pub(crate) fn hidden(&self, open: bool) -> impl Iterator<Item = (&Shadow, bool)> {
+        let grows = move |hidden: &Hidden| open && hidden.at == self.text.len();
+        let counts = move |hidden: &&Hidden| grows(hidden) || hidden.shadow.text.len() >= MIN_HIDDEN;
+        self.hidden.iter().filter(counts).map(move |hidden| (&*hidden.shadow, grows(hidden)))
     }
 
     /// Appends text that separates pieces and stands for nothing in the origin.

@@ -7,7 +7,7 @@
 use std::iter::Peekable;
 use std::ops::Range;
 
-use super::chars::{decode_first, fold, whole_units};
+use super::chars::{decode_first, fold, letter_of, whole_units};
 use super::escapes::{Escape, Unit, escapes};
 use super::json::Nesting;
 use super::letters::{is_mark, latin, may_begin};
@@ -174,6 +174,9 @@ impl<'a> Draft<'a> {
     fn char(&mut self, range: Range<usize>, c: char) {
         self.advance(&range);
         self.flush();
+        if let Some(letter) = letter_of(c) {
+            self.out.shadow.hide(self.source, range.clone(), letter);
+        }
         let before = self.out.shadow.text.len();
         self.out.shadow.character(self.source, range, |text| fold(c, text));
         self.fresh_from(before);

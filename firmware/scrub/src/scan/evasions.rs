@@ -5,6 +5,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use gate_core::Finding;
 use serde_json::json;
 
+use super::hidden::tags;
 use super::tests::{SCANNER, found, scan};
 use crate::{BodyKind, Limits};
 
@@ -19,6 +20,11 @@ fn twins(text: &str) -> String {
 
 fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The text in tag characters, of which there are as many as there is ASCII.
+fn unseen(text: &str) -> String {
+    if text.is_ascii() { tags(text) } else { text.to_owned() }
 }
 
 fn wrapped(text: &str, columns: usize) -> String {
@@ -60,6 +66,8 @@ pub(crate) const DISGUISES: &[Disguise] = &[
     tearing("escapes in text", BodyKind::Text, |text| {
         text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
     }),
+    plain("tag characters", BodyKind::Text, |text| format!("Nice weather{} today.", unseen(text))),
+    plain("tag characters in escapes", BodyKind::Json, |text| json!([unseen(text)]).to_string()),
     plain("percent escapes", BodyKind::Text, |text| text.bytes().map(|byte| format!("%{byte:02X}")).collect()),
     plain("a form", BodyKind::Form, |text| {
         format!("a=1&text={}", text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>())
