@@ -613,7 +613,10 @@ cmd_soak() {
             say "building the release binaries"
             logged soak-build cargo build --release -p gate-daemon -p gate-test-provider
             export NANOGATE=$PWD/target/release/nanogate OFFICE_PROVIDER=$PWD/target/release/gate-test-provider
-            export LOAD_SECONDS=${SOAK_SECONDS:-60} LOAD_RATE=20000
+            need_apt unbound dnsdist bind9 bind9-utils
+            export LOAD_SECONDS=${SOAK_SECONDS:-60} LOAD_RATE=20000 LOAD_NAMES=5000000
+            say "10,000 random questions and 2,000 bent ones, put to unbound directly and through this resolver"
+            DIFFERENTIAL_QUESTIONS=10000 cargo test --quiet -p gate-dns --test dns differential -- --nocapture
             exec tests/support/enter "$VENV/bin/python" -m pytest -q -s -p no:cacheprovider tests/system/test_load.py
             ;;
         image) soak_image ;;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use gate_core::DnsOutcome;
+use tokio::time::Instant;
 
+use crate::act::mdns::Heard;
 use crate::act::{Age, Ready, Transport, is_truncated, reply as render};
-use crate::decide::{Data, Local};
+use crate::decide::{Data, Local, Names, Table};
 use crate::parse::{Answer, HEADER, Query, Rcode, Wanted};
 
 /// As long as an answer may live here.
@@ -31,6 +33,25 @@ pub fn query(bytes: &[u8]) {
                 assert!(message.len() <= HEADER + 11 && message[..2] == bytes[..2] && message[2] & 0x80 != 0);
             }
         }
+    }
+}
+
+/// Any file that names hosts or blocks names, and any announcement by multicast: read or left, and what was read is bounded.
+pub fn files(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let table = Table::read(bytes.len() as u64, 64, |each| {
+        text.lines().for_each(each);
+        Ok(())
+    });
+    assert!(table.expect("memory is read without error").len() <= 64);
+    let mut names = Names::default();
+    names.add_hosts(&text, "lan");
+    names.add_leases(&text, "lan", NOW);
+    let (mut heard, now) = (Heard::default(), Instant::now());
+    heard.take(bytes, [192, 0, 2, 7].into(), |_| true, now);
+    for (label, addresses) in heard.names(now).1 {
+        assert!(!label.is_empty() && !addresses.is_empty());
+        names.add_announced(&label, &addresses, "lan");
     }
 }
 

@@ -17,7 +17,7 @@ use super::Act;
 use crate::decide::is_local;
 use crate::parse::{class, kind};
 
-pub(super) use heard::Heard;
+pub(crate) use heard::Heard;
 
 /// RFC 6762 section 3.
 pub(crate) const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);

@@ -1,13 +1,26 @@
 //! Random questions, put to a resolver directly and through ours: they must agree, but where we mean to differ.
 
+mod bent;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
 
 use crate::lab::unbound;
 use crate::office::{Office, query, query_edns};
 
+use bent::{BENDS, Bend, Said};
+
 /// Questions in a test run; `DIFFERENTIAL_QUESTIONS` asks for more.
 const QUESTIONS: usize = 1000;
+/// How long an answer is waited for that may never come, and again before silence is believed.
+const WAIT: Duration = Duration::from_millis(60);
+const BELIEVE: Duration = Duration::from_millis(1000);
 
 /// A small generator of our own (xorshift), so that a failure can be repeated.
 struct Dice(u64);
@@ -18,6 +31,10 @@ impl Dice {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % most as u64) as usize
+    }
+
+    fn byte(&mut self, most: usize) -> u8 {
+        u8::try_from(self.below(most)).unwrap()
     }
 
     fn of<T: Copy>(&mut self, all: &[T]) -> T {
@@ -104,4 +121,71 @@ async fn random_questions_are_answered_as_unbound_answers_them() {
     }
     eprintln!("{count} questions, {meant} answered differently on purpose: cut at 1232 bytes");
     assert!(meant * 2 < count, "most agree");
+}
+
+/// Sends bytes; nothing is silence.
+async fn exchange(to: SocketAddr, bytes: &[u8], wait: Duration) -> Option<Vec<u8>> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    socket.connect(to).await.unwrap();
+    socket.send(bytes).await.unwrap();
+    let mut buffer = vec![0; 65_535];
+    let length = timeout(wait, socket.recv(&mut buffer)).await.ok()?.unwrap();
+    Some(buffer[..length].to_vec())
+}
+
+fn code(answer: Option<&Vec<u8>>) -> Said {
+    answer.map_or(Said::Silence, |answer| Said::Code(answer[3] & 0xf))
+}
+
+/// What ours says to a bent question, and what the other one says where that is something else.
+async fn compare(bend: &Bend, bytes: &[u8], (theirs, ours): (SocketAddr, SocketAddr)) -> Option<(Said, Said)> {
+    // Where one of them should be silent there is nothing to wait long for, unless that is what must be told.
+    let first = if bend.ours == Said::Silence { WAIT } else { BELIEVE };
+    let through = exchange(ours, bytes, first).await;
+    let mut direct = exchange(theirs, bytes, WAIT).await;
+    if through.is_some() && direct.is_none() {
+        direct = exchange(theirs, bytes, BELIEVE).await;
+    }
+    let (through_code, direct_code) = (code(through.as_ref()), code(direct.as_ref()));
+    if bend.ours != Said::Same {
+        assert_eq!(through_code, bend.ours, "{}: {bytes:02x?}", bend.what);
+    }
+    if let Some(answer) = &through {
+        assert!(answer.len() <= 1232 && answer[2] & 0x80 != 0 && answer[..2] == bytes[..2], "{}", bend.what);
+    }
+    let read = |answer: &Option<Vec<u8>>| answer.as_ref().and_then(|bytes| Message::from_vec(bytes).ok());
+    let (through, direct) = (read(&through), read(&direct));
+    let alike = match (&through, &direct) {
+        (Some(through), Some(direct)) => essence(through) == essence(direct),
+        _ => true,
+    };
+    (through_code != direct_code || !alike).then_some((through_code, direct_code))
+}
+
+#[tokio::test]
+async fn bent_questions_are_refused_as_unbound_refuses_them_or_the_reason_is_known() {
+    let unbound = unbound("").await;
+    let address = unbound.address.to_string();
+    let office = Office::open_with(|config| {
+        config.upstreams = vec![address.parse().unwrap()];
+        config.client_questions_per_second = 1_000_000;
+    })
+    .await;
+    let count = std::env::var("DIFFERENTIAL_QUESTIONS").map_or(QUESTIONS, |count| count.parse().unwrap()) / 5;
+    let mut dice = Dice(0x6265_6e74_6265_6e74);
+    let mut differences: BTreeMap<(&str, &str), (usize, String)> = BTreeMap::new();
+    for number in 0..count {
+        let bend = &BENDS[number % BENDS.len()];
+        let bytes = bend.question(&mut dice);
+        if let Some((ours, theirs)) = compare(bend, &bytes, (unbound.address, office.address)).await {
+            assert!(!bend.why.is_empty(), "{}: ours {ours:?}, unbound {theirs:?}: {bytes:02x?}", bend.what);
+            let row = differences.entry((bend.what, bend.why)).or_default();
+            (row.0, row.1) = (row.0 + 1, format!("ours {ours:?}, unbound {theirs:?}"));
+        }
+    }
+    for ((what, why), (times, said)) in &differences {
+        eprintln!("{times:5} × {what}: {said}; {why}");
+    }
+    eprintln!("{count} bent questions, {} kinds of difference", differences.len());
+    assert_eq!(office.dns.counters().questions() as usize, count, "each of them is counted once");
 }

@@ -76,6 +76,36 @@ async fn forged_answers_are_waited_past() {
 }
 
 #[tokio::test]
+async fn a_server_that_respells_questions_is_asked_over_tcp_once_and_then_believed() {
+    let office = Office::open().await;
+    for name in ["a-name-with-many-letters.example", "another-name-with-many-letters.example"] {
+        let zone = Zone { lowers: true, ..answers(vec![a(&format!("{name}."), 0, "203.0.113.1")]) };
+        office.upstream.set(name, RecordType::A, zone);
+    }
+    for (name, asked) in [
+        ("a-name-with-many-letters.example.", (1, 1)),
+        ("another-name-with-many-letters.example.", (2, 1)),
+        ("A-Name-with-many-letters.example.", (3, 1)),
+    ] {
+        let answer = office.ask(name, RecordType::A).await;
+        assert_eq!(answer.answers[0].data.to_string(), "203.0.113.1", "{name}");
+        assert_eq!(
+            office.upstream.asked(),
+            asked,
+            "over TCP nobody can have forged it, so it is how it writes: {name}"
+        );
+    }
+    let honest = Office::open().await;
+    honest.upstream.set("a.example", RecordType::A, answers(vec![a("a.example.", 0, "203.0.113.1")]));
+    honest.ask("a.example.", RecordType::A).await;
+    let name = "letters-that-may-be-large-or-small.example";
+    let lie = Zone { lowers: true, tcp_only: false, ..answers(vec![a(&format!("{name}."), 0, "203.0.113.1")]) };
+    honest.upstream.set(name, RecordType::A, lie);
+    honest.ask(&format!("{name}."), RecordType::A).await;
+    assert_eq!(honest.upstream.asked(), (2, 1), "one that kept the spelling before is asked again over TCP");
+}
+
+#[tokio::test]
 async fn long_answers_are_truncated_over_udp_and_whole_over_tcp() {
     let office = Office::open().await;
     let zone = Zone { tcp_only: true, ..answers(txt("big.example.", 60, 3000)) };

@@ -89,20 +89,32 @@ async fn names_that_mean_nothing_elsewhere_are_not_asked_of_the_internet() {
     assert_eq!(office.upstream.asked().0, 3, "their neighbours are");
 }
 
-/// bind with zones as a domain controller has them.
+/// bind with zones as a domain controller of Samba or Windows has them: `_msdcs` is a zone of its own, services stand under
+/// the domain and under its site, the controller has an alias by its identifier, and the partitions of DNS have addresses.
 async fn directory() -> Server {
     let start = |folder: &Folder, address: SocketAddr| -> Command {
         let head = "$TTL 600\n@ IN SOA dc1.corp.example. hostmaster.corp.example. 1 900 600 86400 3600\n@ IN NS dc1.corp.example.\n";
         let corp = format!(
-            "{head}dc1 IN A 192.168.7.2\n_ldap._tcp.dc._msdcs IN SRV 0 100 389 dc1\n_kerberos._tcp IN SRV 0 100 88 dc1\n\
-             gc._msdcs IN A 192.168.7.2\n"
+            "{head}@ IN A 192.168.7.2\ndc1 IN A 192.168.7.2\ndc1 IN AAAA fd00:7::2\n_kerberos._tcp IN SRV 0 100 88 dc1\n\
+             _kerberos._udp IN SRV 0 100 88 dc1\n_kpasswd._udp IN SRV 0 100 464 dc1\n_ldap._tcp IN SRV 0 100 389 dc1\n\
+             _gc._tcp IN SRV 0 100 3268 dc1\nDomainDnsZones IN A 192.168.7.2\nForestDnsZones IN A 192.168.7.2\n\
+             _ldap._tcp.Default-First-Site-Name._sites IN SRV 0 100 389 dc1\npc1 IN A 192.168.7.31\n\
+             _msdcs IN NS dc1\n"
+        );
+        let msdcs = format!(
+            "{head}_ldap._tcp.dc IN SRV 0 100 389 dc1.corp.example.\n\
+             _kerberos._tcp.dc IN SRV 0 100 88 dc1.corp.example.\n_ldap._tcp.pdc IN SRV 0 100 389 dc1.corp.example.\n\
+             _ldap._tcp.Default-First-Site-Name._sites.dc IN SRV 0 100 389 dc1.corp.example.\ngc IN A 192.168.7.2\n\
+             {DOMAIN_ID}.domains IN A 192.168.7.2\n{CONTROLLER_ID} IN CNAME dc1.corp.example.\n"
         );
         folder.write("corp", &corp);
+        folder.write("msdcs", &msdcs);
         folder.write("reverse", &format!("{head}2.7 IN PTR dc1.corp.example.\n"));
         let config = format!(
-            "options {{ directory \"{}\"; listen-on port {} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; \
+            "options {{ directory \"{}\"; listen-on port {} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; check-names primary ignore; \
              pid-file none; session-keyfile none; notify no; }};\ncontrols {{ }};\n\
              zone \"corp.example\" {{ type primary; file \"corp\"; }};\n\
+             zone \"_msdcs.corp.example\" {{ type primary; file \"msdcs\"; }};\n\
              zone \"168.192.in-addr.arpa\" {{ type primary; file \"reverse\"; }};\n",
             folder.path().display(),
             address.port()
@@ -114,6 +126,9 @@ async fn directory() -> Server {
     Server::start(start).await
 }
 
+const DOMAIN_ID: &str = "5f2c1b0e-0d5e-4d0b-9d67-3a8a4a6f1c11";
+const CONTROLLER_ID: &str = "0b8e7a52-6a3d-4d5c-8a57-5e0f2c9d4b22";
+
 #[tokio::test]
 async fn the_directorys_zones_are_asked_of_the_directory() {
     let directory = directory().await;
@@ -122,13 +137,34 @@ async fn the_directorys_zones_are_asked_of_the_directory() {
     let rows = [
         ("_ldap._tcp.dc._msdcs.corp.example.", RecordType::SRV, "0 100 389 dc1.corp.example."),
         ("_kerberos._tcp.corp.example.", RecordType::SRV, "0 100 88 dc1.corp.example."),
+        ("_kerberos._udp.corp.example.", RecordType::SRV, "0 100 88 dc1.corp.example."),
+        ("_kpasswd._udp.corp.example.", RecordType::SRV, "0 100 464 dc1.corp.example."),
+        ("_gc._tcp.corp.example.", RecordType::SRV, "0 100 3268 dc1.corp.example."),
+        ("_ldap._tcp.pdc._msdcs.corp.example.", RecordType::SRV, "0 100 389 dc1.corp.example."),
+        (
+            "_LDAP._tcp.Default-First-Site-Name._sites.dc._msdcs.Corp.example.",
+            RecordType::SRV,
+            "0 100 389 dc1.corp.example.",
+        ),
         ("gc._msdcs.corp.example.", RecordType::A, "192.168.7.2"),
+        ("DomainDnsZones.corp.example.", RecordType::A, "192.168.7.2"),
+        ("corp.example.", RecordType::A, "192.168.7.2"),
+        ("dc1.corp.example.", RecordType::AAAA, "fd00:7::2"),
         ("dc1.corp.example.", RecordType::A, "192.168.7.2"),
         ("2.7.168.192.in-addr.arpa.", RecordType::PTR, "dc1.corp.example."),
     ];
     for (name, kind, expected) in rows {
         assert_eq!(data(&office, name, kind).await, [expected], "{name}: inside is where it should lead");
     }
+    let alias = office.ask(&format!("{CONTROLLER_ID}._msdcs.corp.example."), RecordType::A).await;
+    assert_eq!(alias.answers[0].data.to_string(), "dc1.corp.example.", "how controllers find each other");
+    let domain = data(&office, &format!("{DOMAIN_ID}.domains._msdcs.corp.example."), RecordType::A).await;
+    assert_eq!(domain, ["192.168.7.2"]);
+    let master = office.ask("corp.example.", RecordType::SOA).await;
+    assert!(
+        master.answers[0].data.to_string().starts_with("dc1.corp.example."),
+        "to whom a client sends its own record"
+    );
     let missing = office.ask("missing.corp.example.", RecordType::A).await;
     assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain);
     assert_eq!(office.upstream.asked(), (0, 0), "the internet hears nothing of it");

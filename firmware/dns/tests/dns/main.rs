@@ -11,6 +11,7 @@ mod groups;
 mod hostile;
 mod lab;
 mod limits;
+mod lists;
 mod local;
 mod lookup;
 mod office;

@@ -53,6 +53,11 @@ fn bent_questions_are_read_or_refused() {
 }
 
 #[test]
+fn bent_files_and_announcements_are_read_or_left() {
+    check("fuzz_dns_files", fuzz::files);
+}
+
+#[test]
 fn bent_answers_are_kept_and_copied_as_they_would_be_made() {
     check("fuzz_dns_answer", fuzz::answer);
 }

@@ -23,6 +23,8 @@ pub(crate) struct Zone {
     pub(crate) tcp_only: bool,
     /// So many times three packets that somebody else could have sent go before the true answer over UDP.
     pub(crate) forged: usize,
+    /// The question comes back in lower case, as some servers write it.
+    pub(crate) lowers: bool,
     pub(crate) authentic: bool,
     /// The code of an EDE option (RFC 8914).
     pub(crate) reason: Option<u16>,
@@ -173,6 +175,10 @@ impl Shared {
         }
         answer.metadata.response_code = zone.rcode.unwrap_or(ResponseCode::NoError);
         answer.metadata.authentic_data = zone.authentic;
+        if zone.lowers {
+            let lower = answer.queries[0].name().to_lowercase();
+            answer.queries[0].set_name(lower);
+        }
         answer.metadata.truncation = zone.tcp_only && udp;
         if !answer.metadata.truncation {
             answer.add_answers(zone.answers.clone());

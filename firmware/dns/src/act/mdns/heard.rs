@@ -23,7 +23,7 @@ const FLUSH: u16 = 0x8000;
 
 /// Hosts that named themselves.
 #[derive(Debug, Default)]
-pub(in crate::act) struct Heard {
+pub(crate) struct Heard {
     /// By first label, in lower case.
     hosts: HashMap<String, Host>,
     /// Changes with names and addresses, not with lifetimes.
@@ -41,7 +41,7 @@ struct Host {
 impl Heard {
     /// Takes what a host says of itself: `client` sent the message, and only its own address and those that it names beside
     /// that are believed. `local` tells where hosts of the office may be.
-    pub(super) fn take(&mut self, message: &[u8], client: IpAddr, local: impl Fn(IpAddr) -> bool, now: Instant) {
+    pub(crate) fn take(&mut self, message: &[u8], client: IpAddr, local: impl Fn(IpAddr) -> bool, now: Instant) {
         let Ok(message) = Message::from_vec(message) else { return };
         let answers = message.metadata.message_type == MessageType::Response;
         if !answers || message.metadata.op_code != OpCode::Query {
@@ -116,7 +116,7 @@ impl Heard {
     }
 
     /// Every name with its addresses, and the version of all that.
-    pub(super) fn names(&mut self, now: Instant) -> (u64, Vec<(String, Vec<IpAddr>)>) {
+    pub(crate) fn names(&mut self, now: Instant) -> (u64, Vec<(String, Vec<IpAddr>)>) {
         self.expire(now);
         let addresses = |host: &Host| host.addresses.iter().map(|(ip, _)| *ip).collect();
         (self.version, self.hosts.iter().map(|(label, host)| (label.clone(), addresses(host))).collect())

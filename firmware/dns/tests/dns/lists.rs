@@ -1,0 +1,196 @@
+//! Block lists that a server of the internet hands out, over HTTPS on loopback.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use gate_dns::{List, ListState};
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+use crate::lab::{Certificates, Folder, NAME};
+use crate::office::{Office, PATIENCE};
+use crate::upstream::{Upstream, a, answers};
+
+/// A list server: what it has, and what it was asked.
+struct Server {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// The whole answer after the status line's version.
+    answer: Mutex<String>,
+    /// The heads of all requests.
+    heads: Mutex<Vec<String>>,
+    answered: AtomicUsize,
+}
+
+impl Server {
+    async fn start(certificates: &Certificates) -> Self {
+        let chain = CertificateDer::pem_file_iter(&certificates.cert).unwrap().map(Result::unwrap).collect();
+        let key = PrivateKeyDer::from_pem_file(&certificates.key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (port, shared) = (listener.local_addr().unwrap().port(), Arc::<Shared>::default());
+        tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), Arc::clone(&shared)));
+        Self { port, shared }
+    }
+
+    fn url(&self, path: &str) -> List {
+        format!("https://{NAME}:{}{path}", self.port).try_into().unwrap()
+    }
+
+    /// From now on it says this.
+    fn say(&self, status: &str, headers: &str, body: &str) {
+        let length = body.len();
+        *self.shared.answer.lock().unwrap() =
+            format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{headers}\r\n{body}");
+    }
+
+    fn heads(&self) -> Vec<String> {
+        self.shared.heads.lock().unwrap().clone()
+    }
+}
+
+async fn serve(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let Ok(stream) = tls.accept(stream).await else { continue };
+        let mut stream = BufReader::new(stream);
+        let mut head = String::new();
+        while stream.read_line(&mut head).await.unwrap_or(0) > 2 {}
+        shared.heads.lock().unwrap().push(head.to_ascii_lowercase());
+        let answer = shared.answer.lock().unwrap().clone();
+        let _ = stream.write_all(answer.as_bytes()).await;
+        let _ = stream.shutdown().await;
+        shared.answered.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+async fn office(folder: &Folder, certificates: &Certificates, list: List) -> Office {
+    let upstream = Upstream::start().await;
+    upstream.set(NAME, RecordType::A, answers(vec![a(&format!("{NAME}."), 60, "127.0.0.1")]));
+    for name in ["ads.example", "spy.example"] {
+        upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 600, "203.0.113.1")]));
+    }
+    let (roots, kept) = (certificates.ca.clone(), lists(folder));
+    Office::open_behind(upstream, |config| {
+        (config.extra_roots, config.lists_folder) = (Some(roots), Some(kept));
+        (config.block_lists, config.block_lists_seconds) = (vec![list], 60);
+    })
+}
+
+fn lists(folder: &Folder) -> PathBuf {
+    let lists = folder.path().join("lists");
+    std::fs::create_dir_all(&lists).unwrap();
+    lists
+}
+
+async fn until(office: &Office, what: &str, wanted: impl Fn(&ListState) -> bool) {
+    let deadline = Instant::now() + 2 * PATIENCE;
+    while !wanted(&office.dns.lists()[0]) {
+        assert!(Instant::now() < deadline, "{what}: {:?}", office.dns.lists());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn is_blocked(office: &Office, name: &str) -> bool {
+    office.ask(name, RecordType::A).await.metadata.response_code == ResponseCode::NXDomain
+}
+
+fn files(folder: &Path) -> usize {
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+#[tokio::test]
+async fn a_list_is_fetched_kept_and_asked_for_again_by_its_tags() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let server = Server::start(&certificates).await;
+    let tags = "etag: \"v1\"\r\nlast-modified: Sat, 21 Nov 2026 10:00:00 GMT\r\n";
+    server.say("200 OK", tags, "! a list\n||ads.example^\n");
+    let first = office(&folder, &certificates, server.url("/a.txt?b=c")).await;
+    until(&first, "fetched", |list| list.names == 1).await;
+    assert!(is_blocked(&first, "ads.example.").await && !is_blocked(&first, "spy.example.").await);
+    let head = server.heads().remove(0);
+    assert!(head.starts_with("get /a.txt?b=c http/1.1\r\n") && !head.contains("if-"), "{head}");
+    assert!(head.contains(&format!("host: {NAME}:{}\r\n", server.port)), "{head}");
+    first.close().await;
+
+    // The next process has it from the disk before anybody answers, and asks only for what is newer.
+    server.say("304 Not Modified", "", "");
+    let second = office(&folder, &certificates, server.url("/a.txt?b=c")).await;
+    until(&second, "looked for", |list| list.asked.is_some() && list.names == 1).await;
+    let head = server.heads().pop().unwrap();
+    assert!(head.contains("if-none-match: \"v1\"\r\n") && head.contains("if-modified-since: sat, 21 nov"), "{head}");
+    assert!(is_blocked(&second, "ads.example.").await);
+    second.close().await;
+
+    server.say("200 OK", "etag: \"v2\"\r\n", "spy.example\n");
+    let third = office(&folder, &certificates, server.url("/a.txt?b=c")).await;
+    until(&third, "newer", |list| list.asked.is_some() && list.names == 1).await;
+    let deadline = Instant::now() + PATIENCE;
+    while !is_blocked(&third, "spy.example.").await {
+        assert!(Instant::now() < deadline, "the newer one is in force");
+    }
+    assert!(!is_blocked(&third, "ads.example.").await);
+    assert_eq!(files(&folder.path().join("lists")), 2, "the list and its tags, and nothing half written");
+}
+
+#[tokio::test]
+async fn whatever_a_server_says_the_last_good_version_stays() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let server = Server::start(&certificates).await;
+    server.say("200 OK", "", "ads.example\n");
+    let first = office(&folder, &certificates, server.url("/a")).await;
+    until(&first, "fetched", |list| list.names == 1).await;
+    first.close().await;
+    let rows = [
+        ("404 Not Found", "", "gone", "status 404"),
+        ("200 OK", "", "<html>\n<p>We are sorry</p>\n", "no name stands in it"),
+        ("200 OK", "content-encoding: gzip\r\n", "spy.example\n", "encodes the list"),
+        ("302 Found", "location: http://lists.example/\r\n", "", "leads elsewhere"),
+        ("302 Found", "location: /a\r\n", "", "leads elsewhere too often"),
+        ("200 OK", "content-length: 9999\r\n", "spy.example\n", "HTTP"),
+    ];
+    for (status, headers, body, why) in rows {
+        server.say(status, headers, body);
+        let office = office(&folder, &certificates, server.url("/a")).await;
+        let told = |list: &ListState| list.names == 1 && list.error.as_ref().is_some_and(|error| error.contains(why));
+        until(&office, why, told).await;
+        assert!(is_blocked(&office, "ads.example.").await && !is_blocked(&office, "spy.example.").await, "{why}");
+        office.close().await;
+    }
+    let elsewhere = format!("location: https://{NAME}:{}/b\r\n", server.port);
+    server.say("301 Moved Permanently", &elsewhere, "");
+    let asked = server.shared.answered.load(Ordering::SeqCst);
+    let office = office(&folder, &certificates, server.url("/a")).await;
+    until(&office, "moved", |list| list.error.is_some()).await;
+    assert_eq!(server.shared.answered.load(Ordering::SeqCst) - asked, 5, "a circle is left after four moves");
+    assert_eq!(files(&folder.path().join("lists")), 2);
+}
+
+#[tokio::test]
+async fn a_server_without_the_right_certificate_is_not_believed() {
+    let folder = Folder::new();
+    let (certificates, others) = (Certificates::new(&folder), Folder::new());
+    let server = Server::start(&certificates).await;
+    server.say("200 OK", "", "ads.example\n");
+    let other = Certificates::new(&others);
+    let office = office(&folder, &other, server.url("/a")).await;
+    until(&office, "refused", |list| list.error.as_ref().is_some_and(|error| error.contains("certificate"))).await;
+    assert!(!is_blocked(&office, "ads.example.").await);
+}
