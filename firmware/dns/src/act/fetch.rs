@@ -5,7 +5,7 @@ mod http;
 mod store;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ impl Act {
     }
 
     /// Fetches a list; when it is due again, and how long to wait after that should it fail.
-    async fn fetch_one(&self, url: &ListUrl, folder: &PathBuf, retry: Duration) -> (Instant, Duration) {
+    async fn fetch_one(&self, url: &ListUrl, folder: &Path, retry: Duration) -> (Instant, Duration) {
         let fetched = timeout(LONGEST, self.fetcher.fetch(url, folder)).await.unwrap_or(Err(FetchError::Slow));
         let error = fetched.as_ref().err().map(ToString::to_string);
         {

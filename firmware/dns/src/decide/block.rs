@@ -97,8 +97,8 @@ impl Table {
     /// Sorts each bucket and closes the gaps that names leave which stand there twice, or which were counted and never came.
     fn tidy(&mut self, ends: &[u32]) {
         let mut to = 0;
-        for bucket in 0..1 << self.bits {
-            let (start, end) = (self.starts[bucket] as usize, ends[bucket] as usize);
+        for (bucket, end) in ends.iter().enumerate().take(1 << self.bits) {
+            let (start, end) = (self.starts[bucket] as usize, *end as usize);
             self.rests[start..end].sort_unstable();
             self.starts[bucket] = u32::try_from(to).expect("no more than before");
             for at in start..end {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate_core::DnsTally;
 use gate_dns::{Group, JournalQuestions, List};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
@@ -139,7 +140,7 @@ async fn names_that_a_silent_group_asks_for_are_in_no_record() {
         let journal = Arc::clone(&office.journal);
         office.close().await;
         assert_eq!(journal.events(), Vec::new(), "{questions:?}");
-        let counted: u64 = journal.tallies().iter().map(|tally| tally.questions()).sum();
+        let counted: u64 = journal.tallies().iter().map(DnsTally::questions).sum();
         let devices = journal.devices();
         let steered: u32 = devices.iter().map(|device| device.steered).sum();
         assert_eq!((counted, steered), (4, 1), "each question is counted once");

@@ -111,8 +111,8 @@ async fn directory() -> Server {
         folder.write("msdcs", &msdcs);
         folder.write("reverse", &format!("{head}2.7 IN PTR dc1.corp.example.\n"));
         let config = format!(
-            "options {{ directory \"{}\"; listen-on port {} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; check-names primary ignore; \
-             pid-file none; session-keyfile none; notify no; }};\ncontrols {{ }};\n\
+            "options {{ directory \"{}\"; listen-on port {} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }}; recursion no; \
+             check-names primary ignore; pid-file none; session-keyfile none; notify no; }};\ncontrols {{ }};\n\
              zone \"corp.example\" {{ type primary; file \"corp\"; }};\n\
              zone \"_msdcs.corp.example\" {{ type primary; file \"msdcs\"; }};\n\
              zone \"168.192.in-addr.arpa\" {{ type primary; file \"reverse\"; }};\n",

@@ -102,9 +102,9 @@ pub(super) const BENDS: &[Bend] = &[
         |m, d| {
             m[HEADER + 1..NAME_END].iter_mut().for_each(|b| {
                 if b.is_ascii_lowercase() && d.below(2) == 0 {
-                    *b ^= 0x20
+                    *b ^= 0x20;
                 }
-            })
+            });
         },
         Said::Same,
         "",
