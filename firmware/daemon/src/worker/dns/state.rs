@@ -26,7 +26,7 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
             match bytes.and_then(|bytes| run_state::replace(file, &bytes, 0o644)) {
                 Ok(()) => written = Some(state),
                 Err(error) => {
-                    tracing::warn!(%error, file = %file.display(), "the resolver's state could not be written")
+                    tracing::warn!(%error, file = %file.display(), "the resolver's state could not be written");
                 }
             }
         }
