@@ -127,11 +127,12 @@ def write_list(file, turn):
 
 
 def test_lists_groups_and_packs_are_replaced_under_load_and_nothing_is_lost(new_office, tmp_path):
-    office, maker, blocked = new_office(), Maker(tmp_path / "ours"), tmp_path / "blocked"
-    tmp_path.chmod(0o755)
+    office, maker = new_office(), Maker(tmp_path / "ours")
+    # Where the dns process, which has a user of its own, can read it.
+    blocked = office.folder / "blocked"
     write_list(blocked, 0)
-    settings = {"dns": {"client_questions_per_second": 0, "block_lists": [str(blocked)]}, "packs": {"trust": [str(maker.public)]}}
-    office.install_puck(config=settings)
+    settings = {"client_questions_per_second": 0, "block_lists": [str(blocked)]}
+    office.install_puck(config={"dns": settings, "packs": {"trust": [str(maker.public)]}})
     puck = office.puck
     for line in KNOWN:
         name, kind = line.split()
@@ -144,7 +145,8 @@ def test_lists_groups_and_packs_are_replaced_under_load_and_nothing_is_lost(new_
         puck.command("pack", "install", maker.pack(f"2099.1.{turn}"))
         network = f"{plan.LAN}.{100 + turn}"
         puck.settings["dns"]["groups"] = []
-        text = to_toml(puck.settings).replace("groups = []", f'groups = [{{ name = "g{turn}", clients = ["{network}"] }}]')
+        group = f'{{ name = "g{turn}", clients = ["{network}"] }}'
+        text = to_toml(puck.settings).replace("groups = []", f"groups = [{group}]")
         fresh = puck.config_file.with_suffix(".new")
         fresh.write_text(text)
         fresh.rename(puck.config_file)
