@@ -7,6 +7,9 @@ use super::choice::Window;
 /// cache.
 const HASH_BITS: u32 = 14;
 
+/// Bits of the hash of a window's four bytes, which address a bit.
+const WHOLE_BITS: u32 = 17;
+
 /// Bits of the hash of eight bytes.
 const LONG_BITS: u32 = 17;
 
@@ -15,6 +18,8 @@ const LONG_BITS: u32 = 17;
 pub(super) struct Table {
     /// For each hash of a window's first three bytes, the classes of fourth bytes that some literal goes on with.
     filter: Box<[u8; 1 << HASH_BITS]>,
+    /// For each hash of a whole window, a bit if it is one of some literal.
+    whole: Box<[u64; 1 << (WHOLE_BITS - 6)]>,
     /// For each hash of eight bytes, a bit if some literal goes on with them where a window of it stands.
     long: Box<[u64; 1 << (LONG_BITS - 6)]>,
     /// For each hash of a window where its entries begin, then those among them of which eight bytes are known; and one
@@ -38,13 +43,20 @@ struct Entry {
 impl Table {
     /// Enters the windows of literals, each with the literal's number.
     pub(super) fn new(windows: Vec<(Window, u16)>, literals: &[Literal]) -> Self {
-        let (mut filter, mut long) = (Box::new([0; _]), Box::new([0; _]));
+        let (mut filter, mut whole, mut long) = (Box::new([0; _]), Box::new([0; _]), Box::new([0; _]));
         let mut entries = Vec::with_capacity(windows.len());
         for (window, literal) in windows {
             let [a, b, c] = window.bytes;
             let hash = hash(u32::from_le_bytes([a, b, c, 0]));
             filter[hash] |= window.classes;
             let bytes = &literals[usize::from(literal)].bytes;
+            let fourth = bytes.get(usize::from(window.before) + 3).copied();
+            // Of a literal that ends before, what may follow is known by its class.
+            let may_follow = |byte: &u8| fourth.map_or(class(*byte) & window.classes != 0, |known| known == *byte);
+            for fourth in (0..=u8::MAX).filter(may_follow) {
+                let (word, bit) = whole_bit(u32::from_le_bytes([a, b, c, fourth | 0x20]));
+                whole[word] |= bit;
+            }
             let rest = bytes.get(usize::from(window.before)..).and_then(<[u8]>::first_chunk);
             if let Some(rest) = rest {
                 let (word, bit) = long_bit(fold(u64::from_le_bytes(*rest)));
@@ -57,7 +69,7 @@ impl Table {
         entries.dedup();
         let begins = |group: usize| entries.partition_point(|entry| entry.0 < group);
         let heads = (0..=2 << HASH_BITS).map(|group| u16::try_from(begins(group)).expect("a pack has fewer literals"));
-        Self { filter, long, heads: heads.collect(), entries: entries.iter().map(|entry| entry.1).collect() }
+        Self { filter, whole, long, heads: heads.collect(), entries: entries.iter().map(|entry| entry.1).collect() }
     }
 
     /// Looks at the four bytes `window` that stand at `at`.
@@ -65,11 +77,14 @@ impl Table {
     pub(super) fn look(&self, window: u32, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
         let hash = hash(window | 0x2020_2020);
         if self.filter[hash] & CLASSES[(window >> 24) as usize] != 0 {
-            let entries = self.entries(text, at, hash);
-            if !entries.is_empty()
-                && let Some(next) = first(entries, text, at)
-            {
-                report(&entries[next..], text, at, found);
+            let (word, bit) = whole_bit(window | 0x2020_2020);
+            if self.whole[word] & bit != 0 {
+                let entries = self.entries(text, at, hash);
+                if !entries.is_empty()
+                    && let Some(next) = first(entries, text, at)
+                {
+                    report(&entries[next..], text, at, found);
+                }
             }
         }
     }
@@ -90,7 +105,8 @@ impl Table {
 
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        size_of_val(&*self.filter) + size_of_val(&*self.long) + size_of_val(&*self.heads) + size_of_val(&*self.entries)
+        let filters = size_of_val(&*self.filter) + size_of_val(&*self.whole) + size_of_val(&*self.long);
+        filters + size_of_val(&*self.heads) + size_of_val(&*self.entries)
     }
 }
 
@@ -160,6 +176,14 @@ fn first(entries: &[Entry], text: &[u8], at: usize) -> Option<usize> {
 fn hash(window: u32) -> usize {
     // 2^32 divided by the golden ratio, odd (Knuth, TAOCP 6.4): its upper bits depend on all of the key.
     ((window << 8).wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize
+}
+
+/// The word of the filter of whole windows, folded, and their bit in it.
+#[inline]
+fn whole_bit(window: u32) -> (usize, u64) {
+    // 2^32 divided by the golden ratio, odd.
+    let hash = window.wrapping_mul(0x9E37_79B1) >> (32 - WHOLE_BITS);
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 /// The number of the entries with a window of some hash, the long ones or the others.
