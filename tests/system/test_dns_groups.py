@@ -26,7 +26,9 @@ def rewrite(puck, groups):
     text = puck.config_file.read_text()
     lines = [line for line in text.splitlines() if not line.startswith("groups = ")]
     at = lines.index("[dns]") + 1
-    rows = ", ".join("{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in row.items()) + " }" for row in groups)
+    rows = ", ".join(
+        "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in row.items()) + " }" for row in groups
+    )
     fresh = puck.config_file.with_suffix(".new")
     fresh.write_text("\n".join([*lines[:at], f"groups = [{rows}]", *lines[at:]]) + "\n")
     fresh.rename(puck.config_file)
@@ -109,7 +111,9 @@ def test_ways_around_are_told_of_their_device_and_so_is_silence(own):
     ask(own, "client-watched", "eu1.nordvpn.com")
     bypasses = lambda: own.puck.await_records(lambda record: device(record).get("bypass"))  # noqa: E731
     told = lambda: {  # noqa: E731
-        (device(record)["client"], one["name"], one["vendor"]) for record in bypasses() for one in device(record)["bypass"]
+        (device(record)["client"], one["name"], one["vendor"])
+        for record in bypasses()
+        for one in device(record)["bypass"]
     }
     expected = {(WATCHED, "dns.google", "encrypted-dns"), (WATCHED, "eu1.nordvpn.com", "vpn")}
     until(told, lambda seen: seen == expected)
