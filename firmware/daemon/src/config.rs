@@ -282,6 +282,17 @@ impl Config {
         HostName::parse(format!("nanogate.{}", self.domain).as_bytes())
     }
 
+    /// Every name of the puck's own: the one in the office's domain, and `nanogate.local`, by which multicast DNS finds it
+    /// before anybody has changed anything.
+    pub(crate) fn own_names(&self) -> Result<Vec<HostName>, gate_core::HostError> {
+        let mut names = vec![self.own_name()?];
+        let local = HostName::parse(b"nanogate.local")?;
+        if !names.contains(&local) {
+            names.push(local);
+        }
+        Ok(names)
+    }
+
     /// The subnets of the puck's own interfaces, as far as the file says.
     pub(crate) fn own_subnets(&self) -> Vec<IpNet> {
         if !self.identity.lan.is_empty() {

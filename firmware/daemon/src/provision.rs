@@ -324,7 +324,8 @@ fn renew_page(config: &Config, authority: &Authority) -> Result<bool, CommandErr
         renewed = true;
     }
     if due(config, "page-address", now) {
-        let leaf = issue_self_signed(&own, &config.identity.addresses, now).map_err(CommandError::internal)?;
+        let every = config.own_names().map_err(CommandError::input)?;
+        let leaf = issue_self_signed(&every, &config.identity.addresses, now).map_err(CommandError::internal)?;
         write_leaf(config, "page-address", &leaf)?;
         renewed = true;
     }

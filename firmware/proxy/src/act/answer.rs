@@ -47,6 +47,19 @@ impl Answer {
         Self { status: "308 Permanent Redirect", header, text: "This is only served over https.".to_owned() }
     }
 
+    /// What somebody sees who types the puck's address into a browser before anything is set up. The page itself is behind
+    /// https, with a certificate that no browser knows yet; somebody who was not told turns back there.
+    pub(crate) fn landing(host: &str) -> Self {
+        let text = format!(
+            "Nano-Gate is here and works.\n\n\
+             What to do next:\n\
+             1. Open https://{host}/ and accept the certificate: this device made it, and your browser cannot know it yet.\n\
+             2. Enter the claim code. It stands in CLAIM-CODE.txt on the card's partition NANOGATE, and on the console.\n\
+             3. Name this device as the DNS server in your router's DHCP settings."
+        );
+        Self { status: "200 OK", header: String::new(), text }
+    }
+
     pub(crate) fn bad_gateway(host: &HostName, why: impl std::fmt::Display) -> Self {
         Self { status: "502 Bad Gateway", header: String::new(), text: format!("{host}: {why}.") }
     }

@@ -11,7 +11,7 @@ use crate::parse::peek::{self, PeekError};
 use crate::session::Closed;
 
 /// A plain HTTP client that was led here. It is told to come back over https and never forwarded: what it would send
-/// is as secret as over TLS.
+/// is as secret as over TLS. Who asks for the puck itself, by its address, is told what to do next.
 pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Closed {
     let patience = visitor.shared.config.hello_timeout();
     let (answer, closed) = match peek::until(&mut stream, BytesMut::new(), patience, &visitor.meter, head::parse).await
@@ -44,6 +44,12 @@ fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answ
     if !known {
         let text = "This name is not served here.";
         return (Some(Answer::misdirected(text)), Closed::refused(Reason::NotInCatalogue));
+    }
+    // The name in the office's domain has a certificate that the office's clients know; who uses another one is new here.
+    let new_here = own && place.own_names.first().is_none_or(|name| head.authority.host != Host::Name(name.clone()));
+    if new_here && head.path == "/" && matches!(head.method.as_str(), "GET" | "HEAD") {
+        let answer = Answer::landing(&location_host(&head.authority.host));
+        return (Some(answer), Closed { mode: Mode::Admin, reason: None, alpn: None });
     }
     let mode = if own { Mode::Admin } else { Mode::Refused };
     let answer = Answer::to_https(&location_host(&head.authority.host), &head.path);

@@ -45,3 +45,17 @@ async fn a_head_that_never_ends_is_given_up() {
     assert_eq!(read_all(&mut client).await, b"");
     assert_eq!(office.record().await.reason, Some(Reason::HelloTimeout));
 }
+
+#[tokio::test]
+async fn who_types_the_address_is_told_what_to_do_next() {
+    for host in ["192.0.2.53", "nanogate.local"] {
+        let office = office().open().await;
+        let mut client = TcpStream::connect(office.plain).await.unwrap();
+        client.write_all(format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await.unwrap();
+        let answer = String::from_utf8(read_all(&mut client).await).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains(&format!("https://{host}/")) && answer.contains("claim code"), "{answer}");
+        drop(client);
+        assert_eq!(office.record().await.mode, Mode::Admin);
+    }
+}

@@ -109,7 +109,7 @@ impl Office {
             catalogue: Arc::new(Catalogue::from_toml([("openai.toml", CATALOGUE)]).unwrap()),
             scanner: Scanner::new(Arc::new(Pack::compile([]).unwrap())),
             place: Place {
-                own_names: vec![host("nanogate.lan")],
+                own_names: vec![host("nanogate.lan"), host("nanogate.local")],
                 own_addresses: vec!["192.0.2.53".parse().unwrap()],
                 local,
                 admin: self.admin,
