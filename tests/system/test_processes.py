@@ -108,3 +108,10 @@ def test_a_process_out_of_memory_ends_alone(new_office):
     assert len(answers) > 50 and set(answers) == {"True"}
     assert planted.leaks(office.internet.wire()) == []
     assert office.chat("client-inspected", "curl", {"prompt": "hello"})["error"] is None
+
+
+def test_every_worker_stands_inside_a_fence(office):
+    """No new privileges and a seccomp filter; landlock leaves no trace in /proc, so what it forbids is tested in Rust."""
+    for name, pid in office.puck.processes().items():
+        status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        assert status["NoNewPrivs"].strip() == "1" and status["Seccomp"].strip() == "2", name

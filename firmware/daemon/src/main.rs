@@ -16,6 +16,7 @@ mod cli;
 mod command;
 mod config;
 mod console;
+mod fence;
 mod heartbeat;
 mod packs;
 mod print;

@@ -27,7 +27,7 @@ use crate::sockets::Inherited;
 use crate::worker::inspect::Inspection;
 use crate::worker::on_demand::OnDemand;
 use crate::worker::reload::{follow_file, follow_policy};
-use crate::{CommandError, Outcome, packs, process, provision, worker};
+use crate::{CommandError, Outcome, fence, packs, process, provision, worker};
 
 /// Records of each chain that the page shows at its start.
 const FEED_START: u64 = 500;
@@ -37,8 +37,10 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let (https, handover) = (sockets.tcp(config.admin.listen.len())?, sockets.tcp(1)?);
     let key = provision::device_key(config)?;
     let ca = ca_info(config)?;
-    let tls = tls(provision::page_identity(config)?)?;
+    let own_name = config.own_name().map_err(CommandError::input)?;
+    let tls = tls(provision::page_identity(config)?, own_name.to_string())?;
     process::confine(&config.process.of(ProcessName::Admin), &[]).map_err(CommandError::internal)?;
+    fence::raise(config, ProcessName::Admin).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Admin.as_str(), key)?);
     let accounts = Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::internal)?;
 
@@ -50,7 +52,6 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     if accounts.tokens().map_err(CommandError::internal)?.iter().any(|token| token.scopes.contains(&Scope::Inspect)) {
         rules.prepare();
     }
-    let own_name = config.own_name().map_err(CommandError::input)?;
     let ports = Ports {
         feed: Box::new(Chains::new(config)),
         inspector: Arc::new(Inspection::new(policy.clone(), rules.clone(), config)?),
@@ -60,7 +61,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         clock: Arc::new(SystemClock),
         ca: Arc::new(ca),
     };
-    let site = Site { local: config.local_subnets(), names: vec![own_name] };
+    let site = Site { local: config.local_subnets(), names: config.own_names().map_err(CommandError::input)? };
     let admin = Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;
     let runtime = worker::runtime(worker::BLOCKING + config.admin.inspect_concurrency)?;
     let stop = CancellationToken::new();
@@ -119,8 +120,8 @@ fn pack_status(config: &Config) -> Result<Vec<PackStatus>, CommandError> {
     Ok(packs)
 }
 
-fn tls(identity: PageIdentity) -> Result<rustls::ServerConfig, CommandError> {
-    let faces = Faces { by_name: certified(identity.by_name)?, by_address: certified(identity.by_address)? };
+fn tls(identity: PageIdentity, name: String) -> Result<rustls::ServerConfig, CommandError> {
+    let faces = Faces { name, by_name: certified(identity.by_name)?, by_address: certified(identity.by_address)? };
     let provider = Arc::new(aws_lc_rs::default_provider());
     Ok(rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -134,17 +135,22 @@ fn certified((cert, key): Identity) -> Result<Arc<CertifiedKey>, CommandError> {
     Ok(Arc::new(CertifiedKey::new(vec![cert], key)))
 }
 
-/// By name the page stands under the office's authority; by address on its own, because the authority may not vouch for
-/// addresses.
+/// By its name in the office's domain the page stands under the office's authority; by address and as `nanogate.local` on
+/// its own, because the authority may not vouch for those.
 #[derive(Debug)]
 struct Faces {
+    name: String,
     by_name: Arc<CertifiedKey>,
     by_address: Arc<CertifiedKey>,
 }
 
 impl ResolvesServerCert for Faces {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(if hello.server_name().is_some() { self.by_name.clone() } else { self.by_address.clone() })
+        Some(if hello.server_name().is_some_and(|asked| asked == self.name) {
+            self.by_name.clone()
+        } else {
+            self.by_address.clone()
+        })
     }
 }
 

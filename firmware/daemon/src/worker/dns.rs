@@ -23,7 +23,7 @@ use super::destinations;
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::sockets::Inherited;
-use crate::{CommandError, Outcome, process, provision, worker};
+use crate::{CommandError, Outcome, fence, process, provision, worker};
 
 use self::warnings::Warnings;
 
@@ -33,6 +33,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let (udp, tcp) = (sockets.udp(sockets.left().saturating_sub(tcp))?, sockets.tcp(tcp)?);
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
+    fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Dns.as_str(), key)?);
 
     let identity = identity(config)?;
@@ -101,7 +102,7 @@ fn mdns_sockets(config: &Config) -> Vec<UdpSocket> {
 
 /// Who the puck is on the LAN.
 pub(crate) fn identity(config: &Config) -> Result<Identity, CommandError> {
-    let own_names = vec![config.own_name().map_err(CommandError::input)?];
+    let own_names = config.own_names().map_err(CommandError::input)?;
     Ok(Identity { addresses: config.identity.addresses.clone(), own_names, subnets: config.own_subnets() })
 }
 

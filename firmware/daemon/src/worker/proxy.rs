@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::packs::{Rules, follow_pack};
 use crate::sockets::Inherited;
 use crate::worker::reload::follow_policy;
-use crate::{CommandError, Outcome, process, provision, worker};
+use crate::{CommandError, Outcome, fence, process, provision, worker};
 
 /// What a parser cannot see: the trust anchors are there and are certificates.
 pub(super) fn check(config: &Config) -> Result<(), CommandError> {
@@ -51,6 +51,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let authority = provision::authority(config)?;
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
+    fence::raise(config, ProcessName::Proxy).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Proxy.as_str(), key)?);
 
     let policy = worker::policy(config)?;
@@ -117,7 +118,7 @@ fn warn(policy: &Policy, scanner: &Scanner) {
 
 fn place(config: &Config) -> Result<Place, CommandError> {
     Ok(Place {
-        own_names: vec![config.own_name().map_err(CommandError::input)?],
+        own_names: config.own_names().map_err(CommandError::input)?,
         own_addresses: own_addresses(&config.identity.addresses)?,
         local: config.local_subnets(),
         admin: Some(config.admin.handover_listen),

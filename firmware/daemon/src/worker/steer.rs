@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::destinations::Follower;
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
-use crate::{CommandError, Outcome, process, provision, worker};
+use crate::{CommandError, Outcome, fence, process, provision, worker};
 
 /// How often the learnt addresses are looked at. A client dials what it has just resolved, so this is the time in which a
 /// new address is not redirected yet; `stat` ten times a second costs nothing.
@@ -27,6 +27,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Steer), &[Capability::CAP_NET_ADMIN])
         .map_err(CommandError::internal)?;
+    fence::raise(config, ProcessName::Steer).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Steer.as_str(), key)?);
     let stop = CancellationToken::new();
     worker::watch_supervisor(stop.clone());

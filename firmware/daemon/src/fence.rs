@@ -1,0 +1,109 @@
+//! The fence around a worker: whatever breaks into one finds few files, few doors and few calls of the kernel.
+//!
+//! ```text
+//!   landlock   files: what it reads, and its own folders; TCP: no new port to listen on, and none to dial for who never does
+//!   seccomp    no other program, no other process's memory, no mounts, modules, clocks, keys; ordinary sockets only
+//! ```
+//!
+//! A kernel without landlock leaves users, capabilities and seccomp in force, and the log says so.
+
+mod calls;
+
+use std::path::{Path, PathBuf};
+
+use gate_dns::List;
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
+    RulesetStatus, Scope, path_beneath_rules,
+};
+use thiserror::Error;
+
+use crate::cli::ProcessName;
+use crate::config::Config;
+use crate::provision;
+
+/// Rights of later versions are asked for once they were tried; an older kernel gives what it has.
+const VERSION: ABI = ABI::V6;
+
+/// What any program reads: the C library's own files, the kernel's tables, randomness.
+const EVERYBODY: [&str; 7] = ["/etc", "/usr", "/lib", "/proc", "/sys", "/dev/null", "/dev/urandom"];
+
+/// Why there is no fence; the worker must not run then.
+#[derive(Debug, Error)]
+pub(crate) enum FenceError {
+    #[error("landlock: {0}")]
+    Files(#[from] RulesetError),
+    #[error("seccomp: {0}")]
+    Calls(#[from] seccompiler::Error),
+}
+
+/// What a worker may still reach.
+#[derive(Debug, PartialEq, Eq)]
+struct Reach {
+    read: Vec<PathBuf>,
+    write: Vec<PathBuf>,
+    dials: bool,
+}
+
+/// Raises the fence around the calling thread and all that it starts; nothing takes it down again.
+pub(crate) fn raise(config: &Config, name: ProcessName) -> Result<(), FenceError> {
+    let status = files(&reach(config, name))?;
+    match status {
+        RulesetStatus::FullyEnforced => tracing::debug!(process = name.as_str(), "landlock is in force"),
+        RulesetStatus::PartiallyEnforced => tracing::info!("landlock is in force as far as this kernel knows it"),
+        RulesetStatus::NotEnforced => tracing::warn!("this kernel has no landlock: files are guarded by users alone"),
+    }
+    calls::forbid()?;
+    Ok(())
+}
+
+fn reach(config: &Config, name: ProcessName) -> Reach {
+    let data = &config.data;
+    let chain = provision::chain_dir(data, name.as_str());
+    let mut reach = Reach {
+        read: EVERYBODY.iter().map(PathBuf::from).chain(["ca", "packs", "state"].map(|part| data.join(part))).collect(),
+        write: vec![chain],
+        dials: false,
+    };
+    match name {
+        ProcessName::Dns => {
+            reach.write.push(data.join("state/dns"));
+            // Whole folders: a file that is replaced is another one.
+            let dns = &config.dns;
+            let own = dns.groups.iter().filter_map(|group| group.block_lists.as_ref()).flatten();
+            let lists = dns.block_lists.iter().chain(own).filter_map(|list| match list {
+                List::File(file) => Some(file),
+                List::Url(_) => None,
+            });
+            let files = dns.hosts_files.iter().chain(&dns.leases_files).chain(lists);
+            reach.read.extend(files.filter_map(|file| file.parent()).map(Path::to_owned));
+            reach.dials = true;
+        }
+        ProcessName::Proxy => reach.dials = true,
+        ProcessName::Admin => {
+            reach.read.push(data.join("journal"));
+            reach.write.push(provision::admin_state_dir(data));
+        }
+        ProcessName::Steer => {}
+    }
+    reach
+}
+
+fn files(reach: &Reach) -> Result<RulesetStatus, RulesetError> {
+    let listen = AccessNet::BindTcp;
+    let doors = if reach.dials { listen.into() } else { listen | AccessNet::ConnectTcp };
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(VERSION))?
+        .handle_access(doors)?
+        .scope(Scope::AbstractUnixSocket)?
+        .create()?
+        // What is not there cannot be opened either.
+        .add_rules(path_beneath_rules(&reach.read, AccessFs::from_read(VERSION)))?
+        .add_rules(path_beneath_rules(&reach.write, AccessFs::from_all(VERSION)))?
+        .restrict_self()?;
+    Ok(status.ruleset)
+}
+
+#[cfg(test)]
+mod tests;
