@@ -8,7 +8,6 @@ computers/raspberry-pi: PARTITION_WALK) and nothing else: it never looks whether
 """
 
 import json
-import os
 import socket
 import struct
 import subprocess
@@ -151,7 +150,6 @@ class Board:
         # How often the running system's watchdog reset it.
         self.bitten = 0
         self.stopped = self.power_is_cut = False
-        self.keys = None
 
     def device_tree(self, choice, tryboot, words):
         """QEMU's own tree, with what the Pi's boot loader tells of itself in /chosen/bootloader."""
@@ -206,10 +204,6 @@ class Board:
         for name in ("kernel", "initramfs"):
             (self.folder / name).write_bytes(getattr(choice, name))
         (self.folder / "console").write_bytes(b"")
-        if not self.keys:
-            # Held open here for both, so that neither ever waits for the other.
-            os.mkfifo(self.folder / "keys")
-            self.keys = os.open(self.folder / "keys", os.O_RDWR)
         machine = [QEMU, "-nodefaults", "-display", "none", "-no-reboot", *MACHINE]
         words = [
             *machine,
@@ -232,12 +226,16 @@ class Board:
 
     def serial(self):
         """The serial line: what comes out of it is kept, what goes in is typed by `type`."""
-        line = f"file,id=console,path={self.folder}/console,input-path={self.folder}/keys"
+        line = f"socket,id=console,path={self.folder}/keys.sock,server=on,wait=off,logfile={self.folder}/console"
         return ["-chardev", line, "-serial", "chardev:console"]
 
     def type(self, line):
         """Types a line on the serial console."""
-        os.write(self.keys, line.encode() + b"\n")
+        with socket.socket(socket.AF_UNIX) as keys:
+            keys.connect(f"{self.folder}/keys.sock")
+            keys.sendall(line.encode() + b"\n")
+            # QEMU listens to nobody new before this one has gone, and drops what it has not read by then.
+            time.sleep(0.3)
 
     def drive(self):
         """The card's reader, in a socket of its own so that the card can be pulled out; `record` writes down what the
