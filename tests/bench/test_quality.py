@@ -15,8 +15,8 @@ from quality.engine import NanoGate  # noqa: E402
 
 DEBUG = ROOT / "target/debug"
 # What the rules reach today, which is more than what is promised (`report.BARS`, which `./build.sh bench scan --quality
-# own` holds them to) but for attacks. It moves up with the rules, and never back.
-REACHED = {**report.BARS, "secrets": (0.99, 0.0025), "pii": (0.985, 0.0025)}
+# own` holds them to). It moves up with the rules, and never back.
+REACHED = {**report.BARS, "secrets": (0.99, 0.0025), "pii": (0.985, 0.0025), "injection": (0.87, 0.006)}
 DISGUISES = [
     "zero-width",
     "full-width",

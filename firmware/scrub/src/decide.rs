@@ -12,7 +12,10 @@ mod unmarked;
 mod value;
 mod work;
 
-pub use attack::{AttackModel, Concept, FEATURE_VERSION, LOOK, Lexicon, LexiconError, ModelError, SLOT_BITS, Spelling};
+pub use attack::{
+    ACT_SLOTS, Act, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, Concept, FEATURE_VERSION, LOOK, Lexicon, LexiconError,
+    ModelError, SLOT_BITS, Spelling,
+};
 pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};
 pub(crate) use grounds::Grounds;

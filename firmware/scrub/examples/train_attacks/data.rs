@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
-use gate_scrub::{AttackModel, Concept, LOOK, Spelling};
+use gate_scrub::{Act, AttackModel, Concept, LOOK, Spelling};
 use serde::Deserialize;
 
 /// All files of a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Phrases {
     concepts: Vec<RawConcept>,
+    acts: Vec<RawAct>,
+    /// How often cues stand in plain text.
+    pub(crate) frequencies: Frequencies,
+    /// Names for several concepts at once.
+    groups: BTreeMap<String, Vec<String>>,
     /// `{name}` in a phrase is one of these.
     pub(crate) slots: BTreeMap<String, Vec<String>>,
     pub(crate) attacks: Vec<Group>,
@@ -19,6 +24,14 @@ pub(crate) struct Phrases {
     pub(crate) carriers: Vec<Group>,
     /// Identifies the files.
     pub(crate) inputs: u64,
+}
+
+/// In how many of many pieces of plain text each cue stands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Frequencies {
+    pub(crate) pieces: usize,
+    pub(crate) cues: BTreeMap<String, usize>,
 }
 
 /// Phrases of one family or theme.
@@ -41,6 +54,11 @@ struct RawFile {
     #[serde(default)]
     concept: Vec<RawConcept>,
     #[serde(default)]
+    groups: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    act: Vec<RawAct>,
+    frequencies: Option<Frequencies>,
+    #[serde(default)]
     attack: Vec<Group>,
     #[serde(default)]
     benign: Vec<Group>,
@@ -50,9 +68,21 @@ struct RawFile {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RawAct {
+    name: String,
+    /// Of each part the names of concepts and groups, apart from each other by spaces.
+    parts: Vec<String>,
+    within: u8,
+    #[serde(default)]
+    ordered: bool,
+    /// What it is thought to weigh before any document is seen, as the logarithm of the odds of an attack.
+    weight: f32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct RawConcept {
-    #[serde(rename = "name")]
-    _name: String,
+    name: String,
     gate: RawGate,
     #[serde(default)]
     cues: BTreeMap<String, Vec<String>>,
@@ -114,7 +144,37 @@ impl Phrases {
         self.benign.extend(named(file.benign));
         self.carriers.extend(named(file.carrier));
         self.concepts.extend(file.concept);
+        self.acts.extend(file.act);
+        self.groups.extend(file.groups);
+        self.frequencies = file.frequencies.unwrap_or(std::mem::take(&mut self.frequencies));
         self.slots.extend(file.slots);
+    }
+
+    /// The acts, and what each is thought to weigh.
+    pub(crate) fn acts(&self) -> Result<(Vec<Act>, Vec<f32>), String> {
+        let act = |raw: &RawAct| {
+            let part =
+                |names: &String| names.split(' ').try_fold(0, |all, name| Ok::<u128, String>(all | self.bits(name)?));
+            let parts =
+                raw.parts.iter().map(part).collect::<Result<_, _>>().map_err(|name| format!("{}: {name}", raw.name))?;
+            Ok((Act { parts, within: raw.within, ordered: raw.ordered }, raw.weight))
+        };
+        let acts: Vec<(Act, f32)> = self.acts.iter().map(act).collect::<Result<_, String>>()?;
+        Ok(acts.into_iter().unzip())
+    }
+
+    /// The concepts that a name of one or of a group stands for.
+    fn bits(&self, name: &str) -> Result<u128, String> {
+        if let Some(number) = self.concepts.iter().position(|concept| concept.name == name) {
+            return Ok(1 << number);
+        }
+        let group = self.groups.get(name).ok_or(format!("nothing is called {name}"))?;
+        group.iter().try_fold(0, |all, name| Ok(all | self.bits(name)?))
+    }
+
+    /// The names of the acts, in order.
+    pub(crate) fn act_names(&self) -> impl Iterator<Item = &str> {
+        self.acts.iter().map(|act| act.name.as_str())
     }
 
     /// The words of each concept, by language; half of the lists are those of English.

@@ -1,6 +1,6 @@
 //! Logistic regression over the best window of each document, in plain arithmetic that every machine does alike.
 
-use gate_scrub::{AttackModel, SLOT_BITS};
+use gate_scrub::{ACT_SLOTS, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, SLOT_BITS};
 
 use crate::generate::{Dice, Document};
 
@@ -13,9 +13,17 @@ const SETTLED: usize = 4;
 /// Step of the first pass; AdaGrad shortens it for each slot by itself.
 const STEP: f32 = 0.12;
 
-/// Pull of every weight towards zero. Words are held back more than concepts, so that what is common to all wordings is
-/// learnt first.
+/// Pull of every weight towards what was thought of it before: of words, and of all others. Words are held back more, so that
+/// what is common to all wordings is learnt first.
 const DECAY: (f32, f32) = (1e-4, 2e-5);
+
+/// How far the weights of words and of concepts may lie from zero, downwards and upwards. A word that only harmless text
+/// has says little against an attack that nobody has seen.
+const WORDS: (f32, f32) = (-0.5, 0.5);
+const CONCEPTS: (f32, f32) = (-1.0, 1.5);
+
+/// The weight of a window before anything in it is read.
+const BIAS: f32 = -3.0;
 
 /// Of 16 features of words, so many have no part in a step: the others must do without them.
 const DROPPED: usize = 9;
@@ -23,31 +31,55 @@ const DROPPED: usize = 9;
 /// How much more a window of a benign document counts than one of an attack.
 const NEGATIVE: f32 = 2.5;
 
-/// Features of words have the slots below this.
-const CONCEPTS: u32 = 1 << (SLOT_BITS - 1);
+/// What is thought of the weights before any document is seen, and what they may become.
+#[derive(Clone, Debug)]
+pub(crate) struct Beliefs {
+    acts: Vec<f32>,
+}
+
+impl Beliefs {
+    /// Beliefs in acts of these weights.
+    pub(crate) fn new(acts: Vec<f32>) -> Self {
+        Self { acts }
+    }
+
+    fn before(&self, slot: usize) -> f32 {
+        match slot {
+            _ if slot == BIAS_SLOT as usize => BIAS,
+            _ => slot.checked_sub(ACT_SLOTS as usize).and_then(|act| self.acts.get(act)).copied().unwrap_or(0.0),
+        }
+    }
+}
+
+/// How hard the weight of a slot is pulled back, and between what it stays.
+fn bounds(slot: u32) -> (f32, f32, f32) {
+    match slot {
+        ..CONCEPT_SLOTS => (DECAY.0, WORDS.0, WORDS.1),
+        CONCEPT_SLOTS..ACT_SLOTS => (DECAY.1, CONCEPTS.0, CONCEPTS.1),
+        _ => (DECAY.1, f32::MIN, f32::MAX),
+    }
+}
 
 /// A document as features of its windows.
 #[derive(Debug)]
-pub(crate) struct Example {
-    pub(crate) document: Document,
+pub(crate) struct Example<'a> {
+    pub(crate) document: &'a Document,
     pub(crate) windows: Vec<Vec<u32>>,
 }
 
 /// The features of all documents.
-pub(crate) fn examples(model: &AttackModel, documents: &[Document]) -> Vec<Example> {
-    let example = |document: &Document| {
-        let windows = model.features(document.text.as_bytes());
-        Example { document: document.clone(), windows }
-    };
+pub(crate) fn examples<'a>(model: &AttackModel, documents: &'a [Document]) -> Vec<Example<'a>> {
+    let example = |document: &'a Document| Example { document, windows: model.features(document.text.as_bytes()) };
     documents.iter().map(example).collect()
 }
 
 /// Learns weights from the examples that `takes` takes.
-pub(crate) fn train(examples: &[Example], takes: impl Fn(&Example) -> bool) -> Vec<f32> {
-    let mut taken: Vec<&Example> =
+pub(crate) fn train(examples: &[Example<'_>], beliefs: &Beliefs, takes: impl Fn(&Example<'_>) -> bool) -> Vec<f32> {
+    let mut taken: Vec<&Example<'_>> =
         examples.iter().filter(|example| takes(example) && !example.windows.is_empty()).collect();
     let mut dice = Dice::new(7);
-    let mut learner = Learner { weights: vec![0.0; 1 << SLOT_BITS], squares: vec![1e-3; 1 << SLOT_BITS] };
+    let before: Vec<f32> = (0..1 << SLOT_BITS).map(|slot| beliefs.before(slot)).collect();
+    let mut learner = Learner { weights: before.clone(), before, squares: vec![1e-3; 1 << SLOT_BITS] };
     let mut total = vec![0.0; 1 << SLOT_BITS];
     for epoch in 0..EPOCHS {
         for index in (1..taken.len()).rev() {
@@ -64,7 +96,7 @@ pub(crate) fn train(examples: &[Example], takes: impl Fn(&Example) -> bool) -> V
 }
 
 /// The highest score of a document's windows; without any it is never an attack.
-pub(crate) fn score(weights: &[f32], example: &Example) -> f32 {
+pub(crate) fn score(weights: &[f32], example: &Example<'_>) -> f32 {
     example.windows.iter().map(|slots| sum(weights, slots)).fold(f32::NEG_INFINITY, f32::max)
 }
 
@@ -77,11 +109,12 @@ pub(crate) fn quantised(weights: &[f32], threshold: f32) -> (Vec<i8>, i32) {
 
 struct Learner {
     weights: Vec<f32>,
+    before: Vec<f32>,
     squares: Vec<f32>,
 }
 
 impl Learner {
-    fn learn(&mut self, example: &Example, dice: &mut Dice) {
+    fn learn(&mut self, example: &Example<'_>, dice: &mut Dice) {
         let attack = example.document.family.is_some();
         let best = (0..example.windows.len()).max_by(|a, b| {
             let of = |index: &usize| sum(&self.weights, &example.windows[*index]);
@@ -109,16 +142,18 @@ impl Learner {
             }
             let draw = drawn as usize % 16;
             drawn /= 16;
-            if *slot >= CONCEPTS || draw >= DROPPED {
+            if *slot >= CONCEPT_SLOTS || draw >= DROPPED {
                 kept.push(*slot);
             }
         }
         let error = importance * (probability(sum(&self.weights, &kept)) - label);
         for slot in kept {
-            let (decay, at) = (if slot < CONCEPTS { DECAY.0 } else { DECAY.1 }, slot as usize);
-            let gradient = error + decay * self.weights[at];
+            let ((decay, low, high), at) = (bounds(slot), slot as usize);
+            let away = self.weights[at] - self.before[at];
+            let gradient = error + decay * away;
             self.squares[at] += gradient * gradient;
-            self.weights[at] -= STEP * gradient / self.squares[at].sqrt() + STEP * decay * self.weights[at];
+            let moved = self.weights[at] - STEP * gradient / self.squares[at].sqrt() - STEP * decay * away;
+            self.weights[at] = moved.clamp(low, high);
         }
     }
 }

@@ -5,9 +5,10 @@
 //! that it was not trained on, of each family when all of that family was left out, and what it takes for an attack by
 //! mistake. `--check FILE.jsonl` also judges labelled rows of `{"id", "text", "label", "tier", "category"}`, which have no
 //! part in the training; `--clean PATH` judges text files that hold no attack; `--quick` leaves out the
-//! families, `--dry` writes nothing.
+//! families, `--dry` writes nothing. `--count PATH` counts cues in text files that hold no attack, and does nothing else.
 
 mod data;
+mod families;
 mod gate;
 mod generate;
 mod learn;
@@ -16,26 +17,40 @@ mod report;
 use std::error::Error;
 use std::path::PathBuf;
 
-use gate_scrub::{AttackModel, Lexicon, SLOT_BITS};
+use gate_scrub::{ACT_SLOTS, AttackModel, Lexicon, SLOT_BITS};
 
 use self::data::Phrases;
-use self::generate::documents;
+use self::families::unseen_families;
+use self::generate::{Document, documents};
+use self::learn::Beliefs;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../packs/kb7-attacks"));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let phrases = Phrases::read(&folder.join("model"))?;
+    if let Some(pair) = arguments.windows(2).find(|pair| pair[0] == "--count") {
+        std::fs::write(folder.join("model/frequencies.toml"), gate::count(phrases.concepts(), pair[1].as_ref())?)?;
+        return Ok(());
+    }
     let documents = documents(&phrases);
-    let concepts = gate::learned(phrases.concepts(), &documents)?;
-    let empty = AttackModel::new(Lexicon::new(concepts.clone())?, vec![0; 1 << SLOT_BITS], 0, phrases.inputs)?;
+    let beliefs = Beliefs::new(phrases.acts()?.1);
+    let lexicon = lexicon(&phrases, documents.iter())?;
+    let empty = AttackModel::new(lexicon, vec![0; 1 << SLOT_BITS], 0, phrases.inputs)?;
     let examples = learn::examples(&empty, &documents);
     report::sizes(&phrases, &examples);
-    let threshold = report::unseen_phrases(&examples);
-    if !arguments.iter().any(|argument| argument == "--quick") {
-        report::unseen_families(&examples);
+    let threshold = report::unseen_phrases(&examples, &beliefs);
+    if !has("--quick") {
+        unseen_families(&phrases, &documents, &beliefs)?;
     }
-    let (weights, threshold) = learn::quantised(&learn::train(&examples, |_| true), threshold);
-    let model = AttackModel::new(Lexicon::new(concepts)?, weights, threshold, phrases.inputs)?;
+    let weights = learn::train(&examples, &beliefs, |_| true);
+    if std::env::var_os("SHOW").is_some() {
+        for (act, name) in phrases.act_names().enumerate() {
+            println!("  act {:6.2} {name}", weights[ACT_SLOTS as usize + act]);
+        }
+    }
+    let (weights, threshold) = learn::quantised(&weights, threshold);
+    let model = AttackModel::new(self::lexicon(&phrases, documents.iter())?, weights, threshold, phrases.inputs)?;
     let bytes = model.to_bytes();
     println!("model: {} bytes, threshold {threshold}, inputs {:016x}", bytes.len(), phrases.inputs);
     for pair in arguments.windows(2) {
@@ -45,8 +60,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ => {}
         }
     }
-    if !arguments.iter().any(|argument| argument == "--dry") {
+    if !has("--dry") {
         std::fs::write(folder.join("model.bin"), bytes)?;
     }
     Ok(())
+}
+
+/// The concepts, with pulls that fit the documents, and the acts.
+fn lexicon<'a>(phrases: &Phrases, documents: impl Iterator<Item = &'a Document>) -> Result<Lexicon, Box<dyn Error>> {
+    let concepts = gate::learned(phrases.concepts(), documents, &phrases.frequencies)?;
+    Ok(Lexicon::new(concepts, phrases.acts()?.0)?)
 }

@@ -1,6 +1,6 @@
 //! What the model finds, on documents that it was not trained on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
@@ -8,21 +8,22 @@ use gate_scrub::AttackModel;
 use serde::Deserialize;
 
 use crate::data::Phrases;
-use crate::learn::{Example, score, train};
+use crate::learn::{Beliefs, Example, score, train};
 
 /// Parts that the phrases are cut into for testing.
-const FOLDS: usize = 4;
+pub(crate) const FOLDS: usize = 4;
 
 /// Share of unseen benign documents above the threshold, in thousandths: of all, and of those that speak of prompts,
 /// personas and instructions.
-const FALSE_ALARMS: usize = 2;
-const HARD_FALSE_ALARMS: usize = 4;
+const FALSE_ALARMS: usize = 3;
+const HARD_FALSE_ALARMS: usize = 5;
 
-/// How far above it the threshold lies: what others write differs more from the training than its own parts do.
-const MARGIN: f32 = 0.35;
+/// How far above it the threshold lies: so much do the thresholds of slightly different phrases differ, and what others write
+/// differs more from the training than its own parts do.
+const MARGIN: f32 = 0.4;
 
 /// How much is there, and how much of it the cues let the model see.
-pub(crate) fn sizes(phrases: &Phrases, examples: &[Example]) {
+pub(crate) fn sizes(phrases: &Phrases, examples: &[Example<'_>]) {
     let count = |groups: &[crate::data::Group]| groups.iter().map(|group| group.text.len()).sum::<usize>();
     println!(
         "{} attack phrases, {} benign phrases, {} documents",
@@ -30,7 +31,7 @@ pub(crate) fn sizes(phrases: &Phrases, examples: &[Example]) {
         count(&phrases.benign),
         examples.len()
     );
-    let blind: Vec<&Example> = examples.iter().filter(|example| example.windows.is_empty()).collect();
+    let blind: Vec<&Example<'_>> = examples.iter().filter(|example| example.windows.is_empty()).collect();
     let attacks = blind.iter().filter(|example| example.document.family.is_some());
     println!(
         "no cue in {} attack and {} benign documents",
@@ -44,14 +45,14 @@ pub(crate) fn sizes(phrases: &Phrases, examples: &[Example]) {
 
 /// Trains on three quarters of the phrases and judges the fourth, four times; returns the threshold that keeps the
 /// false alarms of all quarters rare.
-pub(crate) fn unseen_phrases(examples: &[Example]) -> f32 {
-    let mut scores: Vec<(f32, &Example)> = Vec::new();
+pub(crate) fn unseen_phrases(examples: &[Example<'_>], beliefs: &Beliefs) -> f32 {
+    let mut scores: Vec<(f32, &Example<'_>)> = Vec::new();
     for fold in 0..FOLDS {
-        let weights = train(examples, |example| example.document.phrase % FOLDS != fold);
+        let weights = train(examples, beliefs, |example| example.document.phrase % FOLDS != fold);
         let unseen = examples.iter().filter(|example| example.document.phrase % FOLDS == fold);
         scores.extend(unseen.map(|example| (score(&weights, example), example)));
     }
-    let threshold = threshold(&scores);
+    let threshold = strict(&scores);
     println!("unseen phrases (threshold {threshold:.2}):");
     print_families(&scores, threshold);
     let show = std::env::var_os("SHOW").is_some();
@@ -69,37 +70,28 @@ pub(crate) fn unseen_phrases(examples: &[Example]) -> f32 {
     threshold
 }
 
-/// Leaves out a whole family, and a quarter of the benign phrases to set the threshold by, and judges the family.
-pub(crate) fn unseen_families(examples: &[Example]) {
-    let families: BTreeSet<&String> = examples.iter().filter_map(|example| example.document.family.as_ref()).collect();
-    println!("unseen families:");
-    for family in families {
-        let of_family = |example: &Example| example.document.family.as_ref() == Some(family);
-        let benign = |example: &Example| example.document.family.is_none();
-        let held = |example: &Example| example.document.phrase.is_multiple_of(FOLDS);
-        let weights = train(examples, |example| !(of_family(example) || benign(example) && held(example)));
-        let unseen = examples.iter().filter(|example| of_family(example) || benign(example) && held(example));
-        let scores: Vec<(f32, &Example)> = unseen.map(|example| (score(&weights, example), example)).collect();
-        print_families(&scores, threshold(&scores));
-    }
-}
-
-/// The lowest score that few enough documents reach, both of those that speak of the same things as attacks and of all.
-fn threshold(scores: &[(f32, &Example)]) -> f32 {
-    let benign = || scores.iter().filter(|(_, example)| example.document.family.is_none());
-    let hard = reached_by(benign().filter(|(_, example)| example.document.is_hard()), HARD_FALSE_ALARMS);
+/// The product's threshold: the lowest score that few enough unseen documents reach, both of those that speak of the same
+/// things as attacks and of all, and a margin.
+pub(crate) fn strict(scores: &[(f32, &Example<'_>)]) -> f32 {
     // Words strewn at random teach, but nobody writes like that.
-    hard.max(reached_by(benign().filter(|(_, example)| example.document.theme != "noise"), FALSE_ALARMS))
+    let all =
+        scores.iter().filter(|(_, example)| example.document.family.is_none() && example.document.theme != "noise");
+    threshold_at(scores, HARD_FALSE_ALARMS).max(reached_by(all, FALSE_ALARMS)) + MARGIN
 }
 
-/// The score that so many thousandths reach, and the margin.
-fn reached_by<'a>(scores: impl Iterator<Item = &'a (f32, &'a Example)>, thousandths: usize) -> f32 {
+/// The score that so many thousandths of the hard negatives reach.
+pub(crate) fn threshold_at(scores: &[(f32, &Example<'_>)], thousandths: usize) -> f32 {
+    reached_by(scores.iter().filter(|(_, example)| example.document.is_hard()), thousandths)
+}
+
+/// The score that so many thousandths reach.
+fn reached_by<'a, 'b: 'a>(scores: impl Iterator<Item = &'a (f32, &'a Example<'b>)>, thousandths: usize) -> f32 {
     let mut scores: Vec<f32> = scores.map(|(score, _)| *score).collect();
     scores.sort_by(|a, b| b.total_cmp(a));
-    scores.get(scores.len() * thousandths / 1000).map_or(0.0, |score| score + MARGIN)
+    scores.get(scores.len() * thousandths / 1000).copied().map_or(0.0, |score| score.max(-100.0))
 }
 
-fn print_families(scores: &[(f32, &Example)], threshold: f32) {
+fn print_families(scores: &[(f32, &Example<'_>)], threshold: f32) {
     let mut families: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (score, example) in scores {
         let family = families.entry(example.document.family.as_deref().unwrap_or("(benign)")).or_default();
@@ -184,10 +176,10 @@ pub(crate) fn clean(model: &AttackModel, path: &Path) -> Result<(), Box<dyn Erro
     Ok(())
 }
 
-fn share(part: usize, all: usize) -> f64 {
+pub(crate) fn share(part: usize, all: usize) -> f64 {
     100.0 * part as f64 / all.max(1) as f64
 }
 
-fn head(text: &str) -> String {
+pub(crate) fn head(text: &str) -> String {
     text.chars().take(160).collect::<String>().replace('\n', " / ")
 }

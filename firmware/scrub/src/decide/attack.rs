@@ -15,10 +15,12 @@
 //!
 //! **Invariant:** a score depends on the bytes of its window only, and is a sum of whole numbers: the same everywhere.
 
+mod acts;
 mod features;
 mod format;
 mod lexicon;
 mod normal;
+mod pieces;
 mod prefixes;
 mod spellings;
 mod windows;
@@ -28,13 +30,15 @@ use gate_core::Why;
 use self::features::Reader;
 use super::{Candidate, Grounds, Work};
 
+pub use acts::Act;
+pub use features::{ACT_SLOTS, BIAS_SLOT, CONCEPT_SLOTS};
 pub use format::ModelError;
 pub use lexicon::{Concept, LOOK, Lexicon, LexiconError, Spelling};
 
 pub(crate) use windows::{AHEAD, BACK, Cue, REACH, Text, Window};
 
 /// Changes whenever the same text gives other features, so that weights never meet features they were not made for.
-pub const FEATURE_VERSION: u32 = 2;
+pub const FEATURE_VERSION: u32 = 3;
 
 /// Weights are addressed by so many bits of a feature's hash.
 pub const SLOT_BITS: u32 = 18;

@@ -1,8 +1,10 @@
 //! From a window to slots of weights.
 
 use super::SLOT_BITS;
+use super::acts::{Concepts, MAX_ACTS, among};
 use super::lexicon::Lexicon;
 use super::normal::{Normal, View, viewed};
+use super::pieces::with_pieces;
 
 /// Characters of a word that stand for it and its other forms.
 const STEM: usize = 6;
@@ -17,6 +19,21 @@ const CLOSE: usize = 28;
 const MAX_MENTIONS: usize = 64;
 const MAX_FOLLOWING: usize = 10;
 
+/// Features of words have the slots below this, those of concepts the ones from here on, and acts the last ones, so that
+/// training can treat them apart.
+pub const CONCEPT_SLOTS: u32 = 1 << (SLOT_BITS - 1);
+
+/// The slot of the first act; the others follow.
+pub const ACT_SLOTS: u32 = (1 << SLOT_BITS) - 256;
+
+/// The slot that every window has.
+pub const BIAS_SLOT: u32 = (1 << SLOT_BITS) - 1;
+
+/// The slots of how many acts there are, one for each number up to the last.
+const ACT_COUNTS: u32 = 8;
+const FIRST_COUNT: u32 = BIAS_SLOT - ACT_COUNTS;
+const _: () = assert!(ACT_SLOTS + MAX_ACTS as u32 <= FIRST_COUNT);
+
 /// What a feature is made of.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -29,11 +46,13 @@ enum Kind {
     Concept,
     Near,
     Order,
-    Triple,
     Count,
     Sign,
     SignConcept,
     View,
+    ActPair,
+    ActSign,
+    ActConcept,
 }
 
 /// A concept in a window.
@@ -49,6 +68,7 @@ pub(super) struct Mention {
 pub(super) struct Reader {
     normal: Normal,
     mentions: Vec<Mention>,
+    acts: Vec<u8>,
     slots: Slots,
 }
 
@@ -63,7 +83,7 @@ struct Slots {
 impl Reader {
     /// The slots of a window's features, each once.
     pub(super) fn slots(&mut self, lexicon: &Lexicon, window: &[u8], view: View) -> &[u32] {
-        let text = viewed(window, view);
+        let text = with_pieces(viewed(window, view));
         self.normal.read(&text);
         self.mentions.clear();
         lexicon.mentions(&self.normal, text.as_bytes(), &mut self.mentions);
@@ -72,7 +92,10 @@ impl Reader {
         slots.clear();
         words(&self.normal, slots);
         concepts(&self.mentions, slots);
-        signs(&text, &self.normal, &self.mentions, slots);
+        self.acts.clear();
+        self.acts.extend(among(lexicon.acts(), &self.mentions));
+        acts(&self.acts, &self.mentions, slots);
+        signs(&text, &self.normal, &self.mentions, &self.acts, slots);
         if view != View::Plain {
             slots.add(Kind::View, view as u64);
         }
@@ -88,13 +111,19 @@ impl Slots {
         }
     }
 
-    /// Adds the slot of a feature. Features of words have the lower half of all slots, those of concepts the upper one, so
-    /// that training can treat them apart.
+    /// Adds the slot of a feature.
     #[inline]
     fn add(&mut self, kind: Kind, what: u64) {
         let mixed = mix(what ^ (kind as u64 + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        let half = u32::from(kind as u8 >= Kind::Concept as u8) << (SLOT_BITS - 1);
-        let slot = half | u32::try_from(mixed >> (65 - SLOT_BITS)).unwrap_or(0);
+        let (first, end) =
+            if kind as u8 >= Kind::Concept as u8 { (CONCEPT_SLOTS, ACT_SLOTS) } else { (0, CONCEPT_SLOTS) };
+        // The upper half of the hash as a fraction of all slots of its kind.
+        let slot = u64::from(first) + (((mixed >> 32) * u64::from(end - first)) >> 32);
+        self.add_slot(u32::try_from(slot).unwrap_or(first));
+    }
+
+    #[inline]
+    fn add_slot(&mut self, slot: u32) {
         let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
         if self.seen[word] & bit == 0 {
             self.seen[word] |= bit;
@@ -166,14 +195,14 @@ fn grams(word: &str, slots: &mut Slots) {
 }
 
 fn concepts(mentions: &[Mention], slots: &mut Slots) {
-    let mut seen = 0_u64;
+    let mut seen: Concepts = 0;
     for (index, first) in mentions.iter().enumerate() {
         let a = first.concept;
         seen |= 1 << a;
         slots.add(Kind::Concept, u64::from(a));
         let following = &mentions[index + 1..];
         let near = following.iter().take(MAX_FOLLOWING).take_while(|other| other.at <= first.at + TOGETHER).count();
-        for (offset, second) in following[..near].iter().enumerate() {
+        for second in &following[..near] {
             let b = second.concept;
             if a == b {
                 continue;
@@ -182,14 +211,24 @@ fn concepts(mentions: &[Mention], slots: &mut Slots) {
             if second.at <= first.at + CLOSE {
                 slots.add(Kind::Order, together([a, b, 0]));
             }
-            for third in following[offset + 1..near].iter().filter(|third| ![a, b].contains(&third.concept)) {
-                let mut three = [a, b, third.concept];
-                three.sort_unstable();
-                slots.add(Kind::Triple, together(three));
-            }
         }
     }
     slots.add(Kind::Count, u64::from(seen.count_ones().min(12)));
+}
+
+/// What is done, with what else is done and what else is spoken of.
+fn acts(acts: &[u8], mentions: &[Mention], slots: &mut Slots) {
+    slots.add_slot(BIAS_SLOT);
+    slots.add_slot(FIRST_COUNT + u32::try_from(acts.len()).unwrap_or(ACT_COUNTS).min(ACT_COUNTS - 1));
+    for (index, act) in acts.iter().enumerate() {
+        slots.add_slot(ACT_SLOTS + u32::from(*act));
+        for other in &acts[index + 1..] {
+            slots.add(Kind::ActPair, together([*act, *other, 0]));
+        }
+        for mention in mentions {
+            slots.add(Kind::ActConcept, together([*act, mention.concept, 0]));
+        }
+    }
 }
 
 fn together(concepts: [u8; 3]) -> u64 {
@@ -197,7 +236,7 @@ fn together(concepts: [u8; 3]) -> u64 {
 }
 
 /// Signs of how something is said: as a question, in quotation marks, shouted, written letter by letter.
-fn signs(text: &str, normal: &Normal, mentions: &[Mention], slots: &mut Slots) {
+fn signs(text: &str, normal: &Normal, mentions: &[Mention], acts: &[u8], slots: &mut Slots) {
     let ends = |mark: &[char]| text.trim_end_matches(['"', '\'', ' ', '\n', '}', ']']).ends_with(mark);
     let bytes = text.as_bytes();
     let count = |byte: u8| memchr::memchr_iter(byte, bytes).count();
@@ -220,6 +259,9 @@ fn signs(text: &str, normal: &Normal, mentions: &[Mention], slots: &mut Slots) {
         slots.add(Kind::Sign, u64::from(sign));
         for mention in mentions {
             slots.add(Kind::SignConcept, together([sign, mention.concept, 0]));
+        }
+        for act in acts {
+            slots.add(Kind::ActSign, together([sign, *act, 0]));
         }
     }
 }

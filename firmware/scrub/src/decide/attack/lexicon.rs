@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 use thiserror::Error;
 
+use super::acts::{Act, MAX_ACTS, MAX_PARTS};
 use super::features::{Mention, Reader};
 use super::normal::{Normal, View};
 use super::prefixes::Prefixes;
@@ -16,7 +17,7 @@ use crate::pack::MAX_ANCHOR;
 use crate::parse::{Shadow, Source};
 
 /// Most concepts: features keep them in the bits of a word.
-pub(super) const MAX_CONCEPTS: usize = 64;
+pub(super) const MAX_CONCEPTS: usize = 128;
 
 /// Most spellings of all concepts, and the longest in bytes. One that is longer than an anchor is no cue.
 pub(super) const MAX_SPELLINGS: usize = 16 << 10;
@@ -47,18 +48,21 @@ pub struct Concept {
 /// Why concepts make no lexicon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum LexiconError {
-    #[error("there are more than 64 concepts")]
+    #[error("there are more than 128 concepts")]
     Concepts,
     #[error("there are more than 16384 spellings")]
     Spellings,
     #[error("spelling {spelling} of concept {concept} is empty or has more than 96 bytes")]
     Spelling { concept: usize, spelling: usize },
+    #[error("there are more than 200 acts, or act {act} has no part, more than six, or one without concepts")]
+    Act { act: usize },
 }
 
 /// All concepts, ready to be found.
 #[derive(Debug)]
 pub struct Lexicon {
     concepts: Vec<Concept>,
+    acts: Vec<Act>,
     /// The concepts of words in normal text.
     words: Prefixes,
     /// Those of signs in text as it is, in ASCII lower case.
@@ -82,9 +86,10 @@ pub(super) struct Meaning {
 }
 
 impl Lexicon {
-    /// Compiles concepts.
-    pub fn new(concepts: Vec<Concept>) -> Result<Self, LexiconError> {
+    /// Compiles concepts and acts.
+    pub fn new(concepts: Vec<Concept>, acts: Vec<Act>) -> Result<Self, LexiconError> {
         check(&concepts)?;
+        check_acts(&acts)?;
         let words = (0_u8..)
             .zip(&concepts)
             .flat_map(|(number, concept)| concept.words.iter().map(move |word| (normal_pattern(&word.text), number)));
@@ -96,11 +101,15 @@ impl Lexicon {
         for (anchor, meaning) in (0_u8..).zip(&concepts).flat_map(|(number, concept)| meanings(number, concept)) {
             cues.entry(anchor).or_insert(meaning);
         }
-        Ok(Self { concepts, words, signs, cues, finder: OnceLock::new() })
+        Ok(Self { concepts, acts, words, signs, cues, finder: OnceLock::new() })
     }
 
     pub(super) fn concepts(&self) -> &[Concept] {
         &self.concepts
+    }
+
+    pub(super) fn acts(&self) -> &[Act] {
+        &self.acts
     }
 
     /// The literals that make the model look, in ASCII lower case and in a fixed order.
@@ -210,6 +219,12 @@ fn check(concepts: &[Concept]) -> Result<(), LexiconError> {
         }
     }
     if count > MAX_SPELLINGS { Err(LexiconError::Spellings) } else { Ok(()) }
+}
+
+fn check_acts(acts: &[Act]) -> Result<(), LexiconError> {
+    let is_wrong = |act: &Act| act.parts.is_empty() || act.parts.len() > MAX_PARTS || act.parts.contains(&0);
+    let wrong = acts.iter().position(is_wrong).or((acts.len() > MAX_ACTS).then_some(MAX_ACTS));
+    wrong.map_or(Ok(()), |act| Err(LexiconError::Act { act }))
 }
 
 /// A word as it stands in normal text, from its first letter on.

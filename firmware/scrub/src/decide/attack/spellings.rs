@@ -7,12 +7,15 @@ use crate::pack::MAX_ANCHOR;
 /// Shortest cue in bytes: one that is shorter stands everywhere.
 const MIN_ANCHOR: usize = 4;
 
+/// Least pull of a cue: what pulls less decides nothing, and would have to be looked for everywhere.
+const MIN_PULL: u8 = 2;
+
 /// The anchors of a concept and what they mean. The search folds the case of ASCII, so others are spelled out.
 pub(super) fn meanings(number: u8, concept: &Concept) -> Vec<(Vec<u8>, Meaning)> {
     let mut all = Vec::new();
     let mut add = |anchor: String, pull: u8, view: View, starts_word: bool, ends_word: bool| {
         let meaning = Meaning { concept: number, pull, view, starts_word, ends_word };
-        if pull > 0 && (MIN_ANCHOR..=MAX_ANCHOR).contains(&anchor.len()) {
+        if pull >= MIN_PULL && (MIN_ANCHOR..=MAX_ANCHOR).contains(&anchor.len()) {
             all.push((anchor.to_ascii_lowercase().into_bytes(), meaning));
         }
     };

@@ -1,4 +1,4 @@
-use super::{AttackModel, Concept, LOOK, Lexicon, ModelError, SLOT_BITS, Spelling};
+use super::{Act, AttackModel, Concept, LOOK, Lexicon, ModelError, SLOT_BITS, Spelling};
 
 fn concept(pull: u8, cues: &[&str], signs: &[&str]) -> Concept {
     let spelled = |words: &[&str], pull: u8| -> Vec<Spelling> {
@@ -16,7 +16,8 @@ fn model() -> AttackModel {
         concept(4, &["rules", "指令"], &[]),
         concept(LOOK, &["act as "], &["<|im_start|>"]),
     ];
-    AttackModel::new(Lexicon::new(concepts).unwrap(), vec![1; 1 << SLOT_BITS], 3, 7).unwrap()
+    let acts = vec![Act { parts: vec![0b1, 0b10], within: 60, ordered: true }];
+    AttackModel::new(Lexicon::new(concepts, acts).unwrap(), vec![1; 1 << SLOT_BITS], 3, 7).unwrap()
 }
 
 #[test]

@@ -88,12 +88,12 @@ fn is_confirmed(cues: &[Cue], index: usize) -> bool {
     let near = |other: &&Cue| other.start.abs_diff(cue.start) <= CONFIRM;
     let before = cues[..index].iter().rev().take_while(near).take(MAX_NEAR);
     let after = cues[index + 1..].iter().take_while(near).take(MAX_NEAR);
-    let (mut seen, mut pull) = (1_u64 << cue.meaning.concept, cue.meaning.pull);
+    let (mut seen, mut pull) = (1_u128 << cue.meaning.concept, cue.meaning.pull);
     for other in before.chain(after).map(|cue| cue.meaning) {
         if pull >= LOOK {
             break;
         }
-        if other.view == cue.meaning.view && seen & 1 << other.concept == 0 {
+        if other.view == cue.meaning.view && seen & (1 << other.concept) == 0 {
             seen |= 1 << other.concept;
             pull = pull.saturating_add(other.pull);
         }

@@ -1,0 +1,75 @@
+//! Acts: concepts that together say what an attack does, in whatever words and language. To override what came before, to
+//! ask for what is hidden, to take on a role without limits, to act behind the user's back ...
+
+use super::features::Mention;
+
+/// Most acts: each has a slot of its own.
+pub(super) const MAX_ACTS: usize = 200;
+
+/// Most parts of an act.
+pub(super) const MAX_PARTS: usize = 6;
+
+/// Concepts as bits of a word.
+pub(super) type Concepts = u128;
+
+/// What is done, as concepts that stand close together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// One concept of each part has to be there, each concept as its bit: concept `n` is `1 << n`.
+    pub parts: Vec<u128>,
+    /// Bytes of normal text from the first concept to the last.
+    pub within: u8,
+    /// Whether the first part has to stand before the others.
+    pub ordered: bool,
+}
+
+impl Act {
+    /// Whether the act is among mentions, which are in order of place.
+    fn is_in(&self, mentions: &[Mention]) -> bool {
+        let bit = |mention: &Mention| 1 << mention.concept;
+        (0..mentions.len()).any(|first| {
+            let from = &mentions[first..];
+            let starts = if self.ordered { self.parts[0] } else { self.parts.iter().fold(0, |all, part| all | part) };
+            if starts & bit(&from[0]) == 0 {
+                return false;
+            }
+            let limit = from[0].at + usize::from(self.within);
+            let near: Concepts =
+                from.iter().take_while(|other| other.at <= limit).map(bit).fold(0, |all, bit| all | bit);
+            self.parts.iter().all(|part| part & near != 0)
+        })
+    }
+}
+
+/// The numbers of the acts among mentions.
+pub(super) fn among(acts: &[Act], mentions: &[Mention]) -> impl Iterator<Item = u8> {
+    let all: Concepts = mentions.iter().fold(0, |all, mention| all | 1 << mention.concept);
+    let found = move |act: &Act| act.parts.iter().all(|part| part & all != 0) && act.is_in(mentions);
+    (0_u8..).zip(acts).filter_map(move |(number, act)| found(act).then_some(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Act, among};
+    use crate::decide::attack::features::Mention;
+
+    #[test]
+    fn an_act_is_there_when_its_parts_are_close_and_in_order() {
+        let act = |parts: &[u128], ordered| Act { parts: parts.to_vec(), within: 20, ordered };
+        let acts = [act(&[0b1, 0b110], false), act(&[0b10, 0b1], true), act(&[1 << 127], false)];
+        type Row = (&'static [(u8, usize)], &'static [u8]);
+        let rows: [Row; 6] = [
+            (&[(0, 5), (1, 20)], &[0]),
+            (&[(1, 5), (0, 20)], &[0, 1]),
+            (&[(0, 5), (2, 26)], &[]),
+            (&[(2, 0), (0, 30), (2, 40)], &[0]),
+            (&[(127, 3)], &[2]),
+            (&[], &[]),
+        ];
+        for (mentions, expected) in rows {
+            let mentions: Vec<Mention> =
+                mentions.iter().map(|(concept, at)| Mention { concept: *concept, at: *at }).collect();
+            assert_eq!(among(&acts, &mentions).collect::<Vec<_>>(), expected, "{mentions:?}");
+        }
+    }
+}
