@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
+
 use crate::lease::{self, Lease};
 use crate::log::say;
 
@@ -50,7 +52,7 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn serve(lease: &Lease) -> std::io::Result<()> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, PORT))?;
+    let socket = bind()?;
     socket.join_multicast_v4(&GROUP, &lease.address)?;
     socket.set_multicast_ttl_v4(255)?;
     socket.set_read_timeout(Some(SECOND))?;
@@ -72,6 +74,14 @@ fn serve(lease: &Lease) -> std::io::Result<()> {
             let _ = socket.send_to(&answer.message, if answer.alone { asker } else { everybody });
         }
     }
+}
+
+/// The port is shared (section 15.1): the resolver listens there to hosts that name themselves.
+fn bind() -> std::io::Result<UdpSocket> {
+    let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT))?;
+    Ok(socket.into())
 }
 
 /// The answer to a message, if it asks for our address. `port` is the asker's: multicast resolvers ask from 5353.

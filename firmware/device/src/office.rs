@@ -52,6 +52,8 @@ pub(crate) struct Office {
     jumps: Jumps,
     /// When the office was first answered since the start.
     answered: Option<Instant>,
+    /// What the boot partition says about the claim code, once it says anything.
+    shown: Option<Option<String>>,
     /// The log says how much memory is in use once everything runs.
     weighed: bool,
     /// The running slot is the one that starts next time, as far as we can do anything about it.
@@ -83,6 +85,7 @@ impl Office {
             saved: now,
             jumps: Jumps::watch(now),
             answered: None,
+            shown: None,
             weighed: false,
             settled: false,
         }
@@ -133,6 +136,9 @@ impl Office {
         if let Some(seconds) = self.jumps.seen(now) {
             self.desk.note("clock_set", true, &format!("the clock was set by {seconds} s"));
             clock::save();
+        }
+        if self.answered.is_some() {
+            self.show_claim_code();
         }
         let seen = self.seen();
         if self.health.alive(seen, now) {
@@ -221,10 +227,14 @@ impl Office {
         self.probe = Some(Probe::start(format!("nanogate.{domain}")));
     }
 
-    /// The claim code that the daemon printed goes where the owner can read it; none is printed once it was used.
+    /// The claim code that the daemon printed last goes where the owner can read it; none is printed once it was used, and a
+    /// new one after the password was reset.
     fn show_claim_code(&mut self) {
         let code = CLAIM.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        boot_partition::show_claim_code(code.as_deref());
+        if self.shown.as_ref() != Some(&code) {
+            boot_partition::show_claim_code(code.as_deref());
+            self.shown = Some(code);
+        }
     }
 }
 
