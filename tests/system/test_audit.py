@@ -35,7 +35,7 @@ class Copy:
     def __init__(self, office, folder):
         self.puck = office.puck
         self.data = folder / "data"
-        shutil.copytree(self.puck.settings["data"], self.data)
+        shutil.copytree(self.puck.settings["data"], self.data, ignore=shutil.ignore_patterns("*.sock"))
         self.config = folder / "config.toml"
         self.config.write_text(to_toml({**self.puck.settings, "data": str(self.data)}))
 
@@ -84,9 +84,9 @@ def test_a_changed_record_stays_bad_after_a_restart(stopped, copy):
     kept = original.with_name("kept")
     original.rename(kept)
     shutil.copytree(copy.data, original)
-    for path in kept.rglob("*"):
-        owner = path.stat()
-        os.chown(original / path.relative_to(kept), owner.st_uid, owner.st_gid)
+    for path in original.rglob("*"):
+        owner = (kept / path.relative_to(original)).stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
     try:
         for _ in range(2):
             stopped.puck.start()

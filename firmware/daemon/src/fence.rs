@@ -9,6 +9,7 @@
 
 mod calls;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gate_dns::List;
@@ -68,15 +69,7 @@ fn reach(config: &Config, name: ProcessName) -> Reach {
     match name {
         ProcessName::Dns => {
             reach.write.push(data.join("state/dns"));
-            // Whole folders: a file that is replaced is another one.
-            let dns = &config.dns;
-            let own = dns.groups.iter().filter_map(|group| group.block_lists.as_ref()).flatten();
-            let lists = dns.block_lists.iter().chain(own).filter_map(|list| match list {
-                List::File(file) => Some(file),
-                List::Url(_) => None,
-            });
-            let files = dns.hosts_files.iter().chain(&dns.leases_files).chain(lists);
-            reach.read.extend(files.filter_map(|file| file.parent()).map(Path::to_owned));
+            reach.read.extend(dns_folders(&config.dns));
             reach.dials = true;
         }
         ProcessName::Proxy => reach.dials = true,
@@ -87,6 +80,17 @@ fn reach(config: &Config, name: ProcessName) -> Reach {
         ProcessName::Steer => {}
     }
     reach
+}
+
+/// The folders of the owner's files that the resolver reads; whole folders, because a file that is replaced is another one.
+pub(crate) fn dns_folders(dns: &gate_dns::Config) -> BTreeSet<PathBuf> {
+    let own = dns.groups.iter().filter_map(|group| group.block_lists.as_ref()).flatten();
+    let lists = dns.block_lists.iter().chain(own).filter_map(|list| match list {
+        List::File(file) => Some(file),
+        List::Url(_) => None,
+    });
+    let files = dns.hosts_files.iter().chain(&dns.leases_files).chain(lists);
+    files.filter_map(|file| file.parent()).map(Path::to_owned).collect()
 }
 
 fn files(reach: &Reach) -> Result<RulesetStatus, RulesetError> {

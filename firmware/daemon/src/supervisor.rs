@@ -19,6 +19,7 @@
 
 mod desk;
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -45,7 +46,7 @@ use crate::config::Config;
 use crate::heartbeat::{Monitor, Pulse};
 use crate::run_state::RunState;
 use crate::worker::{Stamp, follow_file, follow_policy};
-use crate::{CommandError, Outcome, packs, provision, sockets, switch, worker};
+use crate::{CommandError, Outcome, fence, packs, provision, sockets, switch, worker};
 
 use self::desk::Desk;
 
@@ -62,7 +63,8 @@ const RENEWAL: Duration = Duration::from_secs(3600);
 /// What the supervisor tells the task of each worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Order {
-    RenewCertificate,
+    /// To the worker of that name: drain, and come back with what is read at the start.
+    StartAgain(ProcessName),
     Drain,
 }
 
@@ -148,7 +150,12 @@ async fn supervise(
             activate_pack(&config, &*journal).await;
         }
     }));
-    let mut regroup = std::pin::pin!(follow_file(Some(file), CancellationToken::new(), async || regroup(file)));
+    let mut readable = fence::dns_folders(&config.dns);
+    let mut regroup = std::pin::pin!(follow_file(Some(file), CancellationToken::new(), async || {
+        if regroup(file, &mut readable) {
+            let _ = orders.send(Order::StartAgain(ProcessName::Dns));
+        }
+    }));
     loop {
         tokio::select! {
             () = &mut regroup => {}
@@ -159,7 +166,7 @@ async fn supervise(
             () = &mut repack => {}
             _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
                 Ok(false) => {}
-                Ok(true) => { let _ = orders.send(Order::RenewCertificate); }
+                Ok(true) => { let _ = orders.send(Order::StartAgain(ProcessName::Admin)); }
                 Err(error) => tracing::error!(%error, "the admin page's certificate could not be renewed"),
             },
         }
@@ -170,16 +177,26 @@ async fn supervise(
     Ok(Outcome::Done)
 }
 
-/// Reads the owner's file again for the groups of clients; its other keys count from the next start.
-fn regroup(file: &Path) {
-    match Config::load(file) {
-        Ok(config) => {
-            if let Err(error) = provision::activate_groups(&config.data, &config.dns.groups) {
-                tracing::error!(%error, "the groups of clients could not be handed to the dns process");
-            }
+/// Reads the owner's file again for the groups of clients; its other keys count from the next start. Whether the `dns`
+/// worker has to start again, because a list lies where its fence, which stands since its start, lets it read nothing.
+fn regroup(file: &Path, readable: &mut BTreeSet<PathBuf>) -> bool {
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the new configuration is not used; the last good groups stay in force");
+            return false;
         }
-        Err(error) => tracing::error!(%error, "the new configuration is not used; the last good groups stay in force"),
+    };
+    if let Err(error) = provision::activate_groups(&config.data, &config.dns.groups) {
+        tracing::error!(%error, "the groups of clients could not be handed to the dns process");
+        return false;
     }
+    let wanted = fence::dns_folders(&config.dns);
+    let beyond = !wanted.is_subset(readable);
+    if beyond {
+        *readable = wanted;
+    }
+    beyond
 }
 
 fn note(journal: &dyn Journal, process: &str, pid: u32, state: ProcessState) {
@@ -305,9 +322,8 @@ impl Keeper {
                 Ok(()) = self.switch.changed() => self.tell_switch(lifeline.as_deref_mut()).await,
                 pulse = monitor.change() => self.heed(pulse, child),
                 order = orders.recv() => match order {
-                    // It reads its certificate at start: it drains and comes back with the new one.
-                    Ok(Order::RenewCertificate) if self.name == ProcessName::Admin => send(child, Signal::SIGTERM),
-                    Ok(Order::RenewCertificate) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Ok(Order::StartAgain(name)) if name == self.name => send(child, Signal::SIGTERM),
+                    Ok(Order::StartAgain(_)) | Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Ok(Order::Drain) | Err(broadcast::error::RecvError::Closed) => break,
                 },
             }
