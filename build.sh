@@ -402,9 +402,9 @@ test_image() {
     # What is timed comes first and alone. The others mostly wait, for watchdogs above all: half of them at a time.
     shown image-timed "${boot[@]}" tests/image/boot/test_boot.py
     say "image: the others, in two halves"
-    "${boot[@]}" tests/image/boot/test_{life,slots}.py >"$LOGS/image-life.log" 2>&1 &
-    "${boot[@]}" tests/image/boot --ignore tests/image/boot/test_boot.py --ignore tests/image/boot/test_life.py \
-        --ignore tests/image/boot/test_slots.py >"$LOGS/image-card.log" 2>&1 || failed=yes
+    "${boot[@]}" tests/image/boot/test_{life,rescue,slots}.py >"$LOGS/image-life.log" 2>&1 &
+    "${boot[@]}" tests/image/boot --ignore=tests/image/boot/test_{boot,life,rescue,slots}.py >"$LOGS/image-card.log" 2>&1 ||
+        failed=yes
     wait $! || failed=yes
     cat "$LOGS"/image-{life,card}.log
     [ -z "$failed" ] || die "image failed"
