@@ -99,7 +99,8 @@ fetch_snapshot() {
     if [ ! -e "$WORK/apt/snapshot.log" ]; then
         local base=http://snapshot.debian.org/archive old=$'Check-Valid-Until: no'
         apt_root snapshot "$base/debian/$day $STABLE $old" "$base/debian-security/$day $STABLE-security $old" "$base/debian/$day $UNSTABLE $old"
-        in_root snapshot timeout 60 apt-get -o Acquire::http::Timeout=10 -o Acquire::Retries=0 update >"$WORK/apt/snapshot.log" 2>&1 || true
+        in_root snapshot timeout 60 apt-get -o Acquire::http::Timeout=10 -o Acquire::Retries=0 update >"$WORK/apt/snapshot.log" 2>&1 ||
+            say "the snapshot archive of $day cannot be read; apt's words are in $WORK/apt/snapshot.log"
     fi
     fetch_one snapshot "$@"
 }

@@ -83,8 +83,12 @@ modules() {
 
 # Whose updates are taken: the keys in image/keys, and the one that this build signs with.
 update_keys() {
-    local keys=$TREE/etc/nanogate/update-keys
-    cat image/keys/*.key >"$keys" 2>/dev/null || true
+    local key keys=$TREE/etc/nanogate/update-keys
+    : >"$keys"
+    for key in image/keys/*.key; do
+        # Without any the pattern stands for itself.
+        [ ! -e "$key" ] || cat "$key" >>"$keys"
+    done
     [ -z "${UPDATE_KEY:-}" ] || "$SIGN_UPDATE" public "$UPDATE_KEY" >>"$keys"
     [ -s "$keys" ] || say "no key in image/keys and none given with --sign: this image takes no updates"
 }

@@ -11,7 +11,7 @@ use hickory_proto::rr::RecordType;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
-use crate::lab::unbound;
+use crate::lab::{Server, unbound};
 use crate::office::{Office, query, query_edns};
 
 use bent::{BENDS, Bend, Said};
@@ -93,17 +93,27 @@ fn essence(message: &Message) -> (ResponseCode, Vec<String>) {
     (message.metadata.response_code, answers)
 }
 
-#[tokio::test]
-async fn random_questions_are_answered_as_unbound_answers_them() {
+/// Unbound, and an office that asks it; one client may ask as much as it likes.
+async fn side_by_side() -> (Server, Office) {
     let unbound = unbound("").await;
     let address = unbound.address.to_string();
     let office = Office::open_with(|config| {
         config.upstreams = vec![address.parse().unwrap()];
-        // One client asks them all.
         config.client_questions_per_second = 1_000_000;
     })
     .await;
-    let count = std::env::var("DIFFERENTIAL_QUESTIONS").map_or(QUESTIONS, |count| count.parse().unwrap());
+    (unbound, office)
+}
+
+/// How many questions this run asks.
+fn questions() -> usize {
+    std::env::var("DIFFERENTIAL_QUESTIONS").map_or(QUESTIONS, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn random_questions_are_answered_as_unbound_answers_them() {
+    let (unbound, office) = side_by_side().await;
+    let count = questions();
     let mut dice = Dice(0x6e61_6e6f_6761_7465);
     let mut meant = 0;
     for number in 0..count {
@@ -164,14 +174,8 @@ async fn compare(bend: &Bend, bytes: &[u8], (theirs, ours): (SocketAddr, SocketA
 
 #[tokio::test]
 async fn bent_questions_are_refused_as_unbound_refuses_them_or_the_reason_is_known() {
-    let unbound = unbound("").await;
-    let address = unbound.address.to_string();
-    let office = Office::open_with(|config| {
-        config.upstreams = vec![address.parse().unwrap()];
-        config.client_questions_per_second = 1_000_000;
-    })
-    .await;
-    let count = std::env::var("DIFFERENTIAL_QUESTIONS").map_or(QUESTIONS, |count| count.parse().unwrap()) / 5;
+    let (unbound, office) = side_by_side().await;
+    let count = questions() / 5;
     let mut dice = Dice(0x6265_6e74_6265_6e74);
     let mut differences: BTreeMap<(&str, &str), (usize, String)> = BTreeMap::new();
     for number in 0..count {
