@@ -6,7 +6,7 @@ mod header;
 use thiserror::Error;
 
 pub use self::frame::FRAME_CAP;
-pub(crate) use self::frame::{BODY_MIN, Frame, FrameReader, Kind, PREFIX_LEN, ReadFault, frame_at};
+pub(crate) use self::frame::{BODY_MIN, Frame, FrameReader, Kind, PREFIX_LEN, ReadFault, STRIDE, frame_at};
 pub(crate) use self::header::{ChainId, HEADER_LEN, Hash, Header};
 
 /// What is wrong with a place in the journal.

@@ -79,6 +79,9 @@ def test_a_power_cut_at_any_moment_leaves_a_card_that_starts_clean(new_site):
     replay = Replay(whole, site.board.record, seed=20260101)
     assert replay.flushes > 3, "nothing was flushed: there is nothing to cut"
     site.board.record = None
+    # An auditor who takes the card out right after the cut finds nothing but torn ends.
+    for number in range(20 + CUTS):
+        journal.verify(site, replay.cut(site.card.file))
     for number in range(CUTS):
         described = replay.cut(site.card.file)
         site.board.history, site.board.stopped, site.board.power_is_cut = "", False, False

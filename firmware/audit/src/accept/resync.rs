@@ -4,10 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::parse::{FRAME_CAP, PREFIX_LEN, frame_at};
-
-/// The longest frame with its prefix.
-const STRIDE: usize = PREFIX_LEN + FRAME_CAP;
+use crate::parse::{FRAME_CAP, PREFIX_LEN, STRIDE, frame_at};
 
 /// Where the next whole frame begins after the bad one at `offset`; `None` if there is none up to the end. The bad
 /// frame's own length is believed if a frame, or the end of the file, stands where it says: what looks like a frame
@@ -55,8 +52,8 @@ fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
 mod tests {
     use std::io::Write;
 
-    use super::{STRIDE, next_whole};
-    use crate::parse::FRAME_CAP;
+    use super::next_whole;
+    use crate::parse::{FRAME_CAP, STRIDE};
 
     /// A whole frame around a payload.
     fn framed(payload: &[u8]) -> Vec<u8> {

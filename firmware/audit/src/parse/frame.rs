@@ -8,6 +8,10 @@ pub const FRAME_CAP: usize = 64 * 1024;
 pub(crate) const PREFIX_LEN: usize = 8;
 /// Kind, sequence number and hash around an empty payload.
 pub(crate) const BODY_MIN: usize = 1 + 8 + 32;
+/// The longest frame with its prefix.
+pub(crate) const STRIDE: usize = PREFIX_LEN + FRAME_CAP;
+/// What a disk writes whole: what was not written begins at a multiple of it.
+const SECTOR: u64 = 512;
 
 /// What a frame holds. The number is on disk: add new ones, never change one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +68,9 @@ impl<R: Read> FrameReader<R> {
         let (len, sum) = prefix.split_at(4);
         let len = u32::from_le_bytes(len.try_into().expect("four bytes")) as usize;
         let sum = u32::from_le_bytes(sum.try_into().expect("four bytes"));
+        self.body.clear();
         if len < BODY_MIN {
-            return Err(ReadFault::Bad(Fault::TooShort(len)));
+            return Err(self.fault(&prefix, Fault::TooShort(len)));
         }
         if len > FRAME_CAP {
             return Err(ReadFault::Bad(Fault::TooLong(len)));
@@ -75,16 +80,37 @@ impl<R: Read> FrameReader<R> {
         if have < len {
             return Err(ReadFault::Bad(Fault::Torn { have: PREFIX_LEN + have, want: PREFIX_LEN + len }));
         }
-        let frame = decode(&self.body, sum).map_err(ReadFault::Bad)?;
+        if crc32fast::hash(&self.body) != sum {
+            return Err(self.fault(&prefix, Fault::Checksum));
+        }
+        let frame = decode(&self.body).map_err(ReadFault::Bad)?;
         self.offset += (PREFIX_LEN + len) as u64;
         Ok(Some(frame))
     }
+
+    /// Tells a frame that was never written from one that was changed. A power cut may leave a file with its new length
+    /// and zeros where the content did not reach the disk: ext4 notes the length at once where the block was in use
+    /// already. Such an end is as torn as one that is too short, and hides no more than cutting the file would.
+    fn fault(&mut self, prefix: &[u8; PREFIX_LEN], why: Fault) -> ReadFault {
+        let mut rest = prefix.chain(self.body.as_slice()).chain(&mut self.source);
+        let (mut end, mut written, mut bytes) = (0, 0, [0; 4096]);
+        while written <= STRIDE {
+            let have = match fill(&mut rest, &mut bytes) {
+                Ok(0) => break,
+                Ok(have) => have,
+                Err(fault) => return fault,
+            };
+            written = bytes[..have].iter().rposition(|byte| *byte != 0).map_or(written, |last| end + last + 1);
+            end += have;
+        }
+        let zeros_from = (self.offset + written as u64).next_multiple_of(SECTOR);
+        let torn = written == 0 || written <= STRIDE && zeros_from < self.offset + end as u64;
+        ReadFault::Bad(if torn { Fault::Torn { have: written, want: end } } else { why })
+    }
 }
 
-fn decode(body: &[u8], sum: u32) -> Result<Frame<'_>, Fault> {
-    if crc32fast::hash(body) != sum {
-        return Err(Fault::Checksum);
-    }
+/// The frame in a body whose checksum is right.
+fn decode(body: &[u8]) -> Result<Frame<'_>, Fault> {
     let (linked, hash) = body.split_at(body.len() - 32);
     let kind = match linked[0] {
         1 => Kind::Record,
@@ -101,7 +127,8 @@ pub(crate) fn frame_at(bytes: &[u8]) -> bool {
     let (len, sum) = prefix.split_at(4);
     let len = u32::from_le_bytes(len.try_into().expect("four bytes")) as usize;
     let sum = u32::from_le_bytes(sum.try_into().expect("four bytes"));
-    (BODY_MIN..=FRAME_CAP).contains(&len) && rest.get(..len).is_some_and(|body| decode(body, sum).is_ok())
+    (BODY_MIN..=FRAME_CAP).contains(&len)
+        && rest.get(..len).is_some_and(|body| crc32fast::hash(body) == sum && decode(body).is_ok())
 }
 
 /// Reads until the buffer is full or the source ends; how much was read.
@@ -162,7 +189,7 @@ mod tests {
         for (bytes, why) in [
             (vec![1, 2, 3], Fault::Torn { have: 3, want: 8 }),
             (framed(&[0; BODY_MIN - 1]), Fault::TooShort(BODY_MIN - 1)),
-            (vec![0; 64], Fault::TooShort(0)),
+            (vec![0; 64], Fault::Torn { have: 0, want: 64 }),
             (framed(&unknown)[..20].to_vec(), Fault::Torn { have: 20, want: 8 + BODY_MIN }),
             (framed(&unknown), Fault::Kind(9)),
             (flipped, Fault::Checksum),

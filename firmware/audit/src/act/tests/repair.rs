@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::testing::{
     append, assert_holds, copy_dir, edit, event, frames, key, open, options, read_all, record, segments,
 };
-use crate::{ChainWriter, OpenError, Options, Report, VerifyError, read_head, verify};
+use crate::{ChainWriter, OpenError, Options, Records, Report, VerifyError, read_head, verify};
 
 /// Ten records, a synced head, ten more in the page cache only; then the writer died.
 fn died(dir: &Path) {
@@ -81,6 +81,47 @@ fn a_tail_torn_at_any_byte_is_cut_to_the_last_whole_record() {
     }
 }
 
+/// After a power cut a file may have its new length and zeros for what was not written, from any sector on or from where
+/// it ended before.
+#[test]
+fn a_tail_of_zeros_is_a_torn_write() {
+    let parent = TempDir::new().unwrap();
+    let (origin, dir) = (parent.path().join("origin"), parent.path().join("dir"));
+    died(&origin);
+    let bytes = fs::read(&segments(&origin)[0]).unwrap();
+    let frames = frames(&bytes);
+    let sectors = (1..bytes.len() / 512 + 1).map(|sector| sector * 512).filter(|at| *at > frames[11].end);
+    for from in frames[12..].iter().map(|frame| frame.start).chain(sectors) {
+        copy_dir(&origin, &dir);
+        edit(&segments(&dir)[0], |bytes| {
+            bytes[from..].fill(0);
+            bytes.extend([0; 600]);
+        });
+        let whole = frames.iter().filter(|frame| frame.end <= from).count() as u64 - 2;
+        assert!(verify(&dir, None).unwrap().torn_tail.is_some(), "zeros from {from}");
+        assert!(Records::open(&dir, Position(0)).all(|read| read.is_ok()), "zeros from {from}");
+        let report = reopened(&dir);
+        assert_eq!((report.records, report.repairs, report.lost), (whole, 1, 0), "zeros from {from}");
+        assert_eq!(damaged_files(&dir), 0, "a torn write is no evidence");
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}
+
+#[test]
+fn a_changed_byte_before_zeros_is_no_torn_write() {
+    let parent = TempDir::new().unwrap();
+    let dir = parent.path().join("dir");
+    died(&dir);
+    edit(&segments(&dir)[0], |bytes| {
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+    });
+    assert!(verify(&dir, None).is_err());
+    assert_eq!(damaged_files(&dir), 0);
+    reopened(&dir);
+    assert_eq!(damaged_files(&dir), 1);
+}
+
 #[test]
 fn a_repaired_chain_goes_on_with_the_next_number() {
     let parent = TempDir::new().unwrap();
@@ -97,7 +138,7 @@ fn a_repaired_chain_goes_on_with_the_next_number() {
 #[test]
 fn garbage_after_the_synced_part_is_cut_and_kept_for_people() {
     for garbage in [
-        vec![0; 5000],
+        [vec![1; 70_000], vec![0; 5000]].concat(),
         vec![0xff; 5000],
         b"\x40\0\0\0garbage that is long enough to be a frame of sixty-four bytes, or so".to_vec(),
     ] {

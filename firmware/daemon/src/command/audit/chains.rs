@@ -105,13 +105,18 @@ fn holds_chain(dir: &Path) -> bool {
     })
 }
 
-/// The processes that the supervisor started, and whether its records go back to the first.
+/// The processes that the supervisor started, and whether its records go back to the first. A start counts once a head
+/// is signed after it: until then a power cut may have left the record of it and not the chain that began with it, and
+/// whoever takes that chain away could as well take the record.
 fn started(dir: &Path) -> (BTreeSet<String>, bool) {
+    let signed = gate_audit::read_head(dir).ok().flatten().map_or(0, |head| head.seq);
     let (mut names, mut complete) = (BTreeSet::new(), false);
     for (position, record) in Records::open(dir, Position(0)).map_while(readable).flatten() {
         complete |= position == Position(0);
         match record.event {
-            Event::Process(process) if process.state == ProcessState::Started => drop(names.insert(process.process)),
+            Event::Process(process) if process.state == ProcessState::Started && position.0 < signed => {
+                names.insert(process.process);
+            }
             _ => {}
         }
     }
