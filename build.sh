@@ -384,33 +384,6 @@ fuzz_reap() {
 
 test_fuzz() { fuzz 10; }
 
-test_firmware() {
-    cmd_firmware aarch64
-    # The scanner's own instructions for this processor do what plain code does.
-    shown lanes-aarch64 cross_cargo test -q --release -p gate-scrub --lib lanes
-    need_python
-    shown firmware "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image/test_firmware_aarch64.py
-}
-
-test_image() {
-    need_office
-    need_qemu
-    test_key
-    image_of qemu-aarch64 --allow-drift
-    build_daemon
-    local boot=(tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider) failed=
-    # What is timed comes first and alone. The others mostly wait, for watchdogs above all: half of them at a time.
-    shown image-timed "${boot[@]}" tests/image/boot/test_boot.py
-    say "image: the others, in two halves"
-    "${boot[@]}" tests/image/boot/test_{life,rescue,slots}.py >"$LOGS/image-life.log" 2>&1 &
-    "${boot[@]}" tests/image/boot --ignore=tests/image/boot/test_{boot,life,rescue,slots}.py >"$LOGS/image-card.log" 2>&1 ||
-        failed=yes
-    wait $! || failed=yes
-    cat "$LOGS"/image-{life,card}.log
-    [ -z "$failed" ] || die "image failed"
-    cat "$LOGS"/image-{timed,life,card}.log >"$LOGS/image.log"
-}
-
 cmd_test() {
     local area since areas=(check web unit quality system browser fuzz firmware image)
     [ $# -gt 0 ] && areas=("$@")
@@ -478,115 +451,6 @@ summary() {
     done
 }
 
-cmd_firmware() {
-    local target=${1:-$(uname -m)}
-    mkdir -p out
-    case $target in
-        "$(uname -m)")
-            need_rust
-            need_web
-            say "building the release binary for $target"
-            logged "firmware-$target" cargo build --release -p gate-daemon
-            install -m 755 target/release/nanogate "out/nanogate-$target"
-            ;;
-        aarch64)
-            need_aarch64
-            need_web
-            say "building the release binary for aarch64"
-            logged firmware-aarch64 cross_cargo build --release -p gate-daemon
-            install -m 755 target/aarch64-unknown-linux-gnu/release/nanogate out/nanogate-aarch64
-            ;;
-        *) die "no target \`$target\`; there are: x86_64 aarch64" ;;
-    esac
-    say "out/nanogate-$target: $(du -h "out/nanogate-$target" | cut -f1)"
-}
-
-need_image() {
-    need_apt cpio debian-archive-keyring dosfstools genimage kmod mtools python3 xz-utils zstd
-}
-
-# image_of BOARD [OPTION…]: every step up to the card, not compressed.
-image_of() {
-    local board=$1
-    shift
-    [ -e "board/$board/config.txt" ] || die "no board \`$board\`; there are: $(cd board && echo *)"
-    need_image
-    cmd_firmware aarch64
-    build_device
-    image/steps/fetch.sh "$@"
-    image/steps/root.sh "$board"
-    image/steps/slot.sh "$board"
-    image/steps/card.sh "$board"
-    [ -z "${UPDATE_KEY:-}" ] || image/steps/update.sh "$board"
-}
-
-# The device's own programs. The rescue program is linked with all it needs: it must run whatever the slots hold.
-build_device() {
-    say "building the device's own programs for aarch64"
-    logged firmware-device cross_cargo build --release -p gate-device
-    install -m 755 target/aarch64-unknown-linux-gnu/release/puck out/puck-aarch64
-    logged firmware-rescue cross_cargo rustc --release -p gate-rescue --bin rescue -- -C target-feature=+crt-static
-    install -m 755 target/aarch64-unknown-linux-gnu/release/rescue out/rescue-aarch64
-    logged sign-update cargo build -p gate-rescue --bin sign-update
-    install -m 755 target/debug/sign-update out/sign-update
-}
-
-# The key that the tests sign with; it trusts nobody beyond this machine.
-test_key() {
-    export UPDATE_KEY=$PWD/out/image/test.key.pem
-    need_apt openssl
-    mkdir -p out/image
-    [ -e "$UPDATE_KEY" ] || openssl genpkey -algorithm ed25519 -out "$UPDATE_KEY"
-}
-
-cmd_image() {
-    local board=raspberrypi5 options=()
-    while [ $# -gt 0 ]; do
-        case $1 in
-            --sign)
-                [ -r "${2:-}" ] || die "--sign needs a private key, as openssl genpkey -algorithm ed25519 writes it"
-                UPDATE_KEY=$(realpath "$2")
-                export UPDATE_KEY
-                shift
-                ;;
-            --*) options+=("$1") ;;
-            *) board=$1 ;;
-        esac
-        shift
-    done
-    image_of "$board" "${options[@]}"
-    image/steps/pack.sh "$board"
-}
-
-# cmd_flash DEV [BOARD]: only onto a whole drive that can be taken out, and that nothing of is mounted.
-cmd_flash() {
-    local device=${1:-} board=${2:-raspberrypi5} image answer
-    [ -b "$device" ] || die "flash needs the card's device, as /dev/sdX or /dev/mmcblkN; lsblk lists them"
-    [ "$(lsblk -dno TYPE "$device")" = disk ] || die "$device is a part of a drive, not a drive"
-    [ "$(lsblk -dno RM "$device")" = 1 ] || [[ $device == /dev/mmcblk* ]] || die "$device cannot be taken out; that is no card"
-    [ -z "$(lsblk -no MOUNTPOINTS "$device" | tr -d ' \n')" ] || die "something on $device is mounted"
-    image=$(echo out/nanogate-"$board"-*.img.xz)
-    [ -e "$image" ] || die "there is no image yet: ./build.sh image $board"
-    (cd out && sha256sum --quiet -c "$(basename "$image").sha256") || die "$image is not what was built"
-    lsblk -o NAME,SIZE,VENDOR,MODEL,LABEL "$device" >&2
-    read -rp "everything on $device will be lost; type its name to go on: " answer
-    [ "$answer" = "$device" ] || die "nothing was written"
-    xz -dc "$image" | as_root dd of="$device" bs=4M iflag=fullblock oflag=direct status=progress
-    as_root sync "$device"
-    say "written; the claim code will be on the partition NANOGATE after the first start"
-}
-
-need_qemu() { need_apt qemu-system-arm device-tree-compiler dnsmasq-base e2fsprogs iproute2 mtools; }
-
-cmd_boot() {
-    need_qemu
-    image_of qemu-aarch64 --allow-drift
-    mkdir -p out/image/boot
-    cp --sparse=always out/nanogate-qemu-aarch64-*.img out/image/boot/card.img
-    say "DNS on 127.0.0.1:5300, the page on https://127.0.0.1:9443/; Ctrl-A X ends it"
-    exec board/qemu-aarch64/chooser.py out/image/boot/card.img
-}
-
 cmd_bench() {
     local area=${1:-proxy}
     [ $# -eq 0 ] || shift
@@ -626,24 +490,6 @@ cmd_bench() {
     esac
 }
 
-# Two builds of one tree must give one image, and a hundred power cuts no broken card.
-soak_image() {
-    local first second
-    need_office
-    need_qemu
-    test_key
-    image_of qemu-aarch64 --allow-drift
-    first=$(sha256sum out/nanogate-qemu-aarch64-*.img)
-    rm -rf out/image/qemu-aarch64
-    image_of qemu-aarch64 --allow-drift
-    second=$(sha256sum out/nanogate-qemu-aarch64-*.img)
-    [ "$first" = "$second" ] || die "two builds gave two images: ${first%% *} and ${second%% *}"
-    say "two builds gave one image: ${first%% *}"
-    build_daemon
-    POWER_CUTS=100 shown soak-image tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider \
-        tests/image/boot/test_card.py -k power_cut
-}
-
 cmd_soak() {
     local area=${1:-fuzz}
     case $area in
@@ -665,6 +511,9 @@ cmd_soak() {
         *) die "no soak area \`$area\`; there are: fuzz dns image" ;;
     esac
 }
+
+# shellcheck source=image/verbs.sh
+. image/verbs.sh
 
 main() {
     local verb=${1:-help}
