@@ -181,7 +181,7 @@ need_web() {
 }
 
 need_office() {
-    need_apt iproute2 nftables dnsmasq-base bind9-dnsutils dnsperf curl openssl util-linux procps
+    need_apt iproute2 nftables dnsmasq-base bind9 bind9-utils bind9-dnsutils dnsperf curl openssl util-linux procps
     need_python
     need_node
     npm_folder tests/support/clients

@@ -37,15 +37,21 @@ class Maker:
         subprocess.run(openssl, check=True, capture_output=True)
         subprocess.run(["openssl", "pkey", "-in", self.private, "-pubout", "-out", self.public], check=True)
 
-    def pack(self, version):
+    def pack(self, version, keys=None):
+        out, built = self.build(version, keys)
+        assert built.returncode == 0, built.stderr
+        return out
+
+    def build(self, version, keys=None):
         sources = self.folder / version
         (sources / "kb1-secrets").mkdir(parents=True)
         (sources / "pack.toml").write_text(f'name = "nanogate"\nversion = "{version}"\n')
         (sources / "kb1-secrets/acme.toml").write_text(RULE)
+        if keys is not None:
+            (sources / "dnssec.toml").write_text("".join(keys))
         out = self.folder / f"{version}.ngpack"
         build = [BINARY, "pack", "build", sources, "-o", out, "--sign", self.private]
-        subprocess.run(build, check=True, capture_output=True)
-        return out
+        return out, subprocess.run(build, capture_output=True, text=True)
 
 
 @pytest.fixture

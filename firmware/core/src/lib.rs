@@ -20,6 +20,7 @@ mod host;
 mod journal;
 mod judge;
 mod record;
+mod zone_key;
 
 pub use addr::{ClientAddr, OrigDst};
 pub use catalogue::{Catalogue, CatalogueError, Entry, GroupKind, HostPattern, Vendor};
@@ -31,3 +32,4 @@ pub use record::{
     AdminEvent, ConnectionEvent, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FindingCount, Mode,
     ProcessEvent, ProcessState, Reason, Record, RequestEvent, SteerEvent, Usage,
 };
+pub use zone_key::ZoneKey;

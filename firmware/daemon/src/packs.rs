@@ -7,6 +7,7 @@
 //!                                      ▼
 //!                             <data>/state/pack.ngpack             what the workers follow
 //!                             <data>/state/pack.json               what status tells
+//!                             <data>/state/keys.json               what DNSSEC starts from, for `dns`
 //! ```
 //!
 //! A pack that is missing, broken, signed by nobody we trust or older than the one in the binary leaves the built-in rules
@@ -15,11 +16,13 @@
 mod active;
 mod choose;
 mod installed;
+mod keys;
 mod signed;
 
 pub(crate) use self::active::{InForce, activate, active_file, read_state};
 pub(crate) use self::choose::{Rules, compile, follow_pack, scanner_for, scanner_in_force, source_in_force};
 pub(crate) use self::installed::{Install, install, installed_file, standing};
+pub(crate) use self::keys::{Keys, check_zone_keys};
 pub(crate) use self::signed::{PackFile, PackFileError, public_key};
 
 include!(concat!(env!("OUT_DIR"), "/packs.rs"));

@@ -5,7 +5,7 @@
 //!   <data>/ca        0755  nanogate.pem  page-name.pem  page-address.pem
 //!   <data>/journal   0755  one folder a process, owned by it, readable to admin; device.pub.pem to verify with
 //!   <data>/packs     0755  installed.ngpack, as `nanogate pack install` took it
-//!   <data>/state     0755  running.json, policy.yaml and pack.ngpack (the copies in force); dns/ and admin/ owned by those
+//!   <data>/state     0755  running.json, policy.yaml, pack.ngpack and keys.json (what is in force); dns/ and admin/ owned by those
 //!                          processes
 //! ```
 
@@ -142,6 +142,11 @@ pub(crate) fn activate_groups(data: &Path, groups: &[gate_dns::Group]) -> Result
         return Ok(());
     }
     write(&file, &bytes, 0o644)
+}
+
+/// The keys that DNSSEC starts from by the pack in force, for the `dns` worker.
+pub(crate) fn keys_file(data: &Path) -> PathBuf {
+    data.join("state/keys.json")
 }
 
 /// Where the `dns` worker keeps its cache for its next life.

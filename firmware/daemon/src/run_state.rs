@@ -41,6 +41,9 @@ pub(crate) struct DnsState {
     pub(crate) upstreams: Vec<DnsUpstream>,
     pub(crate) groups: Vec<DnsGroup>,
     pub(crate) lists: Vec<DnsList>,
+    /// Where the keys that DNSSEC starts from come from, and their zones and tags; absent: nothing is checked.
+    #[serde(default)]
+    pub(crate) keys: Option<DnsKeys>,
     /// Devices that are on the wire and never ask.
     pub(crate) silent_devices: Vec<IpAddr>,
 }
@@ -66,6 +69,14 @@ pub(crate) struct DnsGroup {
     pub(crate) steering: bool,
     pub(crate) silent: bool,
     pub(crate) block_lists: Option<Vec<String>>,
+}
+
+/// The keys that DNSSEC starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DnsKeys {
+    /// `settings`, or the pack's name.
+    pub(crate) from: String,
+    pub(crate) keys: Vec<String>,
 }
 
 /// One block list.

@@ -53,7 +53,7 @@ pub(crate) use lookup::addresses;
 pub(crate) use ready::Ready;
 pub(crate) use reply::{Age, Explanation, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
-pub use state::{GroupState, ListState};
+pub use state::{GroupState, KeyOrigin, KeyState, ListState};
 pub(crate) use upstream::Asker;
 pub use upstream::{LookupError, Timeouts, UpstreamState, Upstreams};
 

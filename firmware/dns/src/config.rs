@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 pub use check::ConfigError;
 pub(crate) use dnssec::Anchors;
-pub use dnssec::Dnssec;
+pub use dnssec::{Dnssec, KeyError, check_keys};
 pub(crate) use forward::forward_of;
 pub use forward::{Forward, Zone};
 pub(crate) use group::way;
@@ -59,7 +59,7 @@ pub struct Config {
     /// every upstream strips signatures) or `"off"`. Default: `"validate"`.
     pub dnssec: Dnssec,
     /// Keys that are trusted to begin with, as DNSKEY records in the form of zone files: the root's key-signing keys, or
-    /// all keys of another zone. Empty: the root's as IANA publishes them.
+    /// all keys of another zone. Empty: those of the pack in force, which carries the root's as IANA publishes them.
     pub dnssec_anchors: Vec<String>,
     /// Zones that are not checked although they are signed (RFC 7646), because their owner broke them. Default: none.
     pub dnssec_exempt: Vec<HostName>,

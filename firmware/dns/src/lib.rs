@@ -60,7 +60,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_core::{Catalogue, Clock, Journal};
+use gate_core::{Catalogue, Clock, Journal, ZoneKey};
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -70,12 +70,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind, bind_mdns};
 pub use act::{
-    CacheFileError, CacheState, ExplainError, Explained, GroupState, InCache, ListState, LookupError, Timeouts,
-    TrustError, UpstreamState, Upstreams,
+    CacheFileError, CacheState, ExplainError, Explained, GroupState, InCache, KeyOrigin, KeyState, ListState,
+    LookupError, Timeouts, TrustError, UpstreamState, Upstreams,
 };
 pub use config::{
-    Config, ConfigError, Dnssec, Forward, Group, JournalQuestions, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
-    NetworkMode, Protocol, Upstream, UpstreamError, Zone,
+    Config, ConfigError, Dnssec, Forward, Group, JournalQuestions, KeyError, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
+    NetworkMode, Protocol, Upstream, UpstreamError, Zone, check_keys,
 };
 pub use decide::Identity;
 pub use record::{Counters, Hardware};
@@ -143,6 +143,17 @@ impl Dns {
     /// Puts other groups of clients in place, at once and for every question that follows.
     pub fn see_groups(&self, groups: Vec<Group>) {
         self.act.see_groups(groups);
+    }
+
+    /// Trusts other keys of zones from the next question on, unless the settings name some; `from` says whose they are. What
+    /// is in the cache stays there: it was checked when it came.
+    pub fn see_keys(&self, from: &str, keys: &[ZoneKey]) -> Result<(), KeyError> {
+        self.act.see_keys(from, keys)
+    }
+
+    /// The keys that DNSSEC starts from.
+    pub fn keys(&self) -> KeyState {
+        self.act.keys()
     }
 
     /// Who is on the wire, whether or not it asks; call it from time to time.

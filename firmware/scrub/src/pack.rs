@@ -7,6 +7,7 @@ mod digits;
 mod draft;
 mod examples;
 mod format;
+mod keys;
 mod keyword;
 mod machine;
 mod proof;
@@ -46,6 +47,9 @@ const MANIFEST: &str = "pack.toml";
 
 /// The file among the sources that lists public values.
 const ALLOW_LIST: &str = "allow.toml";
+
+/// The file among the sources with the keys that DNSSEC starts from; another room uses them.
+const ZONE_KEYS: &str = "dnssec.toml";
 
 /// Most rules of a pack.
 const MAX_RULES: usize = 4096;
@@ -101,6 +105,8 @@ pub enum PackError {
     Word { number: usize, why: String },
     #[error("{file}:{line}: rule `{rule}` makes more than {limit} {what}")]
     TooMuch { file: String, line: usize, rule: String, what: &'static str, limit: usize },
+    #[error("{ZONE_KEYS}: {why}")]
+    Keys { why: String },
     #[error("there is no `pack.toml` with the pack's name and version")]
     NoManifest,
     #[error("the attack model of the pack: {0}")]
@@ -118,6 +124,7 @@ impl PackError {
             | Self::Duplicate { file, .. }
             | Self::Example { file, .. }
             | Self::TooMuch { file, .. } => Some(file),
+            Self::Keys { .. } => Some(ZONE_KEYS),
             Self::Word { .. } | Self::NoManifest | Self::Model(_) | Self::Format(_) => None,
         }
     }

@@ -114,7 +114,8 @@ pub(crate) fn pack_install(path: &Path, config_file: &Path, allow_older: bool) -
 /// Compiles the rules and tries their examples; every mistake, at least one.
 fn compile(source: &PackSource) -> Result<Pack, Vec<PackError>> {
     let pack = Arc::new(source.compile_all(&[])?);
-    let failures = pack.failing_examples();
+    let mut failures = pack.failing_examples();
+    failures.extend(packs::check_zone_keys(source).err());
     if failures.is_empty() {
         Ok(Arc::into_inner(pack).expect("the examples have been tried and nobody else holds it"))
     } else {

@@ -93,6 +93,9 @@ fn show_dns(dns: &DnsState) -> Result<(), CommandError> {
         rules.extend(group.block_lists.as_ref().map(|lists| format!("{} block lists of its own", lists.len())));
         print::line(format_args!("  group {} ({})  {}", group.name, group.clients.join(", "), rules.join(", ")))?;
     }
+    if let Some(keys) = &dns.keys {
+        print::line(format_args!("  dnssec  starts from {}, of {}", keys.keys.join(", "), keys.from))?;
+    }
     for list in &dns.lists {
         let error = list.error.as_ref().map_or_else(String::new, |error| format!("  {error}"));
         print::line(format_args!("  block list {}  {} names{error}", list.list, list.names))?;

@@ -8,9 +8,10 @@ use gate_scrub::{PackInfo, PackSource};
 use serde::{Deserialize, Serialize};
 
 use super::installed::standing;
-use crate::CommandError;
+use super::keys::{Keys, check_zone_keys};
 use crate::config::Config;
 use crate::run_state::replace;
+use crate::{CommandError, provision};
 
 /// What is in force and why, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +72,7 @@ pub(crate) fn activate(config: &Config) -> Result<(InForce, bool), CommandError>
         let Some(source) = source else { return Ok(None) };
         // A worker that could not compile it would fall back alone, and the others would not.
         source.compile(&config.scan.code_words).map_err(|error| error.to_string())?;
+        check_zone_keys(&source).map_err(|error| error.to_string())?;
         Ok(Some(source))
     });
     let (source, origin, error) = match usable {
@@ -83,10 +85,21 @@ pub(crate) fn activate(config: &Config) -> Result<(InForce, bool), CommandError>
     put(&file, bytes.as_deref()).map_err(|error| CommandError::internal(format!("{}: {error}", file.display())))?;
     let state = InForce { name: source.info().name.clone(), version: source.info().version.to_string(), origin, error };
     let news = read_state(data).unwrap_or_else(InForce::builtin) != state;
+    hand_over_keys(data, &source, &state)?;
     let json = serde_json::to_vec(&state).map_err(CommandError::internal)?;
     replace(&state_file(data), &json, 0o644)
         .map_err(|error| CommandError::internal(format!("{}: {error}", state_file(data).display())))?;
     Ok((state, news))
+}
+
+/// A pack that says nothing of keys leaves those of the built-in one in force.
+fn hand_over_keys(data: &Path, source: &PackSource, state: &InForce) -> Result<(), CommandError> {
+    let own = Keys::of(source, &state.to_string()).map_err(CommandError::internal)?;
+    let builtin = || Keys::of(&PackSource::builtin(), &InForce::builtin().to_string());
+    let keys = own.map_or_else(builtin, |keys| Ok(Some(keys))).map_err(CommandError::internal)?;
+    let json = serde_json::to_vec(&keys).map_err(CommandError::internal)?;
+    let file = provision::keys_file(data);
+    put(&file, Some(&json)).map_err(|error| CommandError::internal(format!("{}: {error}", file.display())))
 }
 
 /// Makes a file's content so, or the file gone; one that is so already is left alone, because others follow it.

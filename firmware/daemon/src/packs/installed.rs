@@ -8,6 +8,7 @@ use std::sync::Arc;
 use gate_scrub::{PackInfo, PackSource};
 use gate_seal::DevicePublic;
 
+use super::keys::check_zone_keys;
 use super::signed::{PackFile, PackFileError, public_key};
 use crate::CommandError;
 use crate::config::Config;
@@ -100,6 +101,7 @@ fn is_older(pack: &PackInfo, than: &PackInfo) -> bool {
 
 /// Everything that a build checks, by this program's engine.
 fn check_rules(config: &Config, source: &PackSource) -> Result<(), gate_scrub::PackError> {
+    check_zone_keys(source)?;
     let pack = Arc::new(source.compile(&config.scan.code_words)?);
     pack.failing_examples().into_iter().next().map_or(Ok(()), Err)
 }

@@ -3,6 +3,7 @@
 mod answers;
 pub(crate) mod control;
 mod groups;
+pub(crate) mod keys;
 mod neighbours;
 mod routers;
 mod state;
@@ -40,6 +41,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let catalogue = Arc::new(worker::catalogue()?);
     let dns = Dns::new(settings(config), catalogue, identity, journal.clone(), Arc::new(SystemClock))
         .map_err(CommandError::input)?;
+    keys::trust(&dns, &provision::keys_file(&config.data));
     let file = provision::destinations_file(&config.data);
     let gateway = config.mode == Mode::Gateway;
     if gateway {
@@ -75,11 +77,12 @@ async fn look_around(dns: &Arc<Dns>, config: &Config, warnings: &Warnings, stop:
     let (local, own) = (config.local_subnets(), &config.identity.addresses);
     let (state, ask) = (provision::dns_file(&config.data), provision::dns_socket(&config.data));
     let checks = config.dns.dnssec != Dnssec::Off;
-    let owners = provision::groups_file(&config.data);
+    let (owners, keys) = (provision::groups_file(&config.data), provision::keys_file(&config.data));
     tokio::join!(
         routers::follow(dns, warnings, stop),
         neighbours::follow(dns, &local, own, stop),
         groups::follow(dns, &owners, stop),
+        keys::follow(dns, &keys, stop),
         state::follow(dns, &state, warnings, checks, stop),
         control::serve(dns, &ask, stop),
         dns.listen_mdns(mdns_sockets(config), stop.clone()),

@@ -12,8 +12,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use hickory_net::dnssec::DnssecDnsHandle;
-use hickory_net::proto::dnssec::TrustAnchors;
 use hickory_net::xfer::{DnsHandle, FirstAnswer};
 use hickory_proto::op::{DnsRequest, DnsRequestOptions, Query};
 use hickory_proto::rr::{Name as ZoneName, RecordType};
@@ -47,16 +47,29 @@ const BOGUS_HOLD: Duration = Duration::from_secs(10);
 /// Asks upstreams and checks what they say.
 pub(crate) struct Validator {
     source: Source,
-    handle: DnssecDnsHandle<Source>,
-    /// Zones with keys that are trusted to begin with.
-    anchored: Vec<ZoneName>,
+    chain: ArcSwap<Chain>,
     /// Zones that are not checked although they are signed (RFC 7646).
     exempt: Vec<ZoneName>,
     /// Answers that cannot be checked because every upstream strips signatures are withheld.
     strict: bool,
+}
+
+/// What hangs on the keys that are trusted to begin with, and goes with them.
+struct Chain {
+    handle: DnssecDnsHandle<Source>,
+    /// Zones with such keys.
+    anchored: Vec<ZoneName>,
     looked: Mutex<Option<(Instant, Signatures)>>,
     /// What was bogus a moment ago, and why: each try costs several questions.
     bogus: parking_lot::Mutex<LruCache<Question, (u16, Instant)>>,
+}
+
+impl Chain {
+    fn new(source: &Source, anchors: Anchors) -> Self {
+        let handle = DnssecDnsHandle::with_trust_anchor(source.clone(), anchors.keys).validation_cache_size(VERDICTS);
+        let bogus = LruCache::sparse(NonZeroUsize::new(BOGUS).expect("not zero"));
+        Self { handle, anchored: anchors.names, looked: Mutex::default(), bogus: parking_lot::Mutex::new(bogus) }
+    }
 }
 
 impl Validator {
@@ -66,46 +79,55 @@ impl Validator {
             return None;
         }
         let source = Source::new(asker);
-        let Anchors { names, keys } = anchors;
-        let keys: Arc<TrustAnchors> = Arc::new(keys);
-        let handle = DnssecDnsHandle::with_trust_anchor(source.clone(), keys).validation_cache_size(VERDICTS);
         let exempt = config.dnssec_exempt.iter().filter_map(|zone| ZoneName::from_ascii(zone.as_str()).ok());
         Some(Self {
+            chain: ArcSwap::from_pointee(Chain::new(&source, anchors)),
             source,
-            handle,
-            anchored: names,
             exempt: exempt.map(|zone| zone.to_lowercase()).map(fully_qualified).collect(),
             strict: config.dnssec == Dnssec::Strict,
-            looked: Mutex::default(),
-            bogus: parking_lot::Mutex::new(LruCache::sparse(NonZeroUsize::new(BOGUS).expect("not zero"))),
         })
+    }
+
+    /// Trusts other keys from the next question on. Verdicts by the old ones are forgotten, and so are the zones' keys that
+    /// upstreams have told: they may be older than these.
+    pub(crate) fn trust(&self, anchors: Anchors) {
+        self.source.forget();
+        self.chain.store(Arc::new(Chain::new(&self.source, anchors)));
     }
 
     /// The answer in the form that the question asks for; "no" with a reason when it is bogus.
     pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
         let Some(name) = zone_name(&question.name) else { return self.unchecked(question).await };
-        if question.checking_disabled || !self.is_checked(&name) || !clock_is_set() {
+        // One question is judged by one set of keys to its end.
+        let chain = self.chain.load_full();
+        if question.checking_disabled || !self.is_checked(&chain, &name) || !clock_is_set() {
             return self.unchecked(question).await;
         }
-        if self.signatures().await == Signatures::Stripped && !self.strict {
+        if self.signatures(&chain).await == Signatures::Stripped && !self.strict {
             return self.unchecked(question).await;
         }
-        if let Some((reason, _)) = self.bogus.lock().get(question).filter(|(_, until)| Instant::now() < *until) {
+        if let Some((reason, _)) = chain.bogus.lock().get(question).filter(|(_, until)| Instant::now() < *until) {
             return Ok(rewrite::bogus(question, *reason));
         }
         let raw = self.source.fetch(&whole(question)).await?;
         if !raw.is_conclusive() {
             return Ok(Answer::clone(&raw).marked(Security::Unchecked));
         }
-        self.check(question, name, &raw).await
+        self.check(&chain, question, name, &raw).await
     }
 
-    async fn check(&self, question: &Question, name: ZoneName, raw: &Arc<Answer>) -> Result<Answer, ExchangeError> {
+    async fn check(
+        &self,
+        chain: &Chain,
+        question: &Question,
+        name: ZoneName,
+        raw: &Arc<Answer>,
+    ) -> Result<Answer, ExchangeError> {
         let query = Query::query(name, RecordType::from(question.kind));
         let mut options = DnsRequestOptions::default();
         (options.use_edns, options.edns_set_dnssec_ok) = (true, true);
-        let checked = self.handle.send(DnsRequest::from_query(query, options)).first_answer().await;
-        let verdict = judge(checked, |owner| self.is_checked(owner), raw);
+        let checked = chain.handle.send(DnsRequest::from_query(query, options)).first_answer().await;
+        let verdict = judge(checked, |owner| self.is_checked(chain, owner), raw);
         debug!(name = %Name::read(&question.name).map(|name| name.text()).unwrap_or_default(), ?verdict, "checked");
         Ok(match verdict {
             Verdict::Secure(message) => {
@@ -113,7 +135,7 @@ impl Validator {
             }
             Verdict::Insecure => rewrite::unsigned(raw, question),
             Verdict::Bogus(reason) => {
-                self.bogus.lock().put(question.clone(), (reason, Instant::now() + BOGUS_HOLD));
+                chain.bogus.lock().put(question.clone(), (reason, Instant::now() + BOGUS_HOLD));
                 rewrite::bogus(question, reason)
             }
         })
@@ -124,20 +146,20 @@ impl Validator {
     }
 
     /// Whether the chain of trust covers a name: it lies below a trusted key, and in no exempted zone.
-    fn is_checked(&self, name: &ZoneName) -> bool {
-        self.anchored.iter().any(|zone| zone.zone_of(name)) && !self.exempt.iter().any(|zone| zone.zone_of(name))
+    fn is_checked(&self, chain: &Chain, name: &ZoneName) -> bool {
+        chain.anchored.iter().any(|zone| zone.zone_of(name)) && !self.exempt.iter().any(|zone| zone.zone_of(name))
     }
 
     /// Whether upstreams hand out signatures; asked again from time to time, once for all who wait.
-    pub(crate) async fn signatures(&self) -> Signatures {
-        let mut looked = self.looked.lock().await;
+    async fn signatures(&self, chain: &Chain) -> Signatures {
+        let mut looked = chain.looked.lock().await;
         if let Some((at, known)) = *looked {
             let hold = if known == Signatures::Present { LOOK } else { LOOK_AGAIN };
             if at.elapsed() < hold {
                 return known;
             }
         }
-        let found = self.look().await;
+        let found = self.look(chain).await;
         if found == Signatures::Stripped && looked.is_none_or(|(_, before)| before != found) {
             warn!("every upstream strips DNSSEC signatures: answers cannot be checked");
         }
@@ -145,8 +167,8 @@ impl Validator {
         found
     }
 
-    async fn look(&self) -> Signatures {
-        let Some(zone) = self.anchored.first() else { return Signatures::Unknown };
+    async fn look(&self, chain: &Chain) -> Signatures {
+        let Some(zone) = chain.anchored.first() else { return Signatures::Unknown };
         let name = Name::of_text(zone.to_ascii().trim_end_matches('.')).folded().into();
         let question = Question { name, kind: kind::DNSKEY, dnssec_ok: true, checking_disabled: true, way: 0 };
         self.source.asker().look_for_signatures(&question).await

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use gate_core::ZoneKey;
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
@@ -12,9 +14,10 @@ use super::circle::Circles;
 use super::dnssec::Validator;
 use super::exchange::{ExchangeError, Trust, TrustError};
 use super::seats::{Seat, Seats};
+use super::state::{KeyOrigin, KeyState};
 use super::upstream::{Asker, Timeouts, UpstreamState};
 use crate::Config;
-use crate::config::{Anchors, Group, forward_of, way};
+use crate::config::{Anchors, Group, KeyError, forward_of, way};
 use crate::decide::is_inside;
 use crate::parse::{Answer, Name, Question, Security};
 
@@ -30,6 +33,8 @@ pub(crate) struct Routes {
     /// The office's zones, as configured.
     forwards: Vec<Route>,
     trust: Trust,
+    /// Where the keys that DNSSEC starts from come from, and they. Locked while ways are opened, so that none misses others.
+    keys: Mutex<(KeyOrigin, Anchors)>,
 }
 
 /// One way to the internet's names.
@@ -46,8 +51,7 @@ struct Route {
 }
 
 impl Way {
-    fn new(config: &Config, asker: Arc<Asker>) -> Self {
-        let anchors = Anchors::read(&config.dnssec_anchors).expect("the configuration was checked");
+    fn new(config: &Config, anchors: Anchors, asker: Arc<Asker>) -> Self {
         let validator = Validator::new(config, anchors, Arc::clone(&asker));
         Self { validator, route: Route::new(asker, config) }
     }
@@ -89,17 +93,22 @@ impl Routes {
             Route::new(Arc::new(asker), config)
         };
         let forwards = config.forward.iter().map(|one| forward(&one.upstreams)).collect();
-        let routes = Self { main: Way::new(config, asker), others: ArcSwap::default(), forwards, trust };
+        let anchors = Anchors::read(&config.dnssec_anchors).expect("the configuration was checked");
+        let origin = if config.dnssec_anchors.is_empty() { KeyOrigin::Builtin } else { KeyOrigin::Settings };
+        let main = Way::new(config, anchors.clone(), asker);
+        let keys = Mutex::new((origin, anchors));
+        let routes = Self { main, others: ArcSwap::default(), forwards, trust, keys };
         routes.see_groups(&config.groups, config);
         Ok(routes)
     }
 
     /// Opens a way for each group that has upstreams of its own; those that are open stay so, with their connections.
     pub(crate) fn see_groups(&self, groups: &[Group], config: &Config) {
+        let keys = self.keys.lock();
         let open = self.others.load_full();
         let new = |group: &Group| {
             let asker = Asker::new(&group.upstreams, Timeouts::from(config), &self.trust);
-            Arc::new(Way::new(config, Arc::new(asker)))
+            Arc::new(Way::new(config, keys.1.clone(), Arc::new(asker)))
         };
         let mut others = HashMap::new();
         for group in groups.iter().filter(|group| !group.upstreams.is_empty()) {
@@ -107,6 +116,26 @@ impl Routes {
             others.entry(number).or_insert_with(|| open.get(&number).map_or_else(|| new(group), Arc::clone));
         }
         self.others.store(Arc::new(others));
+    }
+
+    /// Trusts other keys, at once, unless the owner's settings name some.
+    pub(super) fn see_keys(&self, from: &str, keys: &[ZoneKey]) -> Result<(), KeyError> {
+        let anchors = Anchors::of_keys(keys)?;
+        let mut known = self.keys.lock();
+        if known.0 == KeyOrigin::Settings {
+            return Ok(());
+        }
+        *known = (KeyOrigin::Given(from.to_owned()), anchors.clone());
+        let others = self.others.load_full();
+        let ways = others.values().map(|way| &way.validator).chain([&self.main.validator]);
+        ways.flatten().for_each(|validator| validator.trust(anchors.clone()));
+        Ok(())
+    }
+
+    /// The keys that DNSSEC starts from.
+    pub(super) fn keys(&self) -> KeyState {
+        let keys = self.keys.lock();
+        KeyState { origin: keys.0.clone(), keys: keys.1.told.clone() }
     }
 
     /// Who knows the internet's names for the puck itself, and whom its servers must be certified by.

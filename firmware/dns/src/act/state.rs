@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use gate_core::UnixMicros;
+use gate_core::{UnixMicros, ZoneKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Act, UpstreamState};
-use crate::config::{List, way};
+use crate::config::{KeyError, List, way};
 
 /// One group of clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +32,40 @@ pub struct ListState {
     pub bytes: usize,
     /// When its server was last asked in vain or not; absent for files, and before the first time.
     pub asked: Option<UnixMicros>,
-    /// Why the server gave nothing the last time, unless it has since.
+    /// Why its server gave nothing, or its file could not be read, the last time; what it held before holds on.
     pub error: Option<String>,
 }
 
+/// The keys that DNSSEC starts from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyState {
+    pub origin: KeyOrigin,
+    /// Zone and tag of each, such as `. 20326`.
+    pub keys: Vec<String>,
+}
+
+/// Where they come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyOrigin {
+    /// `dns.dnssec_anchors`, which nothing else overrides.
+    Settings,
+    /// Whoever called [`Dns::see_keys`](crate::Dns::see_keys), in its own words.
+    Given(String),
+    Builtin,
+}
+
 impl Act {
+    /// Trusts other keys of zones, unless the settings name some.
+    pub(crate) fn see_keys(&self, from: &str, keys: &[ZoneKey]) -> Result<(), KeyError> {
+        self.routes.see_keys(from, keys)
+    }
+
+    /// The keys that DNSSEC starts from.
+    pub(crate) fn keys(&self) -> KeyState {
+        self.routes.keys()
+    }
+
     /// How each upstream does.
     pub(crate) fn upstreams(&self) -> Vec<UpstreamState> {
         self.routes.states(0)

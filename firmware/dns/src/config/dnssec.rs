@@ -1,8 +1,17 @@
-use hickory_proto::dnssec::TrustAnchors;
+use std::sync::Arc;
+
+use gate_core::ZoneKey;
+use hickory_proto::dnssec::rdata::DNSKEY;
+use hickory_proto::dnssec::{DigestType, TrustAnchors, Verifier};
 use hickory_proto::rr::Name;
+use hickory_proto::serialize::txt::trust_anchor::{Entry, Parser};
 use serde::Deserialize;
+use thiserror::Error;
 
 use super::ConfigError;
+
+/// Flags of a key that signs keys: zone key and secure entry point (RFC 4034 section 2.1.1).
+const KEY_SIGNING: u16 = 257;
 
 /// What is done about signatures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -18,45 +27,165 @@ pub enum Dnssec {
 }
 
 /// Keys that are trusted to begin with.
+#[derive(Clone)]
 pub(crate) struct Anchors {
     /// The zones they belong to.
     pub(crate) names: Vec<Name>,
-    pub(crate) keys: TrustAnchors,
+    pub(crate) keys: Arc<TrustAnchors>,
+    /// Zone and tag of each, for people.
+    pub(crate) told: Vec<String>,
+}
+
+/// Why keys are not trusted.
+#[derive(Debug, Error)]
+pub enum KeyError {
+    #[error("the key {tag} of the zone `{zone}`: {why}")]
+    Key { zone: String, tag: u16, why: String },
+    /// Without them all answers of the internet would count as unsigned, and nobody would notice.
+    #[error("no key of the root zone is among them")]
+    NoRoot,
+}
+
+/// Checks keys as [`Dns::see_keys`](crate::Dns::see_keys) does: each must be a key-signing key, whole, and have the tag and
+/// the digest that are said of it, and the root must have one.
+pub fn check_keys(keys: &[ZoneKey]) -> Result<(), KeyError> {
+    Anchors::of_keys(keys).map(drop)
 }
 
 impl Anchors {
-    /// Reads DNSKEY records in the form of zone files; the root's keys as IANA publishes them when there are none.
+    /// The owner's, as DNSKEY records in the form of zone files; the root's keys as IANA publishes them when there are none.
     pub(crate) fn read(texts: &[String]) -> Result<Self, ConfigError> {
         if texts.is_empty() {
-            return Ok(Self { names: vec![Name::root()], keys: TrustAnchors::default() });
+            let told = vec![". 20326".to_owned(), ". 38696".to_owned()];
+            return Ok(Self { names: vec![Name::root()], keys: Arc::default(), told });
         }
-        let wrong = |text: &str, why: String| ConfigError::Anchor { text: text.to_owned(), why };
-        let mut names = Vec::new();
-        for text in texts {
-            text.parse::<TrustAnchors>().map_err(|error| wrong(text, error.to_string()))?;
-            let name = text.split_whitespace().next().unwrap_or_default();
-            let mut name = Name::from_ascii(name).map_err(|error| wrong(text, error.to_string()))?.to_lowercase();
-            name.set_fqdn(true);
-            names.push(name);
-        }
-        let keys = texts.join("\n").parse().map_err(|error| wrong(&texts.join("; "), format!("{error}")))?;
-        Ok(Self { names, keys })
+        let anchor = |text: &String| record(text).map_err(|why| ConfigError::Anchor { text: text.clone(), why });
+        Ok(Self::of_records(texts.iter().map(anchor).collect::<Result<_, _>>()?))
     }
+
+    /// Those of a pack.
+    pub(crate) fn of_keys(keys: &[ZoneKey]) -> Result<Self, KeyError> {
+        let checked =
+            |key: &ZoneKey| whole(key).map_err(|why| KeyError::Key { zone: key.zone.clone(), tag: key.tag, why });
+        let records: Vec<_> = keys.iter().map(checked).collect::<Result<_, _>>()?;
+        if !records.iter().any(|(zone, _)| zone.is_root()) {
+            return Err(KeyError::NoRoot);
+        }
+        Ok(Self::of_records(records))
+    }
+
+    fn of_records(records: Vec<(Name, DNSKEY)>) -> Self {
+        let (mut names, mut keys, mut told) = (Vec::new(), TrustAnchors::empty(), Vec::new());
+        for (zone, key) in records {
+            keys.insert_with_name(key.public_key(), (&zone).into());
+            told.push(format!("{zone} {}", key.calculate_key_tag().unwrap_or_default()));
+            names.push(zone);
+        }
+        // The root first: by its keys it is looked whether upstreams hand out signatures.
+        names.sort_by_key(|name| name.num_labels());
+        names.dedup();
+        Self { names, keys: Arc::new(keys), told }
+    }
+}
+
+/// One DNSKEY record in the form of zone files, and no more than one.
+fn record(text: &str) -> Result<(Name, DNSKEY), String> {
+    let entries = Parser::new(text).parse().map_err(|error| error.to_string())?;
+    let [Entry::DNSKEY(record)] = entries.as_slice() else { return Err("it is not one record".to_owned()) };
+    record.data().key().map_err(|error| error.to_string())?;
+    let mut zone = record.name().to_lowercase();
+    zone.set_fqdn(true);
+    Ok((zone, record.data().clone()))
+}
+
+/// A pack's key, if it is what is said of it.
+fn whole(key: &ZoneKey) -> Result<(Name, DNSKEY), String> {
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !plain(&key.zone) || !plain(&key.key) {
+        return Err("zone and key are words without white space".to_owned());
+    }
+    let (zone, dnskey) = record(&format!("{} IN DNSKEY {KEY_SIGNING} 3 {} {}", key.zone, key.algorithm, key.key))?;
+    let tag = dnskey.calculate_key_tag().map_err(|error| error.to_string())?;
+    if tag != key.tag {
+        return Err(format!("its tag is {tag}"));
+    }
+    let digest = dnskey.to_digest(&zone, DigestType::SHA256).map_err(|error| error.to_string())?;
+    let digest: String = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+    if !digest.eq_ignore_ascii_case(&key.digest) {
+        return Err(format!("its digest is {digest}"));
+    }
+    Ok((zone, dnskey))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Anchors;
+    use super::{Anchors, check_keys};
+
+    use gate_core::ZoneKey;
+
+    const KEY: &str = "GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==";
 
     #[test]
     fn keys_are_the_roots_or_those_given() {
         let root = Anchors::read(&[]).unwrap();
         assert_eq!((root.names.len(), root.keys.len()), (1, 2), "the keys of 2017 and 2024");
-        let key = "Lab.Test. 3600 IN DNSKEY 257 3 13 \
-            GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==";
-        let own = Anchors::read(&[key.to_owned()]).unwrap();
-        assert_eq!(own.names[0].to_ascii(), "lab.test.");
-        let error = Anchors::read(&["lab.test. IN A 192.0.2.1".to_owned()]).err().unwrap().to_string();
-        assert!(error.contains("`lab.test. IN A 192.0.2.1` is not a DNSKEY record"), "{error}");
+        let own = Anchors::read(&[format!("Lab.Test. 3600 IN DNSKEY 257 3 13 {KEY}")]).unwrap();
+        assert_eq!(
+            (own.names[0].to_ascii(), own.told.as_slice()),
+            ("lab.test.".to_owned(), ["lab.test. 55648".to_owned()].as_slice())
+        );
+        for text in ["lab.test. IN A 192.0.2.1", ""] {
+            let error = Anchors::read(&[text.to_owned()]).err().unwrap().to_string();
+            assert!(error.contains(&format!("`{text}` is not a DNSKEY record")), "{error}");
+        }
+    }
+
+    /// The key of RFC 6605 section 6.1, whose tag and digest stand there.
+    fn key() -> ZoneKey {
+        ZoneKey {
+            zone: "example.net.".to_owned(),
+            tag: 55648,
+            algorithm: 13,
+            digest: "b4c8c1fe2e7477127b27115656ad6256f424625bf5c1e2770ce6d6e37df61d17".to_owned(),
+            key: KEY.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_key_is_what_is_said_of_it_or_refused() {
+        let refused = |keys: &[ZoneKey]| check_keys(keys).unwrap_err().to_string();
+        assert_eq!(refused(&[key()]), "no key of the root zone is among them");
+        assert_eq!(refused(&[]), "no key of the root zone is among them");
+        let cases: [(&str, fn(&mut ZoneKey)); 6] = [
+            ("its tag is 55648", |key| key.tag = 55649),
+            ("its digest is B4C8", |key| key.digest = key.digest.replace('b', "c")),
+            ("its digest is", |key| key.zone = "example.org.".to_owned()),
+            ("its tag is", |key| key.key = key.key.replace("Goj", "Gok")),
+            ("words without white space", |key| key.zone = ". IN DNSKEY 257 3 13 AAAA\n.".to_owned()),
+            ("it is not one record", |key| key.zone = ";".to_owned()),
+        ];
+        for (why, change) in cases {
+            let mut key = key();
+            change(&mut key);
+            let error = refused(&[key]);
+            assert!(error.starts_with("the key 5564") && error.contains(why), "{error}");
+        }
+    }
+
+    /// The sources of the pack, read as the builder reads them, say what the validator's own authors built in.
+    #[test]
+    fn the_packs_keys_are_the_roots() {
+        let text: toml::Table = include_str!("../../../packs/dnssec.toml").parse().unwrap();
+        let key = |key: &toml::Value| ZoneKey {
+            zone: key["zone"].as_str().unwrap().to_owned(),
+            tag: u16::try_from(key["tag"].as_integer().unwrap()).unwrap(),
+            algorithm: u8::try_from(key["algorithm"].as_integer().unwrap()).unwrap(),
+            digest: key["digest"].as_str().unwrap().to_owned(),
+            key: key["key"].as_str().unwrap().to_owned(),
+        };
+        let keys: Vec<_> = text["key"].as_array().unwrap().iter().map(key).collect();
+        let (packed, builtin) = (Anchors::of_keys(&keys).unwrap(), Anchors::read(&[]).unwrap());
+        assert_eq!((packed.names, packed.told), (builtin.names, builtin.told));
+        assert!((0..2).all(|at| builtin.keys.contains(packed.keys.get(at).unwrap())));
     }
 }

@@ -1,10 +1,11 @@
 //! DNSSEC against zones that bind signs and serves: whole, broken in every way, and not signed at all.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gate_dns::{Config, Dnssec};
+use gate_core::ZoneKey;
+use gate_dns::{Config, Dnssec, KeyOrigin};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
@@ -64,8 +65,7 @@ fn sign(folder: &Path, zone: &str, text: &str, more: &[&str]) -> String {
     let signed = format!("{file}.signed");
     let words = [&["-q", "-S", "-O", "full", "-o", zone, "-f", &signed], more, &[file]].concat();
     run(folder, "dnssec-signzone", &words);
-    let key = std::fs::read_to_string(folder.join(format!("{}.key", key.trim()))).unwrap();
-    key.lines().find(|line| !line.starts_with(';')).unwrap().to_owned()
+    record(folder, key.trim())
 }
 
 /// Takes one signature away and spoils another.
@@ -229,6 +229,79 @@ async fn exempted_zones_resolve_though_they_are_broken() {
     let answer = office.exchange(query_edns("www.old.example.", RecordType::A, 1232, true)).await;
     assert_eq!(answer.answers[0].data.to_string(), "203.0.113.10");
     assert!(!answer.metadata.authentic_data);
+}
+
+/// A key of the root as a pack carries it, made of its DNSKEY record; tag and digest are bind's own.
+fn packed(folder: &Path, record: &str) -> ZoneKey {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let is_it = |file: &PathBuf| {
+        file.extension().is_some_and(|end| end == "key") && std::fs::read_to_string(file).unwrap().contains(record)
+    };
+    let file = files.into_iter().find(is_it).unwrap();
+    let ds = run(folder, "dnssec-dsfromkey", &["-2", file.to_str().unwrap()]);
+    let fields: Vec<_> = ds.split_whitespace().skip(3).map(str::to_owned).collect();
+    let [tag, algorithm, _, digest @ ..] = fields.as_slice() else { panic!("{ds}") };
+    ZoneKey {
+        zone: ".".to_owned(),
+        tag: tag.parse().unwrap(),
+        algorithm: algorithm.parse().unwrap(),
+        digest: digest.concat(),
+        key: record.split_whitespace().skip(6).collect(),
+    }
+}
+
+/// A key that nothing is signed by.
+fn another(folder: &Path) -> ZoneKey {
+    let name = run(folder, "dnssec-keygen", &["-q", "-a", "ECDSAP256SHA256", "-f", "KSK", "."]);
+    packed(folder, &record(folder, name.trim()))
+}
+
+/// The DNSKEY record of a key.
+fn record(folder: &Path, name: &str) -> String {
+    let text = std::fs::read_to_string(folder.join(format!("{name}.key"))).unwrap();
+    text.lines().find(|line| !line.starts_with(';')).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn keys_of_a_pack_replace_others_while_it_runs() {
+    let (server, _bind, zones, key) = zones().await;
+    let ours = packed(zones.path(), &key);
+    let other = another(zones.path());
+    // The internet's own keys, which the lab's root does not have.
+    let office = office(&server, &key, |config| config.dnssec_anchors = Vec::new()).await;
+    let asked = async |name: &str| {
+        let answer = office.exchange(query_edns(name, RecordType::A, 1232, true)).await;
+        (answer.metadata.response_code, answer.metadata.authentic_data)
+    };
+    let (bogus, secure) = ((ResponseCode::ServFail, false), (ResponseCode::NoError, true));
+    assert_eq!(office.dns.keys().origin, KeyOrigin::Builtin);
+    assert_eq!(asked("www.lab.example.").await, bogus);
+    office.dns.see_keys("the pack 1", std::slice::from_ref(&ours)).unwrap();
+    assert_eq!(office.dns.keys().origin, KeyOrigin::Given("the pack 1".to_owned()));
+    assert_eq!(office.dns.keys().keys, [format!(". {}", ours.tag)]);
+    assert_eq!(asked("www.lab.example.").await, secure, "at once, though it was bogus a moment ago");
+
+    let wrong = ZoneKey { tag: ours.tag ^ 1, ..other.clone() };
+    let error = office.dns.see_keys("the pack 2", &[ours.clone(), wrong]).unwrap_err().to_string();
+    assert!(error.contains(&format!("its tag is {}", other.tag)), "{error}");
+    assert_eq!(asked("www.three.example.").await, secure, "what is refused changes nothing");
+
+    office.dns.see_keys("the pack 3", std::slice::from_ref(&other)).unwrap();
+    assert_eq!(asked("alias.three.example.").await, bogus, "the root is signed by no such key");
+    assert_eq!(asked("www.lab.example.").await, secure, "what was checked when it came stays in the cache");
+    office.dns.see_keys("the pack 4", &[other, ours]).unwrap();
+    assert_eq!(asked("alias.lab.example.").await, secure, "one of the two is enough, as while keys roll over");
+}
+
+#[tokio::test]
+async fn the_owners_keys_hold_against_a_packs() {
+    let (server, _bind, zones, key) = zones().await;
+    let office = office(&server, &key, |_| {}).await;
+    let other = another(zones.path());
+    office.dns.see_keys("a pack", &[other]).unwrap();
+    assert_eq!(office.dns.keys().origin, KeyOrigin::Settings);
+    let answer = office.exchange(query_edns("www.lab.example.", RecordType::A, 1232, true)).await;
+    assert!(answer.metadata.authentic_data);
 }
 
 /// An upstream that knows the answer and leaves signatures out, as many a router does.

@@ -9,11 +9,12 @@ macro_rules! source {
     };
 }
 
-/// `(path, TOML)` of the pack's name, of the public values and of every file of `kb1-secrets` to `kb7-attacks`, for
+/// `(path, TOML)` of the pack's name, of the public values, of DNSSEC's keys and of every file of `kb1-secrets` to `kb7-attacks`, for
 /// [`Pack::compile`](super::Pack::compile).
 pub const BUILTIN: &[(&str, &str)] = &[
     source!("pack.toml"),
     source!("allow.toml"),
+    source!("dnssec.toml"),
     source!("kb1-secrets/ai.toml"),
     source!("kb1-secrets/ai_platforms.toml"),
     source!("kb1-secrets/ai_tools.toml"),

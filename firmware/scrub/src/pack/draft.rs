@@ -15,7 +15,7 @@ use super::rule::Rule;
 use super::source::{RawFile, RawRule, Start, line_of};
 use super::{
     ALLOW_LIST, DigitRules, MANIFEST, MAX_ANCHORS, MAX_MEMORY, MAX_RULES, OfficeWord, Pack, PackError, PackInfo,
-    anchors, examples, keyword,
+    ZONE_KEYS, anchors, examples, keys, keyword,
 };
 use crate::decide::{AttackModel, ModelError};
 
@@ -89,6 +89,7 @@ impl Draft {
                 line: line_of(text, at..at),
                 why,
             }),
+            Some(ZONE_KEYS) => keys::read(path, text).map(drop),
             _ => self.add_rules(path, text, model),
         };
         self.steps.extend(added.err().map(Step::Mistake));

@@ -17,14 +17,14 @@
 //!
 //! **Invariant:** reading a hostile file neither panics nor takes more memory than the caps below allow.
 
-use gate_core::KnowledgeBase;
+use gate_core::{KnowledgeBase, ZoneKey};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::builtin::{BUILTIN, BUILTIN_MODEL, BUILTIN_ROOT};
 use super::version::PackInfo;
-use super::{ALLOW_LIST, MANIFEST, OfficeWord, Pack, PackError};
+use super::{ALLOW_LIST, MANIFEST, OfficeWord, Pack, PackError, ZONE_KEYS, keys};
 
 /// First bytes of the file.
 const MAGIC: &[u8; 8] = b"NANOPACK";
@@ -123,7 +123,8 @@ impl PackSource {
     /// How many rules each knowledge base has, by its order in the pack; read from the sources, without compiling them.
     pub fn rules(&self) -> Result<Vec<(KnowledgeBase, u32)>, PackError> {
         let mut counts: Vec<(KnowledgeBase, u32)> = Vec::new();
-        for SourceFile { path, text } in self.files.iter().filter(|file| !file.path.ends_with(ALLOW_LIST)) {
+        let no_rules = |path: &str| path.ends_with(ALLOW_LIST) || path.ends_with(ZONE_KEYS);
+        for SourceFile { path, text } in self.files.iter().filter(|file| !no_rules(&file.path)) {
             let RuleCount { kb, rules } =
                 toml::from_str(text).map_err(|error| super::draft::toml_error(path, text, &error))?;
             let more = u32::try_from(rules.len()).unwrap_or(u32::MAX);
@@ -133,6 +134,13 @@ impl PackSource {
             }
         }
         Ok(counts)
+    }
+
+    /// The keys that DNSSEC starts from, by the pack; nothing where it says nothing of them. What they are worth is for
+    /// another room to check.
+    pub fn zone_keys(&self) -> Result<Option<Vec<ZoneKey>>, PackError> {
+        let file = self.files.iter().find(|file| file.path == ZONE_KEYS);
+        file.map(|SourceFile { path, text }| keys::read(path, text)).transpose()
     }
 
     /// Compiles the rules together with the office's own words.

@@ -9,7 +9,7 @@ use gate_scrub::PackSource;
 const RULES: [&str; 7] = ["kb1-", "kb2-", "kb3-", "kb4-", "kb5-", "kb6-", "kb7-"];
 
 /// Files of the folder itself that belong to the pack.
-const OWN_FILES: [&str; 2] = ["pack.toml", "allow.toml"];
+const OWN_FILES: [&str; 3] = ["pack.toml", "allow.toml", "dnssec.toml"];
 
 /// The attack model, in the folder of the seventh knowledge base.
 const MODEL: &str = "model.bin";
@@ -17,7 +17,7 @@ const MODEL: &str = "model.bin";
 /// A source file has some kilobytes.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Reads `pack.toml`, `allow.toml`, the rules of `kb1-…` to `kb7-…` and the attack model.
+/// Reads `pack.toml`, `allow.toml`, `dnssec.toml`, the rules of `kb1-…` to `kb7-…` and the attack model.
 pub(super) fn read(dir: &Path) -> Result<PackSource, String> {
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", dir.display());
     let mut files = Vec::new();

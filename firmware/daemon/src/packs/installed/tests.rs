@@ -8,7 +8,9 @@ use super::{Install, install, installed_file, standing};
 use crate::config::Config;
 use crate::packs::active::{Origin, activate, active_file, read_state};
 use crate::packs::choose::Rules;
+use crate::packs::keys::Keys;
 use crate::packs::signed::PackFile;
+use crate::provision;
 
 /// A machine that trusts one key.
 struct Machine {
@@ -37,6 +39,17 @@ impl Machine {
 
     /// A pack file with one rule, signed or not.
     fn pack(&self, name: &str, version: &str, id: &str, key: Option<&DeviceKey>) -> PathBuf {
+        self.pack_with(&[], (name, version), id, key)
+    }
+
+    /// The same with other files beside it.
+    fn pack_with(
+        &self,
+        more: &[(&str, &str)],
+        (name, version): (&str, &str),
+        id: &str,
+        key: Option<&DeviceKey>,
+    ) -> PathBuf {
         let rule = format!(
             "kb = \"kb1-secrets\"\n[[rule]]\nid = \"{id}\"\nname = \"Acme\"\nkind = \"api_key\"\nseverity = \"high\"\n\
              action = \"redact\"\nanchors = [\"acme_\"]\npattern = 'acme_[0-9a-f]{{8}}'\n\
@@ -44,7 +57,8 @@ impl Machine {
              no_match = [\"acme_\", \"acme_0a1b2c3\", \"nacme_0a1b2c3d\"]\n"
         );
         let manifest = format!("name = \"{name}\"\nversion = \"{version}\"\n");
-        let files = [("pack.toml", manifest), ("kb1-secrets/a.toml", rule)].map(|(path, text)| (path.to_owned(), text));
+        let own = [("pack.toml", manifest), ("kb1-secrets/a.toml", rule)].map(|(path, text)| (path.to_owned(), text));
+        let files = own.into_iter().chain(more.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
         let mut file = PackFile::unsigned(&PackSource::from_files(files, Vec::new()).unwrap());
         if let Some(key) = key {
             assert!(file.sign(key));
@@ -174,4 +188,38 @@ fn a_pack_whose_examples_fail_here_is_not_installed() {
     fs::write(&path, file.bytes()).unwrap();
     let error = install(&config, &path, false).unwrap_err().to_string();
     assert!(error.contains("example 2 of `match` is not found"), "{error}");
+}
+
+#[test]
+fn a_pack_hands_over_its_keys_and_a_bad_set_is_not_installed() {
+    let machine = Machine::new();
+    let config = machine.trusting();
+    let handed = || Keys::read(&provision::keys_file(&config.data)).unwrap();
+    let tags = || handed().keys.iter().map(|key| key.tag).collect::<Vec<_>>();
+    activate(&config).unwrap();
+    assert_eq!(tags(), [20326, 38696]);
+    assert!(handed().from.ends_with("(built in)"), "{}", handed().from);
+
+    let all = include_str!("../../../../packs/dnssec.toml");
+    let one = &all[..all.rfind("[[key]]").unwrap()];
+    let key = Some(&machine.key);
+    let good = machine.pack_with(&[("dnssec.toml", one)], ("nanogate", "9999.1.0"), "a", key);
+    install(&config, &good, false).unwrap();
+    activate(&config).unwrap();
+    assert_eq!((tags(), handed().from.as_str()), (vec![20326], "the pack nanogate 9999.1.0 (installed)"));
+
+    let bad = one.replace("tag = 20326", "tag = 20327");
+    let path = machine.pack_with(&[("dnssec.toml", &bad)], ("nanogate", "9999.2.0"), "b", key);
+    let error = install(&config, &path, false).unwrap_err().to_string();
+    assert!(error.ends_with("dnssec.toml: the key 20327 of the zone `.`: its tag is 20326"), "{error}");
+    // Nor does one come into force that got there in another way.
+    fs::copy(&path, installed_file(&config.data)).unwrap();
+    let (state, _) = activate(&config).unwrap();
+    assert!(state.origin == Origin::Builtin && state.error.unwrap().contains("its tag is 20326"));
+    assert_eq!(tags(), [20326, 38696]);
+
+    // A pack of rules alone leaves the internet's own keys in force.
+    install(&config, &machine.pack("nanogate", "9999.3.0", "c", key), false).unwrap();
+    activate(&config).unwrap();
+    assert_eq!(tags(), [20326, 38696]);
 }

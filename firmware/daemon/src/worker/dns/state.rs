@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use gate_dns::{Dns, GroupState, ListState, UpstreamState};
+use gate_dns::{Dns, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
 use tokio_util::sync::CancellationToken;
 
 use super::warnings::Warnings;
-use crate::run_state::{self, DnsGroup, DnsList, DnsState, DnsUpstream};
+use crate::run_state::{self, DnsGroup, DnsKeys, DnsList, DnsState, DnsUpstream};
 
 /// How often it is looked whether something has changed.
 const EVERY: Duration = Duration::from_secs(2);
@@ -20,7 +20,10 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
         let (upstreams, groups, lists) = (dns.upstreams(), dns.groups(), dns.lists());
         warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &dns.forwards(), checks));
         warnings.tell("lists", lists.iter().filter_map(list_warning).collect());
-        let state = state(&upstreams, &groups, &dns.forwards(), lists, dns.silent_devices());
+        let state = DnsState {
+            keys: checks.then(|| keys(dns.keys())),
+            ..state(&upstreams, &groups, &dns.forwards(), lists, dns.silent_devices())
+        };
         if written.as_ref() != Some(&state) {
             let bytes = serde_json::to_vec(&state).map_err(std::io::Error::from);
             match bytes.and_then(|bytes| run_state::replace(file, &bytes, 0o644)) {
@@ -64,8 +67,18 @@ fn state(
             .into_iter()
             .map(|list| DnsList { list: list.list, names: list.names, error: list.error })
             .collect(),
+        keys: None,
         silent_devices: silent,
     }
+}
+
+fn keys(state: KeyState) -> DnsKeys {
+    let from = match state.origin {
+        KeyOrigin::Settings => "dns.dnssec_anchors".to_owned(),
+        KeyOrigin::Given(from) => from,
+        KeyOrigin::Builtin => "this program".to_owned(),
+    };
+    DnsKeys { from, keys: state.keys }
 }
 
 fn upstream(state: &UpstreamState, whose: Option<&str>) -> DnsUpstream {

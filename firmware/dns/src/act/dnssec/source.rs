@@ -43,6 +43,11 @@ impl Source {
         &self.asker
     }
 
+    /// Asks for everything anew from now on.
+    pub(super) fn forget(&self) {
+        self.kept.lock().clear();
+    }
+
     /// Asks now, and keeps the answer for the validator.
     pub(super) async fn fetch(&self, question: &Question) -> Result<Arc<Answer>, ExchangeError> {
         let answer = Arc::new(self.asker.ask(question).await?);

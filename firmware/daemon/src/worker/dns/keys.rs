@@ -1,0 +1,29 @@
+//! The keys that DNSSEC starts from, which come with the packs and change without a restart.
+
+use std::io;
+use std::path::Path;
+
+use gate_dns::Dns;
+use tokio_util::sync::CancellationToken;
+
+use crate::packs::Keys;
+use crate::worker::follow_file;
+
+/// Trusts what the supervisor handed over; without it, and where it cannot be read, what was trusted before.
+pub(crate) fn trust(dns: &Dns, file: &Path) {
+    match Keys::read(file) {
+        Ok(Keys { from, keys }) => match dns.see_keys(&from, &keys) {
+            Ok(()) => tracing::info!(from, keys = keys.len(), "the keys that DNSSEC starts from are in force"),
+            Err(error) => tracing::error!(%error, from, "the keys that DNSSEC starts from stay as they were"),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => {
+            tracing::error!(%error, file = %file.display(), "the keys that DNSSEC starts from stay as they were");
+        }
+    }
+}
+
+/// Follows what the supervisor hands over, until `stop`.
+pub(super) async fn follow(dns: &Dns, file: &Path, stop: &CancellationToken) {
+    follow_file(Some(file), stop.clone(), async || trust(dns, file)).await;
+}
