@@ -39,11 +39,13 @@ pub(super) struct Desk {
 struct Papers {
     groups: Vec<Group>,
     tables: HashMap<List, (Option<Stamp>, Arc<Table>)>,
+    /// Why lists could not be read the last time.
+    faults: HashMap<List, String>,
 }
 
 impl Desk {
     pub(super) fn new(groups: Vec<Group>) -> Self {
-        Self { papers: Mutex::new(Papers { groups, tables: HashMap::new() }), changed: Notify::new() }
+        Self { papers: Mutex::new(Papers { groups, ..Papers::default() }), changed: Notify::new() }
     }
 
     pub(super) fn see(&self, groups: Vec<Group>) {
@@ -53,6 +55,17 @@ impl Desk {
 
     pub(super) fn groups(&self) -> Vec<Group> {
         self.papers.lock().groups.clone()
+    }
+
+    /// Why a list could not be read the last time.
+    pub(super) fn fault(&self, list: &List) -> Option<String> {
+        self.papers.lock().faults.get(list).cloned()
+    }
+
+    /// Takes a fault down; whether it is another one than the last time.
+    fn note(&self, list: &List, fault: &io::Error) -> bool {
+        let (mut papers, fault) = (self.papers.lock(), fault.to_string());
+        papers.faults.insert(list.clone(), fault.clone()) != Some(fault)
     }
 
     /// The lists that there are, and how many names and bytes each holds.
@@ -113,7 +126,8 @@ impl Act {
             let Some(path) = self.list_path(&list) else { continue };
             let stamp = stamp(&path);
             let known = self.desk.papers.lock().tables.get(&list).map(|(known, _)| *known);
-            if known == Some(stamp) || known.is_none() && stamp.is_none() && matches!(list, List::Url(_)) {
+            let faulty = self.desk.fault(&list).is_some();
+            if known == Some(stamp) && !faulty || known.is_none() && stamp.is_none() && matches!(list, List::Url(_)) {
                 continue;
             }
             let room = self.room_beside(&list);
@@ -122,16 +136,17 @@ impl Act {
             match read.map_err(io::Error::other).flatten() {
                 Ok(table) => {
                     info!(%list, names = table.len(), bytes = table.bytes(), "a block list was read");
-                    self.desk.papers.lock().tables.insert(list, (stamp, Arc::new(table)));
+                    let mut papers = self.desk.papers.lock();
+                    papers.faults.remove(&list);
+                    papers.tables.insert(list, (stamp, Arc::new(table)));
+                    drop(papers);
                     self.judge_by_desk();
                 }
-                Err(error) => {
+                // Tried again each time, because a file may become readable without being another one; told once.
+                Err(error) if self.desk.note(&list, &error) => {
                     warn!(%list, %error, "a block list cannot be read; what it held before holds on");
-                    // Tried again when it has changed.
-                    if let Some(entry) = self.desk.papers.lock().tables.get_mut(&list) {
-                        entry.0 = stamp;
-                    }
                 }
+                Err(_) => {}
             }
         }
     }
@@ -141,6 +156,7 @@ impl Act {
         let mut papers = self.desk.papers.lock();
         let before = papers.tables.len();
         papers.tables.retain(|list, _| lists.contains(list));
+        papers.faults.retain(|list, _| lists.contains(list));
         let fewer = papers.tables.len() < before;
         drop(papers);
         if fewer {

@@ -102,7 +102,8 @@ impl Act {
                 List::Url(url) => self.fetcher.state(url),
                 List::File(_) => Default::default(),
             };
-            ListState { list: list.to_string(), names, bytes, asked: fetched.asked, error: fetched.error }
+            let error = fetched.error.or_else(|| self.desk.fault(&list));
+            ListState { list: list.to_string(), names, bytes, asked: fetched.asked, error }
         };
         self.lists().into_iter().map(state).collect()
     }

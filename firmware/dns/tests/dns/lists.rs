@@ -194,3 +194,27 @@ async fn a_server_without_the_right_certificate_is_not_believed() {
     until(&office, "refused", |list| list.error.as_ref().is_some_and(|error| error.contains("certificate"))).await;
     assert!(!is_blocked(&office, "ads.example.").await);
 }
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_told_and_what_it_held_holds_on() {
+    let folder = Folder::new();
+    let file = folder.write("ads.txt", "ads.example\n");
+    let upstream = Upstream::start().await;
+    upstream.set("ads.example", RecordType::A, answers(vec![a("ads.example.", 600, "203.0.113.1")]));
+    upstream.set("spy.example", RecordType::A, answers(vec![a("spy.example.", 600, "203.0.113.1")]));
+    let list = List::try_from(file.display().to_string()).unwrap();
+    let office = Office::open_behind(upstream, |config| config.block_lists = vec![list]);
+    until(&office, "read", |list| (list.names, list.error.as_deref()) == (1, None)).await;
+    let told = |why: &'static str| {
+        move |list: &ListState| list.names == 1 && list.error.as_ref().is_some_and(|error| error.contains(why))
+    };
+    std::fs::remove_file(&file).unwrap();
+    until(&office, "gone", told("No such file")).await;
+    std::fs::create_dir(&file).unwrap();
+    until(&office, "a folder", told("Is a directory")).await;
+    assert!(is_blocked(&office, "ads.example.").await && !is_blocked(&office, "spy.example.").await);
+    std::fs::remove_dir(&file).unwrap();
+    std::fs::write(&file, "spy.example\nads.example\n").unwrap();
+    until(&office, "mended", |list| (list.names, list.error.as_deref()) == (2, None)).await;
+    assert!(is_blocked(&office, "spy.example.").await);
+}

@@ -149,14 +149,15 @@ fn list_warning(list: &ListState) -> Option<String> {
         0 => "nothing of it is in force".to_owned(),
         names => format!("the last good version with {names} names stays in force"),
     };
-    Some(format!("the block list {} could not be fetched: {error}; {rest}", list.list))
+    let what = if list.list.starts_with("https://") { "could not be fetched" } else { "cannot be read" };
+    Some(format!("the block list {} {what}: {error}; {rest}", list.list))
 }
 
 #[cfg(test)]
 mod tests {
-    use gate_dns::{GroupState, UpstreamState};
+    use gate_dns::{GroupState, ListState, UpstreamState};
 
-    use super::upstream_warnings;
+    use super::{list_warning, upstream_warnings};
 
     fn upstream(name: &str, working: bool) -> UpstreamState {
         UpstreamState {
@@ -180,6 +181,20 @@ mod tests {
         assert!(told(&[upstream("192.0.2.1", true), upstream("192.0.2.2", false)]).is_empty());
         let new = UpstreamState { answered: 0, ..upstream("192.0.2.1", true) };
         assert!(told(&[new]).is_empty(), "nobody has asked yet");
+    }
+
+    #[test]
+    fn a_list_that_is_missing_is_told_with_what_holds_instead() {
+        let list = |list: &str, names, error: Option<&str>| {
+            let error = error.map(str::to_owned);
+            list_warning(&ListState { list: list.to_owned(), names, bytes: 0, asked: None, error })
+        };
+        assert_eq!(list("/etc/ads", 7, None), None);
+        let told = list("/etc/ads", 7, Some("Permission denied")).unwrap();
+        let rest = "the last good version with 7 names stays in force";
+        assert_eq!(told, format!("the block list /etc/ads cannot be read: Permission denied; {rest}"));
+        let told = list("https://lists.example/ads", 0, Some("status 500")).unwrap();
+        assert!(told.ends_with("could not be fetched: status 500; nothing of it is in force"), "{told}");
     }
 
     #[test]
