@@ -1,5 +1,7 @@
 """The resolver as clients see it, through dig."""
 
+import time
+
 import plan
 import pytest
 
@@ -90,3 +92,44 @@ def test_a_question_about_ai_is_one_record_and_others_are_counted(office):
     assert office.puck.await_records(mine)
     names = [(record["event"].get("dns") or {}).get("name") for record in office.puck.journal(1000)]
     assert "api.openai.com" in names and "one-record.example.com" not in names
+
+
+def test_the_line_goes_and_comes_back_with_another_address(new_office):
+    """No restart: what is known is answered meanwhile, and what is not as soon as there is a way out again."""
+    office = new_office()
+    office.install_puck()
+    workers, router = office.puck.processes(), office.hosts["router"]
+    assert dig(office, "www.example.com", "A")[2][0][4] == plan.v4(80)
+    router.ip("link set wan0 down")
+    assert dig(office, "www.example.com", "A")[2][0][4] == plan.v4(80), "from the cache"
+    assert dig(office, "api.openai.com", "A")[2][0][4] == plan.PUCK, "and what is steered"
+    silence = "no upstream resolver answers"
+
+    def is_told():
+        assert dig(office, "+time=5", f"n{time.monotonic_ns()}.example.net", "A")[0] == "SERVFAIL"
+        return silence in office.puck.command("status", check=False).stdout
+
+    wait_for(is_told)
+
+    # The provider hands out another address and so do we inside: everything that was open is dead.
+    router.ip(
+        f"address del {plan.NET}.{plan.ROUTER}/24 dev wan0",
+        f"address add {plan.NET}.200/24 dev wan0",
+        "link set wan0 up",
+    )
+    office.hosts["provider"].ip(f"route replace default via {plan.NET}.200")
+    office.hosts["puck"].ip(
+        f"address add {plan.LAN}.99/24 dev eth0",
+        f"route replace default via {plan.LAN}.{plan.ROUTER} src {plan.LAN}.99",
+    )
+    wait_for(lambda: dig(office, "+time=5", "shop.example.net", "A")[0] == "NOERROR")
+    wait_for(lambda: silence not in office.puck.command("status").stdout)
+    assert office.puck.processes() == workers, "no process was restarted"
+
+
+def wait_for(what, timeout=20):
+    deadline = time.monotonic() + timeout
+    while not (seen := what()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return seen
