@@ -131,8 +131,8 @@ def test_ways_around_are_told_of_their_device_and_so_is_silence(own):
 
 
 def await_silence(office, wanted):
-    """The neighbour table is read every 20 seconds."""
-    return office.puck.await_records(wanted, timeout=30)
+    """The neighbour table is read every five seconds."""
+    return office.puck.await_records(wanted, timeout=20)
 
 
 ANNOUNCE = """

@@ -21,6 +21,7 @@ def gateway():
             config={
                 "mode": "gateway",
                 "identity": {"addresses": [plan.PUCK, plan.PUCK6]},
+                "dns": {"never_asks_seconds": 1},
                 "proxy": {
                     "listen": ["0.0.0.0:8443", "[::]:8443"],
                     "http_listen": ["0.0.0.0:8088", "[::]:8088"],
@@ -105,6 +106,21 @@ def test_a_client_with_another_resolver_is_caught(gateway):
         lambda record: (record["event"].get("connection") or {}).get("host") == "claude.ai"
     )
     assert found, "the connection went past the puck"
+
+
+def test_a_device_that_only_passes_through_is_told_of(gateway):
+    """It asks another resolver, and so never this one; that its packets go through the puck is enough to be seen."""
+    dig = ["dig", "+short", f"@{plan.DNS}", "www.example.com"]
+    assert gateway.hosts["client-denied"].run(dig).stdout.split() == [plan.v4(80)]
+    silent = f"{plan.LAN}.12"
+
+    def device(record):
+        return record["event"].get("dns_device") or {}
+
+    is_silent = lambda record: device(record).get("client") == silent and device(record)["never_asks"]  # noqa: E731
+    assert gateway.puck.await_records(is_silent, timeout=20)
+    dns = json.loads(gateway.puck.command("status", "--json").stdout)["dns"]
+    assert silent in dns["silent_devices"]
 
 
 def test_a_hard_coded_address_is_caught(gateway):

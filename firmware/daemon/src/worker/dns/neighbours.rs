@@ -1,4 +1,8 @@
 //! Who is on the wire, as the kernel's neighbour table has it (rtnetlink(7), RTM_GETNEIGH): also those who never ask.
+//!
+//! In gateway mode too: no packet goes through this device to or from a machine of the local networks without an entry of
+//! that machine in the table, with the hardware address that makes its several addresses one device. Counters of packets by
+//! source in the kernel's rules would name the same machines, without that, and any forged source beside them.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::routers;
 
 /// How often the table is read.
-const EVERY: Duration = Duration::from_secs(20);
+const EVERY: Duration = Duration::from_secs(5);
 /// The kernel fills no larger piece.
 const PIECE: usize = 64 << 10;
 /// Most of the table that is read: the kernel itself keeps 1024 entries of each family by default.
