@@ -125,7 +125,12 @@ impl Routes {
         if known.0 == KeyOrigin::Settings {
             return Ok(());
         }
+        let same = known.1.are(&anchors);
         *known = (KeyOrigin::Given(from.to_owned()), anchors.clone());
+        if same {
+            // Another pack with the same keys: no verdict changes.
+            return Ok(());
+        }
         let others = self.others.load_full();
         let ways = others.values().map(|way| &way.validator).chain([&self.main.validator]);
         ways.flatten().for_each(|validator| validator.trust(anchors.clone()));

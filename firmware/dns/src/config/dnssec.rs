@@ -32,6 +32,8 @@ pub(crate) struct Anchors {
     /// The zones they belong to.
     pub(crate) names: Vec<Name>,
     pub(crate) keys: Arc<TrustAnchors>,
+    /// The same as records; none for the root's, which the validator's crate carries.
+    records: Vec<(Name, DNSKEY)>,
     /// Zone and tag of each, for people.
     pub(crate) told: Vec<String>,
 }
@@ -57,7 +59,7 @@ impl Anchors {
     pub(crate) fn read(texts: &[String]) -> Result<Self, ConfigError> {
         if texts.is_empty() {
             let told = vec![". 20326".to_owned(), ". 38696".to_owned()];
-            return Ok(Self { names: vec![Name::root()], keys: Arc::default(), told });
+            return Ok(Self { names: vec![Name::root()], keys: Arc::default(), records: Vec::new(), told });
         }
         let anchor = |text: &String| record(text).map_err(|why| ConfigError::Anchor { text: text.clone(), why });
         Ok(Self::of_records(texts.iter().map(anchor).collect::<Result<_, _>>()?))
@@ -76,15 +78,20 @@ impl Anchors {
 
     fn of_records(records: Vec<(Name, DNSKEY)>) -> Self {
         let (mut names, mut keys, mut told) = (Vec::new(), TrustAnchors::empty(), Vec::new());
-        for (zone, key) in records {
-            keys.insert_with_name(key.public_key(), (&zone).into());
+        for (zone, key) in &records {
+            keys.insert_with_name(key.public_key(), zone.into());
             told.push(format!("{zone} {}", key.calculate_key_tag().unwrap_or_default()));
-            names.push(zone);
+            names.push(zone.clone());
         }
         // The root first: by its keys it is looked whether upstreams hand out signatures.
         names.sort_by_key(|name| name.num_labels());
         names.dedup();
-        Self { names, keys: Arc::new(keys), told }
+        Self { names, keys: Arc::new(keys), records, told }
+    }
+
+    /// Whether these are the very same keys.
+    pub(crate) fn are(&self, others: &Self) -> bool {
+        self.records == others.records
     }
 }
 
