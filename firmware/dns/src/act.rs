@@ -50,7 +50,7 @@ pub use explain::{CacheState, ExplainError, Explained, InCache};
 pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
 pub(crate) use lookup::addresses;
-pub(crate) use ready::Ready;
+pub(crate) use ready::{Ready, Sought};
 pub(crate) use reply::{Age, Explanation, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
 pub use state::{GroupState, KeyOrigin, KeyState, ListState};

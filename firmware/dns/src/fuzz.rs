@@ -6,7 +6,7 @@ use gate_core::DnsOutcome;
 use tokio::time::Instant;
 
 use crate::act::mdns::Heard;
-use crate::act::{Age, Ready, Transport, is_truncated, reply as render};
+use crate::act::{Age, Ready, Sought, Transport, is_truncated, reply as render};
 use crate::decide::{Data, Local, Names, Table};
 use crate::parse::{Answer, HEADER, Query, Rcode, Wanted};
 
@@ -94,7 +94,9 @@ pub fn answer(bytes: &[u8]) {
     let mut ready = Ready::new(8);
     ready.keep((question, 0), &first, answer.ttls(), NOW, LONGEST);
     let mut room = [0xaa; 1232];
-    if let Some(length) = ready.reply(&again, 0, NOW + u64::from(age), &mut room) {
+    let mut sought = Sought::default();
+    ready.seek(&again, 0, &mut sought);
+    if let Some(length) = ready.reply(&sought, &again, NOW + u64::from(age), &mut room) {
         assert_eq!(room[..length], made, "a copy differs from what would have been made");
     }
 }

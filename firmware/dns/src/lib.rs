@@ -36,6 +36,10 @@
 //! **Invariant:** no answer of the internet's upstreams that leads inside reaches a client, nor one that does not fit its
 //! signatures, unless the client checks for itself (CD), the zone is exempted, or every upstream strips signatures.
 //!
+//! Names are asked for whole: this resolver forwards, and hiding labels from a server that is to find the answer would hide the
+//! question. QNAME minimisation (RFC 9156) is for those who walk down from the root, here the upstreams; DNS over TLS, HTTPS and
+//! QUIC hide the whole question from everybody between, and forwarded zones never leave the office.
+//!
 //! Groups of clients may have upstreams, block lists, steering and silence of their own. What holds for a client is looked up
 //! above the cache: a change is in force for the next question, and an answer of one group's upstreams never reaches another.
 //! Names that lead around this resolver, canaries, and devices that never ask are told of their device beside its questions.

@@ -1,7 +1,7 @@
 //! Datagrams: a thread for each socket answers what is ready in batches, and hands everything else to the resolver.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::thread;
@@ -13,9 +13,9 @@ use tokio::sync::oneshot;
 use tracing::{debug, error};
 
 use super::Door;
-use super::batch::Batch;
+use super::batch::{BATCH, Batch};
 use super::limit::{Caller, Clients, Pace};
-use crate::act::{Age, Done, Ready, Reply, Step, Transport, is_truncated};
+use crate::act::{Age, Done, Ready, Reply, Sought, Step, Transport, is_truncated};
 use crate::record::{Line, Tallies};
 
 /// Longest sleep in the kernel: how late the signal to stop may be seen.
@@ -38,6 +38,17 @@ struct Answerer {
     ready: Ready,
     tallies: Tallies,
     clients: Clients,
+    /// The questions of one batch, by their numbers.
+    callers: [Option<Welcome>; BATCH],
+    /// Where the answers may lie ready.
+    sought: Box<[Sought]>,
+}
+
+/// Whose question is let in.
+#[derive(Clone, Copy)]
+struct Welcome {
+    client: IpAddr,
+    silent: bool,
 }
 
 /// Starts the thread of one socket. Called inside the runtime.
@@ -46,7 +57,9 @@ pub(super) fn spawn(door: Arc<Door>, socket: UdpSocket) -> Ended {
     let answerer = move || {
         let ready = Ready::new(door.act.config.cache_entries.clamp(1, READY));
         let (socket, tallies) = (Arc::new(socket), Tallies::new());
-        Answerer { door, socket, batch: Batch::new(), ready, tallies, clients: Clients::default() }.run();
+        let (clients, callers) = (Clients::default(), [None; BATCH]);
+        let sought = (0..BATCH).map(|_| Sought::default()).collect();
+        Answerer { door, socket, batch: Batch::new(), ready, tallies, clients, callers, sought }.run();
         // Nobody listens any more when the process has given up waiting.
         let _ = ending.send(());
     };
@@ -85,27 +98,16 @@ impl Answerer {
 
     fn take(&mut self, count: usize) {
         let now = self.door.act.seconds();
-        self.ready.enter(self.door.act.generation());
+        let generation = self.door.act.generation();
+        self.ready.enter(generation);
+        self.clients.enter(generation);
+        self.let_in(count);
+        self.ready.fetch(&self.sought[..count]);
         let mut copied = 0;
-        self.clients.enter(self.door.act.generation());
-        let instant = self.door.limits.now();
         for at in 0..count {
-            let Some((question, peer, room)) = self.batch.question(at) else { continue };
-            let client = peer.ip().to_canonical();
-            let mut silent = false;
-            let length = match self.clients.ask(&self.door, client, instant) {
-                Caller::Local(Pace::Welcome, manner) => {
-                    silent = manner.silent;
-                    self.ready.reply(question, manner.group, now, room)
-                }
-                Caller::Stranger => None,
-                Caller::Local(pace, _) => {
-                    let (line, done) = self.door.over(client, question, pace);
-                    self.finish(peer, line, &done);
-                    continue;
-                }
-            };
-            let Some(length) = length else {
+            let Some(Welcome { client, silent }) = self.callers[at] else { continue };
+            let Some((question, _, room)) = self.batch.question(at) else { continue };
+            let Some(length) = self.ready.reply(&self.sought[at], question, now, room) else {
                 self.resolve(at, now);
                 continue;
             };
@@ -120,6 +122,30 @@ impl Answerer {
         self.door.counting.count_many(&DnsOutcome::Cached, copied);
         if let Err(error) = self.batch.send(&self.socket) {
             debug!(%error, "an answer could not be sent");
+        }
+    }
+
+    /// Sees who asks each question of a batch; those who ask too fast are done with here.
+    fn let_in(&mut self, count: usize) {
+        let instant = self.door.limits.now();
+        for at in 0..count {
+            self.callers[at] = None;
+            self.sought[at].forget();
+            let Some((question, peer, _)) = self.batch.question(at) else { continue };
+            let client = peer.ip().to_canonical();
+            let silent = match self.clients.ask(&self.door, client, instant) {
+                Caller::Local(Pace::Welcome, manner) => {
+                    self.ready.seek(question, manner.group, &mut self.sought[at]);
+                    manner.silent
+                }
+                Caller::Stranger => false,
+                Caller::Local(pace, _) => {
+                    let (line, done) = self.door.over(client, question, pace);
+                    self.finish(peer, line, &done);
+                    continue;
+                }
+            };
+            self.callers[at] = Some(Welcome { client, silent });
         }
     }
 

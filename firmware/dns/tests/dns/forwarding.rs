@@ -128,7 +128,7 @@ async fn long_answers_are_truncated_over_udp_and_whole_over_tcp() {
 #[tokio::test]
 async fn udp_answers_fit_what_the_client_announced() {
     let office = Office::open().await;
-    for (name, bytes) in [("s.example", 300), ("m.example", 800), ("l.example", 1000)] {
+    for (name, bytes) in [("s.example", 300), ("m.example", 800), ("l.example", 1000), ("xl.example", 1500)] {
         office.upstream.set(name, RecordType::TXT, answers(txt(&format!("{name}."), 60, bytes)));
     }
     let rows = [
@@ -138,6 +138,8 @@ async fn udp_answers_fit_what_the_client_announced() {
         ("m.example.", Some(1000), false),
         ("l.example.", Some(1000), true),
         ("l.example.", Some(65_535), false),
+        // However much a question, whose sender may be forged, says that it takes.
+        ("xl.example.", Some(65_535), true),
     ];
     for (name, payload, truncated) in rows {
         let plain = || query(name, RecordType::TXT);

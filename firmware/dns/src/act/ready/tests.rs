@@ -1,4 +1,4 @@
-use super::{Ready, TTLS};
+use super::{Ready, SPARE, Sought, TTLS};
 
 const ADDRESS: u16 = 1;
 
@@ -33,7 +33,10 @@ fn keep(ready: &mut Ready, question: &[u8], now: u64, seconds: u32) {
 
 fn ask(ready: &Ready, question: &[u8], now: u64) -> Option<Vec<u8>> {
     let mut out = [0; 1232];
-    ready.reply(question, 0, now, &mut out).map(|length| out[..length].to_vec())
+    let mut sought = Sought::default();
+    ready.seek(question, 0, &mut sought);
+    ready.fetch(std::slice::from_ref(&sought));
+    ready.reply(&sought, question, now, &mut out).map(|length| out[..length].to_vec())
 }
 
 #[test]
@@ -92,9 +95,18 @@ fn the_table_never_grows() {
     for number in 0..10_000 {
         keep(&mut ready, &question(1, &format!("n{number}.example"), ADDRESS, 0x100), 1000 + number, 300);
     }
-    assert_eq!(ready.entries.as_flattened().len(), 64);
+    assert_eq!(ready.entries.as_flattened().len(), SPARE * 64);
     let last = question(1, "n9999.example", ADDRESS, 0x100);
     assert!(ask(&ready, &last, 11_000).is_some(), "the newest stays");
+}
+
+#[test]
+fn nearly_every_reply_that_there_is_room_for_has_a_place() {
+    let mut ready = Ready::new(4096);
+    let names: Vec<_> = (0..4096).map(|number| question(1, &format!("n{number}.example"), ADDRESS, 0x100)).collect();
+    names.iter().for_each(|name| keep(&mut ready, name, 1000, 300));
+    let found = names.iter().filter(|name| ask(&ready, name, 1000).is_some()).count();
+    assert!(found > 4060, "{found}");
 }
 
 #[test]
@@ -113,7 +125,9 @@ fn what_does_not_fit_is_left_to_others() {
     }
     let mut small = [0; 20];
     keep(&mut ready, &good, 1000, 300);
-    assert_eq!(ready.reply(&good, 0, 1000, &mut small), None, "no room for the reply");
+    let mut sought = Sought::default();
+    ready.seek(&good, 0, &mut sought);
+    assert_eq!(ready.reply(&sought, &good, 1000, &mut small), None, "no room for the reply");
 }
 
 const HEADER_AND_SOME: usize = 14;
