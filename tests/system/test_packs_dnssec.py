@@ -157,7 +157,7 @@ def test_a_bad_set_of_keys_is_refused_and_the_last_one_stays(rooted):
     office.puck.command("pack", "install", maker.pack("9999.1.0", [key.toml]))
     await_keys(office.puck, [f". {key.tag}"])
     rows = [
-        ([key.toml.replace(f"tag = {key.tag}", "tag = 1")], f"dnssec.toml: the key 1 of the zone `.`: its tag is {key.tag}"),
+        ([key.toml.replace(f"tag = {key.tag}", "tag = 1")], f"the key 1 of the zone `.`: its tag is {key.tag}"),
         ([], "dnssec.toml: no key of the root zone is among them"),
         (["[[key]]\n"], "dnssec.toml:1: missing field `name`"),
     ]
