@@ -8,7 +8,7 @@ mod wanted;
 
 pub(crate) use marks::{Classes, MIN_RUN, Marks, begins_word};
 use wanted::{BLOCK, blocks};
-pub(crate) use wanted::{WINDOW, Wanted, is_link};
+pub(crate) use wanted::{SETS, WINDOW, Wanted, Windows, is_link};
 
 const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
 const HIGHS: u64 = u64::from_ne_bytes([0x80; 8]);

@@ -5,7 +5,7 @@
 //! it has it (AVX2). The other one reads an array by its address, once it is one of as many bytes as are read. No pointer
 //! is written.
 
-use super::{BLOCK, Classes, WINDOW, Wanted, blocks};
+use super::{BLOCK, Classes, Wanted, blocks};
 
 /// Calls `each` with what every 64 bytes of `text` are; behind the text stand zeros.
 pub(crate) fn classes(text: &[u8], wanted: &Wanted, each: impl FnMut(Classes)) {
@@ -47,8 +47,9 @@ fn one_by_one(text: &[u8], wanted: &Wanted, mut each: impl FnMut(Classes)) {
         let mut all = Classes::default();
         for at in (0..64).rev() {
             let (byte, sign) = (block[at], wanted.signs.of(block[at]));
-            let window =
-                (0..WINDOW).fold(u8::MAX, |sets, next| sets & wanted.windows[next][usize::from(block[at + next] & 31)]);
+            let sets = |windows: &[[u8; 32]]| {
+                windows.iter().zip(&block[at..]).fold(u8::MAX, |sets, (of, byte)| sets & of[usize::from(byte & 31)])
+            };
             let add = |mask: &mut u64, is: bool| *mask = *mask << 1 | u64::from(is);
             add(&mut all.letters, byte.is_ascii_alphabetic());
             add(&mut all.capitals, byte.is_ascii_uppercase());
@@ -58,7 +59,7 @@ fn one_by_one(text: &[u8], wanted: &Wanted, mut each: impl FnMut(Classes)) {
             add(&mut all.escapes, sign & Wanted::ESCAPES != 0);
             add(&mut all.links, sign & Wanted::LINKS != 0);
             add(&mut all.signs, sign & Wanted::SIGNS != 0);
-            add(&mut all.windows, window != 0);
+            add(&mut all.windows, wanted.windows.iter().any(|windows| sets(windows) != 0));
         }
         each(all);
     });
@@ -72,7 +73,8 @@ mod avx2 {
         _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_sub_epi8,
     };
 
-    use super::{BLOCK, Classes, WINDOW, Wanted, blocks};
+    use super::{BLOCK, Classes, Wanted, blocks};
+    use crate::lanes::wanted::{SETS, WINDOW};
 
     /// The tables of sets, in registers.
     #[derive(Clone, Copy)]
@@ -81,12 +83,16 @@ mod avx2 {
         high: __m256i,
     }
 
+    type Windows = [[Table; WINDOW]; SETS / 8];
+
     #[target_feature(enable = "avx2")]
     pub(super) fn classes(text: &[u8], wanted: &Wanted, mut each: impl FnMut(Classes)) {
         let signs = table(&wanted.signs.low, &wanted.signs.high);
-        let windows = wanted.windows.each_ref().map(|sets| {
-            let ([low, high], _) = sets.as_chunks::<16>() else { unreachable!("32 are two of 16") };
-            table(low, high)
+        let windows = wanted.windows.map(|eight| {
+            eight.map(|sets| {
+                let ([low, high], _) = sets.as_chunks::<16>() else { unreachable!("32 are two of 16") };
+                table(low, high)
+            })
         });
         blocks(text, |block| {
             let (low, high) = (half::<0>(block, &signs, &windows), half::<32>(block, &signs, &windows));
@@ -96,15 +102,13 @@ mod avx2 {
 
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn half<const AT: usize>(block: &[u8; BLOCK], signs: &Table, windows: &[Table; WINDOW]) -> Classes {
+    fn half<const AT: usize>(block: &[u8; BLOCK], signs: &Table, windows: &Windows) -> Classes {
         let bytes = load(block, AT);
         let letters = among(_mm256_or_si256(bytes, _mm256_set1_epi8(0x20)), b'a', 25);
         // The highest bit of each byte counts: small letters have bit 5, and of what is no ASCII the first bytes have bit 6.
         let (bit5, bit6) = (_mm256_slli_epi16::<2>(bytes), _mm256_slli_epi16::<1>(bytes));
         let sign = sets(bytes, signs);
-        let part = |at: usize| five_bits(load(block, AT + at), &windows[at]);
-        let front = _mm256_and_si256(part(0), _mm256_and_si256(part(1), part(2)));
-        let back = _mm256_and_si256(_mm256_and_si256(part(3), part(4)), part(5));
+        let window = _mm256_or_si256(window::<AT>(block, &windows[0]), window::<AT>(block, &windows[1]));
         Classes {
             letters,
             capitals: letters & !mask(bit5),
@@ -114,8 +118,22 @@ mod avx2 {
             escapes: mask(_mm256_slli_epi16::<1>(sign)),
             links: any(_mm256_and_si256(sign, _mm256_set1_epi8(Wanted::LINKS.cast_signed()))),
             signs: any(_mm256_and_si256(sign, _mm256_set1_epi8(Wanted::SIGNS.cast_signed()))),
-            windows: any(_mm256_and_si256(front, back)),
+            windows: any(window),
         }
+    }
+
+    /// The sets of windows that each byte may begin.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn window<const AT: usize>(block: &[u8; BLOCK], tables: &[Table; WINDOW]) -> __m256i {
+        let first = five_bits(load(block, AT), &tables[0]);
+        let second = five_bits(load(block, AT + 1), &tables[1]);
+        let third = five_bits(load(block, AT + 2), &tables[2]);
+        let fourth = five_bits(load(block, AT + 3), &tables[3]);
+        let fifth = five_bits(load(block, AT + 4), &tables[4]);
+        let sixth = five_bits(load(block, AT + 5), &tables[5]);
+        let front = _mm256_and_si256(first, _mm256_and_si256(second, third));
+        _mm256_and_si256(front, _mm256_and_si256(fourth, _mm256_and_si256(fifth, sixth)))
     }
 
     #[target_feature(enable = "avx2")]
@@ -215,7 +233,8 @@ mod neon {
         vtstq_u8,
     };
 
-    use super::{BLOCK, Classes, WINDOW, Wanted, blocks};
+    use super::{BLOCK, Classes, Wanted, blocks};
+    use crate::lanes::wanted::{SETS, WINDOW};
 
     /// The tables of sets, in registers.
     #[derive(Clone, Copy)]
@@ -224,19 +243,23 @@ mod neon {
         high: uint8x16_t,
     }
 
+    type Windows = [[Table; WINDOW]; SETS / 8];
+
     #[target_feature(enable = "neon")]
     pub(super) fn classes(text: &[u8], wanted: &Wanted, mut each: impl FnMut(Classes)) {
         let signs = table(&wanted.signs.low, &wanted.signs.high);
-        let windows = wanted.windows.each_ref().map(|sets| {
-            let ([low, high], _) = sets.as_chunks::<16>() else { unreachable!("32 are two of 16") };
-            table(low, high)
+        let windows = wanted.windows.map(|eight| {
+            eight.map(|sets| {
+                let ([low, high], _) = sets.as_chunks::<16>() else { unreachable!("32 are two of 16") };
+                table(low, high)
+            })
         });
         blocks(text, |block| each(of(block, &signs, &windows)));
     }
 
     #[target_feature(enable = "neon")]
     #[inline]
-    fn of(block: &[u8; BLOCK], signs: &Table, windows: &[Table; WINDOW]) -> Classes {
+    fn of(block: &[u8; BLOCK], signs: &Table, windows: &Windows) -> Classes {
         let bytes = vectors(block, 0);
         // Those from `first` on, of which there are `count`.
         let among = |bytes: [uint8x16_t; 4], first: u8, count: u8| {
@@ -244,10 +267,6 @@ mod neon {
         };
         let sign = bytes.map(|bytes| sets(bytes, signs));
         let having = |sets: u8| mask(sign.map(|sign| vtstq_u8(sign, vdupq_n_u8(sets))));
-        let five_bits =
-            |bytes, table: &Table| vqtbl2q_u8(uint8x16x2_t(table.low, table.high), vandq_u8(bytes, vdupq_n_u8(0x1F)));
-        let parts = [0, 1, 2, 3, 4, 5].map(|at| vectors(block, at).map(|bytes| five_bits(bytes, &windows[at])));
-        let window = |at: usize| parts.iter().fold(vdupq_n_u8(u8::MAX), |all, part| vandq_u8(all, part[at]));
         Classes {
             letters: among(bytes.map(|bytes| vorrq_u8(bytes, vdupq_n_u8(0x20))), b'a', 26),
             capitals: among(bytes, b'A', 26),
@@ -257,7 +276,10 @@ mod neon {
             escapes: having(Wanted::ESCAPES),
             links: having(Wanted::LINKS),
             signs: having(Wanted::SIGNS),
-            windows: mask([0, 1, 2, 3].map(|at| vtstq_u8(window(at), window(at)))),
+            windows: mask([0, 16, 32, 48].map(|at| {
+                let sets = vorrq_u8(window(&block[at..], &windows[0]), window(&block[at..], &windows[1]));
+                vtstq_u8(sets, sets)
+            })),
         }
     }
 
@@ -268,13 +290,32 @@ mod neon {
         mask(vectors(block, 0).map(marked))
     }
 
+    /// The sets of windows that each of the first 16 bytes may begin.
+    #[target_feature(enable = "neon")]
+    #[inline]
+    fn window(bytes: &[u8], tables: &[Table; WINDOW]) -> uint8x16_t {
+        let mut all = vdupq_n_u8(u8::MAX);
+        for (at, table) in tables.iter().enumerate() {
+            let five_bits = vandq_u8(sixteen(bytes, at), vdupq_n_u8(0x1F));
+            all = vandq_u8(all, vqtbl2q_u8(uint8x16x2_t(table.low, table.high), five_bits));
+        }
+        all
+    }
+
+    /// The 16 bytes at `at`.
+    #[target_feature(enable = "neon")]
+    #[inline]
+    fn sixteen(bytes: &[u8], at: usize) -> uint8x16_t {
+        let (eights, _) = bytes[at..at + 16].as_chunks::<8>();
+        let [low, high] = [eights[0], eights[1]].map(u64::from_le_bytes);
+        vcombine_u8(vcreate_u8(low), vcreate_u8(high))
+    }
+
     /// The 64 bytes at `at`.
     #[target_feature(enable = "neon")]
     #[inline]
     fn vectors(block: &[u8], at: usize) -> [uint8x16_t; 4] {
-        let (eights, _) = block[at..at + 64].as_chunks::<8>();
-        let eight = |at: usize| vcreate_u8(u64::from_le_bytes(eights[at]));
-        [0, 2, 4, 6].map(|at| vcombine_u8(eight(at), eight(at + 1)))
+        [0, 16, 32, 48].map(|next| sixteen(block, at + next))
     }
 
     #[target_feature(enable = "neon")]
@@ -339,7 +380,7 @@ mod tests {
         #[test]
         fn a_text_is_sorted_as_if_byte_by_byte(
             text in prop::collection::vec(any::<u8>(), 0..300),
-            windows in prop::array::uniform6(any::<[u8; 32]>()),
+            windows in prop::array::uniform2(prop::array::uniform6(any::<[u8; 32]>())),
             signs in prop::collection::vec(any::<u8>(), 0..9),
         ) {
             let wanted = Wanted::new(&signs, windows);

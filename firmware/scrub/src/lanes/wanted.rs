@@ -27,12 +27,18 @@ impl Nibbles {
 /// Bytes of a window.
 pub(crate) const WINDOW: usize = 6;
 
+/// Sets of windows: two bytes have a bit for each.
+pub(crate) const SETS: usize = 16;
+
+/// For eight sets and the other eight, for each byte of a window by its five lower bits, which tell letters apart, the sets
+/// of windows it may be in.
+pub(crate) type Windows = [[[u8; 32]; WINDOW]; SETS / 8];
+
 /// What to mark in a text beside letters and digits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     pub(super) signs: Nibbles,
-    /// For each byte of a window by its five lower bits, which tell letters apart, the sets of windows it may be in.
-    pub(super) windows: [[u8; 32]; WINDOW],
+    pub(super) windows: Windows,
 }
 
 impl Wanted {
@@ -46,7 +52,7 @@ impl Wanted {
     pub(super) const SIGNS: u8 = 7;
 
     /// Marks these signs and windows, and perhaps some others.
-    pub(crate) fn new(signs: &[u8], windows: [[u8; 32]; WINDOW]) -> Self {
+    pub(crate) fn new(signs: &[u8], windows: Windows) -> Self {
         let mut sets = Nibbles::default();
         b"+-/".iter().for_each(|sign| sets.add(*sign, 1 << 7));
         b"_".iter().for_each(|sign| sets.add(*sign, 1 << 5));
@@ -67,7 +73,7 @@ impl Wanted {
 #[cfg(test)]
 impl Default for Wanted {
     fn default() -> Self {
-        Self::new(b"", [[0; 32]; WINDOW])
+        Self::new(b"", [[[0; 32]; WINDOW]; SETS / 8])
     }
 }
 

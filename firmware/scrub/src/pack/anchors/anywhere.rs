@@ -1,6 +1,6 @@
 //! Literals that may stand anywhere in a word, of which most are what names end with: `acmesecretkey`.
 //!
-//! Six neighbouring bytes of each are looked for at every place, 32 places at once: for each of eight sets of windows the
+//! Six neighbouring bytes of each are looked for at every place, 32 places at once: for each of sixteen sets of windows the
 //! instructions say whether the bytes are in it (the idea is Hyperscan's Teddy). So few windows are chosen, which are rare
 //! and which many literals share, and those that are alike come into one set.
 
@@ -8,13 +8,10 @@ use std::collections::{BTreeMap, BinaryHeap};
 
 use super::Literal;
 use super::choice::{Window, frequency};
-use crate::lanes::WINDOW;
+use crate::lanes::{SETS, WINDOW, Windows};
 
-/// Sets of windows, one for each bit of a byte.
-const SETS: usize = 8;
-
-/// Most sets that are kept apart before the best ones to join are looked for.
-const MOST: usize = 256;
+/// How often windows may move from one set to another before that is good enough.
+const ROUNDS: usize = 12;
 
 /// What one more window costs in the measure of [`frequency`], since the sets let more pass that is in none.
 const EACH: u32 = 64;
@@ -54,7 +51,7 @@ impl Short {
 }
 
 /// The windows by which literals with these numbers are found, and what to look for.
-pub(super) fn windows(chosen: &[u16], literals: &[Literal]) -> (Vec<(Window, u16)>, [[u8; 32]; WINDOW]) {
+pub(super) fn windows(chosen: &[u16], literals: &[Literal]) -> (Vec<(Window, u16)>, Windows) {
     let of = |index: u16| &literals[usize::from(index)];
     // Around the bytes that were chosen as many more as are looked at.
     let place = |(at, index): (usize, u16)| (at.min(Part::<WINDOW>::last(of(index))), index);
@@ -63,7 +60,7 @@ pub(super) fn windows(chosen: &[u16], literals: &[Literal]) -> (Vec<(Window, u16
     parts.sort_unstable();
     parts.dedup();
     let windows = places.into_iter().map(|(at, index)| (Window::at(of(index), at), index));
-    (windows.collect(), Set::gather(&parts))
+    (windows.collect(), gather(&parts))
 }
 
 /// The place of each literal that it is found by, so that few different bytes stand at all of them together.
@@ -91,7 +88,7 @@ fn cover<'a>(chosen: &[u16], of: impl Fn(u16) -> &'a Literal) -> Vec<(usize, u16
 }
 
 /// What the bytes of some windows may be: for each of them a bit for each of their five lower bits' values.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Set([u32; WINDOW]);
 
 impl Set {
@@ -99,96 +96,80 @@ impl Set {
         Self(part.bytes.map(|byte| byte.map_or(u32::MAX, |byte| 1 << (byte & 31))))
     }
 
-    fn with(&self, other: &Self) -> Self {
+    fn with(self, other: &Self) -> Self {
         Self(std::array::from_fn(|at| self.0[at] | other.0[at]))
     }
 
-    /// Sorts windows into eight sets that let little else pass: again and again the two are joined that cost least together.
-    fn gather(parts: &[Part<WINDOW>]) -> [[u8; 32]; WINDOW] {
-        let mut sets = Sets::new();
-        for part in parts {
-            sets.add(Self::of(part));
-            if sets.all.len() > MOST {
-                sets.join_two();
-            }
-        }
-        while sets.all.len() > SETS {
-            sets.join_two();
-        }
-        let bits = |at: usize, value: usize| {
-            let numbered = sets.all.iter().enumerate();
-            numbered.fold(0, |bits, (number, it)| bits | u8::from(it.set.0[at] >> value & 1 != 0) << number)
-        };
-        std::array::from_fn(|at| std::array::from_fn(|value| bits(at, value)))
-    }
-}
-
-/// Sets that are being joined.
-struct Sets {
-    /// About how often bytes with each value of their five lower bits occur.
-    shares: [f32; 32],
-    all: Vec<Joinable>,
-}
-
-/// A set, what it costs, and the one before it that it is best joined with: what that costs more, and its number.
-#[derive(Clone, Copy)]
-struct Joinable {
-    set: Set,
-    cost: f32,
-    best: (f32, usize),
-}
-
-impl Sets {
-    fn new() -> Self {
-        let mut shares = [0.0; 32];
-        (0..=u8::MAX).for_each(|byte| shares[usize::from(byte & 31)] += share(byte));
-        Self { shares, all: Vec::new() }
-    }
-
-    /// The share of a text's places that a set lets pass.
-    fn cost(&self, set: &Set) -> f32 {
+    /// The share of a text's places that a set lets pass, where values of the five lower bits have these shares.
+    fn cost(&self, shares: &[f32; 32]) -> f32 {
         let share = |values: u32| {
             let had = |value: &usize| values >> value & 1 != 0;
-            (0..32).filter(had).map(|value| self.shares[value]).sum()
+            (0..32).filter(had).map(|value| shares[value]).sum()
         };
-        set.0.into_iter().map::<f32, _>(share).product()
+        self.0.into_iter().map::<f32, _>(share).product()
+    }
+}
+
+/// Windows that come into one set.
+#[derive(Clone, Default)]
+struct Group {
+    members: Vec<usize>,
+    all: Set,
+    cost: f32,
+}
+
+impl Group {
+    fn of(members: Vec<usize>, sets: &[Set], shares: &[f32; 32]) -> Self {
+        let all = members.iter().fold(Set::default(), |all, member| all.with(&sets[*member]));
+        Self { members, all, cost: all.cost(shares) }
     }
 
-    fn add(&mut self, set: Set) {
-        self.all.push(Joinable { set, cost: self.cost(&set), best: (f32::INFINITY, 0) });
-        self.find_best(self.all.len() - 1);
+    fn without(&self, member: usize, sets: &[Set], shares: &[f32; 32]) -> Self {
+        Self::of(self.members.iter().copied().filter(|it| *it != member).collect(), sets, shares)
     }
+}
 
-    fn find_best(&mut self, of: usize) {
-        let Joinable { set, cost, .. } = self.all[of];
-        let more = |(at, other): (usize, &Joinable)| (self.cost(&set.with(&other.set)) - cost - other.cost, at);
-        let best = self.all[..of].iter().enumerate().map(more).min_by(|one, other| one.0.total_cmp(&other.0));
-        self.all[of].best = best.unwrap_or((f32::INFINITY, 0));
-    }
-
-    /// Joins the two whose union costs least.
-    fn join_two(&mut self) {
-        let all = self.all.iter().enumerate();
-        let (later, pair) = all.min_by(|one, other| one.1.best.0.total_cmp(&other.1.best.0)).expect("there are some");
-        let earlier = pair.best.1;
-        let set = self.all[earlier].set.with(&pair.set);
-        (self.all[earlier].set, self.all[earlier].cost) = (set, self.cost(&set));
-        self.all.remove(later);
-        for at in earlier..self.all.len() {
-            let best = self.all[at].best.1;
-            if at == earlier || best == earlier || best == later {
-                self.find_best(at);
-                continue;
-            }
-            self.all[at].best.1 -= usize::from(best > later);
-            let joined = self.all[earlier];
-            let Joinable { set, cost, best } = self.all[at];
-            let more = self.cost(&set.with(&joined.set)) - cost - joined.cost;
-            if more < best.0 {
-                self.all[at].best = (more, earlier);
-            }
+/// Sorts windows into sets that let little else pass: each again and again moves to where it costs least.
+fn gather(parts: &[Part<WINDOW>]) -> Windows {
+    let shares = shares();
+    let sets: Vec<Set> = parts.iter().map(Set::of).collect();
+    // In order, so that those which begin alike are together.
+    let first = |number| (0..sets.len()).filter(|at| at * SETS / sets.len() == number).collect();
+    let mut groups: Vec<Group> = (0..SETS).map(|number| Group::of(first(number), &sets, &shares)).collect();
+    for _ in 0..ROUNDS {
+        let moved = (0..sets.len()).filter(|at| relocate(*at, &mut groups, &sets, &shares)).count();
+        if moved == 0 {
+            break;
         }
     }
+    let bits = |eight: usize, at: usize, value: usize| {
+        let eight = groups.iter().skip(8 * eight).take(8).enumerate();
+        eight.fold(0, |bits, (number, group)| bits | u8::from(group.all.0[at] >> value & 1 != 0) << number)
+    };
+    std::array::from_fn(|eight| std::array::from_fn(|at| std::array::from_fn(|value| bits(eight, at, value))))
+}
+
+/// Moves a window to another set if that costs less.
+fn relocate(window: usize, groups: &mut [Group], sets: &[Set], shares: &[f32; 32]) -> bool {
+    let own = groups.iter().position(|group| group.members.contains(&window)).expect("each window is in a set");
+    let rest = groups[own].without(window, sets, shares);
+    let saved = groups[own].cost - rest.cost;
+    let more = |group: &Group| group.all.with(&sets[window]).cost(shares) - group.cost;
+    let others = groups.iter().enumerate().filter(|(at, _)| *at != own).map(|(at, group)| (more(group), at));
+    let best = others.min_by(|one, other| one.0.total_cmp(&other.0));
+    // What is gained by rounding alone could go on for ever.
+    let Some((_, better)) = best.filter(|(more, _)| *more < saved * 0.999) else { return false };
+    groups[own] = rest;
+    groups[better].members.push(window);
+    groups[better] = Group::of(std::mem::take(&mut groups[better].members), sets, shares);
+    true
+}
+
+/// About how often bytes with each value of their five lower bits occur.
+fn shares() -> [f32; 32] {
+    let mut shares = [0.0; 32];
+    (0..=u8::MAX).for_each(|byte| shares[usize::from(byte & 31)] += share(byte));
+    shares
 }
 
 /// About how often a byte occurs in text and code.
