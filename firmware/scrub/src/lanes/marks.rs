@@ -66,10 +66,26 @@ impl Marks {
         Self { blocks }
     }
 
-    /// Calls `each` with every place where a word begins ([`Classes::word_starts`]).
+    /// Calls `each` with every place of `text`, of which these are the marks, where a word begins
+    /// ([`Classes::word_starts`]), and with the eight bytes from there on, the first one lowest. Behind the text stand zeros.
     #[inline(always)]
-    pub(crate) fn words(&self, each: impl FnMut(usize)) {
-        self.places(|block| block.words, each);
+    pub(crate) fn words(&self, text: &[u8], mut each: impl FnMut(usize, u64)) {
+        for (index, block) in self.blocks.iter().enumerate() {
+            let rest = &text[64 * index..];
+            let mut last = [0; 64 + 8];
+            // Of so many bytes eight stand behind each of 64, which needs no proof at each word.
+            let bytes = rest.first_chunk().unwrap_or_else(|| {
+                last[..rest.len().min(64 + 8)].copy_from_slice(rest);
+                &last
+            });
+            let mut mask = block.words;
+            while mask != 0 {
+                let place = mask.trailing_zeros() as usize & 63;
+                let eight = bytes[place..].first_chunk().expect("there are eight bytes behind 64");
+                each(64 * index + place, u64::from_le_bytes(*eight));
+                mask &= mask - 1;
+            }
+        }
     }
 
     /// The place of the last one of so many beginnings of words at `from` and behind it.
@@ -246,7 +262,7 @@ mod tests {
         fn words_are_counted_from_anywhere(text in "[aB1 é]{0,200}", from in 0_usize..220, count in 1_usize..20) {
             let marks = Marks::of(text.as_bytes(), &Wanted::default());
             let mut words = Vec::new();
-            marks.words(|at| words.push(at));
+            marks.words(text.as_bytes(), |at, _| words.push(at));
             let plain = words.into_iter().filter(|at| *at >= from).nth(count - 1);
             prop_assert_eq!(marks.word_from(from, count), plain);
         }

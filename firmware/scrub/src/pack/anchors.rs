@@ -17,12 +17,14 @@
 mod anywhere;
 mod choice;
 mod table;
+mod words;
 
 use std::collections::HashMap;
 
 pub use self::choice::frequency_slot;
 use self::choice::{BEFORE_LINK, Choice, choice};
-use self::table::{Bytes, Long, Table};
+use self::table::{Bytes, Table};
+use self::words::Words;
 use super::rule::Rule;
 use crate::lanes::{self, Marks, Wanted};
 
@@ -42,10 +44,8 @@ pub(crate) struct Literal {
 #[derive(Debug)]
 pub(crate) struct Anchors {
     literals: Vec<Literal>,
-    /// What is found where a word begins, apart from
-    words: Table,
-    /// what has eight bytes or more from there.
-    long: Long,
+    /// What is found where a word begins.
+    words: Words,
     /// What is found where a character beyond ASCII begins.
     leads: Table,
     /// What is found where a link or a number stands.
@@ -112,12 +112,11 @@ impl Draft {
 
     /// Chooses by what each literal is found.
     pub(super) fn finish(self, rules: &[Rule]) -> Anchors {
-        let (mut words, mut long, mut leads) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut links, mut anywhere, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut words, mut leads, mut links) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut anywhere, mut bytes) = (Vec::new(), Vec::new());
         for (literal, index) in self.literals.iter().zip(0..) {
             match choice(literal, rules) {
                 Choice::Words(windows) => words.extend(windows.into_iter().map(|window| (window, index))),
-                Choice::Long(offset) => long.push((offset, index)),
                 Choice::Leads(window) => leads.push((window, index)),
                 Choice::Links(window) => links.push((window, index)),
                 Choice::Byte(offset) => bytes.push((offset, index)),
@@ -126,11 +125,11 @@ impl Draft {
         }
         let bytes = Bytes::new(&bytes, &self.literals);
         let (anywhere, windows) = anywhere::windows(&anywhere, &self.literals);
-        let tables = [words, leads, links, anywhere].map(|windows| Table::new(windows, &self.literals));
-        let [words, leads, links, anywhere] = tables;
-        let long = Long::new(long, &self.literals);
+        let words = Words::new(words, &self.literals);
+        let tables = [leads, links, anywhere].map(|windows| Table::new(windows, &self.literals));
+        let [leads, links, anywhere] = tables;
         let wanted = Wanted::new(bytes.all(), windows);
-        Anchors { literals: self.literals, words, long, leads, links, anywhere, bytes, wanted }
+        Anchors { literals: self.literals, words, leads, links, anywhere, bytes, wanted }
     }
 }
 
@@ -157,15 +156,7 @@ impl Anchors {
                 found(literal, start);
             }
         };
-        marks.words(|at| {
-            let bytes = u64::from_le_bytes(lanes::eight(text, at));
-            self.words.look(bytes as u32, text, at, &mut check);
-            self.long.look(bytes, |index, before| {
-                if let Some(start) = at.checked_sub(before) {
-                    check(index, start);
-                }
-            });
-        });
+        marks.words(text, |at, eight| self.words.look(eight, text, at, &mut check));
         marks.leads(|at| self.leads.look(lanes::four(text, at), text, at, &mut check));
         marks.links(|at| {
             if let Some(from) = at.checked_sub(BEFORE_LINK) {
@@ -185,8 +176,8 @@ impl Anchors {
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
         let literals: usize = self.literals.iter().map(|literal| literal.len() + size_of::<Literal>()).sum();
-        let tables = [&self.words, &self.leads, &self.links, &self.anywhere].map(Table::memory).iter().sum::<usize>();
-        literals + tables + self.long.memory() + self.bytes.memory()
+        let tables = [&self.leads, &self.links, &self.anywhere].map(Table::memory).iter().sum::<usize>();
+        literals + tables + self.words.memory() + self.bytes.memory()
     }
 }
 

@@ -32,8 +32,6 @@ pub(super) struct Window {
 pub(super) enum Choice {
     /// By these, where words begin.
     Words(Vec<Window>),
-    /// By the eight bytes at this offset, where a word begins.
-    Long(usize),
     /// By these, where a character beyond ASCII begins.
     Leads(Window),
     /// By the bytes up to a link or a number.
@@ -50,23 +48,17 @@ pub(super) fn choice(literal: &Literal, rules: &[Rule]) -> Choice {
     let beyond = || bytes.windows(3).position(|window| window[0] >= 0xC0);
     match bytes {
         [_] | [] => Choice::Byte(0),
-        _ if literal.begins_word => at_word(literal, 0, rules),
+        _ if literal.begins_word => Choice::Words(lengthened(literal, 0, rules)),
         [a, _] => Choice::Byte(usize::from(!is_rare(*a))),
         _ if let Some(at) = beyond() => Choice::Leads(Window::at(literal, at)),
         // With what may stand around it, so short a literal would fill the filter.
         [_, _, _] if let Some(at) = bytes.iter().rposition(|byte| is_rare(*byte)) => Choice::Byte(at),
         _ => {
-            let word = || word_inside(literal).map(|at| at_word(literal, at, rules));
+            let word = || word_inside(literal).map(|at| Choice::Words(lengthened(literal, at, rules)));
             let link = || link_inside(literal).map(|at| Choice::Links(Window::at(literal, at - BEFORE_LINK)));
             word().or_else(link).unwrap_or(Choice::Anywhere)
         }
     }
-}
-
-/// By what stands at an offset where a word begins.
-fn at_word(literal: &Literal, at: usize, rules: &[Rule]) -> Choice {
-    let is_long = literal.bytes.len() >= at + 8;
-    if is_long { Choice::Long(at) } else { Choice::Words(lengthened(literal, at, rules)) }
 }
 
 /// Where in a literal a word begins whatever stands before the literal: where most bytes are known, or the rarest.
@@ -77,7 +69,9 @@ fn word_inside(literal: &Literal) -> Option<usize> {
         let rest = &bytes[*at..];
         (8 - rest.len().min(8), if rest.len() < 4 { 0 } else { frequency(rest, literal.ignore_case) })
     };
-    (1..bytes.len().saturating_sub(2)).filter(begins).min_by_key(cost)
+    // A word of two letters, as in `token is `, stands everywhere.
+    let tells = |at: &usize| !matches!(bytes[*at..], [_, _, b' ']);
+    (1..bytes.len().saturating_sub(2)).filter(begins).filter(tells).min_by_key(cost)
 }
 
 /// Where in a literal a link or a number stands, behind the rarest bytes.

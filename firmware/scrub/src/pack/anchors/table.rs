@@ -30,7 +30,7 @@ pub(super) struct Table {
 
 /// A literal, and where it begins if one of its windows stands at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
+pub(super) struct Entry {
     /// Its first bytes, folded, at the lower end.
     head: u64,
     /// Bits that are not compared, at the upper end.
@@ -134,12 +134,13 @@ pub(super) fn class(byte: u8) -> u8 {
 }
 
 /// Upper and lower case alike. Some other characters fall together as well, which only costs a comparison.
-fn fold(bytes: u64) -> u64 {
+#[inline]
+pub(super) fn fold(bytes: u64) -> u64 {
     bytes | 0x2020_2020_2020_2020
 }
 
 impl Entry {
-    fn new(bytes: &[u8], before: u8, literal: u16) -> Self {
+    pub(super) fn new(bytes: &[u8], before: u8, literal: u16) -> Self {
         let mut head = [0; 8];
         let len = bytes.len().min(8);
         head[..len].copy_from_slice(&bytes[..len]);
@@ -155,14 +156,20 @@ impl Entry {
         let there = text.get(start..).and_then(<[u8]>::first_chunk);
         there.is_none_or(|bytes| (fold(u64::from_le_bytes(*bytes)) ^ self.head) << self.unknown == 0)
     }
+
+    /// Calls `found` if the literal may stand in `text`, with its number and place.
+    #[inline]
+    pub(super) fn report(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
+        if self.may_stand(text, at) {
+            found(usize::from(self.literal), at - usize::from(self.before));
+        }
+    }
 }
 
 /// Calls `found` with those of `entries` that may stand in `text`.
 #[inline(never)]
 fn report(entries: &[Entry], text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
-    for entry in entries.iter().filter(|entry| entry.may_stand(text, at)) {
-        found(usize::from(entry.literal), at - usize::from(entry.before));
-    }
+    entries.iter().for_each(|entry| entry.report(text, at, found));
 }
 
 /// The first of `entries` that may stand in `text`.
@@ -196,54 +203,6 @@ fn long_bit(bytes: u64) -> (usize, u64) {
     // 2^64 divided by the golden ratio, odd.
     let hash = bytes.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - LONG_BITS);
     ((hash >> 6) as usize, 1 << (hash & 63))
-}
-
-/// Literals with eight bytes or more from where a word begins, by those.
-#[derive(Debug)]
-pub(super) struct Long {
-    /// For each hash of eight bytes, a bit if some literal has them.
-    filter: Box<[u64; 1 << (LONG_BITS - 6)]>,
-    /// Eight bytes of literals, folded, in order; how many stand before them, and the literals' numbers.
-    literals: Vec<(u64, u8, u16)>,
-}
-
-impl Long {
-    /// Enters literals, each with the offset of its eight bytes and its number.
-    pub(super) fn new(chosen: Vec<(usize, u16)>, literals: &[Literal]) -> Self {
-        let mut filter = Box::new([0; _]);
-        let mut enter = |(at, number): (usize, u16)| {
-            let bytes = literals[usize::from(number)].bytes[at..].first_chunk().expect("it has eight bytes at least");
-            let bytes = fold(u64::from_le_bytes(*bytes));
-            let (word, bit) = long_bit(bytes);
-            filter[word] |= bit;
-            (bytes, u8::try_from(at).expect("an anchor has at most 48 bytes"), number)
-        };
-        let mut literals: Vec<_> = chosen.into_iter().map(&mut enter).collect();
-        literals.sort_unstable();
-        Self { filter, literals }
-    }
-
-    /// Calls `found` with the number of each literal that has these eight bytes, and how many stand before them.
-    #[inline(always)]
-    pub(super) fn look(&self, bytes: u64, found: impl FnMut(usize, usize)) {
-        let bytes = fold(bytes);
-        let (word, bit) = long_bit(bytes);
-        if self.filter[word] & bit != 0 {
-            self.report(bytes, found);
-        }
-    }
-
-    #[inline(never)]
-    fn report(&self, bytes: u64, mut found: impl FnMut(usize, usize)) {
-        let first = self.literals.partition_point(|literal| literal.0 < bytes);
-        let alike = self.literals[first..].iter().take_while(|literal| literal.0 == bytes);
-        alike.for_each(|literal| found(usize::from(literal.2), usize::from(literal.1)));
-    }
-
-    /// Bytes of memory.
-    pub(super) fn memory(&self) -> usize {
-        size_of_val(&*self.filter) + size_of_val(&*self.literals)
-    }
 }
 
 /// Literals that are too short for windows, by one of their bytes.
