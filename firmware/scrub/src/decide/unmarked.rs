@@ -1,7 +1,7 @@
 //! Values that no literal marks: the words of a wallet's mnemonic, and its key in base58.
 //!
-//! Both are long, so the text is probed at steps shorter than the shortest of them (words are counted, bytes of a key), and
-//! what a probe meets is read to both of its ends.
+//! Both are long, so the text is probed at steps shorter than the shortest of them, and what a probe meets is read to both
+//! of its ends.
 
 mod base58;
 mod phrase;
@@ -13,14 +13,12 @@ use crate::lanes::Marks;
 pub(super) use base58::base58check;
 pub(super) use phrase::mnemonic;
 
-/// Bytes between two probes for keys, which have 51.
+/// Bytes between two probes. Keys have 51, and the last word of the shortest mnemonic begins as many behind the first one.
 const STEP: usize = 44;
-
-/// Beginnings of words between two probes for mnemonics, whose shortest have twelve words.
-const WORDS: usize = 12;
+const _: () = assert!(STEP <= phrase::SPREAD);
 
 /// Bytes of a mnemonic that no probe may meet yet, since it has fewer words so far.
-pub(super) const UNMET: usize = WORDS * phrase::MAX_WORD;
+pub(super) const UNMET: usize = STEP + phrase::MAX_WORD;
 
 /// A run that may be a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,29 +28,11 @@ pub(super) struct Run {
     pub(super) grows: bool,
 }
 
-/// The runs of words of the list of mnemonics, all that have twelve of them. `marks` are those of the text.
+/// The runs of words of the list of mnemonics, all that have twelve of them.
+/// `marks` are those of the text: a word of one or two letters, of which most texts are full, is none of the list.
 pub(super) fn phrases(text: &[u8], marks: &Marks) -> impl Iterator<Item = Run> {
-    let mut from = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let at = marks.word_from(from, WORDS)?;
-            let Some(word) = phrase::word_at(text, at) else {
-                from = at + 1;
-                continue;
-            };
-            // Where the words before it begin behind the first of twelve, twelve of them end farther on.
-            let start = phrase::start_of(text, word.start);
-            if marks.word_from(from, 1)? < start {
-                from = start;
-                continue;
-            }
-            let run = phrase::run(text, start, word);
-            from = run.as_ref().map_or(at + 1, |run| run.range.end);
-            if run.is_some() {
-                return run;
-            }
-        }
-    })
+    let long = |at: usize| marks.has_long_words(at, phrase::SPREAD as u32);
+    probe(text, move |text, at| if long(at) { phrase::run_around(text, at) } else { None })
 }
 
 /// The runs of letters and digits that are as long as a private key in base58.
@@ -61,7 +41,7 @@ pub(super) fn base58_runs(text: &[u8]) -> impl Iterator<Item = Run> {
 }
 
 /// What `read` finds around the places that are probed, of which none lies in what was found before.
-fn probe(text: &[u8], read: fn(&[u8], usize) -> Option<Run>) -> impl Iterator<Item = Run> {
+fn probe(text: &[u8], read: impl Fn(&[u8], usize) -> Option<Run>) -> impl Iterator<Item = Run> {
     let mut at = 0;
     std::iter::from_fn(move || {
         while at < text.len() {

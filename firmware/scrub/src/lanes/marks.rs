@@ -43,6 +43,8 @@ struct Block {
     signs: u64,
     windows: u64,
     runs: u64,
+    /// Where words of one or two letters begin, apart from some at the end.
+    short: u64,
 }
 
 /// Bytes of the shortest run of base64 that [`Marks::run_from`] finds: eight bytes, the shortest password that is worth
@@ -88,19 +90,17 @@ impl Marks {
         }
     }
 
-    /// The place of the last one of so many beginnings of words at `from` and behind it.
-    pub(crate) fn word_from(&self, from: usize, count: usize) -> Option<usize> {
-        let (mut left, mut index) = (count as u32, from / 64);
-        let mut mask = self.blocks.get(index)?.words & u64::MAX << (from % 64);
-        loop {
-            let here = mask.count_ones();
-            if here >= left {
-                (1..left).for_each(|_| mask &= mask - 1);
-                return Some(64 * index + mask.trailing_zeros() as usize);
-            }
-            (left, index) = (left - here, index + 1);
-            mask = self.blocks.get(index)?.words;
-        }
+    /// Whether so many bytes around `at`, or more, begin no word of one or two letters. At most 64 on either side count.
+    #[inline]
+    pub(crate) fn has_long_words(&self, at: usize, count: u32) -> bool {
+        let block =
+            |index: Option<usize>| index.and_then(|index| self.blocks.get(index)).map_or(0, |block| block.short);
+        let (index, bit) = (at / 64, at as u32 % 64);
+        let here = block(Some(index));
+        // The 64 bytes up to `at`, and those behind.
+        let before = here << (63 - bit) | block(index.checked_sub(1)).checked_shr(bit + 1).unwrap_or(0);
+        let after = here.checked_shr(bit + 1).unwrap_or(0) | block(Some(index + 1)) << (63 - bit);
+        before.leading_zeros() + after.trailing_zeros() >= count
     }
 
     /// The first stretch of [`MIN_RUN`] or more characters of base64 at `from` or behind it, in the first `len` bytes.
@@ -196,7 +196,15 @@ impl Classes {
             signs: self.signs,
             windows: self.windows,
             runs: self.letters | self.digits | self.joiners,
+            short: self.short_words(before),
         }
+    }
+
+    /// The bytes that begin one or two letters which stand alone; what stands behind these bytes may be letters.
+    #[inline]
+    fn short_words(self, before: Self) -> u64 {
+        let begins = self.letters & !(self.letters << 1 | before.letters >> 63);
+        begins & !((self.letters >> 1 | 1 << 63) & (self.letters >> 2 | 3 << 62))
     }
 
     /// The bytes that begin a word: letters that follow no letter, digits that follow neither, and capitals behind small
@@ -259,12 +267,21 @@ mod tests {
         }
 
         #[test]
-        fn words_are_counted_from_anywhere(text in "[aB1 é]{0,200}", from in 0_usize..220, count in 1_usize..20) {
-            let marks = Marks::of(text.as_bytes(), &Wanted::default());
-            let mut words = Vec::new();
-            marks.words(text.as_bytes(), |at, _| words.push(at));
-            let plain = words.into_iter().filter(|at| *at >= from).nth(count - 1);
-            prop_assert_eq!(marks.word_from(from, count), plain);
+        fn words_around_a_place_are_long_if_none_is_short(text in "([a-c]{1,4}[ .1é]{1,9}){0,40}", at in 0_usize..400) {
+            let text = text.as_bytes();
+            let letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
+            let begins = |at: usize| letter(at) && !(at > 0 && letter(at - 1));
+            // A letter or two that a block ends with may go on.
+            let short = |at: usize| begins(at) && !(letter(at + 1) || at % 64 == 63) | !(letter(at + 2) || at % 64 > 61);
+            let at = at % text.len().max(1);
+            let before = (0..=at).rev().take(64).take_while(|at| !short(*at)).count();
+            // Before the text stands nothing.
+            let before = if before == at + 1 { 64 } else { before };
+            let after = (at + 1..).take(64).take_while(|at| !short(*at)).count();
+            for count in [1, 30, 44, 60] {
+                let long = Marks::of(text, &Wanted::default()).has_long_words(at, count);
+                prop_assert_eq!(long, before + after >= count as usize, "{} {}", before, after);
+            }
         }
     }
 }

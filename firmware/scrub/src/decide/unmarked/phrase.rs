@@ -14,8 +14,11 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(include_str!("bip39_
 /// Letters of the shortest and of the longest word.
 const LETTERS: Range<usize> = 3..9;
 
-/// Bytes of the shortest mnemonic: twelve words of three letters, and what separates them.
-const MIN_LEN: usize = 12 * 3 + 11;
+/// Bytes from the first word of the shortest mnemonic to its last: twelve words of three letters, and what separates them.
+pub(super) const SPREAD: usize = 11 * (LETTERS.start + 1);
+
+/// Bytes of the shortest mnemonic.
+const MIN_LEN: usize = SPREAD + LETTERS.start;
 
 /// Longest mark between two words: a quote, a comma, a line break and a number with its full stop.
 const MAX_GAP: usize = 8;
@@ -26,23 +29,14 @@ pub(super) const MAX_WORD: usize = LETTERS.end - 1 + MAX_GAP;
 /// A longer run is a list of words, and none of its parts means anything.
 const MAX_WORDS: usize = 30;
 
-/// The word of the list that stands at `at`, or behind the gap that `at` lies in.
-pub(super) fn word_at(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let at = at + text[at..].iter().take(MAX_GAP).take_while(|byte| !byte.is_ascii_alphabetic()).count();
-    word_around(text, at)
-}
-
-/// Where the run of words of the list begins that one at `start` belongs to.
-pub(super) fn start_of(text: &[u8], mut start: usize) -> usize {
+/// The run of words of the list around `at`, where one of them or a gap is.
+pub(super) fn run_around(text: &[u8], at: usize) -> Option<Run> {
+    let at = if text[at].is_ascii_alphabetic() { at } else { behind_gap(text, at) };
+    let word = word_around(text, at)?;
+    let (mut start, mut end, first) = (word.start, word.end, word.len());
     while let Some(word) = gap_before(text, start).and_then(|at| word_around(text, at)) {
         start = word.start;
     }
-    start
-}
-
-/// The run that begins at `start` and goes on behind one of its words.
-pub(super) fn run(text: &[u8], start: usize, first: Range<usize>) -> Option<Run> {
-    let mut end = first.end;
     while let Some(word) = gap_after(text, end).and_then(|at| word_from(text, at)) {
         end = word.end;
     }
@@ -50,8 +44,13 @@ pub(super) fn run(text: &[u8], start: usize, first: Range<usize>) -> Option<Run>
     let rest = &text[end..text.len().min(end + MAX_GAP + LETTERS.end)];
     let word = rest.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
     let grows = end + rest.len() == text.len() && rest[..rest.len() - word].iter().copied().all(is_gap);
-    let long_enough = end - start >= if grows { first.len() + 1 } else { MIN_LEN };
+    let long_enough = end - start >= if grows { first + 1 } else { MIN_LEN };
     long_enough.then_some(Run { range: start..end, grows })
+}
+
+/// Where the letters behind a gap that `at` may lie in begin.
+fn behind_gap(text: &[u8], at: usize) -> usize {
+    at + text[at..].iter().take(MAX_GAP).take_while(|byte| !byte.is_ascii_alphabetic()).count()
 }
 
 /// Whether a run of words is a mnemonic: a checksum that holds, or as many words as one has with nothing but spaces
