@@ -13,8 +13,8 @@ mod value;
 mod work;
 
 pub use attack::{
-    ACT_SLOTS, Act, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, Concept, FEATURE_VERSION, LOOK, Lexicon, LexiconError,
-    ModelError, SLOT_BITS, Spelling,
+    ACT_SLOTS, Act, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, Concept, FEATURE_VERSION, Features, LOOK, Lexicon,
+    LexiconError, ModelError, SLOT_BITS, Spelling,
 };
 pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};

@@ -47,8 +47,8 @@ mod stream;
 pub use accept::{BodyKind, Boundary, Limits, ScanError, is_readable};
 pub use act::{Edit, edit, placeholder};
 pub use decide::{
-    ACT_SLOTS, Act, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, Concept, FEATURE_VERSION, LOOK, Lexicon, LexiconError,
-    ModelError, SLOT_BITS, Spelling,
+    ACT_SLOTS, Act, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, Concept, FEATURE_VERSION, Features, LOOK, Lexicon,
+    LexiconError, ModelError, SLOT_BITS, Spelling,
 };
 pub use pack::{
     BUILTIN, BUILTIN_MODEL, FormatError, MAX_PACK_BYTES, OfficeWord, Pack, PackError, PackInfo, PackSource,

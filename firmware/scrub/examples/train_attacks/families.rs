@@ -26,7 +26,7 @@ pub(crate) fn unseen_families(
     for family in families {
         let of_family = |document: &Document| document.family.as_ref() == Some(family);
         let lexicon = crate::lexicon(phrases, documents.iter().filter(|document| !of_family(document)))?;
-        let model = AttackModel::new(lexicon, vec![0; 1 << SLOT_BITS], 0, phrases.inputs)?;
+        let model = AttackModel::new(lexicon, vec![0; 1 << SLOT_BITS], 0, 0, phrases.inputs)?;
         let examples = examples(&model, documents);
         let row = judge(&examples, beliefs, of_family);
         let Row { promised, strict, blind, alarms, count } = row;

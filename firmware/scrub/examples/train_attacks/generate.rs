@@ -120,7 +120,10 @@ impl Maker<'_> {
         let text = if attack && group.name == "encoded" { self.disguised(&text) } else { self.cased(text, version) };
         match version {
             0 => text,
-            1 => self.chat(&text),
+            1 => {
+                let text = self.led(text);
+                self.chat(&text)
+            }
             2 if attack => self.carried(&text),
             2 => format!("{text}\n\n{}", self.prose(2)),
             3 => format!("{}\n\n{text}", self.prose(2)),
@@ -128,9 +131,33 @@ impl Maker<'_> {
             _ if attack && self.dice.below(4) == 0 => self.disguised(&text),
             _ => {
                 let (before, after) = (self.prose(3), self.prose(2));
+                let text = self.led(text);
                 format!("{before} {text} {after}")
             }
         }
+    }
+
+    /// The text behind a word that says what it is, as forms, mails and transcripts have it.
+    fn led(&mut self, text: String) -> String {
+        const LEADS: [&str; 16] = [
+            "Question: ",
+            "User: ",
+            "Task: ",
+            "Q: ",
+            "Request: ",
+            "Prompt: ",
+            "> ",
+            "Human: ",
+            "Note: ",
+            "Input: ",
+            "Example: ",
+            "Customer: ",
+            "Subject: ",
+            "Re: ",
+            "Hi! ",
+            "Please help: ",
+        ];
+        if self.dice.below(3) == 0 { format!("{}{text}", self.dice.pick(&LEADS)) } else { text }
     }
 
     /// The phrase with its slots filled, which may have slots themselves.

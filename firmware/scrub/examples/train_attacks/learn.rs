@@ -1,6 +1,6 @@
 //! Logistic regression over the best window of each document, in plain arithmetic that every machine does alike.
 
-use gate_scrub::{ACT_SLOTS, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, SLOT_BITS};
+use gate_scrub::{ACT_SLOTS, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, Features, SLOT_BITS};
 
 use crate::generate::{Dice, Document};
 
@@ -27,6 +27,13 @@ const BIAS: f32 = -3.0;
 
 /// Of 16 features of words, so many have no part in a step: the others must do without them.
 const DROPPED: usize = 9;
+
+/// Steps of a weight's byte from one to the next whole number.
+const STEPS: f32 = 32.0;
+
+/// The score of a sentence from which on what stands around it is read: one of five hundred of plain text, and nearly all of
+/// attacks that take more than a sentence.
+pub(crate) const FLOOR: f32 = -2.0;
 
 /// How much more a window of a benign document counts than one of an attack.
 const NEGATIVE: f32 = 2.5;
@@ -64,7 +71,7 @@ fn bounds(slot: u32) -> (f32, f32, f32) {
 #[derive(Debug)]
 pub(crate) struct Example<'a> {
     pub(crate) document: &'a Document,
-    pub(crate) windows: Vec<Vec<u32>>,
+    pub(crate) windows: Vec<Features>,
 }
 
 /// The features of all documents.
@@ -97,14 +104,20 @@ pub(crate) fn train(examples: &[Example<'_>], beliefs: &Beliefs, takes: impl Fn(
 
 /// The highest score of a document's windows; without any it is never an attack.
 pub(crate) fn score(weights: &[f32], example: &Example<'_>) -> f32 {
-    example.windows.iter().map(|slots| sum(weights, slots)).fold(f32::NEG_INFINITY, f32::max)
+    let scores: Vec<f32> = example.windows.iter().map(|window| sum(weights, &window.slots)).collect();
+    let is_read = |window: &Features| window.after.is_none_or(|after| scores[after] >= FLOOR);
+    let read = example.windows.iter().zip(&scores).filter(|(window, _)| is_read(window));
+    read.map(|(_, score)| *score).fold(f32::NEG_INFINITY, f32::max)
 }
 
-/// The weights as bytes, and the threshold in their unit.
-pub(crate) fn quantised(weights: &[f32], threshold: f32) -> (Vec<i8>, i32) {
-    const STEPS: f32 = 32.0;
+/// The weights as bytes, and a score in their unit.
+pub(crate) fn quantised(weights: &[f32]) -> Vec<i8> {
     let byte = |weight: &f32| (weight * STEPS).round().clamp(-127.0, 127.0) as i8;
-    (weights.iter().map(byte).collect(), (threshold * STEPS).ceil() as i32)
+    weights.iter().map(byte).collect()
+}
+
+pub(crate) fn steps(score: f32) -> i32 {
+    (score * STEPS).ceil() as i32
 }
 
 struct Learner {
@@ -117,18 +130,18 @@ impl Learner {
     fn learn(&mut self, example: &Example<'_>, dice: &mut Dice) {
         let attack = example.document.family.is_some();
         let best = (0..example.windows.len()).max_by(|a, b| {
-            let of = |index: &usize| sum(&self.weights, &example.windows[*index]);
+            let of = |index: &usize| sum(&self.weights, &example.windows[*index].slots);
             of(a).total_cmp(&of(b))
         });
         let Some(best) = best else { return };
         if attack {
-            self.step(&example.windows[best], 1.0, 1.0, dice);
+            self.step(&example.windows[best].slots, 1.0, 1.0, dice);
         } else {
             // The worst window and another one: all of them would drown what is rare in what is common.
-            self.step(&example.windows[best], 0.0, NEGATIVE, dice);
+            self.step(&example.windows[best].slots, 0.0, NEGATIVE, dice);
             let other = dice.below(example.windows.len());
             if other != best {
-                self.step(&example.windows[other], 0.0, NEGATIVE, dice);
+                self.step(&example.windows[other].slots, 0.0, NEGATIVE, dice);
             }
         }
     }
@@ -163,7 +176,7 @@ fn sum(weights: &[f32], slots: &[u32]) -> f32 {
 }
 
 /// Nearly the logistic curve, without an exponential, which not every machine rounds alike; 0 and 1 from 6 away on.
-fn probability(score: f32) -> f32 {
+pub(crate) fn probability(score: f32) -> f32 {
     let half = (score / 2.0).clamp(-3.0, 3.0);
     0.5 + 0.5 * half * (27.0 + half * half) / (27.0 + 9.0 * half * half)
 }

@@ -5,7 +5,7 @@
 //! that it was not trained on, of each family when all of that family was left out, and what it takes for an attack by
 //! mistake. `--check FILE.jsonl` also judges labelled rows of `{"id", "text", "label", "tier", "category"}`, which have no
 //! part in the training; `--clean PATH` judges text files that hold no attack; `--quick` leaves out the
-//! families, `--dry` writes nothing. `--count PATH` counts cues in text files that hold no attack, and does nothing else.
+//! families, `--dry` writes nothing, `--kept` judges by the model that is there. `--count PATH` counts cues in text files that hold no attack, and does nothing else.
 
 mod data;
 mod families;
@@ -33,10 +33,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         std::fs::write(folder.join("model/frequencies.toml"), gate::count(phrases.concepts(), pair[1].as_ref())?)?;
         return Ok(());
     }
+    if has("--kept") {
+        return judge(&AttackModel::from_bytes(&std::fs::read(folder.join("model.bin"))?)?, &arguments);
+    }
     let documents = documents(&phrases);
     let beliefs = Beliefs::new(phrases.acts()?.1);
     let lexicon = lexicon(&phrases, documents.iter())?;
-    let empty = AttackModel::new(lexicon, vec![0; 1 << SLOT_BITS], 0, phrases.inputs)?;
+    let empty = AttackModel::new(lexicon, vec![0; 1 << SLOT_BITS], 0, 0, phrases.inputs)?;
     let examples = learn::examples(&empty, &documents);
     report::sizes(&phrases, &examples);
     let threshold = report::unseen_phrases(&examples, &beliefs);
@@ -49,19 +52,26 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("  act {:6.2} {name}", weights[ACT_SLOTS as usize + act]);
         }
     }
-    let (weights, threshold) = learn::quantised(&weights, threshold);
-    let model = AttackModel::new(self::lexicon(&phrases, documents.iter())?, weights, threshold, phrases.inputs)?;
+    let (weights, floor, threshold) = (learn::quantised(&weights), learn::steps(learn::FLOOR), learn::steps(threshold));
+    let model =
+        AttackModel::new(self::lexicon(&phrases, documents.iter())?, weights, floor, threshold, phrases.inputs)?;
     let bytes = model.to_bytes();
     println!("model: {} bytes, threshold {threshold}, inputs {:016x}", bytes.len(), phrases.inputs);
-    for pair in arguments.windows(2) {
-        match pair[0].as_str() {
-            "--check" => report::rows(&model, pair[1].as_ref())?,
-            "--clean" => report::clean(&model, pair[1].as_ref())?,
-            _ => {}
-        }
-    }
+    judge(&model, &arguments)?;
     if !has("--dry") {
         std::fs::write(folder.join("model.bin"), bytes)?;
+    }
+    Ok(())
+}
+
+/// Judges the files that the arguments name.
+fn judge(model: &AttackModel, arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    for pair in arguments.windows(2) {
+        match pair[0].as_str() {
+            "--check" => report::rows(model, pair[1].as_ref())?,
+            "--clean" => report::clean(model, pair[1].as_ref())?,
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -3,11 +3,13 @@
 //! ```text
 //!   cues of the prefilter ──► windows ──► normal form ──► hashed features ──► sum of weights ──► threshold
 //!   (stems of concepts)       sentence,    letters that    words, n-grams,     one byte each
-//!                             and wider    are meant       concepts in pairs
+//!                                ▲         are meant       concepts in pairs         │
+//!                                └────────────── wider, if that comes to something ──┘
 //! ```
 //!
 //! Each cue pulls as hard as it is rarer in plain text than in attacks; only where cues of different concepts stand close
-//! and pull hard enough together is anything read a second time. That is less than a hundredth of prose and code.
+//! and pull hard enough together is anything read a second time: a sentence, and what stands around one that comes to
+//! something.
 //!
 //! Words of twenty languages are grouped into *concepts* (to disregard, what came before, rules, a persona ...). What the
 //! model learns of concepts standing together in one language holds for the others, and for wordings that it never saw.
@@ -31,14 +33,14 @@ use self::features::Reader;
 use super::{Candidate, Grounds, Work};
 
 pub use acts::Act;
-pub use features::{ACT_SLOTS, BIAS_SLOT, CONCEPT_SLOTS};
+pub use features::{ACT_SLOTS, BIAS_SLOT, CONCEPT_SLOTS, Features};
 pub use format::ModelError;
 pub use lexicon::{Concept, LOOK, Lexicon, LexiconError, Spelling};
 
-pub(crate) use windows::{AHEAD, BACK, Cue, REACH, Text, Window};
+pub(crate) use windows::{AHEAD, BACK, Cue, REACH, Text};
 
 /// Changes whenever the same text gives other features, so that weights never meet features they were not made for.
-pub const FEATURE_VERSION: u32 = 3;
+pub const FEATURE_VERSION: u32 = 4;
 
 /// Weights are addressed by so many bits of a feature's hash.
 pub const SLOT_BITS: u32 = 18;
@@ -51,17 +53,25 @@ const BYTE_COST: usize = 8;
 pub struct AttackModel {
     lexicon: Lexicon,
     weights: Vec<i8>,
+    /// The score of a sentence below which what stands around it is not read.
+    floor: i32,
     threshold: i32,
     inputs: u64,
 }
 
 impl AttackModel {
     /// A model of 2^[`SLOT_BITS`] weights, in the order of their slots; `inputs` identifies what it was trained from.
-    pub fn new(lexicon: Lexicon, weights: Vec<i8>, threshold: i32, inputs: u64) -> Result<Self, ModelError> {
+    pub fn new(
+        lexicon: Lexicon,
+        weights: Vec<i8>,
+        floor: i32,
+        threshold: i32,
+        inputs: u64,
+    ) -> Result<Self, ModelError> {
         if weights.len() != 1 << SLOT_BITS {
             return Err(ModelError::Weights { count: weights.len() });
         }
-        Ok(Self { lexicon, weights, threshold, inputs })
+        Ok(Self { lexicon, weights, floor, threshold, inputs })
     }
 
     /// Reads what [`AttackModel::to_bytes`] wrote. Hostile bytes are an error, and never cost more memory than they have.
@@ -84,19 +94,31 @@ impl AttackModel {
         self.inputs
     }
 
-    /// The highest score of the windows of a text that cues call for; `None` where none does.
+    /// The highest score of the windows of a text that are read; `None` without any.
     pub fn score(&self, text: &[u8]) -> Option<i32> {
-        self.lexicon.windows_of(text).iter().map(|slots| self.sum(slots)).max()
+        let (mut reader, mut best) = (Reader::default(), None);
+        self.lexicon.visit(text, |text, window| {
+            let score = self.sum(reader.slots(&self.lexicon, &text.bytes[window.read.clone()], window.view));
+            best = best.max(Some(score));
+            Some(score >= self.floor)
+        });
+        best
     }
 
-    /// What the windows of a text come to, as slots of weights: what the training program learns from.
-    pub fn features(&self, text: &[u8]) -> Vec<Vec<u32>> {
-        self.lexicon.windows_of(text)
+    /// What the windows of a text come to: what the training program learns from.
+    pub fn features(&self, text: &[u8]) -> Vec<Features> {
+        self.lexicon.features_of(text)
     }
 
     /// How many bytes of a text the model reads, those of two windows twice.
     pub fn reads(&self, text: &[u8]) -> usize {
-        self.lexicon.lengths_of(text).sum()
+        let (mut reader, mut bytes) = (Reader::default(), 0);
+        self.lexicon.visit(text, |text, window| {
+            bytes += window.read.len();
+            let slots = reader.slots(&self.lexicon, &text.bytes[window.read.clone()], window.view);
+            Some(self.sum(slots) >= self.floor)
+        });
+        bytes
     }
 
     /// What identifies the phrases that a model is trained from: `(name, text)` of each file, in order.
@@ -120,25 +142,20 @@ impl AttackModel {
     /// not all when `work` is spent.
     pub(crate) fn judge(&self, rule: usize, text: &Text<'_>, cues: &[Cue], work: &mut Work, out: &mut Vec<Candidate>) {
         let mut reader = Reader::default();
-        for window in windows::windows(text, cues) {
+        windows::visit(text, cues, |window| {
             work.spend(window.read.len() * BYTE_COST);
             if work.is_spent() {
-                return;
+                return None;
             }
-            let slots = reader.slots(&self.lexicon, &text.bytes[window.read.clone()], window.view);
-            let above = self.sum(slots) - self.threshold;
-            if above >= 0 {
+            let score = self.sum(reader.slots(&self.lexicon, &text.bytes[window.read.clone()], window.view));
+            if score >= self.threshold {
+                let (start, end) = (window.span.start, window.span.end);
                 let why = Grounds::default().with(Why::Model, true);
-                out.push(Candidate {
-                    rule,
-                    start: window.span.start,
-                    end: window.span.end,
-                    confidence: confidence(above),
-                    why,
-                    public: false,
-                });
+                let confidence = confidence(score - self.threshold);
+                out.push(Candidate { rule, start, end, confidence, why, public: false });
             }
-        }
+            Some(score >= self.floor)
+        });
     }
 }
 

@@ -63,10 +63,21 @@ pub(super) struct Mention {
     pub(super) at: usize,
 }
 
+/// What a window comes to, for the training program.
+#[derive(Clone, Debug)]
+pub struct Features {
+    /// The slots of its features, in order.
+    pub slots: Vec<u32>,
+    /// The number of the sentence that has to come to something before this one is read.
+    pub after: Option<usize>,
+}
+
 /// Reads windows one after another. What it needs for that is kept from one to the next.
 #[derive(Default)]
 pub(super) struct Reader {
     normal: Normal,
+    /// The window in ASCII lower case.
+    lower: String,
     mentions: Vec<Mention>,
     acts: Vec<u8>,
     slots: Slots,
@@ -85,8 +96,11 @@ impl Reader {
     pub(super) fn slots(&mut self, lexicon: &Lexicon, window: &[u8], view: View) -> &[u32] {
         let text = with_pieces(viewed(window, view));
         self.normal.read(&text);
+        self.lower.clear();
+        self.lower.push_str(&text);
+        self.lower.make_ascii_lowercase();
         self.mentions.clear();
-        lexicon.mentions(&self.normal, text.as_bytes(), &mut self.mentions);
+        lexicon.mentions(&self.normal, self.lower.as_bytes(), &mut self.mentions);
         self.mentions.truncate(MAX_MENTIONS);
         let slots = &mut self.slots;
         slots.clear();

@@ -36,6 +36,7 @@ pub(super) fn write(model: &AttackModel) -> Vec<u8> {
     bytes.extend(FEATURE_VERSION.to_le_bytes());
     bytes.extend(probe(model.lexicon()).to_le_bytes());
     bytes.extend(model.inputs.to_le_bytes());
+    bytes.extend(model.floor.to_le_bytes());
     bytes.extend(model.threshold.to_le_bytes());
     let concepts = model.lexicon().concepts();
     bytes.push(u8::try_from(concepts.len()).unwrap_or(u8::MAX));
@@ -69,6 +70,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<AttackModel, ModelError> {
     }
     let features = u64::from_le_bytes(reader.array()?);
     let inputs = u64::from_le_bytes(reader.array()?);
+    let floor = i32::from_le_bytes(reader.array()?);
     let threshold = i32::from_le_bytes(reader.array()?);
     let [count] = reader.array()?;
     if usize::from(count) > MAX_CONCEPTS {
@@ -90,7 +92,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<AttackModel, ModelError> {
         return Err(ModelError::Features);
     }
     let weights = weights.iter().map(|byte| byte.cast_signed()).collect();
-    AttackModel::new(lexicon, weights, threshold, inputs)
+    AttackModel::new(lexicon, weights, floor, threshold, inputs)
 }
 
 /// What this program extracts from the probe, as one number.

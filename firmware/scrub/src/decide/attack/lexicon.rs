@@ -8,11 +8,11 @@ use aho_corasick::AhoCorasick;
 use thiserror::Error;
 
 use super::acts::{Act, MAX_ACTS, MAX_PARTS};
-use super::features::{Mention, Reader};
+use super::features::{Features, Mention, Reader};
 use super::normal::{Normal, View};
 use super::prefixes::Prefixes;
 use super::spellings::meanings;
-use super::windows::{Cue, Text, windows};
+use super::windows::{Cue, Text, Window, visit};
 use crate::pack::MAX_ANCHOR;
 use crate::parse::{Shadow, Source};
 
@@ -67,6 +67,8 @@ pub struct Lexicon {
     words: Prefixes,
     /// Those of signs in text as it is, in ASCII lower case.
     signs: Prefixes,
+    /// The bytes that signs begin with, in either case.
+    sign_starts: Box<[bool; 256]>,
     /// What each anchor means, in ASCII lower case.
     cues: HashMap<Vec<u8>, Meaning>,
     /// Finds the anchors for whoever has no prefilter of a pack.
@@ -96,12 +98,17 @@ impl Lexicon {
         let signs = (0_u8..).zip(&concepts).flat_map(|(number, concept)| {
             concept.signs.iter().map(move |sign| (sign.text.to_ascii_lowercase().into_bytes(), number))
         });
+        let mut sign_starts = Box::new([false; 256]);
+        for byte in concepts.iter().flat_map(|concept| &concept.signs).filter_map(|sign| sign.text.bytes().next()) {
+            sign_starts[usize::from(byte.to_ascii_lowercase())] = true;
+            sign_starts[usize::from(byte.to_ascii_uppercase())] = true;
+        }
         let (words, signs) = (Prefixes::new(words), Prefixes::new(signs));
         let mut cues = HashMap::new();
         for (anchor, meaning) in (0_u8..).zip(&concepts).flat_map(|(number, concept)| meanings(number, concept)) {
             cues.entry(anchor).or_insert(meaning);
         }
-        Ok(Self { concepts, acts, words, signs, cues, finder: OnceLock::new() })
+        Ok(Self { concepts, acts, words, signs, sign_starts, cues, finder: OnceLock::new() })
     }
 
     pub(super) fn concepts(&self) -> &[Concept] {
@@ -137,24 +144,28 @@ impl Lexicon {
         (!cut).then_some(Cue { start: hit.start, end: hit.end, meaning })
     }
 
-    /// The features of all windows of a text.
-    pub(super) fn windows_of(&self, text: &[u8]) -> Vec<Vec<u32>> {
+    /// Calls `read` with each window of a text as [`windows::visit`] does.
+    pub(super) fn visit(&self, text: &[u8], mut read: impl FnMut(&Text<'_>, &Window) -> Option<bool>) {
         let shadow = Shadow::of(Source::origin(text));
         let text = Text { bytes: &shadow.text, shadow: &shadow, base: 0 };
-        let mut reader = Reader::default();
-        let features = |window: super::Window| {
-            let mut slots = reader.slots(self, &text.bytes[window.read], window.view).to_vec();
-            slots.sort_unstable();
-            slots
-        };
-        windows(&text, &self.cues_of(text.bytes)).into_iter().map(features).collect()
+        visit(&text, &self.cues_of(text.bytes), |window| read(&text, window));
     }
 
-    /// The lengths of all windows of a text.
-    pub(super) fn lengths_of(&self, text: &[u8]) -> impl Iterator<Item = usize> {
-        let shadow = Shadow::of(Source::origin(text));
-        let text = Text { bytes: &shadow.text, shadow: &shadow, base: 0 };
-        windows(&text, &self.cues_of(text.bytes)).into_iter().map(|window| window.read.len())
+    /// What all windows of a text come to, and those around each sentence, whatever that comes to.
+    pub(super) fn features_of(&self, text: &[u8]) -> Vec<Features> {
+        let (mut reader, mut all) = (Reader::default(), Vec::new());
+        let mut sentences = HashMap::new();
+        self.visit(text, |text, window| {
+            let mut slots = reader.slots(self, &text.bytes[window.read.clone()], window.view).to_vec();
+            slots.sort_unstable();
+            if window.after.is_none() {
+                sentences.insert(window.read.clone(), all.len());
+            }
+            let after = window.after.as_ref().and_then(|sentence| sentences.get(sentence).copied());
+            all.push(Features { slots, after });
+            Some(true)
+        });
+        all
     }
 
     /// The literals of a text that pull.
@@ -178,29 +189,40 @@ impl Lexicon {
     /// The concepts of a window, in order of place: those of its words, and of what stands in it as it is written.
     pub(super) fn mentions(&self, normal: &Normal, raw: &[u8], mentions: &mut Vec<Mention>) {
         let text = normal.text.as_bytes();
-        let mut found = |at: usize, from: &[u8], words: &Prefixes| {
-            words.at(from, |concept| mentions.push(Mention { concept, at }));
-        };
         for word in &normal.words {
-            found(word.start, &text[word.start..], &self.words);
+            self.words.at(&text[word.start..], |concept| mention(mentions, concept, word.start));
             if word.dense {
-                let more = normal.text[word.start..word.end].char_indices().skip(1);
-                more.for_each(|(at, _)| found(word.start + at, &text[word.start + at..], &self.words));
+                for (at, _) in normal.text[word.start..word.end].char_indices().skip(1) {
+                    let at = word.start + at;
+                    self.words.at(&text[at..], |concept| mention(mentions, concept, at));
+                }
             }
         }
+        let count = mentions.len();
         let mut words = normal.words.iter().peekable();
         let mut before = b' ';
-        for (at, byte) in raw.iter().enumerate() {
-            let starts = *byte != b' ' && !(before.is_ascii_alphanumeric() && byte.is_ascii_alphanumeric());
-            before = *byte;
-            if starts && byte.is_ascii() {
-                while words.next_if(|word| word.origin < at).is_some() {}
-                let place = words.peek().map_or(text.len(), |word| word.start);
-                found(place, &raw[at..], &self.signs);
+        for (at, &byte) in raw.iter().enumerate() {
+            let starts = self.sign_starts[usize::from(byte)]
+                && !(before.is_ascii_alphanumeric() && byte.is_ascii_alphanumeric());
+            before = byte;
+            if starts {
+                self.signs.at(&raw[at..], |concept| {
+                    while words.next_if(|word| word.origin < at).is_some() {}
+                    mention(mentions, concept, words.peek().map_or(text.len(), |word| word.start));
+                });
             }
         }
-        mentions.sort_unstable_by_key(|mention| (mention.at, mention.concept));
-        mentions.dedup();
+        if mentions.len() > count {
+            mentions.sort_by_key(|mention| mention.at);
+        }
+    }
+}
+
+/// Adds a concept, once for each place.
+fn mention(mentions: &mut Vec<Mention>, concept: u8, at: usize) {
+    let mention = Mention { concept, at };
+    if !mentions.iter().rev().take_while(|last| last.at == at).any(|last| *last == mention) {
+        mentions.push(mention);
     }
 }
 

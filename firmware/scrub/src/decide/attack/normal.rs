@@ -1,6 +1,7 @@
 //! The normal form of a window: the letters that a reader sees, whatever they are written with.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -31,24 +32,37 @@ pub(crate) struct Normal {
     pub(crate) spaced: usize,
     /// Words all in capitals, of at least three letters.
     pub(crate) shouted: usize,
+    /// Words of a single character.
+    singles: usize,
 }
 
 /// A word of the window.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Word {
     /// Its place in the normal text, and that of its first character in the window.
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) origin: usize,
+    /// Bytes of the window between the previous word and this one.
+    gap: usize,
     /// Whether its script has no spaces.
     pub(crate) dense: bool,
+    /// Whether it is one character of a script that has.
+    single: bool,
+}
+
+/// A word of which the end has not been seen.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    start: usize,
+    origin: usize,
+    gap: usize,
+    dense: bool,
     chars: usize,
     letters: usize,
     capitals: usize,
     /// Digits and signs that may stand for letters.
     signs: usize,
-    /// Bytes of the window between the previous word and this one.
-    gap: usize,
 }
 
 /// Whether a character belongs to a script that is written without spaces.
@@ -91,38 +105,66 @@ impl Normal {
 
     /// Becomes the normal form of a text.
     pub(crate) fn read(&mut self, text: &str) {
-        (self.spaced, self.shouted) = (0, 0);
+        (self.spaced, self.shouted, self.singles) = (0, 0, 0);
         self.words.clear();
         self.text.clear();
         self.text.push(' ');
-        let (mut word, mut gap, mut before) = (None, 0, ' ');
-        for (at, c) in text.char_indices() {
+        let (mut word, mut gap, mut at, mut before) = (None, 0, 0, ' ');
+        while let Some(&byte) = text.as_bytes().get(at) {
+            if word.is_none()
+                && let Some(end) = plain_word(text.as_bytes(), at)
+            {
+                self.plain(&text[at..end], at, std::mem::take(&mut gap));
+                before = char::from(text.as_bytes()[end - 1]);
+                at = end;
+                continue;
+            }
+            let c = if byte.is_ascii() { char::from(byte) } else { text[at..].chars().next().unwrap_or(' ') };
             let after = || text[at + c.len_utf8()..].chars().next().unwrap_or(' ');
             if is_part(c, before, after) {
-                let turns = |word: &Word| word.dense != is_dense(c) || self.text.len() >= word.start + MAX_WORD;
+                let turns = |word: &Open| word.dense != is_dense(c) || self.text.len() >= word.start + MAX_WORD;
                 if let Some(whole) = word.take_if(|word| turns(word)) {
                     self.close(whole);
                 }
-                let word = word.get_or_insert_with(|| Word {
-                    start: self.text.len(),
-                    origin: at,
-                    dense: is_dense(c),
-                    gap: std::mem::take(&mut gap),
-                    ..Word::default()
-                });
+                let start = self.text.len();
+                let word = word.get_or_insert_with(|| Open::at(start, at, std::mem::take(&mut gap), is_dense(c)));
                 self.add(word, c);
             } else if !is_dropped(c, before, after) {
                 gap += c.len_utf8();
                 word.take().into_iter().for_each(|word| self.close(word));
             }
-            before = c;
+            (before, at) = (c, at + c.len_utf8());
         }
         word.into_iter().for_each(|word| self.close(word));
-        self.join();
+        if self.singles >= SPACED {
+            self.join();
+        }
+    }
+
+    /// Adds a whole word of ASCII letters and digits.
+    #[inline]
+    fn plain(&mut self, word: &str, origin: usize, gap: usize) {
+        let start = self.text.len();
+        self.text.push_str(word);
+        self.text[start..].make_ascii_lowercase();
+        let classes = word.bytes().fold(0, |all, byte| all | CLASSES[usize::from(byte)]);
+        if classes & DIGIT != 0 && classes != DIGIT {
+            unleet(&mut self.text, start);
+        }
+        if classes & (UPPER | LOWER) == UPPER {
+            self.shouted += usize::from(word.bytes().filter(u8::is_ascii_alphabetic).count() >= 3);
+        }
+        self.push(Word { start, end: self.text.len(), origin, gap, dense: false, single: word.len() == 1 });
+    }
+
+    fn push(&mut self, word: Word) {
+        self.text.push(' ');
+        self.singles += usize::from(word.single);
+        self.words.push(word);
     }
 
     #[inline]
-    fn add(&mut self, word: &mut Word, c: char) {
+    fn add(&mut self, word: &mut Open, c: char) {
         word.chars += 1;
         if c.is_ascii() {
             word.letters += usize::from(c.is_ascii_alphabetic());
@@ -133,23 +175,28 @@ impl Normal {
         }
         word.letters += usize::from(c.is_alphabetic());
         word.capitals += usize::from(c.is_uppercase());
-        for lower in c.to_lowercase() {
-            self.text.extend(std::iter::once(lower).nfd().filter(|part| !is_accent(*part)).map(same_letter));
+        match c {
+            // Neither cases nor parts.
+            '\u{4E00}'..='\u{9FFF}' => self.text.push(c),
+            _ => match FOLDED.get((c as usize).wrapping_sub(FIRST_FOLDED)).copied().flatten() {
+                Some(folded) => self.text.push(folded),
+                None => self.text.extend(parts(c)),
+            },
         }
     }
 
     /// Ends a word, which is none if it was made of accents only.
-    fn close(&mut self, mut word: Word) {
-        if word.start == self.text.len() {
+    fn close(&mut self, word: Open) {
+        let Open { start, origin, gap, dense, .. } = word;
+        if start == self.text.len() {
             return;
         }
         if word.signs > 0 && word.letters > 0 {
-            unleet(&mut self.text, word.start);
+            unleet(&mut self.text, start);
         }
-        word.end = self.text.len();
-        self.text.push(' ');
         self.shouted += usize::from(word.letters >= 3 && word.capitals == word.letters);
-        self.words.push(word);
+        let single = word.chars == 1 && !dense;
+        self.push(Word { start, end: self.text.len(), origin, gap, dense, single });
     }
 
     /// Makes words of the letters that stand apart.
@@ -199,13 +246,47 @@ impl Normal {
     }
 }
 
+impl Open {
+    fn at(start: usize, origin: usize, gap: usize, dense: bool) -> Self {
+        Self { start, origin, gap, dense, chars: 0, letters: 0, capitals: 0, signs: 0 }
+    }
+}
+
 /// How many words from the first are single letters, each as far from the one before as all the others.
 fn spaced_run(words: &[Word]) -> usize {
-    let single = |word: &&Word| word.chars == 1 && !word.dense;
-    if words.first().filter(single).is_none() {
+    if words.first().is_none_or(|word| !word.single) {
         return 0;
     }
-    1 + words[1..].iter().take(MAX_WORD - 1).take_while(|word| single(word) && word.gap == 1).count()
+    1 + words[1..].iter().take(MAX_WORD - 1).take_while(|word| word.single && word.gap == 1).count()
+}
+
+/// What a byte is: a letter or a digit, or something that may belong to a word by what stands around it.
+const LOWER: u8 = 1;
+const UPPER: u8 = 2;
+const DIGIT: u8 = 4;
+const DOUBTFUL: u8 = 8;
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte as u8 {
+            b'a'..=b'z' => LOWER,
+            b'A'..=b'Z' => UPPER,
+            b'0'..=b'9' => DIGIT,
+            b'!' | b'@' | b'$' | b'|' | b'\'' | 0x80.. => DOUBTFUL,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
+
+/// The end of the word at `at` if it has letters and digits of ASCII only, which nearly all words have.
+#[inline]
+fn plain_word(bytes: &[u8], at: usize) -> Option<usize> {
+    let class = |at: &usize| bytes.get(*at).map_or(0, |byte| CLASSES[usize::from(*byte)]);
+    let end = (at..).find(|at| class(at) & (LOWER | UPPER | DIGIT) == 0)?;
+    (end > at && end - at <= MAX_WORD && class(&end) != DOUBTFUL).then_some(end)
 }
 
 /// Whether a character is a part of a word; a sign that stands for a letter is, next to one.
@@ -223,6 +304,19 @@ fn is_part(c: char, before: char, after: impl Fn() -> char) -> bool {
 /// Whether a character leaves no gap in a word: the apostrophe of `don't`.
 fn is_dropped(c: char, before: char, after: impl Fn() -> char) -> bool {
     matches!(c, '\'' | '\u{2019}') && before.is_alphabetic() && matches!(after(), 't' | 'T')
+}
+
+/// The letters of Latin, Greek and Cyrillic of which one is left without its accents, from this one on: taking them apart
+/// costs a hundred times more than looking them up.
+static FOLDED: LazyLock<Vec<Option<char>>> = LazyLock::new(|| {
+    let folded = |c: char| parts(c).next().filter(|_| parts(c).count() == 1);
+    ('\u{80}'..='\u{52F}').map(folded).collect()
+});
+const FIRST_FOLDED: usize = 0x80;
+
+/// What a letter is without case and accents.
+fn parts(c: char) -> impl Iterator<Item = char> {
+    c.to_lowercase().nfd().filter(|part| !is_accent(*part)).map(same_letter)
 }
 
 /// Marks that writers leave out, of Latin, Greek, Cyrillic, Hebrew and Arabic.

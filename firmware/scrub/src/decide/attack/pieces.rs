@@ -1,13 +1,16 @@
 //! Orders that are written in pieces: `a = 'ignore all pre'; b = 'vious rules'; do a + b`.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 /// Longest piece in bytes, and most pieces that are put together.
 const MAX_PIECE: usize = 48;
 const MAX_PIECES: usize = 12;
 
 /// What says that pieces belong together, in ASCII lower case.
-const JOINERS: [&str; 20] = [
+const JOINERS: [&str; 21] = [
     "+",
     "join",
     "concat",
@@ -28,6 +31,7 @@ const JOINERS: [&str; 20] = [
     "verbinde",
     "concaten",
     "соедини",
+    "Соедини",
 ];
 
 /// The text and, on lines of their own, its pieces put together without and with spaces, if it says that it has some.
@@ -41,29 +45,39 @@ pub(super) fn with_pieces(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn asks_to_join(text: &str) -> bool {
-    let lower = text.to_lowercase();
-    JOINERS.iter().any(|joiner| lower.contains(joiner))
+    static FINDER: LazyLock<Option<AhoCorasick>> =
+        LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(JOINERS).ok());
+    FINDER.as_ref().is_some_and(|finder| finder.is_match(text))
 }
 
 /// What stands between quotation marks or brackets on one line, in order.
 fn pieces(text: &str) -> Vec<&str> {
+    let bytes = text.as_bytes();
     let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(open) = rest.find(['\'', '"', '[', '`'])
+    let mut at = 0;
+    while let Some(open) = opening(bytes, at)
         && pieces.len() < MAX_PIECES
     {
-        let close = if rest[open..].starts_with('[') { ']' } else { char::from(rest.as_bytes()[open]) };
-        let after = &rest[open + 1..];
-        let end = after.char_indices().take_while(|(at, c)| *at <= MAX_PIECE && *c != '\n').find(|(_, c)| *c == close);
-        match end {
-            Some((end, _)) if after[..end].contains(char::is_alphabetic) => {
-                pieces.push(&after[..end]);
-                rest = &after[end + 1..];
+        let close = if bytes[open] == b'[' { b']' } else { bytes[open] };
+        let inside = &bytes[open + 1..bytes.len().min(open + MAX_PIECE + 2)];
+        let end = inside.iter().position(|byte| *byte == close || *byte == b'\n').filter(|end| inside[*end] == close);
+        // Marks are ASCII, so what stands between them are whole characters.
+        let piece = end.map(|end| &text[open + 1..open + 1 + end]);
+        match piece.filter(|piece| piece.contains(char::is_alphabetic)) {
+            Some(piece) => {
+                pieces.push(piece);
+                at = open + piece.len() + 2;
             }
-            _ => rest = after,
+            None => at = open + 1,
         }
     }
     pieces
+}
+
+/// The next mark that may open a piece.
+fn opening(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    rest.iter().position(|byte| matches!(byte, b'\'' | b'"' | b'[' | b'`')).map(|at| from + at)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Which of many words a text goes on with, at the cost of one or two looks into a table.
+//! Which of many words a text goes on with, at the cost of two looks into tables of bits that stay in the nearest memory.
 
-/// Buckets of the table, as a power of two.
+/// Buckets of the table, and bits of its filter, as powers of two.
 const BUCKET_BITS: u32 = 12;
+const FILTER_BITS: u32 = 16;
 
 /// Bytes of a word by which it is looked up, and of one that is shorter than that.
 const KEY: usize = 4;
@@ -16,6 +17,8 @@ pub(super) struct Prefixes {
 
 #[derive(Debug, Default)]
 struct Table {
+    /// A bit for each hash that a key has: most words of a text have none of them.
+    filter: Vec<u64>,
     /// Where each bucket begins in `entries`, and one past the last.
     heads: Vec<u32>,
     entries: Vec<Entry>,
@@ -23,7 +26,8 @@ struct Table {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    bucket: usize,
+    hash: usize,
+    key: u32,
     word: Box<[u8]>,
     number: u8,
 }
@@ -33,10 +37,12 @@ impl Prefixes {
     pub(super) fn new(words: impl Iterator<Item = (Vec<u8>, u8)>) -> Self {
         let (mut long, mut short) = (Vec::new(), Vec::new());
         for (word, number) in words {
-            let size = if word.len() >= KEY { KEY } else { SHORT_KEY };
-            let Some(key) = word.get(..size) else { continue };
-            let entry = Entry { bucket: bucket(key), word: word.into_boxed_slice(), number };
-            if size == KEY { &mut long } else { &mut short }.push(entry);
+            let (long_key, short_key) = (word.first_chunk::<KEY>(), word.first_chunk::<SHORT_KEY>());
+            let Some(key) = long_key.map(|key| number_of(*key)).or(short_key.map(|key| short_of(*key))) else {
+                continue;
+            };
+            let table = if long_key.is_some() { &mut long } else { &mut short };
+            table.push(Entry { hash: hash(key), key, word: word.into_boxed_slice(), number });
         }
         Self { long: Table::new(long), short: Table::new(short) }
     }
@@ -44,13 +50,11 @@ impl Prefixes {
     /// Calls `found` with the number of each word that `text` begins with.
     #[inline]
     pub(super) fn at(&self, text: &[u8], mut found: impl FnMut(u8)) {
-        for (table, size) in [(&self.long, KEY), (&self.short, SHORT_KEY)] {
-            let Some(key) = text.get(..size) else { continue };
-            for entry in table.of(bucket(key)) {
-                if text.starts_with(&entry.word) {
-                    found(entry.number);
-                }
-            }
+        if let Some(key) = text.first_chunk::<KEY>() {
+            self.long.report(number_of(*key), text, &mut found);
+        }
+        if let Some(key) = text.first_chunk::<SHORT_KEY>() {
+            self.short.report(short_of(*key), text, &mut found);
         }
     }
 }
@@ -59,22 +63,49 @@ impl Table {
     fn new(mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable();
         entries.dedup();
-        let head = |bucket: usize| entries.partition_point(|entry| entry.bucket < bucket);
+        let mut filter = vec![0; 1 << (FILTER_BITS - u64::BITS.ilog2())];
+        entries.iter().for_each(|entry| filter[entry.hash / 64] |= 1 << (entry.hash % 64));
+        let head = |bucket: usize| entries.partition_point(|entry| bucket_of(entry.hash) < bucket);
         let heads = (0..=1 << BUCKET_BITS).map(|bucket| u32::try_from(head(bucket)).unwrap_or(u32::MAX)).collect();
-        Self { heads, entries }
+        Self { filter, heads, entries }
     }
 
     #[inline]
-    fn of(&self, bucket: usize) -> &[Entry] {
-        &self.entries[self.heads[bucket] as usize..self.heads[bucket + 1] as usize]
+    fn report(&self, key: u32, text: &[u8], found: &mut impl FnMut(u8)) {
+        let hash = hash(key);
+        if self.filter[hash / 64] & (1 << (hash % 64)) != 0 {
+            self.confirm(hash, key, text, found);
+        }
+    }
+
+    fn confirm(&self, hash: usize, key: u32, text: &[u8], found: &mut impl FnMut(u8)) {
+        let bucket = bucket_of(hash);
+        for entry in &self.entries[self.heads[bucket] as usize..self.heads[bucket + 1] as usize] {
+            if entry.key == key && text.starts_with(&entry.word) {
+                found(entry.number);
+            }
+        }
     }
 }
 
 #[inline]
-fn bucket(key: &[u8]) -> usize {
-    let number = key.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+fn number_of(key: [u8; KEY]) -> u32 {
+    u32::from_le_bytes(key)
+}
+
+#[inline]
+fn short_of(key: [u8; SHORT_KEY]) -> u32 {
+    u32::from(u16::from_le_bytes(key))
+}
+
+#[inline]
+fn hash(key: u32) -> usize {
     // 2^32 divided by the golden ratio, odd (Knuth, TAOCP 6.4): the upper bits depend on all of the key.
-    (number.wrapping_mul(0x9E37_79B1) >> (32 - BUCKET_BITS)) as usize
+    (key.wrapping_mul(0x9E37_79B1) >> (u32::BITS - FILTER_BITS)) as usize
+}
+
+fn bucket_of(hash: usize) -> usize {
+    hash >> (FILTER_BITS - BUCKET_BITS)
 }
 
 #[cfg(test)]

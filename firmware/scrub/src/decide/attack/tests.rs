@@ -17,7 +17,7 @@ fn model() -> AttackModel {
         concept(LOOK, &["act as "], &["<|im_start|>"]),
     ];
     let acts = vec![Act { parts: vec![0b1, 0b10], within: 60, ordered: true }];
-    AttackModel::new(Lexicon::new(concepts, acts).unwrap(), vec![1; 1 << SLOT_BITS], 3, 7).unwrap()
+    AttackModel::new(Lexicon::new(concepts, acts).unwrap(), vec![1; 1 << SLOT_BITS], 0, 3, 7).unwrap()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn what_is_no_model_is_refused() {
     assert_eq!(changed(0, 0), ModelError::Magic);
     assert_eq!(changed(8, 99), ModelError::Version { found: 99 });
     assert_eq!(changed(12, bytes[12] ^ 1), ModelError::Features);
-    assert_eq!(changed(35, LOOK + 1), ModelError::Content);
+    assert_eq!(changed(39, LOOK + 1), ModelError::Content);
     for len in 0..bytes.len() {
         if len < 400 || len % 4099 == 0 {
             assert!(AttackModel::from_bytes(&bytes[..len]).is_err(), "{len}");

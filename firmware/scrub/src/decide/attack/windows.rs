@@ -56,30 +56,48 @@ pub(crate) struct Window {
     /// What a finding says.
     pub(crate) span: Range<usize>,
     pub(crate) view: View,
+    /// The sentence that called for it, if it is a wide one around a sentence.
+    pub(crate) after: Option<Range<usize>>,
 }
 
-/// The windows that `cues`, which are in order of place, call for.
-pub(super) fn windows(text: &Text<'_>, cues: &[Cue]) -> Vec<Window> {
-    let mut windows: Vec<Window> = Vec::new();
+/// Calls `read` with the windows that `cues`, which are in order of place, call for: the sentence of each cue, and the wide
+/// window around it where `read` says that the sentence comes to something, or there is none. It ends when `read` says
+/// nothing.
+pub(super) fn visit(text: &Text<'_>, cues: &[Cue], mut read: impl FnMut(&Window) -> Option<bool>) -> Option<()> {
+    let mut known: Vec<(Range<usize>, View, bool)> = Vec::new();
     let mut last: Option<(usize, usize)> = None;
     for cue in (0..cues.len()).filter(|index| is_confirmed(cues, *index)).map(|index| &cues[index]) {
         let view = cue.meaning.view;
         let sentence = sentence(text.bytes, cue);
-        if let Some(read) = &sentence {
-            let window = Window { read: read.clone(), span: read.clone(), view };
-            if !windows.iter().rev().take(4).any(|known| *known == window) {
-                windows.push(window);
+        if let Some(sentence) = &sentence {
+            let again = known.iter().rev().take(4).find(|known| known.0 == *sentence && known.1 == view);
+            let promising = match again {
+                Some(known) => known.2,
+                None => {
+                    let window = Window { read: sentence.clone(), span: sentence.clone(), view, after: None };
+                    let promising = read(&window)?;
+                    known.push((sentence.clone(), view, promising));
+                    promising
+                }
+            };
+            if !promising {
+                continue;
             }
         }
         let (origin, inside) = text.shadow.map.place(cue.start);
         let block = ((text.base + origin) / BLOCK, inside / BLOCK);
         if last.replace(block) != Some(block) {
-            let read = wide(text.bytes, cue);
-            let span = sentence.unwrap_or(read.start.max(cue.start.saturating_sub(BACK))..read.end);
-            windows.push(Window { read, span: whole_chars(text.bytes, span), view });
+            read(&around(text.bytes, cue, sentence))?;
         }
     }
-    windows
+    Some(())
+}
+
+/// The wide window of a cue.
+fn around(text: &[u8], cue: &Cue, sentence: Option<Range<usize>>) -> Window {
+    let read = wide(text, cue);
+    let span = sentence.clone().unwrap_or(read.start.max(cue.start.saturating_sub(BACK))..read.end);
+    Window { read, span: whole_chars(text, span), view: cue.meaning.view, after: sentence }
 }
 
 /// Whether a cue and those nearby, each concept once, pull hard enough.
