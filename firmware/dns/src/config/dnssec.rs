@@ -84,7 +84,7 @@ impl Anchors {
             names.push(zone.clone());
         }
         // The root first: by its keys it is looked whether upstreams hand out signatures.
-        names.sort_by_key(|name| name.num_labels());
+        names.sort_by_key(Name::num_labels);
         names.dedup();
         Self { names, keys: Arc::new(keys), records, told }
     }
@@ -163,7 +163,8 @@ mod tests {
         let refused = |keys: &[ZoneKey]| check_keys(keys).unwrap_err().to_string();
         assert_eq!(refused(&[key()]), "no key of the root zone is among them");
         assert_eq!(refused(&[]), "no key of the root zone is among them");
-        let cases: [(&str, fn(&mut ZoneKey)); 6] = [
+        type Change = fn(&mut ZoneKey);
+        let cases: [(&str, Change); 6] = [
             ("its tag is 55648", |key| key.tag = 55649),
             ("its digest is B4C8", |key| key.digest = key.digest.replace('b', "c")),
             ("its digest is", |key| key.zone = "example.org.".to_owned()),
