@@ -9,6 +9,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use toml::{Table, Value};
 
 use crate::card;
+use crate::desk::Desk;
 use crate::log::say;
 
 const TARGET: &str = "/run/puck/boot";
@@ -38,7 +39,7 @@ fn mounted<T>(work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
 }
 
 /// Takes in what the owner left, and scrubs it from the card: it may hold what nobody else should read.
-pub(crate) fn import() {
+pub(crate) fn import(desk: &Desk) {
     let imported = mounted(|folder| {
         let Some(file) = SETTINGS.map(|name| folder.join(name)).into_iter().find(|file| file.is_file()) else {
             return Ok(None);
@@ -49,8 +50,10 @@ pub(crate) fn import() {
     });
     match imported {
         Ok(None) => {}
-        Ok(Some((file, Ok(())))) => say!("{} was taken in", file.display()),
-        Ok(Some((file, Err(error)))) => say!("{} was not taken in: {error}", file.display()),
+        Ok(Some((file, Ok(())))) => desk.note("settings_taken", true, &format!("{} was taken in", file.display())),
+        Ok(Some((file, Err(error)))) => {
+            desk.note("settings_taken", false, &format!("{} was not taken in: {error}", file.display()));
+        }
         Err(error) => say!("the boot partition cannot be read: {error}"),
     }
 }

@@ -52,7 +52,7 @@ pub(crate) fn run() -> ExitCode {
         Data::Memory => desk.note("data_in_memory", false, "there is no card that takes writes"),
     }
     clock::begin();
-    boot_partition::import();
+    boot_partition::import(&desk);
     Office::new(booted, data, watchdog, desk, Instant::now()).run()
 }
 

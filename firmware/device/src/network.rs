@@ -34,6 +34,7 @@ pub(crate) struct Network {
     begun: Instant,
     last: Option<Lease>,
     lease: Option<Lease>,
+    moved_from: Option<Ipv4Addr>,
 }
 
 impl Network {
@@ -46,7 +47,7 @@ impl Network {
             }
             None => services.add(udhcpc(last.as_ref()), now),
         }
-        Self { begun: now, last, lease: None }
+        Self { begun: now, last, lease: None, moved_from: None }
     }
 
     /// The address, if it is a new one.
@@ -62,6 +63,11 @@ impl Network {
         let lease = lease?;
         self.compare(&lease);
         Some(lease)
+    }
+
+    /// The address before the present one, once.
+    pub(crate) fn moved_from(&mut self) -> Option<Ipv4Addr> {
+        self.moved_from.take()
     }
 
     fn without_dhcp(&self) -> Lease {
@@ -87,6 +93,7 @@ impl Network {
                 last.address,
                 lease.address
             );
+            self.moved_from = Some(last.address);
         }
         if lease.address == OWN || self.last.as_ref() == Some(lease) {
             return;

@@ -196,6 +196,9 @@ impl Office {
             lease.prefix,
             lease.kept.map_or(String::new(), |kept| format!(", and {kept} as before"))
         );
+        if let Some(before) = self.network.moved_from() {
+            self.desk.note("address_changed", true, &format!("from {before} to {}", lease.address));
+        }
         match settings::configure(&lease) {
             Ok(domain) => self.start_daemon(&domain, now),
             Err(error) => say!("the daemon cannot be configured: {error}"),

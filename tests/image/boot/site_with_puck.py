@@ -91,6 +91,13 @@ while True:
         self.await_answer(timeout)
         self.waited = self.waiting_seconds()
 
+    def link_local(self):
+        """The address that the puck gave itself on the cable (RFC 4291, appendix A)."""
+        octets = [int(octet, 16) for octet in MAC.split(":")]
+        halves = [octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]]
+        groups = [f"{halves[at] << 8 | halves[at + 1]:x}" for at in range(0, 8, 2)]
+        return f"fe80::{':'.join(groups)}"
+
     def claim_code(self, last=False):
         """The first code on the serial console, or the last one."""
         return re.findall(r"claim code: ([A-Z0-9-]+)", self.board.log())[-1 if last else 0]

@@ -2,8 +2,10 @@
 
 import json
 import re
+import time
 
 import plan
+from journal import records
 
 LEASE = {"interface": "eth0", "prefix": 24, "routers": [f"{plan.LAN}.{plan.ROUTER}"], "clocks": []}
 
@@ -36,6 +38,10 @@ def test_a_changed_address_is_warned_of_and_the_old_one_answered_in_1970(new_sit
     assert "the clock said 86" in log, "the clock was set forward"
     site.wait_for(lambda: plan.v4(80) in site.ask(server=f"{plan.LAN}.77"), 30, "an answer on the old address")
     assert plan.v4(80) in site.ask(server=plan.PUCK)
+    time.sleep(10)
+    site.board.cut()
+    noted = [row["event"]["admin"]["command"] for row in records(site) if "admin" in row["event"]]
+    assert "address_changed" in noted
 
 
 def test_an_old_address_that_somebody_else_uses_is_left_to_them(new_site):
