@@ -1,4 +1,4 @@
-//! Record: every connection leaves one line in the journal.
+//! Record: every connection leaves one line in the journal, but for this machine's own looks whether the door opens.
 
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ pub(crate) struct Pending {
     /// What is being done, should it never come to an end of its own.
     mode: Mode,
     closed: Option<Closed>,
+    worth_a_record: bool,
 }
 
 impl Pending {
@@ -41,6 +42,7 @@ impl Pending {
             connect_micros: None,
             mode: Mode::Refused,
             closed: None,
+            worth_a_record: true,
         }
     }
 
@@ -54,6 +56,12 @@ impl Pending {
     pub(crate) fn connected(&mut self, mode: Mode) {
         self.connect_micros = Some(micros_since(self.at));
         self.mode = mode;
+    }
+
+    /// Nobody but this machine came, and said nothing: a watchdog that looks every second would fill the journal, and wear
+    /// out the flash beneath it, with lines about itself.
+    pub(crate) fn was_a_probe(&mut self) {
+        self.worth_a_record = false;
     }
 
     /// The connection came to its end.
@@ -92,8 +100,10 @@ impl Drop for Pending {
         counters.bytes_up.add(event.bytes_up);
         counters.bytes_down.add(event.bytes_down);
         tracing::debug!(mode = ?event.mode, reason = ?event.reason, up = event.bytes_up, down = event.bytes_down, "closed");
-        // A failure is counted and logged by `append`, and makes the next AI connection fail closed.
-        let _ = self.shared.append(&Event::Connection(event));
+        if self.worth_a_record {
+            // A failure is counted and logged by `append`, and makes the next AI connection fail closed.
+            let _ = self.shared.append(&Event::Connection(event));
+        }
     }
 }
 

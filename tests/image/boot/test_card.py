@@ -4,10 +4,12 @@ import os
 import random
 import re
 import subprocess
+import time
 
 import journal
 import plan
-from powercut import Replay
+from powercut import SECTOR, Replay, entries
+from site_with_puck import SETTINGS
 
 CUTS = int(os.environ.get("POWER_CUTS", "5"))
 
@@ -62,6 +64,34 @@ def test_pulling_the_card_leaves_dns_and_stops_ai(new_site):
     site.wait_for(lambda: site.reach_provider() == "000", 60, "denial of AI traffic without a journal")
     assert plan.v4(80) in site.ask(name="shop.example.net")
     assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
+
+
+def test_the_card_is_written_to_seldom(new_site, capsys):
+    """Flash wears out: eight hours in which 25 people ask an AI once a second, and sixteen in which nobody does."""
+    site = new_site(record=True, settings=SETTINGS.replace("journal_count_seconds = 1\n", ""))
+    site.boot()
+    site.await_page()
+    for name in plan.CLIENTS:
+        site._point_dns(name, plan.PUCK)
+    # What a start writes is no part of a day.
+    time.sleep(20)
+
+    def written(seconds, ask):
+        begin, end = site.board.record.stat().st_size, time.monotonic() + seconds
+        for second in range(seconds):
+            if ask:
+                assert site.reach_provider() == "401"
+                [site.ask(f"name{second % 20}-{number}.example.com") for number in range(3)]
+            time.sleep(max(0, end - (seconds - second - 1) - time.monotonic()))
+        finish = site.board.record.stat().st_size
+        sectors = sum(entry.count for entry in entries(site.board.record) if begin <= entry.at < finish)
+        return sectors * SECTOR / seconds
+
+    idle, busy = written(30, False), written(60, True)
+    day = (busy * 8 + idle * 16) * 3600 / 1e6
+    with capsys.disabled():
+        print(f"\nthe card: {busy / 1000:.1f} kB/s busy, {idle / 1000:.1f} kB/s idle, {day:.0f} MB a day")
+    assert day < 200
 
 
 def test_a_power_cut_at_any_moment_leaves_a_card_that_starts_clean(new_site):

@@ -76,8 +76,8 @@ def test_button_and_lamp(new_site):
     site.wait_for(lambda: second in (site.card.fat_read("boot", "CLAIM-CODE.txt") or b"").decode(), 30, "the code on the card")
     assert claim(site, first) != "204" and claim(site, second) == "204"
 
-    # Records are on the card within a second or so.
-    time.sleep(3)
+    # Records are on the card within eight seconds.
+    time.sleep(10)
     site.board.cut()
     noted = [row["event"]["admin"] for row in records(site) if "admin" in row["event"]]
     commands = [event["command"] for event in noted if event["actor"] in {"device", "console"}]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use gate_core::{Event, JournalError, Position};
+use gate_core::{Clock, Event, JournalError, Position, SystemClock};
 use parking_lot::{Condvar, Mutex};
 use tracing::{error, warn};
 
@@ -104,11 +104,18 @@ impl Shared {
 
     /// Waits for the next sync; whether to stop.
     fn wait(&self) -> bool {
-        let until = Instant::now() + self.sync_interval;
+        let until = Instant::now() + until_next(self.sync_interval);
         let mut state = self.state.lock();
         while !state.1 && !self.wake.wait_until(&mut state, until).timed_out() {}
         state.1
     }
+}
+
+/// How long it is to the next multiple of the interval. All processes of a device sync in step by the clock on the wall:
+/// what one of them makes the file system write down then holds the others' records too, and flash is worn once.
+fn until_next(interval: Duration) -> Duration {
+    let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX).max(1);
+    Duration::from_micros(micros - SystemClock.now().0 % micros)
 }
 
 /// Starts the thread that syncs every interval and signs heads in time.

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use super::Visitor;
 use crate::decide::Towards;
-use crate::parse::peek;
+use crate::parse::peek::{self, PeekError};
 use crate::session::Closed;
 
 /// A TLS client that DNS or the kernel led here.
@@ -15,6 +15,9 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
         Ok(peeked) => peeked,
         Err(error) => {
             tracing::debug!(%error, "no ClientHello");
+            if matches!(error, PeekError::Gone) && visitor.meter.up() == 0 && visitor.client.ip().is_loopback() {
+                visitor.pending.was_a_probe();
+            }
             return visitor.refuse(stream, error.reason()).await;
         }
     };

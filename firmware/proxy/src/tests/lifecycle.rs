@@ -71,7 +71,7 @@ async fn a_panic_still_leaves_one_record() {
 #[tokio::test]
 async fn one_client_cannot_take_every_place() {
     let office = office().config(|config| config.max_connections_per_client = 2).open().await;
-    let (first, second) = (office.knock().await, office.knock().await);
+    let (first, second) = (office.knock_and_begin().await, office.knock_and_begin().await);
     let mut third = office.knock().await;
     assert_eq!(read_all(&mut third).await, b"");
     assert_eq!(office.record().await.reason, Some(Reason::RateLimited));
@@ -85,7 +85,7 @@ async fn one_client_cannot_take_every_place() {
 #[tokio::test]
 async fn past_the_global_cap_connections_wait_for_a_place() {
     let office = office().config(|config| config.max_connections = 1).open().await;
-    let first = office.knock().await;
+    let first = office.knock_and_begin().await;
     let mut second = office.knock().await;
     second.write_all(b"me too").await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -112,7 +112,7 @@ async fn without_a_journal_no_ai_connection_starts_until_it_takes_records_again(
     let (provider, port) = server().await;
     let office = office().name(API, &["127.0.0.1"]).config(|config| config.upstream_port = port).open().await;
     office.journal.broken.store(true, Ordering::Relaxed);
-    drop(office.knock().await);
+    drop(office.knock_and_begin().await);
     let failed = async {
         while office.proxy.counters().journal_failures == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -14,7 +14,7 @@ use gate_core::{
 use gate_scrub::{Pack, Scanner};
 use parking_lot::Mutex;
 use rustls::sign::CertifiedKey;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -161,6 +161,13 @@ pub(crate) struct Open {
 impl Open {
     pub(crate) async fn knock(&self) -> TcpStream {
         TcpStream::connect(self.steered).await.unwrap()
+    }
+
+    /// A client that has begun to say something.
+    pub(crate) async fn knock_and_begin(&self) -> TcpStream {
+        let mut client = self.knock().await;
+        client.write_all(&[22]).await.unwrap();
+        client
     }
 
     /// The connection records, once there are `count` of them.
