@@ -2,6 +2,9 @@
 //! vendor's name are its key in `acme_app_key: …` and a commit in `acme @ …`.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 /// Words and gaps that are looked at between a value and what it is assigned to.
 const MAX_STEPS: usize = 8;
@@ -13,40 +16,44 @@ const MAX_GAP: usize = 32;
 const MAX_WORD: usize = 64;
 
 /// Parts of names that hold credentials.
-const CREDENTIAL: [&[u8]; 14] = [
-    b"key", b"token", b"secret", b"passw", b"pwd", b"auth", b"cred", b"bearer", b"login", b"ssws", b"schl", b"clave",
-    b"chave", b"chiave",
-];
+static CREDENTIAL: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    any_of(&[
+        "key", "token", "secret", "passw", "pwd", "auth", "cred", "bearer", "login", "ssws", "schl", "clave", "chave",
+        "chiave",
+    ])
+});
 
 /// Parts of names that hold something else of the same form, even with `key` or `token` beside them.
-const OTHER: [&[u8]; 26] = [
-    b"commit",
-    b"sha1",
-    b"sha2",
-    b"sha5",
-    b"md5",
-    b"hash",
-    b"digest",
-    b"checksum",
-    b"integrity",
-    b"etag",
-    b"finger",
-    b"public",
-    b"publish",
-    b"cache",
-    b"idempot",
-    b"uuid",
-    b"guid",
-    b"revision",
-    b"version",
-    b"request",
-    b"trace",
-    b"partition",
-    b"primary",
-    b"foreign",
-    b"image",
-    b"build",
-];
+static OTHER: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    any_of(&[
+        "commit",
+        "sha1",
+        "sha2",
+        "sha5",
+        "md5",
+        "hash",
+        "digest",
+        "checksum",
+        "integrity",
+        "etag",
+        "finger",
+        "public",
+        "publish",
+        "cache",
+        "idempot",
+        "uuid",
+        "guid",
+        "revision",
+        "version",
+        "request",
+        "trace",
+        "partition",
+        "primary",
+        "foreign",
+        "image",
+        "build",
+    ])
+});
 
 /// Whole words that stand between a name and its value.
 const LINKS: [&[u8]; 22] = [
@@ -130,16 +137,21 @@ fn is_in_clause(gap: &[u8]) -> bool {
     gap.iter().all(|byte| matches!(byte, b' ' | b',' | b'"' | b'\'' | b'`' | b'(' | b')'))
 }
 
+/// Finds whether a name has any of these parts, in one pass: whole texts may be made of long names.
+fn any_of(parts: &[&str]) -> AhoCorasick {
+    let automaton = AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(parts);
+    automaton.expect("a few short words fit one automaton")
+}
+
 fn judge(word: &[u8]) -> Word {
     let lower = word.to_ascii_lowercase();
-    let has = |parts: &[&[u8]]| parts.iter().any(|part| lower.windows(part.len()).any(|window| window == *part));
     let part = |wanted: &[u8]| lower.split(|byte| !byte.is_ascii_alphabetic()).any(|part| part == wanted);
     let numbered = lower == b"id" || [&b"_id"[..], b"-id", b".id"].iter().any(|end| lower.ends_with(end));
-    if has(&OTHER) || numbered || word.ends_with(b"Id") || is_author(&lower) {
+    if OTHER.is_match(word) || numbered || word.ends_with(b"Id") || is_author(&lower) {
         return Word::Other;
     }
     let flag = matches!(word, b"-t" | b"-k" | b"-p");
-    if flag || has(&CREDENTIAL) || part(b"pat") || part(b"pass") || word.ends_with(b"Pat") {
+    if flag || CREDENTIAL.is_match(word) || part(b"pat") || part(b"pass") || word.ends_with(b"Pat") {
         return Word::Credential;
     }
     if LINKS.contains(&lower.as_slice()) { Word::Link } else { Word::Plain }

@@ -1,5 +1,8 @@
 //! Travel documents and what stands in a letter's head: names, addresses, places.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::identity::icao;
 
 /// The machine-readable zone of passports (2 × 44), visas and cards (2 × 36, 3 × 30): the digits of number, birth and
@@ -50,10 +53,11 @@ pub(super) fn address(value: &[u8]) -> bool {
 }
 
 /// Given names in use in the countries that this is made for, without marks, in lower case and in order.
-const GIVEN_NAMES: &str = include_str!("given_names.txt");
+static GIVEN_NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("given_names.txt").lines().collect());
 
 /// Words that stand where a name could and are none.
-const NO_NAMES: &str = "the your our their this that team support sales customer service services company corporation group \
+static NO_NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| OTHERS.split_whitespace().collect());
+const OTHERS: &str = "the your our their this that team support sales customer service services company corporation group \
     department office bank hotel school university limited project system server test user admin manager street road avenue \
     north south east west new university monday tuesday wednesday thursday friday saturday sunday january february march \
     april june july august september october november december";
@@ -62,7 +66,7 @@ const NO_NAMES: &str = "the your our their this that team support sales customer
 pub(super) fn person_name(value: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value).to_lowercase();
     let words: Vec<&str> = text.split(|c: char| !c.is_alphabetic()).filter(|word| word.chars().count() > 1).collect();
-    !words.is_empty() && !words.iter().any(|word| NO_NAMES.split_whitespace().any(|known| known == *word))
+    !words.is_empty() && !words.iter().any(|word| NO_NAMES.contains(*word))
 }
 
 /// The first word, or the last before a comma and the first after it, is a given name.
@@ -70,7 +74,7 @@ pub(super) fn given_name(value: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value).to_lowercase();
     let folded: String = text.chars().map(plain).collect();
     let mut words = folded.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() > 1);
-    let known = |word: &str| GIVEN_NAMES.lines().any(|name| name == word);
+    let known = |word: &str| GIVEN_NAMES.contains(word);
     let after_comma = folded.split_once(',').and_then(|(_, given)| given.split_whitespace().next());
     person_name(value) && (words.next().is_some_and(known) || after_comma.is_some_and(known))
 }
