@@ -4,9 +4,11 @@ use std::collections::HashMap;
 
 use super::machine::{Step, Walk};
 use super::rule::{Approach, Rule};
+use crate::lanes;
 
 /// Digits that are counted at the start of a number; a longer run counts as one of so many.
 const MAX_RUN: usize = 24;
+const _: () = assert!(MAX_RUN.is_multiple_of(8));
 
 /// The rules that are tried at digits.
 ///
@@ -130,7 +132,7 @@ impl DigitRules {
     /// The rules that can match the number at `at`, where a digit stands that follows none. In a text that goes on, what
     /// is not seen yet may be anything if `open`.
     pub(crate) fn at(&self, text: &[u8], at: usize, open: bool) -> &[usize] {
-        let run = text[at..].iter().take(MAX_RUN).take_while(|byte| byte.is_ascii_digit()).count();
+        let run = digits(text, at);
         let mut rest = text[at + run..].iter().copied();
         let (byte, next) = (rest.next(), rest.next());
         if open && next.is_none() {
@@ -148,6 +150,21 @@ impl DigitRules {
         let tables = size_of_val(&*self.table) + size_of_val(&*self.befores) + size_of_val(&*self.narrowed);
         tables + self.sets.iter().map(|set| size_of_val(&**set)).sum::<usize>()
     }
+}
+
+/// How many digits stand at `at`, as far as they are counted.
+fn digits(text: &[u8], at: usize) -> usize {
+    let mut run = 0;
+    while run < MAX_RUN {
+        let eight = lanes::eight(text, at + run);
+        // The digits become 0 to 9, all else something above.
+        let here = lanes::leading(lanes::below(eight.map(|byte| byte ^ b'0'), 10));
+        run += here;
+        if here < eight.len() {
+            break;
+        }
+    }
+    run
 }
 
 /// Whether a rule can match a number behind this byte, or at the beginning of a text.

@@ -81,10 +81,10 @@ impl Shadow {
         while at < range.end {
             let start = at;
             loop {
-                let run = plain_run(&bytes[at..]);
-                let run = run + unchanged_run(&bytes[at + run..]);
-                at += run;
-                if run == 0 {
+                at += plain_run(&bytes[at..]);
+                let unchanged = unchanged_run(&bytes[at..]);
+                at += unchanged;
+                if unchanged == 0 {
                     break;
                 }
             }
