@@ -4,7 +4,7 @@
 //! that of loading are processor time of the one thread, which a busy machine disturbs least. `--rounds text|code|json NUMBER` scans one such
 //! corpus so many times and prints its bytes, for a profiler: of two such runs the difference is the scanning alone.
 //! `--tries [FILE…]` counts how often such clean bodies, or those files, call for each rule, and by which literal.
-//! `--corpus DIR` writes the three corpora as `{"text"}` lines, for other scanners to be measured on the same bytes.
+//! `--worst` lists the dearest of the hostile inputs. `--corpus DIR` writes the three corpora as `{"text"}` lines, for other scanners to be measured on the same bytes.
 
 mod corpus;
 mod tries;
@@ -50,6 +50,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         && flag == "--tries"
     {
         return tries::report(&pack, files);
+    }
+    if args.iter().any(|arg| arg == "--worst") {
+        worst::report(&scanner, 1e3 / speed(&scanner, Kind::Text)?);
+        return Ok(());
     }
     let speeds = [Kind::Text, Kind::Code, Kind::Json].map(|kind| speed(&scanner, kind));
     let [text, code, chat] = speeds;
