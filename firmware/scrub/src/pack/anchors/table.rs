@@ -38,6 +38,29 @@ pub(super) struct Entry {
     /// Bytes of the literal before the window.
     before: u8,
     literal: u16,
+    /// What the fourth byte of the window is, behind a literal of which three bytes stand there.
+    fourth: Fourth,
+}
+
+/// What a byte behind a short literal is. Each literal is entered once for every byte that it can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fourth {
+    /// Any: it is one of the literal's own, or of some class.
+    Any,
+    /// This small letter.
+    Small(u8),
+    /// No small letter.
+    Other,
+}
+
+impl Fourth {
+    fn is(self, byte: u8) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Small(letter) => byte == letter,
+            Self::Other => !byte.is_ascii_lowercase(),
+        }
+    }
 }
 
 impl Table {
@@ -145,7 +168,18 @@ impl Entry {
         let len = bytes.len().min(8);
         head[..len].copy_from_slice(&bytes[..len]);
         let unknown = 64 - 8 * len as u8;
-        Self { head: fold(u64::from_le_bytes(head)) << unknown >> unknown, unknown, before, literal }
+        Self {
+            head: fold(u64::from_le_bytes(head)) << unknown >> unknown,
+            unknown,
+            before,
+            literal,
+            fourth: Fourth::Any,
+        }
+    }
+
+    /// The same for those places only where this is the fourth byte of the window.
+    pub(super) fn with_fourth(self, fourth: Fourth) -> Self {
+        Self { fourth, ..self }
     }
 
     /// Whether the beginning of the literal stands where it must if the window is at `at`. Near the end of a text, where it
@@ -160,7 +194,7 @@ impl Entry {
     /// Calls `found` if the literal may stand in `text`, with its number and place.
     #[inline]
     pub(super) fn report(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
-        if self.may_stand(text, at) {
+        if self.may_stand(text, at) && self.fourth.is(text.get(at + 3).copied().unwrap_or(0)) {
             found(usize::from(self.literal), at - usize::from(self.before));
         }
     }

@@ -18,7 +18,7 @@
 
 use super::Literal;
 use super::choice::Window;
-use super::table::{Entry, class, fold};
+use super::table::{Entry, Fourth, class, fold};
 
 /// Bits of the hash that addresses the gate: 32 KiB, of which a text reads only where its words lead.
 const GATE_BITS: u32 = 15;
@@ -86,22 +86,27 @@ impl Known {
         let entry = Entry::new(bytes, window.before, number);
         let [a, b, c] = window.bytes;
         let place = |fourth: u8| place(u32::from_le_bytes([a, b, c, 0]), fourth);
-        let known = |bytes: &[u8], mut places: Vec<usize>| {
+        let known = |bytes: &[u8], mut places: Vec<usize>, fourth: Fourth| {
             places.sort_unstable();
             places.dedup();
             let mut eight = [0; 8];
             eight[..bytes.len()].copy_from_slice(bytes);
-            Self { bytes: fold(u64::from_le_bytes(eight)), len: bytes.len() as u8, places, entry }
+            Self {
+                bytes: fold(u64::from_le_bytes(eight)),
+                len: bytes.len() as u8,
+                places,
+                entry: entry.with_fourth(fourth),
+            }
         };
         let rest = &bytes[usize::from(window.before)..];
         if let Some(fourth) = rest.get(3) {
             let cases = [*fourth, if *ignore_case { fourth.to_ascii_uppercase() } else { *fourth }];
-            return vec![known(&rest[..rest.len().min(8)], cases.map(place).to_vec())];
+            return vec![known(&rest[..rest.len().min(8)], cases.map(place).to_vec(), Fourth::Any)];
         }
         let may_follow = |byte: &u8| class(*byte) & window.classes != 0;
         let (small, others): (Vec<u8>, Vec<u8>) = (0..=u8::MAX).filter(may_follow).partition(u8::is_ascii_lowercase);
-        let longer = |fourth: u8| known(&[a, b, c, fourth], vec![place(fourth)]);
-        let short = known(&window.bytes, others.into_iter().map(place).collect());
+        let longer = |fourth: u8| known(&[a, b, c, fourth], vec![place(fourth)], Fourth::Small(fourth));
+        let short = known(&window.bytes, others.into_iter().map(place).collect(), Fourth::Other);
         small.into_iter().map(longer).chain([short]).collect()
     }
 
