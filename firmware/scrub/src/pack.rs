@@ -58,7 +58,7 @@ const MAX_RULES: usize = 4096;
 const MAX_MEMORY: usize = 48 << 20;
 
 /// Most bytes of all anchors.
-const MAX_ANCHORS: usize = 128 << 10;
+const MAX_ANCHORS: usize = 160 << 10;
 
 /// Compiled rules. Share it as an `Arc`; nothing in it changes after [`Pack::compile`].
 #[derive(Debug)]

@@ -33,7 +33,7 @@ const STEPS: f32 = 32.0;
 
 /// The score of a sentence from which on what stands around it is read: one of five hundred of plain text, and nearly all of
 /// attacks that take more than a sentence.
-pub(crate) const FLOOR: f32 = -2.0;
+pub(crate) const FLOOR: f32 = -0.7;
 
 /// How much more a window of a benign document counts than one of an attack.
 const NEGATIVE: f32 = 2.5;

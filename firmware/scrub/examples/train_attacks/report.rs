@@ -20,7 +20,7 @@ const HARD_FALSE_ALARMS: usize = 5;
 
 /// How far above it the threshold lies: so much do the thresholds of slightly different phrases differ, and what others write
 /// differs more from the training than its own parts do.
-const MARGIN: f32 = 0.4;
+const MARGIN: f32 = 1.0;
 
 /// How much is there, and how much of it the cues let the model see.
 pub(crate) fn sizes(phrases: &Phrases, examples: &[Example<'_>]) {

@@ -108,8 +108,9 @@ impl Reader {
         concepts(&self.mentions, slots);
         self.acts.clear();
         self.acts.extend(among(lexicon.acts(), &self.mentions));
-        acts(&self.acts, &self.mentions, slots);
-        signs(&text, &self.normal, &self.mentions, &self.acts, slots);
+        let spoken_of = self.mentions.iter().fold(0, |all, mention| all | 1 << mention.concept);
+        acts(&self.acts, spoken_of, slots);
+        signs(&text, &self.normal, spoken_of, &self.acts, slots);
         if view != View::Plain {
             slots.add(Kind::View, view as u64);
         }
@@ -231,7 +232,7 @@ fn concepts(mentions: &[Mention], slots: &mut Slots) {
 }
 
 /// What is done, with what else is done and what else is spoken of.
-fn acts(acts: &[u8], mentions: &[Mention], slots: &mut Slots) {
+fn acts(acts: &[u8], spoken_of: Concepts, slots: &mut Slots) {
     slots.add_slot(BIAS_SLOT);
     slots.add_slot(FIRST_COUNT + u32::try_from(acts.len()).unwrap_or(ACT_COUNTS).min(ACT_COUNTS - 1));
     for (index, act) in acts.iter().enumerate() {
@@ -239,9 +240,16 @@ fn acts(acts: &[u8], mentions: &[Mention], slots: &mut Slots) {
         for other in &acts[index + 1..] {
             slots.add(Kind::ActPair, together([*act, *other, 0]));
         }
-        for mention in mentions {
-            slots.add(Kind::ActConcept, together([*act, mention.concept, 0]));
-        }
+        each(spoken_of, |concept| slots.add(Kind::ActConcept, together([*act, concept, 0])));
+    }
+}
+
+/// Calls `found` with each of the concepts.
+fn each(mut concepts: Concepts, mut found: impl FnMut(u8)) {
+    while concepts != 0 {
+        // A bit of 128 has a number below that.
+        found(concepts.trailing_zeros() as u8);
+        concepts &= concepts - 1;
     }
 }
 
@@ -250,32 +258,63 @@ fn together(concepts: [u8; 3]) -> u64 {
 }
 
 /// Signs of how something is said: as a question, in quotation marks, shouted, written letter by letter.
-fn signs(text: &str, normal: &Normal, mentions: &[Mention], acts: &[u8], slots: &mut Slots) {
-    let ends = |mark: &[char]| text.trim_end_matches(['"', '\'', ' ', '\n', '}', ']']).ends_with(mark);
-    let bytes = text.as_bytes();
-    let count = |byte: u8| memchr::memchr_iter(byte, bytes).count();
-    let within = |needle: &str| memchr::memmem::find(bytes, needle.as_bytes()).is_some();
-    let questions = ['?', '\u{FF1F}', '\u{61F}'];
+fn signs(text: &str, normal: &Normal, spoken_of: Concepts, acts: &[u8], slots: &mut Slots) {
+    let marks = Marks::of(text);
+    let within = |mark: bool, needle: &str| mark && text.contains(needle);
+    let asks = within(marks.question, "?") || within(marks.beyond, "\u{FF1F}") || within(marks.beyond, "\u{61F}");
+    let end = text.trim_end_matches(['"', '\'', ' ', '\n', '}', ']']);
     let signs = [
-        ends(&questions),
-        within("?") || within("\u{FF1F}") || within("\u{61F}"),
-        within("!!"),
-        count(b'"') >= 2,
-        within(" '") && within("' "),
-        within("`"),
+        asks && end.ends_with(['?', '\u{FF1F}', '\u{61F}']),
+        asks,
+        within(marks.call, "!!"),
+        marks.quotes >= 2,
+        marks.apostrophe && within(true, " '") && within(true, "' "),
+        marks.tick,
         normal.shouted >= 3,
         normal.spaced >= 1,
-        within("${") || within("{{"),
+        marks.brace && (within(true, "${") || within(true, "{{")),
         text.trim_start().starts_with(['-', '*', '#', '/', '<']),
-        count(b'\n') >= 3,
+        marks.lines >= 3,
     ];
     for sign in (0_u8..).zip(signs).filter_map(|(sign, holds)| holds.then_some(sign)) {
         slots.add(Kind::Sign, u64::from(sign));
-        for mention in mentions {
-            slots.add(Kind::SignConcept, together([sign, mention.concept, 0]));
-        }
+        each(spoken_of, |concept| slots.add(Kind::SignConcept, together([sign, concept, 0])));
         for act in acts {
             slots.add(Kind::ActSign, together([sign, *act, 0]));
         }
+    }
+}
+
+/// Which marks a text has, seen in one pass.
+#[derive(Default)]
+struct Marks {
+    question: bool,
+    call: bool,
+    apostrophe: bool,
+    tick: bool,
+    brace: bool,
+    /// Anything beyond ASCII.
+    beyond: bool,
+    quotes: usize,
+    lines: usize,
+}
+
+impl Marks {
+    fn of(text: &str) -> Self {
+        let mut marks = Self::default();
+        for byte in text.bytes().filter(|byte| !byte.is_ascii_alphanumeric() && *byte != b' ') {
+            match byte {
+                b'?' => marks.question = true,
+                b'!' => marks.call = true,
+                b'\'' => marks.apostrophe = true,
+                b'`' => marks.tick = true,
+                b'{' => marks.brace = true,
+                b'"' => marks.quotes += 1,
+                b'\n' => marks.lines += 1,
+                0x80.. => marks.beyond = true,
+                _ => {}
+            }
+        }
+        marks
     }
 }

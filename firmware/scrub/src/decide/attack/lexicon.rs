@@ -23,7 +23,7 @@ pub(super) const MAX_CONCEPTS: usize = 128;
 pub(super) const MAX_SPELLINGS: usize = 16 << 10;
 const MAX_SPELLING: usize = 96;
 
-/// How much cues of different concepts near each other have to pull together for the model to look.
+/// The hardest pull of a cue: it makes the model look by itself, however much of it there is elsewhere.
 pub const LOOK: u8 = 12;
 
 /// A beginning of a word, or a sign.

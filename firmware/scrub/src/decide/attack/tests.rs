@@ -12,7 +12,7 @@ fn concept(pull: u8, cues: &[&str], signs: &[&str]) -> Concept {
 /// A model that takes every feature for a sign of an attack.
 fn model() -> AttackModel {
     let concepts = vec![
-        concept(8, &["ignore", "забудь"], &[]),
+        concept(6, &["ignore", "забудь"], &[]),
         concept(4, &["rules", "指令"], &[]),
         concept(LOOK, &["act as "], &["<|im_start|>"]),
     ];

@@ -9,6 +9,11 @@ use crate::parse::Shadow;
 /// Bytes within which cues of different concepts pull together.
 const CONFIRM: usize = 160;
 
+/// How much cues of different concepts near each other have to pull together for the model to look. To read a sentence in vain
+/// costs little.
+const ENOUGH: u8 = 8;
+const _: () = assert!(ENOUGH <= LOOK);
+
 /// Most cues before and after a cue that are asked.
 const MAX_NEAR: usize = 24;
 
@@ -108,7 +113,7 @@ fn is_confirmed(cues: &[Cue], index: usize) -> bool {
     let after = cues[index + 1..].iter().take_while(near).take(MAX_NEAR);
     let (mut seen, mut pull) = (1_u128 << cue.meaning.concept, cue.meaning.pull);
     for other in before.chain(after).map(|cue| cue.meaning) {
-        if pull >= LOOK {
+        if pull >= ENOUGH {
             break;
         }
         if other.view == cue.meaning.view && seen & (1 << other.concept) == 0 {
@@ -116,7 +121,7 @@ fn is_confirmed(cues: &[Cue], index: usize) -> bool {
             pull = pull.saturating_add(other.pull);
         }
     }
-    pull >= LOOK
+    pull >= ENOUGH
 }
 
 /// The sentence or line around a cue, if it is not too long.
@@ -133,6 +138,7 @@ fn sentence(text: &[u8], cue: &Cue) -> Option<Range<usize>> {
 fn is_boundary(text: &[u8], at: usize) -> bool {
     let Some(before) = at.checked_sub(1).and_then(|before| text.get(before)) else { return at == 0 };
     match before {
+        b'a'..=b'z' | b' ' => at == text.len(),
         b'\n' => true,
         b'.' | b'!' | b'?' => {
             text.get(at).is_none_or(|after| after.is_ascii_whitespace() || matches!(after, b'"' | b'<'))
