@@ -194,7 +194,8 @@ fn names(line: &str, mut each: impl FnMut(u64)) {
         let rule = rule.strip_suffix("$important").unwrap_or(rule);
         return add(Kind::Tree, rule.strip_suffix('^'));
     }
-    let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+    // A comment begins with a word of its own: `name##.banner` hides a part of a page of a site that nobody wants to lose.
+    let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
     let first = words.next().unwrap_or_default();
     if matches!(first, "0.0.0.0" | "127.0.0.1" | "::" | "::1") {
         words.for_each(|name| add(Kind::Exact, Some(name)));
@@ -247,6 +248,29 @@ mod tests {
             assert_eq!(look(&tables, name), expected, "{name}");
         }
         assert_eq!(tables[0].len(), 8);
+    }
+
+    #[test]
+    fn rules_for_parts_of_pages_block_no_site() {
+        let rules = [
+            "www.site.example##.banner",
+            "www.site.example#@#.banner",
+            "www.site.example#?#div:has(.ad)",
+            "www.site.example#$#body { overflow: auto }",
+            "www.site.example##.banner #ad",
+            "www.site.example,shop.example##.banner",
+            "*.site.example##.banner",
+            "||www.site.example##^",
+            "@@||www.site.example#@#^",
+            "0.0.0.0 www.site.example##.banner",
+            "##.banner",
+        ];
+        for rule in rules {
+            assert_eq!(table(rule, 9).len(), 0, "{rule}");
+        }
+        for line in ["www.site.example # why", "www.site.example\t#why", "0.0.0.0 www.site.example #why"] {
+            assert_eq!(look(&[table(line, 9)], "www.site.example"), Listed::Blocked(0), "{line}");
+        }
     }
 
     #[test]
