@@ -2,6 +2,7 @@
 
 mod asker;
 mod health;
+mod server;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -23,6 +23,7 @@ pub(crate) mod flag {
 /// Types of records (and of questions) that are treated in their own way.
 pub(crate) mod kind {
     pub(crate) const A: u16 = 1;
+    pub(crate) const NS: u16 = 2;
     pub(crate) const SOA: u16 = 6;
     pub(crate) const PTR: u16 = 12;
     pub(crate) const HINFO: u16 = 13;

@@ -3,6 +3,7 @@ use std::time::Duration;
 use gate_core::DnsOutcome;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
+use tokio::time::Instant;
 
 use crate::office::{Office, query, query_edns, read_tcp, write_tcp};
 use crate::upstream::{Upstream, Zone, a, answers, soa, txt};
@@ -220,4 +221,60 @@ async fn no_upstream_means_servfail_and_a_record() {
     let record = &office.records(1).await[0];
     assert_eq!((&record.outcome, record.rcode), (&DnsOutcome::Failed, Some(2)));
     assert!((200_000..2_000_000).contains(&record.micros), "{record:?}");
+}
+
+/// Asks for names below a zone whose servers are silent, as many as break an upstream, until all were given up.
+async fn ask_silent(office: &Office, round: usize) {
+    let names: Vec<_> = (0..10).map(|number| format!("n{round}-{number}.dark{number}.example")).collect();
+    for name in &names {
+        office.upstream.set(name, RecordType::A, Zone { silent: true, ..Zone::default() });
+    }
+    let asked = names.iter().map(async |name| office.ask(&format!("{name}."), RecordType::A).await);
+    for answer in futures_util::future::join_all(asked).await {
+        assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+    }
+}
+
+#[tokio::test]
+async fn zones_whose_servers_are_silent_leave_the_others_their_names() {
+    let office = Office::open_with(|config| (config.upstream_try_ms, config.upstream_total_ms) = (100, 250)).await;
+    for round in 0..8 {
+        ask_silent(&office, round).await;
+        let name = format!("www{round}.example");
+        office.upstream.set(&name, RecordType::A, answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]));
+        let answer = office.ask(&format!("{name}."), RecordType::A).await;
+        assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "round {round}");
+        assert!(office.dns.upstreams()[0].working);
+    }
+    assert!(office.upstream.heard("", RecordType::NS) > 0, "it was asked whether it answers at all");
+}
+
+#[tokio::test]
+async fn an_upstream_that_answers_nobody_is_not_waited_for_until_it_is_back() {
+    let office = Office::open_with(|config| (config.upstream_try_ms, config.upstream_total_ms) = (100, 250)).await;
+    office.upstream.set("", RecordType::NS, Zone { silent: true, ..Zone::default() });
+    let name = |number: usize| format!("www{number}.example");
+    for number in 0..200 {
+        office.upstream.set(&name(number), RecordType::A, Zone { silent: true, ..Zone::default() });
+    }
+    let mut number = 0;
+    while office.dns.upstreams()[0].working {
+        ask_silent(&office, number).await;
+        number += 1;
+        assert!(number < 20, "it is still waited for: {:?}", office.dns.upstreams());
+    }
+    let asked = Instant::now();
+    office.ask("www0.example.", RecordType::A).await;
+    office.ask("www1.example.", RecordType::A).await;
+    assert!(asked.elapsed() < Duration::from_millis(450), "one at most is tried: {:?}", asked.elapsed());
+    office.upstream.set("", RecordType::NS, Zone::default());
+    let deadline = Instant::now() + Duration::from_secs(15);
+    for number in 0.. {
+        if office.dns.upstreams()[0].working {
+            break;
+        }
+        assert!(Instant::now() < deadline, "our own question brings it back though no name of a client is answered");
+        office.ask(&format!("{}.", name(2 + number % 190)), RecordType::A).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -1,28 +1,25 @@
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tracing::{debug, warn};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::warn;
 
 use super::Timeouts;
-use super::health::{Health, UpstreamState};
+use super::health::UpstreamState;
+use super::server::Server;
 use crate::Upstream;
 use crate::act::circle::Circles;
-use crate::act::exchange::{Channel, ExchangeError, Trust};
+use crate::act::exchange::{ExchangeError, Trust};
 use crate::parse::{Answer, Question, kind};
 
 /// Tries per upstream before a question fails.
 const ROUNDS: usize = 2;
-/// An upstream whose speed is not known yet is given so long before the next one is asked beside it…
-const HEDGE_UNKNOWN: Duration = Duration::from_millis(250);
-/// … and a known one never less than this: below it a second question only makes noise.
-const HEDGE_MIN: Duration = Duration::from_millis(20);
 /// Second questions are one in ten of the first ones in the long run, so that slow upstreams do not get twice the load…
 const HEDGE_COST: u32 = 10;
 /// … and so many at once when few were needed before.
@@ -30,7 +27,7 @@ const HEDGE_SAVED: u32 = 20 * HEDGE_COST;
 
 /// Asks upstreams until one answers.
 pub(crate) struct Asker {
-    servers: Vec<Server>,
+    servers: Vec<Arc<Server>>,
     timeouts: Timeouts,
     in_flight: Semaphore,
     /// What may still be spent on second questions.
@@ -48,27 +45,10 @@ pub(crate) enum Signatures {
     Unknown,
 }
 
-struct Server {
-    upstream: Upstream,
-    channel: Channel,
-    health: Health,
-    /// It takes signatures out of its answers.
-    strips: AtomicBool,
-    /// What it is asked it asks us.
-    circles: AtomicBool,
-}
-
 impl Asker {
     pub(in crate::act) fn new(upstreams: &[Upstream], timeouts: Timeouts, trust: &Trust) -> Self {
-        let server = |upstream: &Upstream| Server {
-            upstream: upstream.clone(),
-            channel: Channel::new(upstream, trust),
-            health: Health::default(),
-            strips: AtomicBool::new(false),
-            circles: AtomicBool::new(false),
-        };
         Self {
-            servers: upstreams.iter().map(server).collect(),
+            servers: upstreams.iter().map(|upstream| Arc::new(Server::new(upstream, timeouts, trust))).collect(),
             in_flight: Semaphore::new(timeouts.in_flight.min(Semaphore::MAX_PERMITS)),
             hedges: Mutex::new(HEDGE_SAVED),
             timeouts,
@@ -84,7 +64,7 @@ impl Asker {
         let Some(first) = order.next() else { return Err(ExchangeError::Down) };
         self.save();
         let mut running = FuturesUnordered::new();
-        running.push(self.attempt(first, question, deadline));
+        running.push(first.attempt(question, deadline));
         let (mut current, mut may_hedge) = (first, true);
         let mut outcome = Err(ExchangeError::Timeout);
         let mut end = pin!(sleep_until(deadline));
@@ -100,7 +80,7 @@ impl Asker {
                     }
                     order.next()
                 }
-                () = sleep(current.patience(self.timeouts.each)), if may_hedge && order.len() > 0 => {
+                () = sleep(current.patience()), if may_hedge && order.len() > 0 => {
                     may_hedge = self.spend();
                     if !may_hedge { continue }
                     order.next()
@@ -109,7 +89,7 @@ impl Asker {
             };
             if let Some(server) = next {
                 current = server;
-                running.push(self.attempt(server, question, deadline));
+                running.push(server.attempt(question, deadline));
             } else if running.is_empty() {
                 return outcome;
             }
@@ -119,13 +99,11 @@ impl Asker {
     /// The servers as often as they may be tried: those that work first, in the order of the configuration. Those that
     /// have been silent for long are left out but for a question now and then, those without signatures come last when
     /// signatures are wanted.
-    fn order(&self, signatures: bool) -> Vec<&Server> {
+    fn order(&self, signatures: bool) -> Vec<&Arc<Server>> {
         let now = Instant::now();
-        let asked: Vec<_> = self
-            .servers
-            .iter()
-            .filter(|server| !server.circles.load(Ordering::Relaxed) && server.health.admits(now))
-            .collect();
+        let admitted = |server: &&Arc<Server>| !server.circles.load(Ordering::Relaxed) && server.health.admits(now);
+        let asked: Vec<_> = self.servers.iter().filter(admitted).collect();
+        asked.iter().for_each(|server| server.probe_if_doubted());
         let (suspect, healthy): (Vec<_>, Vec<_>) = asked.into_iter().partition(|server| server.health.is_suspect(now));
         let mut round: Vec<_> = healthy.into_iter().chain(suspect).collect();
         // The sort is stable.
@@ -133,31 +111,11 @@ impl Asker {
         round.repeat(ROUNDS)
     }
 
-    async fn attempt(&self, server: &Server, question: &Question, deadline: Instant) -> Result<Answer, ExchangeError> {
-        let start = Instant::now();
-        let left = deadline.saturating_duration_since(start);
-        // A handshake over a slow line takes longer than an answer.
-        let left = if server.channel.is_ready() { left.min(self.timeouts.each) } else { left };
-        let race = Race { server, start, patience: server.patience(self.timeouts.each) };
-        let tried = timeout(left, server.channel.exchange(question)).await.unwrap_or(Err(ExchangeError::Timeout));
-        race.finish();
-        match &tried {
-            Ok(answer) if answer.is_conclusive() => server.health.succeeded(start.elapsed()),
-            // It lives, though it could not tell.
-            Ok(_) => server.health.unwilling(),
-            Err(error) => {
-                debug!(upstream = %server.upstream, %error, "an upstream gave no answer");
-                server.health.failed(Instant::now(), error);
-            }
-        }
-        tried
-    }
-
     /// Asks every upstream for a signed record set, and remembers which ones leave the signatures out.
     pub(crate) async fn look_for_signatures(&self, question: &Question) -> Signatures {
         let deadline = Instant::now() + self.timeouts.total;
         let asked = self.servers.iter().map(async |server| {
-            let answer = self.attempt(server, question, deadline).await.ok().filter(Answer::is_conclusive)?;
+            let answer = server.attempt(question, deadline).await.ok().filter(Answer::is_conclusive)?;
             server.strips.store(!answer.has_signatures(), Ordering::Relaxed);
             Some(answer.has_signatures())
         });
@@ -177,7 +135,7 @@ impl Asker {
             let folded = name.folded().into();
             let question = Question { name: folded, kind: kind::A, dnssec_ok: false, checking_disabled: false, way: 0 };
             // Whatever it answers, it is what we hear meanwhile that counts.
-            let _ = self.attempt(server, &question, deadline).await;
+            let _ = server.attempt(&question, deadline).await;
             let heard = circles.disarm(&name);
             if server.circles.swap(heard, Ordering::Relaxed) != heard {
                 warn!(upstream = %server.upstream, circle = heard, "whether an upstream asks us in turn has changed");
@@ -199,39 +157,11 @@ impl Asker {
 
     /// How each upstream does, in the order of the configuration.
     pub(crate) fn states(&self) -> Vec<UpstreamState> {
-        let state = |server: &Server| UpstreamState {
+        let state = |server: &Arc<Server>| UpstreamState {
             strips_signatures: server.strips.load(Ordering::Relaxed),
             asks_us: server.circles.load(Ordering::Relaxed),
             ..server.health.state(&server.upstream)
         };
         self.servers.iter().map(state).collect()
-    }
-}
-
-/// A question on its way. Dropped before it is finished, another upstream won.
-struct Race<'a> {
-    server: &'a Server,
-    start: Instant,
-    patience: Duration,
-}
-
-impl Race<'_> {
-    fn finish(mut self) {
-        self.patience = Duration::MAX;
-    }
-}
-
-impl Drop for Race<'_> {
-    fn drop(&mut self) {
-        if self.start.elapsed() >= self.patience {
-            self.server.health.outpaced(Instant::now());
-        }
-    }
-}
-
-impl Server {
-    /// How long it is waited for before another one is asked too.
-    fn patience(&self, each: Duration) -> Duration {
-        self.health.usual().map_or(HEDGE_UNKNOWN, |usual| usual.max(HEDGE_MIN)).min(each)
     }
 }

@@ -10,9 +10,10 @@ use crate::{Protocol, Upstream};
 
 /// How long an upstream that failed is asked last.
 const PENALTY: Duration = Duration::from_secs(10);
-/// Failures in a row after which an upstream is not asked any more…
+/// Failures in a row after which an upstream is doubted: it is asked a question of our own, and if that stays without an
+/// answer too, it is not asked any more…
 const BREAK_AFTER: u32 = 8;
-/// … but for one question after this time…
+/// … but for one question of a client, and one of our own, after this time…
 const RETRY_MIN: Duration = Duration::from_millis(500);
 /// … doubled each time up to this: when the line comes back, nobody waits longer.
 const RETRY_MAX: Duration = Duration::from_secs(4);
@@ -35,6 +36,8 @@ struct Record {
     failed: Option<(Instant, String)>,
     failures: u32,
     outpaced: u32,
+    /// A question of our own is on its way.
+    probing: bool,
     /// When it may be asked again.
     retry: Option<(Instant, Duration)>,
     times: VecDeque<Duration>,
@@ -84,6 +87,29 @@ impl Health {
         true
     }
 
+    /// Whether it must be asked a question of our own, which whoever is told so sends, and then tells what
+    /// [came of it](Self::probed). A client may ask for names whose own servers are silent as often as it likes: that says
+    /// nothing of the upstream. The number is for then.
+    pub(super) fn doubted(&self) -> Option<u64> {
+        let mut record = self.record.lock();
+        if record.failures < BREAK_AFTER || record.probing {
+            return None;
+        }
+        record.probing = true;
+        Some(record.answered)
+    }
+
+    /// The question of our own has ended. Only an upstream that answered nobody at all meanwhile is broken.
+    pub(super) fn probed(&self, doubt: u64, answers: bool, now: Instant) {
+        let mut record = self.record.lock();
+        record.probing = false;
+        if answers {
+            record.lives();
+        } else if record.answered == doubt && record.retry.is_none() {
+            record.retry = Some((now + RETRY_MIN, RETRY_MIN));
+        }
+    }
+
     pub(super) fn is_suspect(&self, now: Instant) -> bool {
         self.record.lock().failed.as_ref().is_some_and(|(failed, _)| now.duration_since(*failed) < PENALTY)
     }
@@ -91,7 +117,8 @@ impl Health {
     pub(super) fn succeeded(&self, took: Duration) {
         let mut record = self.record.lock();
         record.answered += 1;
-        record.alive();
+        record.lives();
+        (record.failed, record.outpaced) = (None, 0);
         if record.times.len() == SAMPLES {
             record.times.pop_front();
         }
@@ -102,8 +129,7 @@ impl Health {
     pub(super) fn unwilling(&self) {
         let mut record = self.record.lock();
         record.answered += 1;
-        record.failures = 0;
-        record.retry = None;
+        record.lives();
     }
 
     pub(super) fn failed(&self, now: Instant, why: impl fmt::Display) {
@@ -111,9 +137,6 @@ impl Health {
         record.unanswered += 1;
         record.failures = record.failures.saturating_add(1);
         record.failed = Some((now, why.to_string()));
-        if record.failures >= BREAK_AFTER && record.retry.is_none() {
-            record.retry = Some((now + RETRY_MIN, RETRY_MIN));
-        }
     }
 
     /// Another upstream, which was asked later, answered first.
@@ -149,8 +172,8 @@ impl Health {
 }
 
 impl Record {
-    fn alive(&mut self) {
-        (self.failed, self.failures, self.outpaced, self.retry) = (None, 0, 0, None);
+    fn lives(&mut self) {
+        (self.failures, self.retry) = (0, None);
     }
 
     fn usual(&self) -> Option<Duration> {
@@ -188,8 +211,12 @@ mod tests {
         let (health, start) = (Health::default(), Instant::now());
         for _ in 0..BREAK_AFTER {
             assert!(health.admits(start));
+            assert_eq!(health.doubted(), None);
             health.failed(start, "silence");
         }
+        assert!(health.admits(start), "until it is certain");
+        assert_eq!((health.doubted(), health.doubted()), (Some(0), None), "one question of our own");
+        health.probed(0, false, start);
         assert!(!health.admits(start));
         let (mut now, mut asked) = (start, Vec::new());
         while now < start + Duration::from_secs(20) {
@@ -204,6 +231,32 @@ mod tests {
         assert!(pauses.is_sorted() && pauses.last() == Some(&RETRY_MAX), "{pauses:?}");
         health.succeeded(Duration::from_millis(5));
         assert!(health.admits(now) && health.admits(now), "it is back");
+    }
+
+    #[test]
+    fn only_an_upstream_that_answers_nobody_is_broken() {
+        let (health, now) = (Health::default(), Instant::now());
+        let doubt = || {
+            (0..BREAK_AFTER).for_each(|_| health.failed(now, "silence"));
+            health.doubted().expect("eight in a row")
+        };
+        health.probed(doubt(), true, now);
+        assert!(health.admits(now), "our own question was answered");
+        assert_eq!(health.doubted(), None, "and it counts from the beginning");
+        for answer in [Health::unwilling, |health: &Health| health.succeeded(Duration::from_millis(5))] {
+            let before = doubt();
+            answer(&health);
+            (0..BREAK_AFTER).for_each(|_| health.failed(now, "silence"));
+            health.probed(before, false, now);
+            assert!(health.admits(now), "somebody else was answered meanwhile");
+        }
+        health.probed(doubt(), false, now);
+        assert!(!health.admits(now));
+        let later = now + RETRY_MIN;
+        assert!(health.admits(later));
+        let before = health.doubted().expect("our own question with each one that is tried");
+        health.probed(before, true, later);
+        assert!(health.admits(later) && health.admits(later), "whatever became of the client's");
     }
 
     #[test]

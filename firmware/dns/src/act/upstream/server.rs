@@ -1,0 +1,106 @@
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+use tracing::debug;
+
+use super::Timeouts;
+use super::health::Health;
+use crate::Upstream;
+use crate::act::exchange::{Channel, ExchangeError, Trust};
+use crate::parse::{Answer, Question, kind};
+
+/// An upstream whose speed is not known yet is given so long before the next one is asked beside it…
+const HEDGE_UNKNOWN: Duration = Duration::from_millis(250);
+/// … and a known one never less than this: below it a second question only makes noise.
+const HEDGE_MIN: Duration = Duration::from_millis(20);
+
+/// One upstream, the way to it and what is known of it.
+pub(super) struct Server {
+    pub(super) upstream: Upstream,
+    channel: Channel,
+    timeouts: Timeouts,
+    pub(super) health: Health,
+    /// It takes signatures out of its answers.
+    pub(super) strips: AtomicBool,
+    /// What it is asked it asks us.
+    pub(super) circles: AtomicBool,
+}
+
+impl Server {
+    pub(super) fn new(upstream: &Upstream, timeouts: Timeouts, trust: &Trust) -> Self {
+        Self {
+            upstream: upstream.clone(),
+            channel: Channel::new(upstream, trust),
+            timeouts,
+            health: Health::default(),
+            strips: AtomicBool::new(false),
+            circles: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) async fn attempt(&self, question: &Question, deadline: Instant) -> Result<Answer, ExchangeError> {
+        let start = Instant::now();
+        let race = Race { server: self, start, patience: self.patience() };
+        let tried = self.exchange(question, deadline).await;
+        race.finish();
+        match &tried {
+            Ok(answer) if answer.is_conclusive() => self.health.succeeded(start.elapsed()),
+            // It lives, though it could not tell.
+            Ok(_) => self.health.unwilling(),
+            Err(error) => {
+                debug!(upstream = %self.upstream, %error, "an upstream gave no answer");
+                self.health.failed(Instant::now(), error);
+            }
+        }
+        tried
+    }
+
+    async fn exchange(&self, question: &Question, deadline: Instant) -> Result<Answer, ExchangeError> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A handshake over a slow line takes longer than an answer.
+        let left = if self.channel.is_ready() { left.min(self.timeouts.each) } else { left };
+        timeout(left, self.channel.exchange(question)).await.unwrap_or(Err(ExchangeError::Timeout))
+    }
+
+    /// Finds out whether an upstream that left questions of clients without an answer answers at all, while nobody waits.
+    pub(super) fn probe_if_doubted(self: &Arc<Self>) {
+        let Some(doubt) = self.health.doubted() else { return };
+        let server = Arc::clone(self);
+        tokio::spawn(async move {
+            // Every resolver knows the servers of the root, and no client can have a hand in what it says of them.
+            let root: Box<[u8]> = [0].into();
+            let question = Question { name: root, kind: kind::NS, dnssec_ok: false, checking_disabled: false, way: 0 };
+            let answer = server.exchange(&question, Instant::now() + server.timeouts.total).await;
+            debug!(upstream = %server.upstream, answers = answer.is_ok(), "asked an upstream in doubt");
+            server.health.probed(doubt, answer.is_ok(), Instant::now());
+        });
+    }
+
+    /// How long it is waited for before another one is asked too.
+    pub(super) fn patience(&self) -> Duration {
+        self.health.usual().map_or(HEDGE_UNKNOWN, |usual| usual.max(HEDGE_MIN)).min(self.timeouts.each)
+    }
+}
+
+/// A question on its way. Dropped before it is finished, another upstream won.
+struct Race<'a> {
+    server: &'a Server,
+    start: Instant,
+    patience: Duration,
+}
+
+impl Race<'_> {
+    fn finish(mut self) {
+        self.patience = Duration::MAX;
+    }
+}
+
+impl Drop for Race<'_> {
+    fn drop(&mut self) {
+        if self.start.elapsed() >= self.patience {
+            self.server.health.outpaced(Instant::now());
+        }
+    }
+}
