@@ -18,11 +18,14 @@ use hickory_net::xfer::{DnsHandle, FirstAnswer};
 use hickory_proto::op::{DnsRequest, DnsRequestOptions, Query};
 use hickory_proto::rr::{Name as ZoneName, RecordType};
 use lru::LruCache;
-use tokio::sync::Mutex;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use super::exchange::ExchangeError;
+use super::flight::Flights;
 use super::upstream::{Asker, Signatures};
 use crate::Config;
 use crate::config::{Anchors, Dnssec};
@@ -46,12 +49,14 @@ const BOGUS_HOLD: Duration = Duration::from_secs(10);
 
 /// Asks upstreams and checks what they say.
 pub(crate) struct Validator {
+    asker: Arc<Asker>,
     source: Source,
     chain: ArcSwap<Chain>,
     /// Zones that are not checked although they are signed (RFC 7646).
     exempt: Vec<ZoneName>,
     /// Answers that cannot be checked because every upstream strips signatures are withheld.
     strict: bool,
+    looks: TaskTracker,
 }
 
 /// What hangs on the keys that are trusted to begin with, and goes with them.
@@ -59,16 +64,31 @@ struct Chain {
     handle: DnssecDnsHandle<Source>,
     /// Zones with such keys.
     anchored: Vec<ZoneName>,
-    looked: Mutex<Option<(Instant, Signatures)>>,
+    /// Whether upstreams hand out signatures, and until when that holds.
+    looked: Mutex<Option<(Signatures, Instant)>>,
+    looking: Flights<(), Signatures>,
     /// What was bogus a moment ago, and why: each try costs several questions.
-    bogus: parking_lot::Mutex<LruCache<Question, (u16, Instant)>>,
+    bogus: Mutex<LruCache<Question, (u16, Instant)>>,
 }
 
 impl Chain {
     fn new(source: &Source, anchors: Anchors) -> Self {
         let handle = DnssecDnsHandle::with_trust_anchor(source.clone(), anchors.keys).validation_cache_size(VERDICTS);
-        let bogus = LruCache::sparse(NonZeroUsize::new(BOGUS).expect("not zero"));
-        Self { handle, anchored: anchors.names, looked: Mutex::default(), bogus: parking_lot::Mutex::new(bogus) }
+        let bogus = Mutex::new(LruCache::sparse(NonZeroUsize::new(BOGUS).expect("not zero")));
+        Self { handle, anchored: anchors.names, looked: Mutex::default(), looking: Flights::new(), bogus }
+    }
+
+    async fn look(&self, asker: &Asker) -> Signatures {
+        let Some(zone) = self.anchored.first() else { return Signatures::Unknown };
+        let name = Name::of_text(zone.to_ascii().trim_end_matches('.')).folded().into();
+        let question = Question { name, kind: kind::DNSKEY, dnssec_ok: true, checking_disabled: true, way: 0 };
+        let found = asker.look_for_signatures(&question).await;
+        let hold = if found == Signatures::Present { LOOK } else { LOOK_AGAIN };
+        let before = self.looked.lock().replace((found, Instant::now() + hold));
+        if found == Signatures::Stripped && before.is_none_or(|(before, _)| before != found) {
+            warn!("every upstream strips DNSSEC signatures: answers cannot be checked");
+        }
+        found
     }
 }
 
@@ -78,13 +98,15 @@ impl Validator {
         if config.dnssec == Dnssec::Off {
             return None;
         }
-        let source = Source::new(asker);
+        let source = Source::new(Arc::clone(&asker));
         let exempt = config.dnssec_exempt.iter().filter_map(|zone| ZoneName::from_ascii(zone.as_str()).ok());
         Some(Self {
             chain: ArcSwap::from_pointee(Chain::new(&source, anchors)),
             source,
             exempt: exempt.map(|zone| zone.to_lowercase()).map(fully_qualified).collect(),
             strict: config.dnssec == Dnssec::Strict,
+            looks: TaskTracker::new(),
+            asker,
         })
     }
 
@@ -150,28 +172,24 @@ impl Validator {
         chain.anchored.iter().any(|zone| zone.zone_of(name)) && !self.exempt.iter().any(|zone| zone.zone_of(name))
     }
 
-    /// Whether upstreams hand out signatures; asked again from time to time, once for all who wait.
-    async fn signatures(&self, chain: &Chain) -> Signatures {
-        let mut looked = chain.looked.lock().await;
-        if let Some((at, known)) = *looked {
-            let hold = if known == Signatures::Present { LOOK } else { LOOK_AGAIN };
-            if at.elapsed() < hold {
-                return known;
+    /// Whether upstreams hand out signatures. That is looked at again from time to time, and nobody waits for it who can go
+    /// by what was found before: an upstream may have died meanwhile.
+    async fn signatures(&self, chain: &Arc<Chain>) -> Signatures {
+        let known = *chain.looked.lock();
+        let look = || {
+            let (chain, asker) = (Arc::clone(chain), Arc::clone(&self.asker));
+            async move { chain.look(&asker).await }
+        };
+        match known {
+            Some((known, until)) if Instant::now() < until => known,
+            None | Some((Signatures::Unknown, _)) => {
+                chain.looking.join((), &self.looks, look).await.unwrap_or(Signatures::Unknown)
+            }
+            Some((known, _)) => {
+                chain.looking.start((), &self.looks, &Handle::current(), look);
+                known
             }
         }
-        let found = self.look(chain).await;
-        if found == Signatures::Stripped && looked.is_none_or(|(_, before)| before != found) {
-            warn!("every upstream strips DNSSEC signatures: answers cannot be checked");
-        }
-        *looked = Some((Instant::now(), found));
-        found
-    }
-
-    async fn look(&self, chain: &Chain) -> Signatures {
-        let Some(zone) = chain.anchored.first() else { return Signatures::Unknown };
-        let name = Name::of_text(zone.to_ascii().trim_end_matches('.')).folded().into();
-        let question = Question { name, kind: kind::DNSKEY, dnssec_ok: true, checking_disabled: true, way: 0 };
-        self.source.asker().look_for_signatures(&question).await
     }
 }
 
@@ -192,4 +210,39 @@ fn zone_name(wire: &[u8]) -> Option<ZoneName> {
 fn fully_qualified(mut name: ZoneName) -> ZoneName {
     name.set_fqdn(true);
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{Signatures, Validator};
+    use crate::Config;
+    use crate::act::exchange::Trust;
+    use crate::act::upstream::{Asker, Timeouts};
+    use crate::config::Anchors;
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_look_who_knows_what_was_found_before() {
+        // Nobody reads from it.
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let upstream = socket.local_addr().unwrap().to_string().parse().unwrap();
+        let asker = Arc::new(Asker::new(&[upstream], Timeouts::default(), &Trust::new(None).unwrap()));
+        let validator = Validator::new(&Config::default(), Anchors::read(&[]).unwrap(), asker).unwrap();
+        let chain = validator.chain.load_full();
+        for known in [Signatures::Present, Signatures::Stripped] {
+            *chain.looked.lock() = Some((known, Instant::now()));
+            let asked = Instant::now();
+            assert_eq!(validator.signatures(&chain).await, known);
+            assert_eq!(validator.signatures(&chain).await, known);
+            assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
+            assert_eq!(chain.looking.len(), 1, "one look for all");
+        }
+        assert_eq!(validator.looks.len(), 1);
+        *chain.looked.lock() = None;
+        assert_eq!(validator.signatures(&chain).await, Signatures::Unknown, "there is nothing to go by");
+    }
 }

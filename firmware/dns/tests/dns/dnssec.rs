@@ -362,3 +362,17 @@ async fn an_answer_is_explained() {
     let stranger = office.dns.explain(("www.lab.example", "A"), crate::office::ip("203.0.113.9"), true).await;
     assert!(stranger.unwrap_err().to_string().contains("no local subnet"));
 }
+
+#[tokio::test]
+async fn a_dead_upstream_does_not_delay_the_look_for_signatures() {
+    let (server, _bind, _zones, key) = zones().await;
+    // Nobody reads from it.
+    let dead = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let both =
+        |config: &mut Config| config.upstreams.insert(0, dead.local_addr().unwrap().to_string().parse().unwrap());
+    let office = office(&server, &key, both).await;
+    let asked = tokio::time::Instant::now();
+    let answer = office.exchange(query_edns("www.lab.example.", RecordType::A, 1232, true)).await;
+    assert!(answer.metadata.authentic_data, "{answer}");
+    assert!(asked.elapsed() < std::time::Duration::from_millis(1000), "{:?}", asked.elapsed());
+}

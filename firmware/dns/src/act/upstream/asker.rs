@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
@@ -97,8 +97,8 @@ impl Asker {
     }
 
     /// The servers as often as they may be tried: those that work first, in the order of the configuration. Those that
-    /// have been silent for long are left out but for a question now and then, those without signatures come last when
-    /// signatures are wanted.
+    /// have been silent for long are left out but for a question now and then, those not known to hand out signatures come last
+    /// when signatures are wanted.
     fn order(&self, signatures: bool) -> Vec<&Arc<Server>> {
         let now = Instant::now();
         let admitted = |server: &&Arc<Server>| !server.circles.load(Ordering::Relaxed) && server.health.admits(now);
@@ -107,24 +107,30 @@ impl Asker {
         let (suspect, healthy): (Vec<_>, Vec<_>) = asked.into_iter().partition(|server| server.health.is_suspect(now));
         let mut round: Vec<_> = healthy.into_iter().chain(suspect).collect();
         // The sort is stable.
-        round.sort_by_key(|server| signatures && server.strips.load(Ordering::Relaxed));
+        round.sort_by_key(|server| signatures && !server.signs.load(Ordering::Relaxed));
         round.repeat(ROUNDS)
     }
 
-    /// Asks every upstream for a signed record set, and remembers which ones leave the signatures out.
+    /// Asks the upstreams that work for a signed record set. The first that hands out signatures is enough to tell; the
+    /// others are waited for by nobody, but which ones leave the signatures out is remembered.
     pub(crate) async fn look_for_signatures(&self, question: &Question) -> Signatures {
-        let deadline = Instant::now() + self.timeouts.total;
-        let asked = self.servers.iter().map(async |server| {
-            let answer = server.attempt(question, deadline).await.ok().filter(Answer::is_conclusive)?;
-            server.strips.store(!answer.has_signatures(), Ordering::Relaxed);
-            Some(answer.has_signatures())
-        });
-        let found = join_all(asked).await;
-        match (found.contains(&Some(true)), found.contains(&Some(false))) {
-            (true, _) => Signatures::Present,
-            (false, true) => Signatures::Stripped,
-            (false, false) => Signatures::Unknown,
+        let (tell, mut told) = mpsc::unbounded_channel();
+        for server in self.servers.iter().filter(|server| !server.health.is_broken()) {
+            let (server, question, tell) = (Arc::clone(server), question.clone(), tell.clone());
+            tokio::spawn(async move {
+                // Nobody listens any more once another one told.
+                server.look(&question).await.map(|signs| tell.send(signs).ok())
+            });
         }
+        drop(tell);
+        let mut found = Signatures::Unknown;
+        while let Some(signs) = told.recv().await {
+            if signs {
+                return Signatures::Present;
+            }
+            found = Signatures::Stripped;
+        }
+        found
     }
 
     /// Asks every upstream for a name that nobody else asks for; one that asks us for it is left out from now on.
@@ -163,5 +169,33 @@ impl Asker {
             ..server.health.state(&server.upstream)
         };
         self.servers.iter().map(state).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{Asker, Signatures};
+    use crate::act::exchange::Trust;
+    use crate::act::upstream::Timeouts;
+    use crate::parse::{Question, kind};
+
+    #[tokio::test]
+    async fn a_broken_upstream_is_not_looked_at() {
+        // Nobody reads from it.
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let upstream = socket.local_addr().unwrap().to_string().parse().unwrap();
+        let asker = Asker::new(&[upstream], Timeouts::default(), &Trust::new(None).unwrap());
+        let health = &asker.servers[0].health;
+        (0..100).for_each(|_| health.failed(Instant::now(), "silence"));
+        health.probed(health.doubted().unwrap(), false, Instant::now());
+        let name = [0].into();
+        let question = Question { name, kind: kind::DNSKEY, dnssec_ok: true, checking_disabled: true, way: 0 };
+        let asked = Instant::now();
+        assert_eq!(asker.look_for_signatures(&question).await, Signatures::Unknown);
+        assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
     }
 }

@@ -110,6 +110,11 @@ impl Health {
         }
     }
 
+    /// It is asked only now and then.
+    pub(super) fn is_broken(&self) -> bool {
+        self.record.lock().retry.is_some()
+    }
+
     pub(super) fn is_suspect(&self, now: Instant) -> bool {
         self.record.lock().failed.as_ref().is_some_and(|(failed, _)| now.duration_since(*failed) < PENALTY)
     }

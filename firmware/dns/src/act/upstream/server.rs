@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -22,6 +22,8 @@ pub(super) struct Server {
     channel: Channel,
     timeouts: Timeouts,
     pub(super) health: Health,
+    /// It has handed out signatures.
+    pub(super) signs: AtomicBool,
     /// It takes signatures out of its answers.
     pub(super) strips: AtomicBool,
     /// What it is asked it asks us.
@@ -35,6 +37,7 @@ impl Server {
             channel: Channel::new(upstream, trust),
             timeouts,
             health: Health::default(),
+            signs: AtomicBool::new(false),
             strips: AtomicBool::new(false),
             circles: AtomicBool::new(false),
         }
@@ -55,6 +58,15 @@ impl Server {
             }
         }
         tried
+    }
+
+    /// Whether signatures come with a record set that has some; remembered. `None`: it does not tell.
+    pub(super) async fn look(&self, question: &Question) -> Option<bool> {
+        let tried = self.attempt(question, Instant::now() + self.timeouts.total).await;
+        let signs = tried.ok().filter(Answer::is_conclusive)?.has_signatures();
+        self.signs.store(signs, Ordering::Relaxed);
+        self.strips.store(!signs, Ordering::Relaxed);
+        Some(signs)
     }
 
     async fn exchange(&self, question: &Question, deadline: Instant) -> Result<Answer, ExchangeError> {
