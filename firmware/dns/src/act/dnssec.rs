@@ -3,6 +3,7 @@
 //! The chain of keys is hickory's to check; here is what a resolver does with the verdict. Upstreams are asked with CD, so
 //! that they hand over what is bogus too and the reason can be told.
 
+mod proofs;
 mod rewrite;
 mod source;
 mod verdict;
@@ -31,6 +32,7 @@ use crate::Config;
 use crate::config::{Anchors, Dnssec};
 use crate::parse::{Answer, Name, Question, Security, kind};
 
+pub(crate) use proofs::Proofs;
 use source::Source;
 use verdict::{Verdict, judge};
 
@@ -94,11 +96,17 @@ impl Chain {
 
 impl Validator {
     /// `None` when validation is off.
-    pub(crate) fn new(config: &Config, anchors: Anchors, asker: Arc<Asker>) -> Option<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        anchors: Anchors,
+        asker: Arc<Asker>,
+        way: u64,
+        proofs: Arc<Proofs>,
+    ) -> Option<Self> {
         if config.dnssec == Dnssec::Off {
             return None;
         }
-        let source = Source::new(Arc::clone(&asker));
+        let source = Source::new(Arc::clone(&asker), way, proofs);
         let exempt = config.dnssec_exempt.iter().filter_map(|zone| ZoneName::from_ascii(zone.as_str()).ok());
         Some(Self {
             chain: ArcSwap::from_pointee(Chain::new(&source, anchors)),
@@ -131,7 +139,7 @@ impl Validator {
         if let Some((reason, _)) = chain.bogus.lock().get(question).filter(|(_, until)| Instant::now() < *until) {
             return Ok(rewrite::bogus(question, *reason));
         }
-        let raw = self.source.fetch(&whole(question)).await?;
+        let raw = self.source.hold(whole(question)).await?;
         if !raw.is_conclusive() {
             return Ok(Answer::clone(&raw).marked(Security::Unchecked));
         }
@@ -195,7 +203,7 @@ impl Validator {
 
 /// The question that everything is checked by: with signatures, and with what the upstream thinks bogus.
 fn whole(question: &Question) -> Question {
-    Question { dnssec_ok: true, checking_disabled: true, way: 0, ..question.clone() }
+    Question { dnssec_ok: true, checking_disabled: true, ..question.clone() }
 }
 
 fn clock_is_set() -> bool {
@@ -231,7 +239,8 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let upstream = socket.local_addr().unwrap().to_string().parse().unwrap();
         let asker = Arc::new(Asker::new(&[upstream], Timeouts::default(), &Trust::new(None).unwrap()));
-        let validator = Validator::new(&Config::default(), Anchors::read(&[]).unwrap(), asker).unwrap();
+        let validator =
+            Validator::new(&Config::default(), Anchors::read(&[]).unwrap(), asker, 0, Arc::default()).unwrap();
         let chain = validator.chain.load_full();
         for known in [Signatures::Present, Signatures::Stripped] {
             *chain.looked.lock() = Some((known, Instant::now()));

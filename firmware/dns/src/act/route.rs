@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
 use super::circle::Circles;
-use super::dnssec::Validator;
+use super::dnssec::{Proofs, Validator};
 use super::exchange::{ExchangeError, Trust, TrustError};
 use super::seats::{Seat, Seats};
 use super::state::{KeyOrigin, KeyState};
@@ -35,6 +35,8 @@ pub(crate) struct Routes {
     trust: Trust,
     /// Where the keys that DNSSEC starts from come from, and they. Locked while ways are opened, so that none misses others.
     keys: Mutex<(KeyOrigin, Anchors)>,
+    /// What all ways keep for their validators.
+    proofs: Arc<Proofs>,
 }
 
 /// One way to the internet's names.
@@ -51,8 +53,8 @@ struct Route {
 }
 
 impl Way {
-    fn new(config: &Config, anchors: Anchors, asker: Arc<Asker>) -> Self {
-        let validator = Validator::new(config, anchors, Arc::clone(&asker));
+    fn new(config: &Config, anchors: Anchors, asker: Arc<Asker>, number: u64, proofs: &Arc<Proofs>) -> Self {
+        let validator = Validator::new(config, anchors, Arc::clone(&asker), number, Arc::clone(proofs));
         Self { validator, route: Route::new(asker, config) }
     }
 
@@ -95,9 +97,10 @@ impl Routes {
         let forwards = config.forward.iter().map(|one| forward(&one.upstreams)).collect();
         let anchors = Anchors::read(&config.dnssec_anchors).expect("the configuration was checked");
         let origin = if config.dnssec_anchors.is_empty() { KeyOrigin::Builtin } else { KeyOrigin::Settings };
-        let main = Way::new(config, anchors.clone(), asker);
+        let proofs = Arc::default();
+        let main = Way::new(config, anchors.clone(), asker, 0, &proofs);
         let keys = Mutex::new((origin, anchors));
-        let routes = Self { main, others: ArcSwap::default(), forwards, trust, keys };
+        let routes = Self { main, others: ArcSwap::default(), forwards, trust, keys, proofs };
         routes.see_groups(&config.groups, config);
         Ok(routes)
     }
@@ -106,14 +109,14 @@ impl Routes {
     pub(crate) fn see_groups(&self, groups: &[Group], config: &Config) {
         let keys = self.keys.lock();
         let open = self.others.load_full();
-        let new = |group: &Group| {
+        let new = |group: &Group, number| {
             let asker = Asker::new(&group.upstreams, Timeouts::from(config), &self.trust);
-            Arc::new(Way::new(config, keys.1.clone(), Arc::new(asker)))
+            Arc::new(Way::new(config, keys.1.clone(), Arc::new(asker), number, &self.proofs))
         };
         let mut others = HashMap::new();
         for group in groups.iter().filter(|group| !group.upstreams.is_empty()) {
             let number = way(&group.upstreams);
-            others.entry(number).or_insert_with(|| open.get(&number).map_or_else(|| new(group), Arc::clone));
+            others.entry(number).or_insert_with(|| open.get(&number).map_or_else(|| new(group, number), Arc::clone));
         }
         self.others.store(Arc::new(others));
     }

@@ -146,6 +146,12 @@ impl Answer {
         &self.message
     }
 
+    /// Bytes of memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let extended = self.extended_error.as_ref().map_or(0, |option| option.len());
+        size_of::<Self>() + self.message.len() + size_of_val(&*self.ttls) + extended
+    }
+
     pub(crate) fn head(&self) -> usize {
         self.head
     }

@@ -330,8 +330,10 @@ async fn an_upstream_that_strips_signatures_is_found_out() {
             config.dnssec = mode;
         })
         .await;
+        let before = stripper.heard("www.three.example", RecordType::A);
         let answer = alone.exchange(query_edns("www.three.example.", RecordType::A, 1232, true)).await;
         assert_eq!(answer.metadata.response_code, rcode, "{mode:?}");
+        assert_eq!(stripper.heard("www.three.example", RecordType::A) - before, 1, "what is checked is asked once");
         assert!(!answer.metadata.authentic_data);
         assert!(alone.dns.upstreams()[0].strips_signatures, "status tells");
     }
