@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{Act, UpstreamState};
+use crate::config::Zone;
 use crate::parse::Name;
+
+const EXAMPLE: &[u8] = b"\x07example\x00";
 
 /// Names that nobody else asks for, one for each upstream that is being tried, and whether they came back.
 #[derive(Default)]
@@ -21,15 +24,19 @@ pub(crate) struct Circles {
 }
 
 impl Circles {
-    /// A name to ask an upstream for. It lies below `example` (RFC 2606), which resolvers pass on like any other.
-    pub(super) fn arm(&self) -> Option<Name> {
+    /// A name to ask an upstream for: inside the zone that it is asked about, and for the root below `example` (RFC 2606),
+    /// which resolvers pass on like any other.
+    pub(super) fn arm(&self, zone: &Zone) -> Option<Name> {
         let mut random = [0; 12];
         getrandom::fill(&mut random).ok()?;
         let mut label = String::from("nanogate-circle-");
         for byte in random {
             write!(label, "{byte:02x}").ok()?;
         }
-        let name = Name::of_text(&format!("{label}.example"));
+        let zone = if zone.is_root() { EXAMPLE } else { zone.wire() };
+        let length = u8::try_from(label.len()).expect("a short label");
+        // Below a very long zone there is no room for it.
+        let name = Name::read(&[&[length], label.as_bytes(), zone].concat())?;
         self.armed.lock().insert(name.folded().into(), false);
         Some(name)
     }

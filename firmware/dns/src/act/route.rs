@@ -17,7 +17,7 @@ use super::seats::{Seat, Seats};
 use super::state::{KeyOrigin, KeyState};
 use super::upstream::{Asker, Timeouts, UpstreamState};
 use crate::Config;
-use crate::config::{Anchors, Group, KeyError, forward_of, way};
+use crate::config::{Anchors, Forward, Group, KeyError, forward_of, way};
 use crate::decide::is_inside;
 use crate::parse::{Answer, Name, Question, Security};
 
@@ -90,11 +90,11 @@ pub(crate) enum Full {
 impl Routes {
     pub(crate) fn new(config: &Config, asker: Arc<Asker>) -> Result<Self, TrustError> {
         let trust = Trust::new(config.extra_roots.as_deref())?;
-        let forward = |upstreams| {
-            let asker = Asker::new(upstreams, Timeouts::from(config), &trust);
+        let forward = |one: &Forward| {
+            let asker = Asker::of_zones(one.zones.clone(), &one.upstreams, Timeouts::from(config), &trust);
             Route::new(Arc::new(asker), config)
         };
-        let forwards = config.forward.iter().map(|one| forward(&one.upstreams)).collect();
+        let forwards = config.forward.iter().map(forward).collect();
         let anchors = Anchors::read(&config.dnssec_anchors).expect("the configuration was checked");
         let origin = if config.dnssec_anchors.is_empty() { KeyOrigin::Builtin } else { KeyOrigin::Settings };
         let proofs = Arc::default();

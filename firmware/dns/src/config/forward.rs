@@ -28,6 +28,25 @@ impl From<HostName> for Zone {
 }
 
 impl Zone {
+    /// Every name lies in it.
+    pub(crate) fn root() -> Self {
+        Self([0].into())
+    }
+
+    pub(crate) fn is_root(&self) -> bool {
+        *self.0 == [0]
+    }
+
+    pub(crate) fn wire(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The innermost of some zones that a name lies in.
+    pub(crate) fn innermost(zones: &[Self], name: &[u8]) -> Option<usize> {
+        let held = zones.iter().enumerate().filter(|(_, zone)| zone.holds(name));
+        held.max_by_key(|(_, zone)| zone.0.len()).map(|(at, _)| at)
+    }
+
     /// Whether a folded name in wire form is the zone or lies below it.
     pub(crate) fn holds(&self, name: &[u8]) -> bool {
         let Some(start) = name.len().checked_sub(self.0.len()) else { return false };

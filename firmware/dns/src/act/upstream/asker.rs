@@ -16,6 +16,7 @@ use super::server::Server;
 use crate::Upstream;
 use crate::act::circle::Circles;
 use crate::act::exchange::{ExchangeError, Trust};
+use crate::config::Zone;
 use crate::parse::{Answer, Question, kind};
 
 /// Tries per upstream before a question fails.
@@ -28,6 +29,8 @@ const HEDGE_SAVED: u32 = 20 * HEDGE_COST;
 /// Asks upstreams until one answers.
 pub(crate) struct Asker {
     servers: Vec<Arc<Server>>,
+    /// What they are asked about: the root, or zones of the office.
+    zones: Vec<Zone>,
     timeouts: Timeouts,
     in_flight: Semaphore,
     /// What may still be spent on second questions.
@@ -47,8 +50,20 @@ pub(crate) enum Signatures {
 
 impl Asker {
     pub(in crate::act) fn new(upstreams: &[Upstream], timeouts: Timeouts, trust: &Trust) -> Self {
+        Self::of_zones(vec![Zone::root()], upstreams, timeouts, trust)
+    }
+
+    /// Asks about some zones only.
+    pub(in crate::act) fn of_zones(
+        zones: Vec<Zone>,
+        upstreams: &[Upstream],
+        timeouts: Timeouts,
+        trust: &Trust,
+    ) -> Self {
+        let server = |upstream| Arc::new(Server::new(upstream, zones.len(), timeouts, trust));
         Self {
-            servers: upstreams.iter().map(|upstream| Arc::new(Server::new(upstream, timeouts, trust))).collect(),
+            servers: upstreams.iter().map(server).collect(),
+            zones,
             in_flight: Semaphore::new(timeouts.in_flight.min(Semaphore::MAX_PERMITS)),
             hedges: Mutex::new(HEDGE_SAVED),
             timeouts,
@@ -60,7 +75,7 @@ impl Asker {
     pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
         let _slot = self.in_flight.try_acquire().map_err(|_| ExchangeError::Busy)?;
         let deadline = Instant::now() + self.timeouts.total;
-        let mut order = self.order(question.dnssec_ok).into_iter();
+        let mut order = self.order(question).into_iter();
         let Some(first) = order.next() else { return Err(ExchangeError::Down) };
         self.save();
         let mut running = FuturesUnordered::new();
@@ -99,9 +114,10 @@ impl Asker {
     /// The servers as often as they may be tried: those that work first, in the order of the configuration. Those that
     /// have been silent for long are left out but for a question now and then, those not known to hand out signatures come last
     /// when signatures are wanted.
-    fn order(&self, signatures: bool) -> Vec<&Arc<Server>> {
-        let now = Instant::now();
-        let admitted = |server: &&Arc<Server>| !server.circles.load(Ordering::Relaxed) && server.health.admits(now);
+    fn order(&self, question: &Question) -> Vec<&Arc<Server>> {
+        let (now, signatures) = (Instant::now(), question.dnssec_ok);
+        let zone = Zone::innermost(&self.zones, &question.name);
+        let admitted = |server: &&Arc<Server>| !server.asks_us(zone) && server.health.admits(now);
         let asked: Vec<_> = self.servers.iter().filter(admitted).collect();
         asked.iter().for_each(|server| server.probe_if_doubted());
         let (suspect, healthy): (Vec<_>, Vec<_>) = asked.into_iter().partition(|server| server.health.is_suspect(now));
@@ -133,18 +149,21 @@ impl Asker {
         found
     }
 
-    /// Asks every upstream for a name that nobody else asks for; one that asks us for it is left out from now on.
+    /// Asks every upstream for a name that nobody else asks for, inside each zone that it is asked about; one that asks us for
+    /// it is left out for that zone from now on.
     pub(in crate::act) async fn look_for_circles(&self, circles: &Circles) {
         let deadline = Instant::now() + self.timeouts.total;
-        let asked = self.servers.iter().map(async |server| {
-            let Some(name) = circles.arm() else { return };
+        let tried = |server| self.zones.iter().enumerate().map(move |zone| (server, zone));
+        let asked = self.servers.iter().flat_map(tried).map(async |(server, (at, zone))| {
+            let Some(name) = circles.arm(zone) else { return };
             let folded = name.folded().into();
             let question = Question { name: folded, kind: kind::A, dnssec_ok: false, checking_disabled: false, way: 0 };
             // Whatever it answers, it is what we hear meanwhile that counts.
             let _ = server.attempt(&question, deadline).await;
             let heard = circles.disarm(&name);
-            if server.circles.swap(heard, Ordering::Relaxed) != heard {
-                warn!(upstream = %server.upstream, circle = heard, "whether an upstream asks us in turn has changed");
+            if server.circles[at].swap(heard, Ordering::Relaxed) != heard {
+                let (upstream, name) = (&server.upstream, name.text());
+                warn!(%upstream, name, circle = heard, "whether an upstream asks us in turn has changed");
             }
         });
         join_all(asked).await;
@@ -165,7 +184,7 @@ impl Asker {
     pub(crate) fn states(&self) -> Vec<UpstreamState> {
         let state = |server: &Arc<Server>| UpstreamState {
             strips_signatures: server.strips.load(Ordering::Relaxed),
-            asks_us: server.circles.load(Ordering::Relaxed),
+            asks_us: (0..self.zones.len()).any(|zone| server.asks_us(Some(zone))),
             ..server.health.state(&server.upstream)
         };
         self.servers.iter().map(state).collect()

@@ -60,7 +60,7 @@ pub struct UpstreamState {
     pub failure: Option<String>,
     /// It takes DNSSEC signatures out of its answers.
     pub strips_signatures: bool,
-    /// It asks us what it is asked, so it is not asked any more.
+    /// It asks us what it is asked, or what it is asked about one of its zones, so it is not asked that any more.
     pub asks_us: bool,
 }
 

@@ -26,12 +26,13 @@ pub(super) struct Server {
     pub(super) signs: AtomicBool,
     /// It takes signatures out of its answers.
     pub(super) strips: AtomicBool,
-    /// What it is asked it asks us.
-    pub(super) circles: AtomicBool,
+    /// What it is asked about each of its zones it asks us. A server of the office's zone may well ask us for all else.
+    pub(super) circles: Vec<AtomicBool>,
 }
 
 impl Server {
-    pub(super) fn new(upstream: &Upstream, timeouts: Timeouts, trust: &Trust) -> Self {
+    /// One that is asked about so many zones.
+    pub(super) fn new(upstream: &Upstream, zones: usize, timeouts: Timeouts, trust: &Trust) -> Self {
         Self {
             upstream: upstream.clone(),
             channel: Channel::new(upstream, trust),
@@ -39,8 +40,13 @@ impl Server {
             health: Health::default(),
             signs: AtomicBool::new(false),
             strips: AtomicBool::new(false),
-            circles: AtomicBool::new(false),
+            circles: (0..zones).map(|_| AtomicBool::new(false)).collect(),
         }
+    }
+
+    /// Whether what it is asked about a zone comes back.
+    pub(super) fn asks_us(&self, zone: Option<usize>) -> bool {
+        zone.is_some_and(|zone| self.circles[zone].load(Ordering::Relaxed))
     }
 
     pub(super) async fn attempt(&self, question: &Question, deadline: Instant) -> Result<Answer, ExchangeError> {
