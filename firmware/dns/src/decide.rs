@@ -17,7 +17,7 @@ use crate::{Config, NetworkMode};
 
 pub(crate) use block::{NAMES_MAX, Table, names_something};
 pub(crate) use group::{Groups, NamedTable};
-pub(crate) use names::{Names, is_nameable};
+pub(crate) use names::{Names, Place, is_nameable};
 use special::special_use;
 
 /// Who the puck is in its network.
@@ -235,6 +235,21 @@ fn scope(ip: IpAddr) -> Scope {
         (_, true) => Scope::Local,
         _ => Scope::Public,
     }
+}
+
+/// The name by which an address is asked for.
+fn reverse_name(ip: IpAddr) -> Name {
+    let text = match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            format!("{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(ip) => {
+            let nibbles = ip.octets().into_iter().rev().flat_map(|octet| [octet & 0xf, octet >> 4]);
+            nibbles.map(|nibble| format!("{nibble:x}.")).chain(["ip6.arpa".to_owned()]).collect()
+        }
+    };
+    Name::of_text(&text)
 }
 
 /// The address that a reverse name (RFC 1035 section 3.5, RFC 3596 section 2.5) stands for.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::act::mdns::Heard;
 use crate::act::{Age, Ready, Sought, Transport, is_truncated, reply as render};
-use crate::decide::{Data, Local, Names, Table};
+use crate::decide::{Data, Local, Names, Place, Table};
 use crate::parse::{Answer, HEADER, Query, Rcode, Wanted};
 
 /// As long as an answer may live here.
@@ -46,12 +46,13 @@ pub fn files(bytes: &[u8]) {
     assert!(table.expect("memory is read without error").len() <= 64);
     let mut names = Names::default();
     names.add_hosts(&text, "lan");
-    names.add_leases(&text, "lan", NOW);
+    let office = Place { domain: "lan", forwards: &[] };
+    names.add_leases(&text, office, NOW);
     let (mut heard, now) = (Heard::default(), Instant::now());
     heard.take(bytes, [192, 0, 2, 7].into(), |_| true, now);
     for (label, addresses) in heard.names(now).1 {
         assert!(!label.is_empty() && !addresses.is_empty());
-        names.add_announced(&label, &addresses, "lan");
+        names.add_announced(&label, &addresses, office);
     }
 }
 

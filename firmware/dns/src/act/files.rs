@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Act;
-use crate::decide::Names;
+use crate::decide::{Names, Place};
 
 /// How often it is looked whether a file has changed.
 const LOOK: Duration = Duration::from_secs(2);
@@ -46,15 +46,16 @@ impl Act {
 
     pub(super) async fn read_names(&self) -> Names {
         let domain = self.domain();
+        let office = Place { domain: &domain, forwards: &self.config.forward };
         let mut names = Names::default();
         for file in &self.config.hosts_files {
             names.add_hosts(&read(file).await, &domain);
         }
         for file in &self.config.leases_files {
-            names.add_leases(&read(file).await, &domain, self.seconds());
+            names.add_leases(&read(file).await, office, self.seconds());
         }
         for (label, addresses) in self.announced().1 {
-            names.add_announced(&label, &addresses, &domain);
+            names.add_announced(&label, &addresses, office);
         }
         names
     }

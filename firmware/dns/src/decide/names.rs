@@ -5,7 +5,8 @@ use std::net::IpAddr;
 
 use gate_core::{DnsOutcome, HostName};
 
-use super::{Data, Local, addresses, reverse_address};
+use super::{Data, Local, addresses, reverse_address, reverse_name};
+use crate::config::{Forward, forward_of};
 use crate::parse::{Name, Query, Rcode, kind};
 
 /// Most names taken from all files together.
@@ -17,6 +18,13 @@ const NOT_LEASED: &[&str] = &["wpad", "isatap", "localhost", "nanogate", "router
 pub(crate) fn is_nameable(label: &str) -> bool {
     let plain = HostName::parse(label.as_bytes()).is_ok_and(|host| host.as_str() == label);
     plain && !label.contains('.') && !NOT_LEASED.contains(&label)
+}
+
+/// Where machines name themselves: the office's domain, and the zones that are asked of its servers.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) domain: &'a str,
+    pub(crate) forwards: &'a [Forward],
 }
 
 /// Names of hosts in the office and the way back.
@@ -42,7 +50,7 @@ impl Names {
 
     /// Adds a leases file of dnsmasq: expiry, hardware address, address, name or `*`, client. The names are the clients'
     /// own choice, so only a first label counts, always inside the office's domain.
-    pub(crate) fn add_leases(&mut self, text: &str, domain: &str, now: u64) {
+    pub(crate) fn add_leases(&mut self, text: &str, office: Place<'_>, now: u64) {
         for line in text.lines() {
             let mut words = line.split_whitespace();
             let (Some(expiry), Some(_), Some(address), Some(name)) =
@@ -52,37 +60,54 @@ impl Names {
             };
             let holds = expiry.parse::<u64>().is_ok_and(|expiry| expiry == 0 || expiry > now);
             let label = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-            let leased = holds && !domain.is_empty() && is_nameable(&label);
+            let leased = holds && !office.domain.is_empty() && is_nameable(&label);
             if let (true, Ok(address)) = (leased, address.parse()) {
-                self.add(&label, address, domain);
+                self.claim(&format!("{label}.{}", office.domain), address, office);
             }
         }
     }
 
     /// Adds a host that named itself by multicast: as `NAME.local`, and inside the office's domain unless a file has that
     /// name already.
-    pub(crate) fn add_announced(&mut self, label: &str, addresses: &[IpAddr], domain: &str) {
-        let whole = format!("{label}.{domain}");
+    pub(crate) fn add_announced(&mut self, label: &str, addresses: &[IpAddr], office: Place<'_>) {
+        let whole = format!("{label}.{}", office.domain);
         let taken = HostName::parse(whole.as_bytes())
             .map_or(true, |host| self.hosts.contains_key(Name::of_host(&host).folded()));
         for address in addresses {
-            if !taken && !domain.is_empty() {
-                self.add(&whole, *address, domain);
+            if !taken && !office.domain.is_empty() {
+                self.claim(&whole, *address, office);
             }
-            self.add(&format!("{label}.local"), *address, domain);
+            self.claim(&format!("{label}.local"), *address, office);
+        }
+    }
+
+    /// Adds what a machine says of itself, unless a server of the office knows such names: a guest could take over the
+    /// directory's.
+    fn claim(&mut self, name: &str, address: IpAddr, office: Place<'_>) {
+        let Ok(host) = HostName::parse(name.as_bytes()) else { return };
+        let is_forwarded = |name: &Name| forward_of(office.forwards, name.folded()).is_some();
+        if !is_forwarded(&Name::of_host(&host)) {
+            self.insert(host, address, !is_forwarded(&reverse_name(address)));
         }
     }
 
     fn add(&mut self, name: &str, address: IpAddr, domain: &str) {
         let bare = !name.trim_end_matches('.').contains('.');
         let whole = if bare && !domain.is_empty() { format!("{name}.{domain}") } else { name.to_owned() };
-        let Ok(host) = HostName::parse(whole.as_bytes()) else { return };
+        if let Ok(host) = HostName::parse(whole.as_bytes()) {
+            self.insert(host, address, true);
+        }
+    }
+
+    fn insert(&mut self, host: HostName, address: IpAddr, points: bool) {
         if self.hosts.len() >= NAMES_MAX {
             return;
         }
         self.hosts.entry(Name::of_host(&host).folded().into()).or_default().insert(address);
         // The first name of an address is its proper one.
-        self.pointers.entry(address).or_insert(host);
+        if points {
+            self.pointers.entry(address).or_insert(host);
+        }
     }
 
     /// The answer to a question about a host of the office.
@@ -108,7 +133,12 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
-    use super::Names;
+    use gate_core::HostName;
+
+    use super::{Names, Place};
+    use crate::config::Forward;
+
+    const LAN: Place<'_> = Place { domain: "lan", forwards: &[] };
 
     fn hosts(names: &Names) -> Vec<String> {
         let mut hosts: Vec<_> = names.pointers.iter().map(|(ip, host)| format!("{host} {ip}")).collect();
@@ -131,9 +161,9 @@ mod tests {
     fn what_a_host_calls_itself_comes_after_what_the_office_calls_it() {
         let mut names = Names::default();
         names.add_hosts("192.168.7.9 nas", "lan");
-        names.add_announced("nas", &["192.168.7.66".parse().unwrap()], "lan");
+        names.add_announced("nas", &["192.168.7.66".parse().unwrap()], LAN);
         let printer = ["192.168.7.30", "fd00::30"].map(|ip| ip.parse().unwrap());
-        names.add_announced("printer", &printer, "lan");
+        names.add_announced("printer", &printer, LAN);
         let expected =
             ["nas.lan 192.168.7.9", "nas.local 192.168.7.66", "printer.lan 192.168.7.30", "printer.lan fd00::30"];
         assert_eq!(hosts(&names), expected);
@@ -150,7 +180,27 @@ mod tests {
                     999 aa:bb:cc:dd:ee:fb 192.168.7.24 gone *\n\
                     0 aa:bb:cc:dd:ee:fa 192.168.7.25 printer *\n\
                     duid 00:01:00:01\n";
-        names.add_leases(text, "lan", 1000);
+        names.add_leases(text, LAN, 1000);
         assert_eq!(hosts(&names), ["api.lan 192.168.7.21", "laptop.lan 192.168.7.20", "printer.lan 192.168.7.25"]);
+    }
+
+    #[test]
+    fn no_machine_names_itself_inside_a_zone_of_the_offices_servers() {
+        let zones = ["corp.example", "7.168.192.in-addr.arpa"].map(|zone| HostName::parse(zone.as_bytes()).unwrap());
+        let forwards = [Forward { zones: zones.map(Into::into).to_vec(), upstreams: Vec::new() }];
+        let office = Place { domain: "corp.example", forwards: &forwards };
+        let mut names = Names::default();
+        names.add_hosts("192.168.7.9 nas", "corp.example");
+        let lease = "0 aa:bb:cc:dd:ee:ff 192.168.7.66 dc1 *\n0 aa:bb:cc:dd:ee:fe 192.168.8.66 dc2 *\n";
+        names.add_leases(lease, office, 1000);
+        let addresses = ["192.168.7.66", "192.168.8.66", "fd00::66"].map(|ip| ip.parse().unwrap());
+        names.add_announced("dc1", &addresses, office);
+        let expected = ["dc1.local 192.168.8.66", "dc1.local fd00::66", "nas.corp.example 192.168.7.9"];
+        assert_eq!(hosts(&names), expected, "neither forth nor back; the owner's own file may");
+        assert_eq!(names.len(), 2, "nas.corp.example and dc1.local");
+        let local = [Forward { zones: vec![HostName::parse(b"local").unwrap().into()], upstreams: Vec::new() }];
+        let mut names = Names::default();
+        names.add_announced("dc1", &addresses, Place { domain: "lan", forwards: &local });
+        assert_eq!(names.len(), 1, "dc1.lan");
     }
 }

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use super::{Identity, View, is_local, reverse_address, scope};
+use super::{Identity, View, is_local, reverse_address, reverse_name, scope};
 use crate::Config;
 use crate::parse::Name;
 
@@ -60,6 +60,9 @@ fn reverse_names_stand_for_addresses() {
     ];
     for (name, address) in rows {
         assert_eq!(reverse_address(&Name::of_text(name)), address.map(ip), "{name}");
+        if let Some(address) = address {
+            assert_eq!(reverse_name(ip(address)).text(), name);
+        }
     }
 }
 
