@@ -53,6 +53,24 @@ def await_redirect(office, address):
         time.sleep(0.1)
 
 
+def test_a_device_that_only_passes_through_is_told_of(gateway):
+    """It asks another resolver, and so never this one; that its packets go through the puck is enough to be seen. This test
+    comes first: in others the device asks."""
+    dig = ["dig", "+short", f"@{plan.DNS}", "www.example.com"]
+    assert gateway.hosts["client-denied"].run(dig).stdout.split() == [plan.v4(80)]
+    silent = f"{plan.LAN}.12"
+
+    def device(record):
+        return record["event"].get("dns_device") or {}
+
+    is_silent = lambda record: device(record).get("client") == silent and device(record)["never_asks"]  # noqa: E731
+    assert gateway.puck.await_records(is_silent, timeout=20)
+    deadline = time.monotonic() + 10
+    while silent not in json.loads(gateway.puck.command("status", "--json").stdout)["dns"]["silent_devices"]:
+        assert time.monotonic() < deadline, "the status does not name it"
+        time.sleep(0.2)
+
+
 def test_names_resolve_truly(gateway):
     dig = ["dig", "+short", f"@{plan.PUCK}", "api.openai.com"]
     assert gateway.hosts[INSPECTED].run(dig).stdout.split() == [plan.v4(10)]
@@ -106,21 +124,6 @@ def test_a_client_with_another_resolver_is_caught(gateway):
         lambda record: (record["event"].get("connection") or {}).get("host") == "claude.ai"
     )
     assert found, "the connection went past the puck"
-
-
-def test_a_device_that_only_passes_through_is_told_of(gateway):
-    """It asks another resolver, and so never this one; that its packets go through the puck is enough to be seen."""
-    dig = ["dig", "+short", f"@{plan.DNS}", "www.example.com"]
-    assert gateway.hosts["client-denied"].run(dig).stdout.split() == [plan.v4(80)]
-    silent = f"{plan.LAN}.12"
-
-    def device(record):
-        return record["event"].get("dns_device") or {}
-
-    is_silent = lambda record: device(record).get("client") == silent and device(record)["never_asks"]  # noqa: E731
-    assert gateway.puck.await_records(is_silent, timeout=20)
-    dns = json.loads(gateway.puck.command("status", "--json").stdout)["dns"]
-    assert silent in dns["silent_devices"]
 
 
 def test_a_hard_coded_address_is_caught(gateway):
