@@ -6,6 +6,7 @@ mod circle;
 mod dnssec;
 mod exchange;
 mod explain;
+mod failures;
 mod fetch;
 mod files;
 mod flight;
@@ -38,6 +39,7 @@ use crate::parse::{Answer, Query, Question, Rcode, Rejection};
 use crate::{Config, Identity};
 
 use circle::Circles;
+use failures::Failures;
 use fetch::Fetcher;
 use lists::Desk;
 use mdns::Heard;
@@ -72,6 +74,7 @@ pub(crate) struct Act {
     /// Counts the views: what was made in one is worth nothing in the next.
     generation: AtomicU64,
     pub(crate) cache: Mutex<Cache>,
+    failures: Failures,
     pub(crate) flights: Flights<Question, Option<Arc<Answer>>>,
     pub(crate) learnt: Learnt,
     routes: Routes,
@@ -135,6 +138,7 @@ impl Act {
             routers: ArcSwap::default(),
             generation: AtomicU64::new(0),
             cache: Mutex::new(Cache::new(&config)),
+            failures: Failures::new(),
             flights: Flights::new(),
             learnt: Learnt::new(Duration::from_secs(config.learn_seconds.into()), config.learn_addresses),
             clock,

@@ -21,13 +21,20 @@ use crate::parse::{Answer, Query, Question, Rcode, Security, kind};
 impl Act {
     /// How long copies of an answer may be given without looking whether it should be asked for again.
     pub(crate) fn copied_seconds(&self, answer: &Answer, age: u32) -> u32 {
+        if !answer.is_conclusive() {
+            // A failure holds for a moment, whatever lifetime its records tell.
+            return 0;
+        }
         self.cache.lock().undue_seconds(answer).saturating_sub(age)
     }
 
     /// The kept answer, if there is one that is better than waiting for an upstream.
     pub(crate) fn cached(&self, query: &Query, transport: Transport, view: &View, watched: bool) -> Option<Step> {
         let question = query.question();
-        let Kept { answer, age, state } = self.cache.lock().get(&question, self.clock.now())?;
+        let kept = self.cache.lock().get(&question, self.clock.now());
+        let Some(Kept { answer, age, state }) = kept else {
+            return self.failed_lately(query, transport, watched).map(Step::Done);
+        };
         let age = match state {
             Freshness::Fresh | Freshness::Due => Age::Seconds(age),
             Freshness::Resting if !watched => Age::Stale,
@@ -38,6 +45,15 @@ impl Act {
         }
         let done = self.relay(query.clone(), answer, age, transport, DnsOutcome::Cached);
         Some(if state == Freshness::Due { Step::Due(done, question) } else { Step::Done(done) })
+    }
+
+    /// The failure of a moment ago; never a provider's, for which no try is spared.
+    fn failed_lately(&self, query: &Query, transport: Transport, watched: bool) -> Option<Done> {
+        let failure = self.failures.get(&query.question(), self.clock.now()).filter(|_| !watched)?;
+        Some(match failure {
+            Some(answer) => self.relay(query.clone(), answer, Age::Seconds(0), transport, DnsOutcome::Cached),
+            None => failed(query.clone()),
+        })
     }
 
     /// Gives a question its place among those that wait, or says why there is none.
@@ -130,23 +146,21 @@ impl Act {
     }
 
     pub(super) async fn fetch(self: Arc<Self>, question: Question, cut: CancellationToken) -> Option<Arc<Answer>> {
-        match cut.run_until_cancelled(self.ask(&question)).await? {
-            Ok(answer) if answer.is_conclusive() => {
-                self.cache.lock().put(&question, &answer, self.clock.now());
-                Some(Arc::new(answer))
-            }
+        let result = cut.run_until_cancelled(self.ask(&question)).await?.map(Arc::new);
+        let now = self.clock.now();
+        self.failures.keep(&question, &result, now);
+        let failed = || self.cache.lock().failed(&question, now);
+        match &result {
+            Ok(answer) if answer.is_conclusive() => self.cache.lock().put(&question, answer, now),
             // Forged or broken on purpose or not, it must not look like an upstream that is merely down.
-            Ok(answer) if answer.is_bogus() => Some(Arc::new(answer)),
-            Ok(answer) => {
-                self.cache.lock().failed(&question, self.clock.now());
-                Some(Arc::new(answer))
-            }
+            Ok(answer) if answer.is_bogus() => {}
+            Ok(_) => failed(),
             Err(error) => {
                 debug!(%error, "no upstream answered");
-                self.cache.lock().failed(&question, self.clock.now());
-                None
+                failed();
             }
         }
+        result.ok()
     }
 
     async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {

@@ -49,7 +49,7 @@ async fn no_is_kept_as_long_as_the_soa_says() {
         ("nosoa.example", none(Vec::new(), ResponseCode::NXDomain), 0, false),
         ("long.example", none(vec![soa("example.", 90_000, 90_000)], ResponseCode::NXDomain), 3600, false),
         ("zero.example", answers(vec![a("zero.example.", 0, "203.0.113.1")]), 0, false),
-        ("servfail.example", none(Vec::new(), ResponseCode::ServFail), 0, false),
+        ("servfail.example", none(vec![soa("example.", 900, 60)], ResponseCode::ServFail), 5, false),
     ];
     for (name, zone, elapsed, kept) in rows {
         office.clock.set_seconds(1_800_000_000);

@@ -5,6 +5,7 @@ mod differential;
 mod dnssec;
 mod edns;
 mod encrypted;
+mod failures;
 mod forwarding;
 mod gateway;
 mod groups;
