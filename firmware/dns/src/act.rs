@@ -19,6 +19,7 @@ mod refresh;
 pub(crate) mod reply;
 mod route;
 mod seats;
+mod seldom;
 mod state;
 mod upstream;
 

@@ -85,7 +85,8 @@ pub struct Config {
     /// Whether names that hosts announce by multicast DNS are answered too, as `NAME.local` and `NAME.<domain>`. Default:
     /// true.
     pub mdns: bool,
-    /// Withhold answers that lead from a name of the internet to a private address. Default: true.
+    /// Withhold answers that lead from a name of the internet to a private address, also by way of a translator or tunnel, or
+    /// into a subnet of this office. Default: true.
     pub rebinding_guard: bool,
     /// Zones whose answers may lead inside all the same. Default: none.
     pub rebinding_exempt: Vec<Zone>,

@@ -2,6 +2,7 @@
 
 mod block;
 mod group;
+mod inside;
 mod names;
 mod special;
 
@@ -17,6 +18,7 @@ use crate::{Config, NetworkMode};
 
 pub(crate) use block::{NAMES_MAX, Table, names_something};
 pub(crate) use group::{Groups, NamedTable};
+pub(crate) use inside::leads_inside;
 pub(crate) use names::{Names, Place, is_nameable};
 use special::special_use;
 
@@ -115,13 +117,6 @@ pub(crate) fn decide(query: &Query, config: &Config, view: &View) -> Decision {
         return local.map_or(Decision::Resolve, Decision::Local);
     };
     Decision::Local(local)
-}
-
-/// Whether an address is a machine of some inner network: where no name of the internet leads.
-pub(crate) fn is_inside(ip: IpAddr) -> bool {
-    let unspecified = matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 0) || ip.is_unspecified();
-    let shared = matches!(ip, IpAddr::V4(ip) if ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64);
-    unspecified || scope(ip) != Scope::Public && !shared
 }
 
 /// The entry of a steered name. Services under `_` labels (`_8443._https.api.openai.com`, RFC 9460 section 2.3) belong to

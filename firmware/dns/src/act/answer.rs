@@ -164,7 +164,8 @@ impl Act {
     }
 
     async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
-        let answer = self.routes.ask(question, &self.config).await?;
+        let view = self.view.load_full();
+        let answer = self.routes.ask(question, &self.config, &view.identity).await?;
         if answer.security() == Security::Bogus {
             debug!("an answer does not fit its signatures and is withheld");
         }

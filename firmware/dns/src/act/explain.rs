@@ -131,7 +131,7 @@ impl Act {
         let question = query.question();
         let (way, states) = self.routes.describe(&question, &self.config);
         let before = states();
-        let mut explained = match self.routes.ask(&question, &self.config).await {
+        let mut explained = match self.routes.ask(&question, &self.config, &view.identity).await {
             Ok(answer) => self.judged(query, view, &answer, way),
             Err(error) => {
                 let rule = format!("{way}; no upstream answered: {error}");

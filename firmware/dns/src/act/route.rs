@@ -8,18 +8,20 @@ use arc_swap::ArcSwap;
 use gate_core::ZoneKey;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tracing::warn;
 
 use super::circle::Circles;
 use super::dnssec::{Proofs, Validator};
 use super::exchange::{ExchangeError, Trust, TrustError};
 use super::seats::{Seat, Seats};
+use super::seldom::Seldom;
 use super::state::{KeyOrigin, KeyState};
 use super::upstream::{Asker, Timeouts, UpstreamState};
-use crate::Config;
 use crate::config::{Anchors, Forward, Group, KeyError, forward_of, way};
-use crate::decide::is_inside;
+use crate::decide::leads_inside;
 use crate::parse::{Answer, Name, Question, Security};
+use crate::{Config, Identity};
 
 /// EDE "Blocked" (RFC 8914 section 4.16).
 const BLOCKED: u16 = 15;
@@ -37,6 +39,8 @@ pub(crate) struct Routes {
     keys: Mutex<(KeyOrigin, Anchors)>,
     /// What all ways keep for their validators.
     proofs: Arc<Proofs>,
+    /// Tells that answers were withheld.
+    withheld: Seldom,
 }
 
 /// One way to the internet's names.
@@ -100,7 +104,8 @@ impl Routes {
         let proofs = Arc::default();
         let main = Way::new(config, anchors.clone(), asker, 0, &proofs);
         let keys = Mutex::new((origin, anchors));
-        let routes = Self { main, others: ArcSwap::default(), forwards, trust, keys, proofs };
+        let routes =
+            Self { main, others: ArcSwap::default(), forwards, trust, keys, proofs, withheld: Seldom::default() };
         routes.see_groups(&config.groups, config);
         Ok(routes)
     }
@@ -174,7 +179,12 @@ impl Routes {
     }
 
     /// Asks whoever knows the name.
-    pub(crate) async fn ask(&self, question: &Question, config: &Config) -> Result<Answer, ExchangeError> {
+    pub(crate) async fn ask(
+        &self,
+        question: &Question,
+        config: &Config,
+        identity: &Identity,
+    ) -> Result<Answer, ExchangeError> {
         if let Some(route) = self.forward(&question.name, config) {
             return Ok(route.asker.ask(question).await?.marked(Security::Unchecked));
         }
@@ -185,7 +195,7 @@ impl Routes {
                 other.ok_or(ExchangeError::Down)?.ask(question).await?
             }
         };
-        Ok(if rebinds(question, &answer, config) { Answer::failure(question, BLOCKED) } else { answer })
+        Ok(if self.rebinds(question, &answer, config, identity) { Answer::failure(question, BLOCKED) } else { answer })
     }
 
     /// Who will be asked, in words, and how they do.
@@ -230,16 +240,20 @@ impl Routes {
     pub(crate) fn forward_states(&self) -> Vec<UpstreamState> {
         self.forwards.iter().flat_map(|route| route.asker.states()).collect()
     }
-}
 
-/// Whether a name of the internet claims to be a machine in here: a page could then reach it from a browser in here, as
-/// its own origin (DNS rebinding).
-fn rebinds(question: &Question, answer: &Answer, config: &Config) -> bool {
-    if !config.rebinding_guard || config.rebinding_exempt.iter().any(|zone| zone.holds(&question.name)) {
-        return false;
+    /// Whether a name of the internet claims to be a machine in here: a page could then reach it from a browser in here, as
+    /// its own origin (DNS rebinding).
+    fn rebinds(&self, question: &Question, answer: &Answer, config: &Config, identity: &Identity) -> bool {
+        if !config.rebinding_guard || config.rebinding_exempt.iter().any(|zone| zone.holds(&question.name)) {
+            return false;
+        }
+        let mut addresses = answer.all_addresses().into_iter();
+        let Some(address) = addresses.find(|ip| leads_inside(*ip, config, identity)) else { return false };
+        // A page can ask for such names as fast as it likes.
+        if let Some(untold) = self.withheld.may(Instant::now()) {
+            let name = Name::read(&question.name).map(|name| name.text()).unwrap_or_default();
+            warn!(%name, %address, untold, "a name of the internet leads inside; its answer is withheld");
+        }
+        true
     }
-    let Some(address) = answer.all_addresses().into_iter().find(|ip| is_inside(*ip)) else { return false };
-    let name = Name::read(&question.name).map(|name| name.text()).unwrap_or_default();
-    warn!(%name, %address, "a name of the internet leads inside; its answer is withheld");
-    true
 }

@@ -213,8 +213,12 @@ fn alpn() -> SvcParamValue {
 
 #[tokio::test]
 async fn names_of_the_internet_do_not_lead_inside() {
-    let office = Office::open_with(|config| config.rebinding_exempt = vec![zone("vpn.example")]).await;
-    let inside = ["192.168.7.1", "10.0.0.1", "127.0.0.1", "169.254.1.1", "0.0.0.0"];
+    let office = Office::open_with(|config| {
+        config.rebinding_exempt = vec![zone("vpn.example")];
+        config.local_subnets.push("198.51.100.0/24".parse().unwrap());
+    })
+    .await;
+    let inside = ["198.51.100.9", "192.168.7.1", "10.0.0.1", "127.0.0.1", "169.254.1.1", "0.0.0.0"];
     let upstream = &office.upstream;
     for (number, ip) in inside.into_iter().enumerate() {
         let name = format!("v4-{number}.example");
@@ -226,7 +230,18 @@ async fn names_of_the_internet_do_not_lead_inside() {
         let answer = office.ask(&format!("{name}."), RecordType::A).await;
         assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::ServFail, 0), "{ip}");
     }
-    for (number, ip) in ["fd00::1", "fe80::1", "::1", "::ffff:192.168.7.1"].into_iter().enumerate() {
+    let inside_v6 = [
+        "fd00::1",
+        "fe80::1",
+        "::1",
+        "::ffff:192.168.7.1",
+        "64:ff9b::192.168.7.1",
+        "64:ff9b:1::192.168.7.1",
+        "2002:c0a8:701::1",
+        "::192.168.7.1",
+        "fec0::1",
+    ];
+    for (number, ip) in inside_v6.into_iter().enumerate() {
         let name = format!("v6-{number}.example");
         upstream.set(&name, RecordType::AAAA, answers(vec![aaaa(&format!("{name}."), 60, ip)]));
         let answer = office.ask(&format!("{name}."), RecordType::AAAA).await;
