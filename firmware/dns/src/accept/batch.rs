@@ -2,7 +2,7 @@
 
 use std::array;
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
@@ -107,5 +107,26 @@ impl Batch {
 
 fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
     let v4 = storage.as_sockaddr_in().map(|v4| SocketAddr::from((v4.ip(), v4.port())));
-    v4.or_else(|| storage.as_sockaddr_in6().map(|v6| (IpAddr::V6(v6.ip()), v6.port()).into()))
+    // A link-local address is one machine on each interface: an answer without the interface leaves by any.
+    let v6 = || storage.as_sockaddr_in6().map(|v6| SocketAddrV6::new(v6.ip(), v6.port(), 0, v6.scope_id()).into());
+    v4.or_else(v6)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{SocketAddr, SocketAddrV6};
+
+    use nix::sys::socket::SockaddrStorage;
+
+    use super::address;
+
+    #[test]
+    fn the_interface_of_a_link_local_client_is_kept() {
+        let link_local = SocketAddrV6::new("fe80::7".parse().unwrap(), 5300, 0, 3);
+        for peer in ["192.168.7.9:5300".parse().unwrap(), "[fd00::7]:5300".parse().unwrap(), link_local.into()] {
+            let back: SocketAddr = address(&SockaddrStorage::from(peer)).unwrap();
+            assert_eq!(back, peer);
+            assert_eq!(SockaddrStorage::from(back), SockaddrStorage::from(peer));
+        }
+    }
 }
