@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
 
-from quality import generate, judge, report  # noqa: E402
+from quality import generate, held_out, judge, report  # noqa: E402
 from quality.engine import NanoGate  # noqa: E402
 
 DEBUG = ROOT / "target/debug"
@@ -53,6 +53,16 @@ def disguised(rows, scanner, plain):
 def test_finds_no_less_and_raises_no_more_false_alarms_than_before(plain, name):
     total = plain[1][name]
     assert not report.failures(name, total, REACHED), f"missed {total.missed.most_common(12)}; alarms {total.alarmed[:12]}"
+
+
+def test_attacks_that_nothing_was_trained_or_tuned_on(scanner, capsys):
+    """Written by hand after the model, in plain words and 27 languages: what a stranger's attack meets. Recall, not the
+    promise: the bar is report.BARS, and this file must never be read by whoever teaches the model."""
+    rows = held_out.labelled()
+    total = judge.plain({"injection": rows}, scanner)[1]["injection"]
+    with capsys.disabled():
+        print(f"\nheld-out attacks: {total.recall():.3f} found, alarms on {total.false_alarms():.2%} of {total.negatives}")
+    assert not report.failures("injection", total, {"injection": held_out.REACHED}), total.alarmed
 
 
 @pytest.mark.parametrize("disguise", DISGUISES)
