@@ -11,8 +11,8 @@ const QUESTION_MAX: usize = HEADER + 255 + 4 + OPT;
 const OPT: usize = 11;
 /// Places that one question may lie in.
 const WAYS: usize = 8;
-/// So many more places than replies there are: a third of them full, hardly one question in a thousand finds none, while of
-/// a table that is three fifths full one in a hundred does, and costs as much as ten others.
+/// So many more places than replies there are, rounded up to a power of two of sets: half of them full, eight questions in a
+/// thousand find none; a third full, hardly one. Each of these costs as much as ten others.
 const SPARE: usize = 2;
 /// What the processor fetches from memory at once.
 const LINE: usize = 64;

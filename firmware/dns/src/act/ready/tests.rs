@@ -106,7 +106,8 @@ fn nearly_every_reply_that_there_is_room_for_has_a_place() {
     let names: Vec<_> = (0..4096).map(|number| question(1, &format!("n{number}.example"), ADDRESS, 0x100)).collect();
     names.iter().for_each(|name| keep(&mut ready, name, 1000, 300));
     let found = names.iter().filter(|name| ask(&ready, name, 1000).is_some()).count();
-    assert!(found > 4060, "{found}");
+    // Sets are full by chance (Poisson, 4 of 8): 34 have no place in the mean, give or take 8.
+    assert!(found > 4000, "{found}");
 }
 
 #[test]
