@@ -203,8 +203,8 @@ def test_a_new_resolver_takes_over_what_was_learnt(gateway, learnt):
     gateway.puck.await_ready()
     assert stays_redirected(gateway, learnt, 3)
     # Something new makes the new process write its set: the old one is in it.
-    gateway.hosts[INSPECTED].run(["dig", "+short", f"@{plan.PUCK}", "nat64.openai.azure.com", "AAAA"])
-    await_redirect(gateway, "64:ff9b::a00:5")
+    gateway.hosts[INSPECTED].run(["dig", "+short", f"@{plan.PUCK}", "cgnat.openai.azure.com", "A"])
+    await_redirect(gateway, "100.64.0.1")
     assert learnt in json.loads(destinations(gateway).read_text())
     assert stays_redirected(gateway, learnt, 1)
 
