@@ -17,12 +17,15 @@ const EVERY: Duration = Duration::from_secs(2);
 pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: bool, stop: &CancellationToken) {
     let mut written = None;
     loop {
-        let (upstreams, groups, lists) = (dns.upstreams(), dns.groups(), dns.lists());
-        warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &dns.forwards(), checks));
+        let (upstreams, groups, forwards, lists) = (dns.upstreams(), dns.groups(), dns.forwards(), dns.lists());
+        warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &forwards, checks));
         warnings.tell("lists", lists.iter().filter_map(list_warning).collect());
         let state = DnsState {
+            upstreams: all_upstreams(&upstreams, &groups, &forwards),
+            groups: groups.iter().map(group).collect(),
+            lists: lists.into_iter().map(|ListState { list, names, error, .. }| DnsList { list, names, error }).collect(),
             keys: checks.then(|| keys(dns.keys())),
-            ..state(&upstreams, &groups, &dns.forwards(), lists, dns.silent_devices())
+            silent_devices: dns.silent_devices(),
         };
         if written.as_ref() != Some(&state) {
             let bytes = serde_json::to_vec(&state).map_err(std::io::Error::from);
@@ -39,36 +42,19 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
     }
 }
 
-fn state(
-    upstreams: &[UpstreamState],
-    groups: &[GroupState],
-    forwards: &[UpstreamState],
-    lists: Vec<ListState>,
-    silent: Vec<std::net::IpAddr>,
-) -> DnsState {
-    let of = |states: &[UpstreamState], whose: Option<&str>| -> Vec<_> {
-        states.iter().map(|state| upstream(state, whose)).collect()
-    };
-    let group = |group: &GroupState| DnsGroup {
+fn all_upstreams(everybodys: &[UpstreamState], groups: &[GroupState], forwards: &[UpstreamState]) -> Vec<DnsUpstream> {
+    let offices = forwards.iter().map(|state| upstream(state, Some("the office's zones")));
+    let own = groups.iter().flat_map(|group| group.upstreams.iter().map(|state| upstream(state, Some(&group.name))));
+    everybodys.iter().map(|state| upstream(state, None)).chain(offices).chain(own).collect()
+}
+
+fn group(group: &GroupState) -> DnsGroup {
+    DnsGroup {
         name: group.name.clone(),
         clients: group.clients.clone(),
         steering: group.steering,
         silent: group.silent,
         block_lists: group.block_lists.clone(),
-    };
-    DnsState {
-        upstreams: of(upstreams, None)
-            .into_iter()
-            .chain(of(forwards, Some("the office's zones")))
-            .chain(groups.iter().flat_map(|group| of(&group.upstreams, Some(&group.name))))
-            .collect(),
-        groups: groups.iter().map(group).collect(),
-        lists: lists
-            .into_iter()
-            .map(|list| DnsList { list: list.list, names: list.names, error: list.error })
-            .collect(),
-        keys: None,
-        silent_devices: silent,
     }
 }
 
