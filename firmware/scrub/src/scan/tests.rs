@@ -7,12 +7,11 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use gate_core::{Action, Finding, Why};
-use proptest::prelude::*;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use super::{Scanned, Scanner};
-use crate::{BUILTIN, BodyKind, Boundary, Edit, Limits, Pack, ScanError, edit, placeholder};
+use crate::{BUILTIN, BodyKind, Edit, Limits, Pack, ScanError, edit, placeholder};
 
 pub(crate) static SCANNER: LazyLock<Scanner> =
     LazyLock::new(|| Scanner::new(Arc::new(Pack::compile(BUILTIN.iter().copied()).unwrap())));
