@@ -229,18 +229,14 @@ mod tests {
 
     use super::{Signatures, Validator};
     use crate::Config;
-    use crate::act::exchange::Trust;
-    use crate::act::upstream::{Asker, Timeouts};
+    use crate::act::upstream::Asker;
     use crate::config::Anchors;
 
     #[tokio::test]
     async fn nobody_waits_for_a_look_who_knows_what_was_found_before() {
-        // Nobody reads from it.
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let upstream = socket.local_addr().unwrap().to_string().parse().unwrap();
-        let asker = Arc::new(Asker::new(&[upstream], Timeouts::default(), &Trust::new(None).unwrap()));
-        let validator =
-            Validator::new(&Config::default(), Anchors::read(&[]).unwrap(), asker, 0, Arc::default()).unwrap();
+        let (_socket, asker) = Asker::unheard();
+        let anchors = Anchors::read(&[]).unwrap();
+        let validator = Validator::new(&Config::default(), anchors, Arc::new(asker), 0, Arc::default()).unwrap();
         let chain = validator.chain.load_full();
         for known in [Signatures::Present, Signatures::Stripped] {
             *chain.looked.lock() = Some((known, Instant::now()));

@@ -23,7 +23,10 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
         let state = DnsState {
             upstreams: all_upstreams(&upstreams, &groups, &forwards),
             groups: groups.iter().map(group).collect(),
-            lists: lists.into_iter().map(|ListState { list, names, error, .. }| DnsList { list, names, error }).collect(),
+            lists: lists
+                .into_iter()
+                .map(|ListState { list, names, error, .. }| DnsList { list, names, error })
+                .collect(),
             keys: checks.then(|| keys(dns.keys())),
             silent_devices: dns.silent_devices(),
         };

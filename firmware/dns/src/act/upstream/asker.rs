@@ -192,22 +192,27 @@ impl Asker {
 }
 
 #[cfg(test)]
+impl Asker {
+    /// Of one upstream that never answers, as long as its socket is there.
+    pub(in crate::act) fn unheard() -> (std::net::UdpSocket, Self) {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let upstream = socket.local_addr().unwrap().to_string().parse().unwrap();
+        (socket, Self::new(&[upstream], Timeouts::default(), &Trust::new(None).unwrap()))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use tokio::time::Instant;
 
     use super::{Asker, Signatures};
-    use crate::act::exchange::Trust;
-    use crate::act::upstream::Timeouts;
     use crate::parse::{Question, kind};
 
     #[tokio::test]
     async fn a_broken_upstream_is_not_looked_at() {
-        // Nobody reads from it.
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let upstream = socket.local_addr().unwrap().to_string().parse().unwrap();
-        let asker = Asker::new(&[upstream], Timeouts::default(), &Trust::new(None).unwrap());
+        let (_socket, asker) = Asker::unheard();
         let health = &asker.servers[0].health;
         (0..100).for_each(|_| health.failed(Instant::now(), "silence"));
         health.probed(health.doubted().unwrap(), false, Instant::now());
