@@ -2,10 +2,12 @@
 
 import json
 import time
+from pathlib import Path
 
 import plan
 import planted
 import pytest
+from puck import BINARY
 
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": planted.CHAT}]})
 CODE = ["-o", "/dev/null", "-w", "%{http_code}"]
@@ -31,6 +33,38 @@ def noted(office, command):
 
 def refused_by_freeze(record):
     return record["event"].get("connection", {}).get("reason") == {"policy": "freeze"}
+
+
+def test_a_press_of_the_button_and_a_hash_brought_along_stand_for_the_claim_code(own):
+    """What a device without a screen offers its owner: first the button, then, at another start, a hash from a file."""
+    page = f"https://{plan.PUCK}:9443/api/v1"
+    headers = ["-k", "-H", "x-nanogate: 1", "-H", "content-type: application/json"]
+    first, second = (json.dumps({"password": words}) for words in ("correct horse battery", "staple battery horse"))
+    assert ask(own, "client-watched", f"{page}/claim", *headers, "-d", first) == "403", "nobody pressed anything"
+    order = """
+import socket, sys
+console = socket.socket(socket.AF_UNIX)
+console.connect(sys.argv[1])
+console.sendall(b'"claim_by_button"\\n')
+print(console.recv(4096).decode())
+"""
+    words = ["python3", "-c", order, f"{own.puck.settings['data']}/state/console.sock"]
+    reply = json.loads(own.puck.host.run(words).stdout)
+    assert reply["ok"] and not reply["claimed"]
+    assert ask(own, "client-watched", f"{page}/claim", *headers, "-d", first) == "204"
+    assert not json.loads(own.puck.host.run(words).stdout)["ok"], "it is claimed already"
+    presses = [record["event"]["admin"]["ok"] for record in noted(own, "claim_by_button")]
+    assert sorted(presses) == [False, True]
+
+    hashed = own.puck.host.run([BINARY, "password"], input="staple battery horse\n").stdout
+    file = Path(own.puck.settings["data"]) / "config/password-hash"
+    own.puck.stop()
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(hashed)
+    own.puck.start()
+    assert not file.exists() and noted(own, "password_set")
+    assert ask(own, "client-watched", f"{page}/sign-in", *headers, "-d", first) == "403"
+    assert ask(own, "client-watched", f"{page}/sign-in", *headers, "-d", second) == "204"
 
 
 def test_a_freeze_cuts_what_is_open_and_lets_nothing_start_until_it_is_off(own):

@@ -32,7 +32,13 @@ async fn main() {
     yesterday(&journals);
     let (tls, _) = identity(&["localhost", "127.0.0.1"]);
     let site = Site { names: vec![HostName::parse(b"nanogate.office.example").unwrap()], ..Site::default() };
-    let admin = Admin::new(Config::default(), site, Arc::clone(&accounts), ports::ports(&journals)).unwrap();
+    let admin = Admin::new(
+        Config::default(),
+        site,
+        Arc::clone(&accounts),
+        ports::ports(&journals, tokio::sync::watch::channel(false).1),
+    )
+    .unwrap();
     let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await.unwrap();
     let address = listener.local_addr().unwrap();
     let code = accounts.renew_claim().unwrap().unwrap();

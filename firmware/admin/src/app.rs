@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gate_core::{Clock, Journal, UnixMicros};
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::config::{Config, Site};
@@ -32,6 +32,7 @@ pub(crate) struct App {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ca: Arc<CaInfo>,
+    pub(crate) button: watch::Receiver<bool>,
 }
 
 /// What the admin process counts about itself, for `/metrics`.
@@ -78,6 +79,7 @@ impl App {
             journal: ports.journal,
             clock: ports.clock,
             ca: ports.ca,
+            button: ports.button,
             config,
             site,
             accounts,
@@ -97,4 +99,5 @@ pub(crate) struct AppPorts {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ca: Arc<CaInfo>,
+    pub(crate) button: watch::Receiver<bool>,
 }

@@ -4,3 +4,5 @@ pub(crate) mod access;
 pub(crate) mod password;
 pub(crate) mod sessions;
 pub(crate) mod throttle;
+
+pub use self::password::{HashedPassword, HashedPasswordError};

@@ -51,6 +51,7 @@ use crate::app::{App, AppPorts};
 
 pub use accept::Listeners;
 pub use config::{Config, ConfigError, Site};
+pub use decide::{HashedPassword, HashedPasswordError};
 pub use ports::{
     CaInfo, Content, Direction, Feed, FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus,
     PolicyView, Polled, Ports, ProcessStatus, Status, StatusReport, UpstreamStatus,
@@ -67,8 +68,8 @@ impl Admin {
     /// Puts everything together; nothing runs before [`Self::serve`].
     pub fn new(config: Config, site: Site, accounts: Arc<Accounts>, ports: Ports) -> Result<Self, ConfigError> {
         config.check()?;
-        let Ports { feed, inspector, status, policy, journal, clock, ca } = ports;
-        let ports = AppPorts { inspector, status, policy, journal, clock, ca };
+        let Ports { feed, inspector, status, policy, journal, clock, ca, button } = ports;
+        let ports = AppPorts { inspector, status, policy, journal, clock, ca, button };
         Ok(Self { app: Arc::new(App::new(config, site, accounts, ports)), feed })
     }
 

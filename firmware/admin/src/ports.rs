@@ -7,6 +7,7 @@ use gate_core::{Action, Clock, Finding, FindingCount, Journal, Mode, Position, R
 use serde::Serialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
+use tokio::sync::watch;
 use utoipa::ToSchema;
 
 /// Everything that is passed in.
@@ -18,6 +19,8 @@ pub struct Ports {
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub ca: Arc<CaInfo>,
+    /// Whether somebody pressed the device's button a moment ago, and may claim it without the code.
+    pub button: watch::Receiver<bool>,
 }
 
 /// One record with the chain it stands in.

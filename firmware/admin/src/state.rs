@@ -13,6 +13,8 @@ use utoipa::ToSchema;
 
 use gate_core::UnixMicros;
 
+use crate::decide::HashedPassword;
+
 mod claim;
 mod file;
 mod secret;
@@ -146,6 +148,25 @@ impl Accounts {
             check_claim(state, code)?;
             state.claim = None;
             state.password = Some(password);
+            Ok(())
+        })
+    }
+
+    /// Sets the first password without the code: whoever is at the device pressed its button.
+    pub(crate) fn claim_by_button(&self, password: String) -> Result<(), AccountsError> {
+        self.change(|state| {
+            if state.password.is_some() {
+                return Err(AccountsError::AlreadyClaimed);
+            }
+            (state.claim, state.password) = (None, Some(password));
+            Ok(())
+        })
+    }
+
+    /// Sets the password that the owner brought along, whatever there was: as after [`Self::reset`], tokens are gone.
+    pub fn set_password(&self, password: HashedPassword) -> Result<(), AccountsError> {
+        self.change(|state| {
+            *state = State { password: Some(password.into_phc()), ..State::default() };
             Ok(())
         })
     }

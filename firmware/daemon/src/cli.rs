@@ -94,6 +94,8 @@ pub(crate) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Read a password from standard input and print its hash, for `password_hash` in the file that sets up a device.
+    Password,
     /// One of the processes that `run` supervises.
     #[command(hide = true)]
     Worker {

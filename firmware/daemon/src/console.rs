@@ -2,8 +2,9 @@
 //! do. One line of JSON each way; only the daemon's own user and root can open it.
 //!
 //! ```text
-//!   {"freeze":true}   {"bypass":900}   "reset_password"   "status"   {"note":{"what":"slot_good","ok":true,"detail":"A"}}
-//!   {"ok":true,"error":null,"switch":"bypassed","bypass_seconds":899}
+//!   {"freeze":true}   {"bypass":900}   "reset_password"   "claim_by_button"   "status"
+//!   {"note":{"what":"slot_good","ok":true,"detail":"A"}}
+//!   {"ok":true,"error":null,"switch":"bypassed","bypass_seconds":899,"claimed":true}
 //! ```
 
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -35,6 +36,8 @@ pub(crate) enum Order {
     Bypass(u64),
     /// Forgets password and tokens, for a new claim.
     ResetPassword,
+    /// Nobody has claimed the device yet: its page takes a first password without the code for a while.
+    ClaimByButton,
     Status,
     /// Something that happened to the device, for the journal.
     Note(Note),
@@ -73,6 +76,8 @@ pub(crate) struct Reply {
     pub(crate) switch: String,
     /// What is left of a bypass.
     pub(crate) bypass_seconds: u64,
+    /// Whether somebody has set the page's password.
+    pub(crate) claimed: bool,
 }
 
 /// The daemon's side.
@@ -160,7 +165,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     fn reply() -> Reply {
-        Reply { ok: true, error: None, switch: "frozen".to_owned(), bypass_seconds: 0 }
+        Reply { ok: true, error: None, switch: "frozen".to_owned(), bypass_seconds: 0, claimed: true }
     }
 
     #[tokio::test]

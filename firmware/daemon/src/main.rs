@@ -23,6 +23,7 @@ mod print;
 mod process;
 mod provision;
 mod run_state;
+mod setup;
 mod sockets;
 mod supervisor;
 mod switch;
@@ -117,6 +118,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
         Verb::Freeze { verb, config, json } => command::freeze(&config.config, verb, json),
         Verb::Bypass { minutes, config, json } => command::bypass(&config.config, minutes, json),
         Verb::Status { config, json } => command::status(&config.config, json),
+        Verb::Password => command::password(),
         Verb::Token { verb } => match verb {
             TokenVerb::Add { config, name } => command::token_add(&config.config, &name),
             TokenVerb::List { config, json } => command::token_list(&config.config, json),

@@ -17,6 +17,7 @@
 //! Workers share nothing but files: none of them waits for another, so the death or starvation of one costs none of
 //! the others an answer. A worker whose supervisor has died sees the end of its standard input and drains.
 
+mod button;
 mod desk;
 
 use std::collections::BTreeSet;
@@ -46,7 +47,7 @@ use crate::config::Config;
 use crate::heartbeat::{Monitor, Pulse};
 use crate::run_state::RunState;
 use crate::worker::{Stamp, follow_file, follow_policy};
-use crate::{CommandError, Outcome, fence, packs, provision, sockets, switch, worker};
+use crate::{CommandError, Outcome, fence, packs, provision, setup, sockets, switch, worker};
 
 use self::desk::Desk;
 
@@ -76,6 +77,9 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     may_steer(&config)?;
     let key = provision::begin(&config)?;
     let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, key)?);
+    if let Some(taken) = setup::take_password(&config.data) {
+        note_password(&*journal, taken);
+    }
     let claim_code = provision::complete(&config)?;
     // Looked at before it is read, so that a pack that arrives between is noticed.
     let seen = worker::stamp(&packs::installed_file(&config.data));
@@ -123,8 +127,9 @@ async fn supervise(
             continue;
         }
         let sockets = sockets::open(&config, name)?;
-        let (journal, state, switch) = (journal.clone(), state.clone(), desk.switch.follow());
-        keepers.push(Keeper { name, file: file.to_owned(), sockets, journal, state, switch });
+        let (journal, state, switch, button) =
+            (journal.clone(), state.clone(), desk.switch.follow(), desk.button.follow());
+        keepers.push(Keeper { name, file: file.to_owned(), sockets, journal, state, switch, button });
     }
     // Nobody is started before every socket is ours.
     let mut workers = JoinSet::new();
@@ -218,6 +223,24 @@ async fn activate_pack(config: &Config, journal: &dyn Journal) {
     }
 }
 
+/// Says in log and journal what became of a password that the owner brought along.
+fn note_password(journal: &dyn Journal, taken: Result<(), String>) {
+    match &taken {
+        Ok(()) => tracing::info!("the password that was brought along is set"),
+        Err(error) => tracing::error!(%error, "the password that was brought along is not set"),
+    }
+    let event = Event::Admin(AdminEvent {
+        client: None,
+        actor: Some(provision::SUPERVISOR.to_owned()),
+        command: "password_set".to_owned(),
+        ok: taken.is_ok(),
+        detail: taken.err(),
+    });
+    if let Err(error) = journal.append(&event) {
+        tracing::error!(%error, "the supervisor's journal takes no records");
+    }
+}
+
 /// Says in log and journal which rules are in force now, and why not others.
 fn note_pack(journal: &dyn Journal, pack: &packs::InForce) {
     let detail = match &pack.error {
@@ -250,6 +273,7 @@ struct Keeper {
     journal: Arc<dyn Journal>,
     state: Arc<RunState>,
     switch: watch::Receiver<Switch>,
+    button: watch::Receiver<bool>,
 }
 
 impl Keeper {
@@ -262,6 +286,7 @@ impl Keeper {
                     // Held for as long as the worker lives: waiting for a child closes its standard input otherwise.
                     let mut lifeline = child.stdin.take();
                     self.tell_switch(lifeline.as_mut()).await;
+                    self.tell_button(lifeline.as_mut()).await;
                     let pid = child.id().unwrap_or_default();
                     self.state.started(self.name.as_str(), pid);
                     note(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
@@ -308,6 +333,14 @@ impl Keeper {
         }
     }
 
+    /// Says whether the button was pressed, to the one who has use for it.
+    async fn tell_button(&mut self, lifeline: Option<&mut ChildStdin>) {
+        let letter = switch::button_letter(*self.button.borrow_and_update());
+        if let Some(lifeline) = lifeline.filter(|_| self.name == ProcessName::Admin) {
+            let _ = lifeline.write_all(&[letter]).await;
+        }
+    }
+
     /// Waits until the worker ends; true when it was told to.
     async fn attend(
         &mut self,
@@ -320,6 +353,7 @@ impl Keeper {
             tokio::select! {
                 _ = child.wait() => return false,
                 Ok(()) = self.switch.changed() => self.tell_switch(lifeline.as_deref_mut()).await,
+                Ok(()) = self.button.changed() => self.tell_button(lifeline.as_deref_mut()).await,
                 pulse = monitor.change() => self.heed(pulse, child),
                 order = orders.recv() => match order {
                     Ok(Order::StartAgain(name)) if name == self.name => send(child, Signal::SIGTERM),

@@ -17,6 +17,20 @@ pub(crate) const LONGEST_BYPASS: Duration = Duration::from_secs(8 * 3600);
 /// What a worker hears of the switch: one byte down its standard input.
 const LETTERS: [(Switch, u8); 3] = [(Switch::Normal, b'n'), (Switch::Frozen, b'f'), (Switch::Bypassed, b'b')];
 
+/// What the `admin` worker hears of the device's button, in the same way.
+const PRESSED: u8 = b'P';
+const RELEASED: u8 = b'p';
+
+/// The letter that says whether the button was pressed a moment ago.
+pub(crate) fn button_letter(pressed: bool) -> u8 {
+    if pressed { PRESSED } else { RELEASED }
+}
+
+/// What a letter says of the button, if it is about that.
+pub(crate) fn of_button_letter(letter: u8) -> Option<bool> {
+    [false, true].into_iter().find(|pressed| button_letter(*pressed) == letter)
+}
+
 /// The letter for a worker.
 pub(crate) fn letter(switch: Switch) -> u8 {
     LETTERS.iter().find(|(known, _)| *known == switch).map_or(b'f', |(_, letter)| *letter)
@@ -110,7 +124,7 @@ impl Holder {
 
 #[cfg(test)]
 mod tests {
-    use super::{Holder, LONGEST_BYPASS, Switch, letter, of_letter};
+    use super::{Holder, LONGEST_BYPASS, Switch, button_letter, letter, of_button_letter, of_letter};
     use std::time::Duration;
 
     fn holder() -> (tempfile::TempDir, Holder) {
@@ -126,6 +140,10 @@ mod tests {
             assert_eq!(of_letter(letter(switch)), switch);
         }
         assert_eq!(of_letter(b'x'), Switch::Frozen);
+        for pressed in [false, true] {
+            assert_eq!(of_button_letter(button_letter(pressed)), Some(pressed));
+        }
+        assert_eq!(of_button_letter(letter(Switch::Normal)), None);
     }
 
     #[test]

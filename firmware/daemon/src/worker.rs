@@ -185,15 +185,27 @@ fn close(runtime: Runtime, journal: Arc<ChainWriter>) {
 }
 
 /// The supervisor holds the other end of our standard input: its end is the supervisor's death, and what comes down it says
-/// where the switch stands, first of all at the start.
-fn watch_supervisor(stop: CancellationToken) -> watch::Receiver<Option<Switch>> {
-    let (told, switch) = watch::channel(None);
+/// where the switch stands, first of all at the start, and whether the button was pressed.
+fn watch_supervisor(stop: CancellationToken) -> Told {
+    let (turn, switch) = watch::channel(None);
+    let (press, button) = watch::channel(false);
     std::thread::spawn(move || {
         let mut letter = [0];
         while std::io::stdin().read(&mut letter).is_ok_and(|count| count > 0) {
-            told.send_replace(Some(switch::of_letter(letter[0])));
+            match switch::of_button_letter(letter[0]) {
+                Some(pressed) => drop(press.send_replace(pressed)),
+                None => drop(turn.send_replace(Some(switch::of_letter(letter[0])))),
+            }
         }
         stop.cancel();
     });
-    switch
+    Told { switch, button }
+}
+
+/// What the supervisor says while a worker runs.
+struct Told {
+    /// None before it said anything.
+    switch: watch::Receiver<Option<Switch>>,
+    /// Whether the device's button was pressed a moment ago.
+    button: watch::Receiver<bool>,
 }

@@ -14,8 +14,8 @@ pub(crate) struct Edge {
 /// What the person wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Press {
-    /// Freeze, or thaw.
-    Freeze,
+    /// Freeze or thaw; claim it, while it is nobody's.
+    Short,
     Bypass,
     ResetPassword,
     FactoryReset,
@@ -39,23 +39,32 @@ pub(crate) struct Button {
 }
 
 impl Button {
+    /// What letting go at this time would mean, while it is held; `Some(None)` where it would mean nothing.
+    pub(crate) fn held(self, now: Duration, started: Duration) -> Option<Option<Press>> {
+        self.since.map(|since| meaning(since, now, started))
+    }
+
     /// Takes an edge in; what it means, if it means anything.
     pub(crate) fn turn(&mut self, edge: Edge, started: Duration) -> Option<Press> {
         if edge.pressed {
             self.since.get_or_insert(edge.at);
             return None;
         }
-        let since = self.since.take()?;
-        let held = edge.at.saturating_sub(since);
-        match held {
-            _ if held < BOUNCE => None,
-            _ if held < SHORT => Some(Press::Freeze),
-            _ if held < BYPASS => None,
-            _ if held < PASSWORD => Some(Press::Bypass),
-            _ if held < FACTORY => (since.saturating_sub(started) < AT_BOOT).then_some(Press::ResetPassword),
-            _ if held < STUCK => Some(Press::FactoryReset),
-            _ => None,
-        }
+        meaning(self.since.take()?, edge.at, started)
+    }
+}
+
+/// What a press from then to then means.
+fn meaning(since: Duration, until: Duration, started: Duration) -> Option<Press> {
+    let held = until.saturating_sub(since);
+    match held {
+        _ if held < BOUNCE => None,
+        _ if held < SHORT => Some(Press::Short),
+        _ if held < BYPASS => None,
+        _ if held < PASSWORD => Some(Press::Bypass),
+        _ if held < FACTORY => (since.saturating_sub(started) < AT_BOOT).then_some(Press::ResetPassword),
+        _ if held < STUCK => Some(Press::FactoryReset),
+        _ => None,
     }
 }
 
@@ -76,8 +85,8 @@ mod tests {
     fn each_length_has_its_meaning_and_between_them_lies_nothing() {
         for (millis, wanted) in [
             (5, None),
-            (100, Some(Press::Freeze)),
-            (1_900, Some(Press::Freeze)),
+            (100, Some(Press::Short)),
+            (1_900, Some(Press::Short)),
             (3_000, None),
             (5_000, Some(Press::Bypass)),
             (14_900, Some(Press::Bypass)),
@@ -94,6 +103,21 @@ mod tests {
         assert_eq!(press(62, 20_000), Some(Press::ResetPassword));
         assert_eq!(press(64, 20_000), None);
         assert_eq!(press(64, 35_000), Some(Press::FactoryReset));
+    }
+
+    #[test]
+    fn while_it_is_held_it_says_what_letting_go_would_mean() {
+        let mut button = Button::default();
+        let at = |seconds| Duration::from_secs(seconds);
+        assert_eq!(button.held(at(9), STARTED), None);
+        button.turn(Edge { pressed: true, at: at(10) }, STARTED);
+        for (seconds, wanted) in
+            [(11, Some(Press::Short)), (14, None), (15, Some(Press::Bypass)), (41, Some(Press::FactoryReset))]
+        {
+            assert_eq!(button.held(at(seconds), STARTED), Some(wanted), "{seconds} s");
+        }
+        button.turn(Edge { pressed: false, at: at(42) }, STARTED);
+        assert_eq!(button.held(at(43), STARTED), None);
     }
 
     #[test]

@@ -37,22 +37,31 @@ struct Reply {
     ok: bool,
     error: Option<String>,
     switch: String,
+    claimed: bool,
+}
+
+/// What is known of the daemon.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    switch: Switch,
+    /// Whether somebody has claimed the puck; none before the daemon said so.
+    claimed: Option<bool>,
 }
 
 /// Where orders are left.
 #[derive(Clone, Debug)]
 pub(crate) struct Desk {
     orders: SyncSender<Value>,
-    switch: Arc<Mutex<Switch>>,
+    known: Arc<Mutex<Known>>,
 }
 
 impl Desk {
     pub(crate) fn begin() -> Self {
         let (orders, waiting) = sync_channel(WAITING);
-        let switch = Arc::new(Mutex::new(Switch::default()));
-        let seen = Arc::clone(&switch);
+        let known = Arc::new(Mutex::new(Known::default()));
+        let seen = Arc::clone(&known);
         std::thread::spawn(move || serve(&waiting, &seen));
-        Self { orders, switch }
+        Self { orders, known }
     }
 
     /// Notes what happened, in the log at once and in the journal as soon as the daemon takes it.
@@ -75,8 +84,22 @@ impl Desk {
         self.order(json!("reset_password"));
     }
 
+    /// For a while the page takes a first password without the code.
+    pub(crate) fn claim_by_button(&self) {
+        self.order(json!("claim_by_button"));
+    }
+
     pub(crate) fn switch(&self) -> Switch {
-        *self.switch.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known().switch
+    }
+
+    /// Whether somebody has claimed the puck, as the daemon said last; none before it said anything.
+    pub(crate) fn claimed(&self) -> Option<bool> {
+        self.known().claimed
+    }
+
+    fn known(&self) -> Known {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn order(&self, order: Value) {
@@ -87,7 +110,7 @@ impl Desk {
 }
 
 /// Brings orders to the daemon, in turn, each until it was taken; between them asks where the switch stands.
-fn serve(waiting: &Receiver<Value>, switch: &Mutex<Switch>) {
+fn serve(waiting: &Receiver<Value>, known: &Mutex<Known>) {
     let mut next = None;
     loop {
         if next.is_none() {
@@ -99,7 +122,7 @@ fn serve(waiting: &Receiver<Value>, switch: &Mutex<Switch>) {
         }
         let order = next.clone().unwrap_or_else(|| json!("status"));
         let reply = tell(&order);
-        *switch.lock().unwrap_or_else(PoisonError::into_inner) = reply.as_ref().map_or(Switch::Unknown, stands);
+        learn(&mut known.lock().unwrap_or_else(PoisonError::into_inner), reply.as_ref());
         match reply {
             Some(reply) => {
                 if !reply.ok {
@@ -120,6 +143,12 @@ fn tell(order: &Value) -> Option<Reply> {
     let mut line = String::new();
     BufReader::new(stream.take(LONGEST)).read_line(&mut line).ok()?;
     serde_json::from_str(&line).ok()
+}
+
+/// Where the switch stands is as good as unknown while the daemon is away; who has claimed the puck stays so.
+fn learn(known: &mut Known, reply: Option<&Reply>) {
+    known.switch = reply.map_or(Switch::Unknown, stands);
+    known.claimed = reply.map(|reply| reply.claimed).or(known.claimed);
 }
 
 fn stands(reply: &Reply) -> Switch {

@@ -17,6 +17,14 @@ pub(crate) enum Sign {
     Bypassed,
     /// Three short ones a turn.
     NeedsYou,
+    /// On, with a gap every other moment: whoever opens the page now may claim it.
+    Claimable,
+    /// While the button is held: dark, as long as letting go would do nothing that takes long.
+    Held,
+    /// Held long enough for a bypass, for the password, for everything: one, two or three short ones a quick turn.
+    HeldForBypass,
+    HeldForPassword,
+    HeldForFactory,
 }
 
 /// One step of a rhythm; the loop that turns the lamp is no quicker.
@@ -32,6 +40,11 @@ impl Sign {
             Self::Frozen => b"#####.....",
             Self::Bypassed => b"#########.",
             Self::NeedsYou => b"#.#.#.....",
+            Self::Claimable => b"##.",
+            Self::Held => b".",
+            Self::HeldForBypass => b"#......",
+            Self::HeldForPassword => b"#.#....",
+            Self::HeldForFactory => b"#.#.#..",
         }
     }
 
@@ -50,6 +63,11 @@ impl Sign {
             Self::Frozen => "frozen",
             Self::Bypassed => "bypassed",
             Self::NeedsYou => "needs you",
+            Self::Claimable => "to be claimed",
+            Self::Held => "the button is held",
+            Self::HeldForBypass => "the button is held for a bypass",
+            Self::HeldForPassword => "the button is held to reset the password",
+            Self::HeldForFactory => "the button is held for a factory reset",
         }
     }
 }
@@ -58,7 +76,19 @@ impl Sign {
 mod tests {
     use super::{Duration, STEP, Sign};
 
-    const ALL: [Sign; 6] = [Sign::Booting, Sign::Healthy, Sign::Updating, Sign::Frozen, Sign::Bypassed, Sign::NeedsYou];
+    const ALL: [Sign; 11] = [
+        Sign::Booting,
+        Sign::Healthy,
+        Sign::Updating,
+        Sign::Frozen,
+        Sign::Bypassed,
+        Sign::NeedsYou,
+        Sign::Claimable,
+        Sign::Held,
+        Sign::HeldForBypass,
+        Sign::HeldForPassword,
+        Sign::HeldForFactory,
+    ];
 
     fn seen(sign: Sign) -> String {
         let steps = (0..20).map(|step| sign.is_on(STEP * step + Duration::from_millis(10)));

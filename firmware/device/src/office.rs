@@ -182,10 +182,10 @@ impl Office {
         }
     }
 
-    /// How things are, for the lamp. Nobody has claimed the puck as long as there is a code to do it with.
+    /// How things are, for the lamp.
     fn state(&self) -> State {
-        let unclaimed = CLAIM.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        State { answered: self.answered.is_some(), needs_you: unclaimed || self.data == Data::Memory }
+        let unclaimed = self.desk.claimed() == Some(false);
+        State { answered: self.answered.is_some(), unclaimed, needs_you: self.data == Data::Memory }
     }
 
     fn follow_network(&mut self, now: Instant) {
@@ -230,10 +230,11 @@ impl Office {
         self.probe = Some(Probe::start(format!("nanogate.{domain}")));
     }
 
-    /// The claim code that the daemon printed last goes where the owner can read it; none is printed once it was used, and a
-    /// new one after the password was reset.
+    /// The claim code that the daemon printed last goes where the owner can read it, and is taken away once the puck is
+    /// claimed; a new one is printed after the password was reset.
     fn show_claim_code(&mut self) {
         let code = CLAIM.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let code = code.filter(|_| self.desk.claimed() != Some(true));
         if self.shown.as_ref() != Some(&code) {
             boot_partition::show_claim_code(code.as_deref());
             self.shown = Some(code);

@@ -14,6 +14,8 @@ use crate::panel::Panel;
 use crate::slot::Slot;
 use crate::{card, init};
 
+/// What a short press is worth while nobody has claimed the puck; the daemon counts the same.
+const CLAIMABLE: Duration = Duration::from_secs(120);
 /// What five seconds of pressing are worth.
 const BYPASS: Duration = Duration::from_secs(15 * 60);
 
@@ -21,7 +23,9 @@ const BYPASS: Duration = Duration::from_secs(15 * 60);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct State {
     pub(crate) answered: bool,
-    /// Something works that a person must mend.
+    /// Nobody has claimed the puck yet.
+    pub(crate) unclaimed: bool,
+    /// There is something else that a person must mend.
     pub(crate) needs_you: bool,
 }
 
@@ -32,23 +36,28 @@ pub(crate) struct Person<P> {
     begun: Instant,
     started: Duration,
     sign: Option<Sign>,
+    /// Until when a press of the button stands for the claim code.
+    claimable: Option<Instant>,
 }
 
 impl<P: Panel> Person<P> {
     pub(crate) fn new(panel: P, desk: Desk, now: Instant) -> Self {
-        let time = clock_gettime(ClockId::Monotonic);
-        let started = Duration::from_secs(time.tv_sec.unsigned_abs());
-        Self { panel, desk, button: Button::default(), begun: now, started, sign: None }
+        Self { panel, desk, button: Button::default(), begun: now, started: counted(), sign: None, claimable: None }
     }
 
     /// One turn of the loop.
     pub(crate) fn turn(&mut self, state: State, now: Instant) {
         for edge in self.panel.edges() {
             if let Some(press) = self.button.turn(edge, self.started) {
-                self.obey(press);
+                self.obey(press, state, now);
             }
         }
-        let sign = sign(state, self.desk.switch());
+        self.claimable = self.claimable.filter(|until| state.unclaimed && *until > now);
+        let sign = match self.button.held(counted(), self.started) {
+            Some(press) => held(press),
+            None if self.claimable.is_some() => Sign::Claimable,
+            None => sign(state, self.desk.switch()),
+        };
         if self.sign != Some(sign) {
             self.sign = Some(sign);
             say!("lamp: {}", sign.name());
@@ -56,16 +65,22 @@ impl<P: Panel> Person<P> {
         self.panel.light(sign.is_on(now - self.begun));
     }
 
-    fn obey(&mut self, press: Press) {
+    fn obey(&mut self, press: Press, state: State, now: Instant) {
         let switch = self.desk.switch();
         let note = |what: &str| self.desk.note("button", true, what);
         match press {
             // While nobody knows where the switch stands, a press is meant to stop things.
-            Press::Freeze if switch == Switch::Frozen => {
+            Press::Short if switch == Switch::Frozen => {
                 note("short: thaw");
                 self.desk.freeze(false);
             }
-            Press::Freeze => {
+            // There is nobody yet whose traffic could be stopped.
+            Press::Short if state.unclaimed => {
+                note("short: the page takes a first password without the claim code for two minutes");
+                self.desk.claim_by_button();
+                self.claimable = Some(now + CLAIMABLE);
+            }
+            Press::Short => {
                 note("short: freeze");
                 self.desk.freeze(true);
             }
@@ -105,12 +120,28 @@ fn mark(device: &Path, wanted: Autoboot) -> Result<(), String> {
     autoboot::commit(device, wanted).map(|_| ()).map_err(|error| error.to_string())
 }
 
+/// The time by the clock that the kernel stamps edges with.
+fn counted() -> Duration {
+    let time = clock_gettime(ClockId::Monotonic);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// What letting go would do, for the one who holds the button.
+fn held(press: Option<Press>) -> Sign {
+    match press {
+        None | Some(Press::Short) => Sign::Held,
+        Some(Press::Bypass) => Sign::HeldForBypass,
+        Some(Press::ResetPassword) => Sign::HeldForPassword,
+        Some(Press::FactoryReset) => Sign::HeldForFactory,
+    }
+}
+
 fn sign(state: State, switch: Switch) -> Sign {
     match switch {
         Switch::Frozen => Sign::Frozen,
         _ if !state.answered => Sign::Booting,
         Switch::Bypassed => Sign::Bypassed,
-        _ if state.needs_you => Sign::NeedsYou,
+        _ if state.needs_you || state.unclaimed => Sign::NeedsYou,
         Switch::Normal | Switch::Unknown => Sign::Healthy,
     }
 }
@@ -121,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_lamp_shows_what_matters_most() {
-        let state = |answered, needs_you| State { answered, needs_you };
+        let state = |answered, needs_you| State { answered, needs_you, unclaimed: false };
         for (state, switch, wanted) in [
             (state(false, false), Switch::Unknown, Sign::Booting),
             (state(false, true), Switch::Normal, Sign::Booting),
@@ -133,5 +164,7 @@ mod tests {
         ] {
             assert_eq!(sign(state, switch), wanted, "{state:?} {switch:?}");
         }
+        let nobodys = State { answered: true, needs_you: false, unclaimed: true };
+        assert_eq!(sign(nobodys, Switch::Normal), Sign::NeedsYou);
     }
 }

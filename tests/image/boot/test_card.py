@@ -1,5 +1,6 @@
 """What becomes of the card costs the journal at most, never DNS: promises 15 to 19 of image/README.md."""
 
+import json
 import os
 import random
 import re
@@ -9,6 +10,7 @@ import time
 import journal
 import plan
 from powercut import SECTOR, Replay, entries
+from puck import BINARY
 from site_with_puck import SETTINGS
 
 CUTS = int(os.environ.get("POWER_CUTS", "5"))
@@ -39,15 +41,28 @@ def test_a_ruined_data_partition_is_made_anew_and_says_so(new_site):
 
 def test_settings_from_a_pc_are_taken_in_once_and_scrubbed(new_site):
     site = new_site()
+    password = "correct horse battery staple"
+    hashed = subprocess.run([BINARY, "password"], input=password, capture_output=True, text=True, check=True).stdout
     wanted = site.settings + '[network]\naddress = "192.0.2.60/24"\nrouter = "192.0.2.254"\n'
+    wanted += f'[setup]\npassword_hash = "{hashed.strip()}"\n'
     site.card.fat_write("boot", "CONFIG", wanted.encode())
     assert site.board.start()
     site.await_line("CONFIG was taken in")
     site.wait_for(lambda: plan.v4(80) in site.ask(server="192.0.2.60"), 90, "an answer from the address in the file")
+    # With the password in it there is nothing to claim: the page knows it.
+    page = "https://192.0.2.60:9443/api/v1/sign-in"
+    words = ["curl", "-sk", "-w", "%{http_code}", "-o", "/dev/null", "-H", "x-nanogate: 1", "--max-time", "5", page]
+    words += ["-H", "content-type: application/json", "-d", json.dumps({"password": password})]
+    client = site.hosts["client-watched"]
+    site.wait_for(lambda: client.run(words, check=False).stdout == "204", 60, "a sign-in with the password in the file")
+    assert "claim code: " not in site.board.log()
+    time.sleep(10)
     site.board.cut()
     assert site.card.fat_read("boot", "CONFIG") is None
     partition = site.card.read("boot", site.card.places["boot"][1])
-    assert b"192.0.2.60" not in partition, "the file's blocks are still there"
+    assert b"192.0.2.60" not in partition and b"argon2id" not in partition, "the file's blocks are still there"
+    noted = {row["event"]["admin"]["command"] for row in journal.records(site) if "admin" in row["event"]}
+    assert {"settings_taken", "password_set"} <= noted
 
 
 def test_pulling_the_card_leaves_dns_and_stops_ai(new_site):

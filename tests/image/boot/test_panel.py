@@ -15,10 +15,10 @@ def press(site, milliseconds):
     site.board.type(f"press {milliseconds}")
 
 
-def look(site, tenths=40):
+def look(site, tenths=40, verb="look"):
     """The lamp's line, a tenth of a second each."""
     before = len(re.findall("bench: seen", site.board.log()))
-    site.board.type(f"look {tenths}")
+    site.board.type(f"{verb} {tenths}")
     site.wait_for(lambda: len(re.findall("bench: seen [01]+\n", site.board.log())) > before, 30, "a look at the lamp")
     return re.findall("bench: seen ([01]+)", site.board.log())[-1]
 
@@ -36,7 +36,8 @@ def await_rhythm(site, rhythm):
 
 def claim(site, code):
     page = f"https://{plan.PUCK}:9443"
-    body = json.dumps({"code": code, "password": PASSWORD})
+    """Claims the puck with a code, or without one."""
+    body = json.dumps({"password": PASSWORD} | ({"code": code} if code else {}))
     headers = ["-H", "x-nanogate: 1", "-H", "content-type: application/json"]
     words = ["curl", "-sk", "-w", "%{http_code}", "-o", "/dev/null", *headers, "-d", body, f"{page}/api/v1/claim"]
     return site.hosts["client-watched"].run(words).stdout
@@ -54,7 +55,13 @@ def test_button_and_lamp(new_site):
     site.await_line("lamp: needs you")
     await_rhythm(site, "1{1,3}0{1,3}1{1,3}0")
     first = site.claim_code()
-    assert claim(site, first) == "204"
+    # A press stands for the code while it is nobody's; afterwards the lamp and the card say that it is somebody's.
+    assert claim(site, None) == "403"
+    press(site, 300)
+    site.await_line("lamp: to be claimed")
+    assert claim(site, None) == "204"
+    site.await_line("lamp: healthy")
+    site.wait_for(lambda: site.card.fat_read("boot", "CLAIM-CODE.txt") is None, 30, "end of the code on the card")
     assert site.reach_provider() == "401"
 
     press(site, 300)
@@ -64,7 +71,9 @@ def test_button_and_lamp(new_site):
     await_rhythm(site, "1{4,}0{4,}1{4,}")
     press(site, 300)
     site.wait_for(lambda: site.reach_provider() == "401", 30, "AI traffic after the second short press")
-    press(site, 5200)
+    # Held, the lamp is dark until letting go would be a bypass, and then says so: one short light a turn.
+    seen = look(site, 85, verb="hold")
+    assert re.search("0{30,}1{1,3}0{9,}1", seen), seen
     site.await_line("lamp: bypassed")
 
     # Held for 15 s soon after the start: the password is forgotten, and there is a new code on the boot partition.
@@ -81,7 +90,8 @@ def test_button_and_lamp(new_site):
     site.board.cut()
     noted = [row["event"]["admin"] for row in records(site) if "admin" in row["event"]]
     commands = [event["command"] for event in noted if event["actor"] in {"device", "console"}]
-    wanted = ["button", "freeze", "button", "thaw", "button", "bypass", "button", "password_reset"]
+    wanted = ["button", "claim_by_button", "button", "freeze", "button", "thaw", "button", "bypass"]
+    wanted += ["button", "password_reset"]
     assert [command for command in commands if command in set(wanted)] == wanted
 
 

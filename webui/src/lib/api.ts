@@ -9,6 +9,8 @@ export type Scope = "inspect" | "metrics";
 export interface Session {
   claimed: boolean;
   signed_in: boolean;
+  /** The device's button was pressed a moment ago: no code is needed. */
+  button: boolean;
 }
 
 export type ModeCounts = Record<Mode, number>;
@@ -139,7 +141,8 @@ async function refusal(response: Response): Promise<Refusal> {
 
 export const api = {
   session: () => call<Session>("GET", "/api/v1/session"),
-  claim: (code: string, password: string) => call<undefined>("POST", "/api/v1/claim", { code, password }),
+  claim: (code: string | undefined, password: string) =>
+    call<undefined>("POST", "/api/v1/claim", code === undefined ? { password } : { code, password }),
   signIn: (password: string) => call<undefined>("POST", "/api/v1/sign-in", { password }),
   signOut: () => call<undefined>("POST", "/api/v1/sign-out"),
   overview: () => call<Overview>("GET", "/api/v1/overview"),

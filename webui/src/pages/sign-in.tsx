@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 
 import { api, Refusal } from "../lib/api";
 import { Notice } from "../parts/notice";
@@ -6,18 +6,32 @@ import { Notice } from "../parts/notice";
 /** As the server counts them. */
 const MIN_PASSWORD = 12;
 
+/** Between two looks whether the button was pressed. */
+const LOOK_MS = 2000;
+
 interface Props {
   claimed: boolean;
-  onSignedIn: () => void;
+  /** The device's button was pressed a moment ago. */
+  pressed: boolean;
+  onLook: () => void;
 }
 
-/** The first sign-in asks for the claim code and sets the password; every later one asks for the password. */
-export function SignIn({ claimed, onSignedIn }: Props) {
+/**
+ * The first sign-in asks for the claim code, unless somebody just pressed the button, and sets the password; every later
+ * one asks for the password.
+ */
+export function SignIn({ claimed, pressed, onLook }: Props) {
   const [code, setCode] = useState("");
   const [password, setPassword] = useState("");
   const [trouble, setTrouble] = useState<string>();
   const [busy, setBusy] = useState(false);
   const long = Array.from(password).length >= MIN_PASSWORD;
+
+  useEffect(() => {
+    if (claimed) return undefined;
+    const timer = setInterval(onLook, LOOK_MS);
+    return () => { clearInterval(timer); };
+  }, [claimed, onLook]);
 
   const submit = (event: Event) => {
     event.preventDefault();
@@ -27,11 +41,11 @@ export function SignIn({ claimed, onSignedIn }: Props) {
     }
     setBusy(true);
     setTrouble(undefined);
-    (claimed ? api.signIn(password) : api.claim(code, password))
-      .then(onSignedIn, (error: unknown) => {
+    (claimed ? api.signIn(password) : api.claim(pressed ? undefined : code, password))
+      .then(onLook, (error: unknown) => {
         setTrouble(error instanceof Refusal ? error.message : String(error));
         // Somebody else may have claimed it meanwhile: then the page has to ask for the password.
-        if (error instanceof Refusal && error.status === 409) onSignedIn();
+        if (error instanceof Refusal && error.status === 409) onLook();
       })
       .finally(() => { setBusy(false); });
   };
@@ -41,12 +55,10 @@ export function SignIn({ claimed, onSignedIn }: Props) {
       <img src="/icon.svg" alt="" width="48" height="48" />
       <h1>{claimed ? "Sign in" : "Make it yours"}</h1>
       <p class="lead">
-        {claimed
-          ? "This is the Nano-Gate of your office."
-          : "This Nano-Gate has no owner yet. The claim code was printed when it first started."}
+        {lead(claimed, pressed)}
       </p>
       {trouble !== undefined && <Notice tone="refused">{trouble}</Notice>}
-      {!claimed && (
+      {!claimed && !pressed && (
         <label>
           Claim code
           <input
@@ -75,4 +87,10 @@ export function SignIn({ claimed, onSignedIn }: Props) {
       <p class="foot">On a phone to install the certificate? <a href="#/trust">Go to Trust</a>, no sign-in needed.</p>
     </form>
   );
+}
+
+function lead(claimed: boolean, pressed: boolean) {
+  if (claimed) return "This is the Nano-Gate of your office.";
+  if (pressed) return "Somebody pressed its button: for two minutes it is yours without the claim code.";
+  return "This Nano-Gate has no owner yet. The claim code was printed when it first started; a press of its button does as well.";
 }

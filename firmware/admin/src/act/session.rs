@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::decide::access::{self, Client};
-use crate::decide::password::{MAX_PASSWORD, MIN_PASSWORD};
+use crate::decide::password::{MAX_PASSWORD, MIN_PASSWORD, is_strong};
 use crate::decide::sessions::COOKIE;
 use crate::parse;
 use crate::problem::Problem;
@@ -29,6 +29,8 @@ pub(crate) struct SessionState {
     claimed: bool,
     /// Whether this browser is signed in.
     signed_in: bool,
+    /// Whether the device's button was pressed a moment ago: until it is claimed, no code is needed.
+    button: bool,
 }
 
 /// First sign-in.
@@ -36,7 +38,9 @@ pub(crate) struct SessionState {
 #[serde(deny_unknown_fields)]
 #[schema(as = Claim)]
 pub(crate) struct ClaimBody {
-    /// As the daemon printed it at its first start; case and dashes do not matter.
+    /// As the daemon printed it at its first start; case and dashes do not matter. Not needed for two minutes after a
+    /// press of the device's button.
+    #[serde(default)]
     code: String,
     /// The new password, 12 to 256 characters.
     password: String,
@@ -54,7 +58,8 @@ pub(crate) struct SignInBody {
 #[utoipa::path(get, path = "/api/v1/session", tag = "session", responses((status = 200, body = SessionState)))]
 pub(crate) async fn look(State(app): State<Arc<App>>, request: Request) -> Result<Json<SessionState>, Problem> {
     let signed_in = access::session(&app, request.headers()).is_ok();
-    Ok(Json(SessionState { claimed: app.accounts.claimed()?, signed_in }))
+    let claimed = app.accounts.claimed()?;
+    Ok(Json(SessionState { claimed, signed_in, button: !claimed && *app.button.borrow() }))
 }
 
 /// Sets the password with the claim code, once, and signs in. Needs the header `X-Nanogate`.
@@ -72,9 +77,12 @@ pub(crate) async fn claim(
         access::from_our_page(&request)?;
         let body: ClaimBody = parse::json(request, app.config.command_body_bytes).await?;
         guess(&app, client)?;
-        app.accounts.check_claim(&body.code)?;
+        let pressed = body.code.is_empty() && *app.button.borrow();
+        if !pressed {
+            app.accounts.check_claim(&body.code)?;
+        }
         let password = app.passwords.hash(strong(body.password)?).await.map_err(|error| Problem::internal(&error))?;
-        app.accounts.claim(&body.code, password)?;
+        if pressed { app.accounts.claim_by_button(password) } else { app.accounts.claim(&body.code, password) }?;
         command.by(OWNER);
         app.guesses.lock().succeeded(client);
         start(&app)
@@ -140,8 +148,7 @@ fn guess(app: &App, client: std::net::IpAddr) -> Result<(), Problem> {
 }
 
 fn strong(password: String) -> Result<String, Problem> {
-    let length = password.chars().count();
-    if (MIN_PASSWORD..=MAX_PASSWORD).contains(&length) {
+    if is_strong(&password) {
         return Ok(password);
     }
     let words = format!("A password has {MIN_PASSWORD} to {MAX_PASSWORD} characters.");

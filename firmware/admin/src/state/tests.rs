@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gate_core::UnixMicros;
 
-use super::{Accounts, AccountsError, ClaimCode, MAX_TOKENS, Scope};
+use super::{Accounts, AccountsError, ClaimCode, HashedPassword, MAX_TOKENS, Scope};
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);
@@ -167,6 +167,20 @@ fn a_reset_forgets_everything() {
     let code = accounts.reset().unwrap().to_string();
     assert_eq!(accounts.token_of(&secret.to_string()).unwrap(), None);
     accounts.check_claim(&code).unwrap();
+}
+
+#[test]
+fn a_password_that_was_brought_along_replaces_everything() {
+    let folder = Folder::new("brought");
+    let accounts = folder.open();
+    let code = accounts.renew_claim().unwrap().unwrap().to_string();
+    let (_, secret) = accounts.create_token("t", &[Scope::Inspect], NOW).unwrap();
+    let hashed = HashedPassword::of("correct horse battery").unwrap();
+    accounts.set_password(hashed.clone()).unwrap();
+    assert_eq!(accounts.password().unwrap(), Some(hashed.to_string()));
+    assert!(accounts.renew_claim().unwrap().is_none(), "there is nothing left to claim");
+    assert!(accounts.check_claim(&code).is_err() && accounts.claim_by_button("phc".to_owned()).is_err());
+    assert_eq!(accounts.token_of(&secret.to_string()).unwrap(), None);
 }
 
 fn mode(path: &Path) -> u32 {

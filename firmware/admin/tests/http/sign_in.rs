@@ -8,12 +8,15 @@ use crate::support::{Browser, Door, PASSWORD};
 #[tokio::test]
 async fn the_first_sign_in_claims_and_every_later_one_needs_the_password() {
     let door = Door::open().await;
-    assert_eq!(Browser::new(&door).get("/api/v1/session").await.json(), json!({"claimed": false, "signed_in": false}));
+    assert_eq!(
+        Browser::new(&door).get("/api/v1/session").await.json(),
+        json!({"claimed": false, "signed_in": false, "button": false})
+    );
     let early = Browser::new(&door).post("/api/v1/sign-in", &json!({"password": PASSWORD})).await;
     assert_eq!((early.status, early.problem().as_str()), (StatusCode::CONFLICT, "not-claimed"));
 
     let mut owner = door.owner().await;
-    assert_eq!(owner.get("/api/v1/session").await.json(), json!({"claimed": true, "signed_in": true}));
+    assert_eq!(owner.get("/api/v1/session").await.json(), json!({"claimed": true, "signed_in": true, "button": false}));
     assert_eq!(owner.get("/api/v1/status").await.status, StatusCode::OK);
     assert_eq!(owner.post("/api/v1/sign-out", &json!({})).await.status, StatusCode::NO_CONTENT);
     assert!(owner.cookie.is_none());
@@ -69,6 +72,29 @@ async fn a_dead_or_wrong_code_and_a_weak_password_claim_nothing() {
     assert!(!door.accounts.claimed().unwrap());
     assert_eq!(browser.post("/api/v1/claim", &json!({"code": code, "password": PASSWORD})).await.status, 204);
     let late = browser.post("/api/v1/claim", &json!({"code": code, "password": PASSWORD})).await;
+    assert_eq!((late.status, late.problem().as_str()), (StatusCode::CONFLICT, "already-claimed"));
+}
+
+#[tokio::test]
+async fn a_press_of_the_button_stands_for_the_code_once_and_not_for_long() {
+    let door = Door::open().await;
+    door.accounts.renew_claim().unwrap();
+    let (mut browser, claim) = (Browser::new(&door), json!({"password": PASSWORD}));
+    assert_eq!(browser.post("/api/v1/claim", &claim).await.problem(), "wrong-code", "nobody pressed it");
+    door.button.send_replace(true);
+    assert_eq!(browser.get("/api/v1/session").await.json()["button"], true);
+    let wrong = browser.post("/api/v1/claim", &json!({"code": "AAAA-AAAA-AAAA", "password": PASSWORD})).await;
+    assert_eq!(wrong.problem(), "wrong-code", "a code that is typed must be right");
+    assert_eq!(browser.post("/api/v1/claim", &json!({"password": "elevenchars"})).await.problem(), "weak-password");
+    door.button.send_replace(false);
+    // Three tries were made; the fourth has to wait, as any other guess.
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    assert_eq!(browser.post("/api/v1/claim", &claim).await.problem(), "wrong-code", "it was too long ago");
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    door.button.send_replace(true);
+    assert_eq!(browser.post("/api/v1/claim", &claim).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(browser.get("/api/v1/session").await.json()["button"], false);
+    let late = Browser::new(&door).post("/api/v1/claim", &claim).await;
     assert_eq!((late.status, late.problem().as_str()), (StatusCode::CONFLICT, "already-claimed"));
 }
 

@@ -8,6 +8,7 @@ use gate_core::{AdminEvent, Event, Journal};
 use gate_proxy::Switch;
 use tokio::sync::mpsc;
 
+use super::button::{Button, WINDOW};
 use crate::config::Config;
 use crate::console::{Asker, Console, Note, Order, Reply};
 use crate::provision;
@@ -23,6 +24,8 @@ const WAITING: usize = 4;
 /// Carries out what the console is told.
 pub(super) struct Desk {
     config: Config,
+    accounts: Option<Accounts>,
+    pub(super) button: Button,
     journal: Arc<dyn Journal>,
     pub(super) switch: Holder,
     orders: mpsc::Receiver<(Order, Asker)>,
@@ -39,7 +42,11 @@ impl Desk {
             }
             Err(error) => tracing::error!(%error, file = %file.display(), "the console cannot be opened"),
         }
-        Self { config: config.clone(), journal, switch: Holder::load(&config.data), orders }
+        let accounts = Accounts::open(&provision::admin_state_dir(&config.data))
+            .inspect_err(|error| tracing::error!(%error, "the accounts cannot be read"))
+            .ok();
+        let switch = Holder::load(&config.data);
+        Self { config: config.clone(), accounts, button: Button::new(), journal, switch, orders }
     }
 
     /// Waits for the next thing to do and does it. May be dropped at any time: an order that was taken is carried out whole.
@@ -49,6 +56,7 @@ impl Desk {
                 let reply = self.carry_out(order);
                 tokio::spawn(asker.reply(reply));
             }
+            () = self.button.run_out() => self.note(PERSON, "claim_by_button_end", Ok(()), None),
             () = self.switch.run_out() => self.note(PERSON, "bypass_end", Ok(()), None),
         }
     }
@@ -65,6 +73,7 @@ impl Desk {
             Order::Bypass(0) => self.bypass(None),
             Order::Bypass(seconds) => self.bypass(Some(Duration::from_secs(seconds))),
             Order::ResetPassword => self.reset_password(),
+            Order::ClaimByButton => self.claim_by_button(),
             Order::Note(note) => self.take_note(note),
         };
         let switch = match self.switch.stands() {
@@ -73,7 +82,23 @@ impl Desk {
             Switch::Bypassed => "bypassed",
         };
         let bypass_seconds = self.switch.bypass_seconds();
-        Reply { ok: done.is_ok(), error: done.err(), switch: switch.to_owned(), bypass_seconds }
+        let claimed = self.is_claimed();
+        Reply { ok: done.is_ok(), error: done.err(), switch: switch.to_owned(), bypass_seconds, claimed }
+    }
+
+    /// Whether somebody has set the password. Accounts that cannot be read let nobody in, so nobody can claim either.
+    fn is_claimed(&self) -> bool {
+        self.accounts.as_ref().is_none_or(|accounts| accounts.claimed().unwrap_or(true))
+    }
+
+    /// The page takes a first password without the code for a while.
+    fn claim_by_button(&mut self) -> Result<(), String> {
+        let done = if self.is_claimed() { Err("it is claimed already".to_owned()) } else { Ok(()) };
+        if done.is_ok() {
+            self.button.press();
+        }
+        self.note(PERSON, "claim_by_button", done.clone(), Some(format!("for {} s", WINDOW.as_secs())));
+        done
     }
 
     fn bypass(&mut self, time: Option<Duration>) -> Result<(), String> {

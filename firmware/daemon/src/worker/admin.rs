@@ -52,6 +52,8 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     if accounts.tokens().map_err(CommandError::internal)?.iter().any(|token| token.scopes.contains(&Scope::Inspect)) {
         rules.prepare();
     }
+    let stop = CancellationToken::new();
+    let button = worker::watch_supervisor(stop.clone()).button;
     let ports = Ports {
         feed: Box::new(Chains::new(config)),
         inspector: Arc::new(Inspection::new(policy.clone(), rules.clone(), config)?),
@@ -60,12 +62,11 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
         ca: Arc::new(ca),
+        button,
     };
     let site = Site { local: config.local_subnets(), names: config.own_names().map_err(CommandError::input)? };
     let admin = Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;
     let runtime = worker::runtime(worker::BLOCKING + config.admin.inspect_concurrency)?;
-    let stop = CancellationToken::new();
-    worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, async {
         let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };
         let reload =

@@ -76,7 +76,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
     let runtime = worker::runtime(worker::BLOCKING)?;
     let stop = CancellationToken::new();
-    let mut switch = worker::watch_supervisor(stop.clone());
+    let mut switch = worker::watch_supervisor(stop.clone()).switch;
     let result = worker::serve(&runtime, &stop, async {
         // Nobody is let in before it is known whether anybody may be.
         let first = stop.run_until_cancelled(switch.wait_for(Option::is_some)).await;

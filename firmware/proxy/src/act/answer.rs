@@ -54,7 +54,8 @@ impl Answer {
             "Nano-Gate is here and works.\n\n\
              What to do next:\n\
              1. Open https://{host}/ and accept the certificate: this device made it, and your browser cannot know it yet.\n\
-             2. Enter the claim code. It stands in CLAIM-CODE.txt on the card's partition NANOGATE, and on the console.\n\
+             2. Enter the claim code. It stands in CLAIM-CODE.txt on the card's partition NANOGATE, and on the console;\n\
+                a short press of the device's button does as well, for two minutes.\n\
              3. Name this device as the DNS server in your router's DHCP settings."
         );
         Self { status: "200 OK", header: String::new(), text }

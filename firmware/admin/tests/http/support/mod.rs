@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,8 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) struct Door {
     pub(crate) journals: Arc<Journals>,
     pub(crate) accounts: Arc<Accounts>,
+    /// Whether the device's button was pressed a moment ago.
+    pub(crate) button: watch::Sender<bool>,
     pub(crate) https: SocketAddr,
     pub(crate) handover: SocketAddr,
     pub(crate) stop: CancellationToken,
@@ -65,11 +68,13 @@ impl Door {
         let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let (https, handover) = (bind().await, bind().await);
         let (https_at, handover_at) = (https.local_addr().unwrap(), handover.local_addr().unwrap());
-        let admin = Admin::new(config, site, Arc::clone(&accounts), ports::ports(&journals)).unwrap();
+        let (button, pressed) = watch::channel(false);
+        let admin = Admin::new(config, site, Arc::clone(&accounts), ports::ports(&journals, pressed)).unwrap();
         let stop = CancellationToken::new();
         let listeners = Listeners { https: vec![https], handover: vec![handover] };
         let served = tokio::spawn(admin.serve(listeners, server, stop.clone()));
-        Self { journals, accounts, https: https_at, handover: handover_at, stop, served, tls: Arc::new(tls), folder }
+        let tls = Arc::new(tls);
+        Self { journals, accounts, button, https: https_at, handover: handover_at, stop, served, tls, folder }
     }
 
     /// TLS to the public listener.

@@ -14,6 +14,7 @@ use gate_core::{
     SystemClock, UnixMicros, Why,
 };
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 /// The journals of all processes: what is appended here comes out of the feed.
 #[derive(Default)]
@@ -206,7 +207,7 @@ pub(crate) fn ca() -> CaInfo {
 }
 
 /// All ports over one set of journals.
-pub(crate) fn ports(journals: &Arc<Journals>) -> Ports {
+pub(crate) fn ports(journals: &Arc<Journals>, button: watch::Receiver<bool>) -> Ports {
     Ports {
         feed: Box::new(Follower { journals: Arc::clone(journals), at: 0 }),
         inspector: Arc::new(WordInspector),
@@ -215,6 +216,7 @@ pub(crate) fn ports(journals: &Arc<Journals>) -> Ports {
         journal: Arc::new(AdminJournal(Arc::clone(journals))),
         clock: Arc::new(SystemClock),
         ca: Arc::new(ca()),
+        button,
     }
 }
 
