@@ -160,6 +160,8 @@ pub struct UpstreamStatus {
     pub strips_signatures: bool,
     /// It asks this device what it is asked, so it is left out.
     pub asks_us: bool,
+    /// It has answers for names that do not exist, as a captive portal does.
+    pub makes_up: bool,
 }
 
 /// One supervised process.

@@ -87,7 +87,7 @@ pub struct DnsDevice {
     pub client: IpAddr,
     /// Time since the devices were looked at before, in seconds.
     pub seconds: u32,
-    /// Questions about AI of a client whose names are not recorded.
+    /// Questions about AI without records of their own: repeated ones, and those of a client whose names are not recorded.
     pub steered: u32,
     /// Questions for the names by which browsers and phones learn that the network resolves for itself.
     pub canaries: u32,

@@ -59,6 +59,7 @@ pub(crate) struct DnsUpstream {
     pub(crate) failure: Option<String>,
     pub(crate) strips_signatures: bool,
     pub(crate) asks_us: bool,
+    pub(crate) makes_up: bool,
 }
 
 /// One group of clients.

@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NetworkMode;
-use crate::act::{Act, Age, Done, Explanation, Reply, Seats, Step, Transport, Waiting};
+use crate::act::{Act, Age, Done, Reply, Seats, Step, Transport, Waiting};
 use crate::decide::{Decision, View, decide, entry, is_canary, is_local, manner};
-use crate::parse::{Query, Rcode, Rejection, Unserved};
+use crate::parse::{Explanation, Query, Rcode, Rejection, Unserved};
 use crate::record::{Counting, Line, Notice, Recorder, Written};
 
 pub(crate) use bind::SOCKETS_MAX;
@@ -260,19 +260,12 @@ fn noticed(query: &Query, view: &View) -> (bool, Notice) {
 
 /// Clients from elsewhere hear nothing over UDP, where their address may be forged to hit somebody else.
 fn stranger(read: Result<Query, Unserved>, transport: Transport) -> (Option<(String, u16)>, Option<Rejection>) {
+    let why = Explanation::NotLocal;
     let (question, rejection) = match read {
-        Ok(query) => {
-            let rejection = Rejection {
-                id: query.id,
-                opcode: 0,
-                recursion_desired: query.recursion_desired,
-                rcode: Rcode::Refused,
-            };
-            (Some((query.name.text(), query.kind)), Some(rejection))
-        }
+        Ok(query) => (named(&query), Some(Rejection::of(&query, Rcode::Refused, why))),
         Err(Unserved { reply, question }) => (
             question.map(|(name, kind)| (name.text(), kind)),
-            reply.map(|rejection| Rejection { rcode: Rcode::Refused, ..rejection }),
+            reply.map(|rejection| Rejection { rcode: Rcode::Refused, why: Some(why), ..rejection }),
         ),
     };
     (question, rejection.filter(|_| transport == Transport::Tcp))

@@ -36,7 +36,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::config::Group;
 use crate::decide::{Local, Names, View};
-use crate::parse::{Answer, Query, Question, Rcode, Rejection};
+use crate::parse::{Answer, Explanation, Query, Question, Rcode, Rejection};
 use crate::{Config, Identity};
 
 use circle::Circles;
@@ -54,7 +54,7 @@ pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
 pub(crate) use lookup::addresses;
 pub(crate) use ready::{Ready, Sought};
-pub(crate) use reply::{Age, Explanation, PAYLOAD, Transport, is_truncated};
+pub(crate) use reply::{Age, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
 pub use state::{GroupState, KeyOrigin, KeyState, ListState};
 pub(crate) use upstream::Asker;
@@ -117,7 +117,7 @@ pub(crate) struct Waiting {
     /// The name is a provider's: its answers are never older than they say.
     watched: bool,
     _slot: OwnedSemaphorePermit,
-    _seat: Seat,
+    _seat: Option<Seat>,
 }
 
 impl Act {

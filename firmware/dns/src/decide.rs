@@ -13,7 +13,7 @@ use gate_core::{Catalogue, DnsOutcome, Entry, HostName};
 use ipnet::IpNet;
 
 use crate::config::forward_of;
-use crate::parse::{Answer, Manner, Name, Query, Rcode, is_mail, kind};
+use crate::parse::{Answer, Explanation, Manner, Name, Query, Rcode, is_mail, kind};
 use crate::{Config, NetworkMode};
 
 pub(crate) use block::{NAMES_MAX, Table, names_something};
@@ -58,8 +58,8 @@ pub(crate) struct Local {
     pub(crate) data: Vec<Data>,
     /// Where in the question's name the zone of that SOA starts.
     pub(crate) apex: usize,
-    /// It is what a block list of the office wants.
-    pub(crate) blocked: bool,
+    /// What the client is told of the reason.
+    pub(crate) why: Option<Explanation>,
 }
 
 /// What one record holds.
@@ -94,13 +94,43 @@ pub(crate) fn is_local(client: IpAddr, config: &Config, view: &View) -> bool {
     config.local_subnets.iter().chain(&view.identity.subnets).any(|subnet| subnet.contains(&client))
 }
 
-/// "No such record" instead of an upstream's answer that would lead around the puck: a client that keeps the alias of a
-/// steered name would follow it for addresses too.
+/// What a client gets in place of an upstream's answer that leads where its rules do not let it go: around the puck, or by
+/// another name to what a block list holds.
 pub(crate) fn withheld(query: &Query, answer: &Answer, config: &Config, view: &View) -> Option<Local> {
-    let steered = config.mode == NetworkMode::Dns && query.manner.steered;
-    let true_answer = steered && is_mail(query.kind) && !answer.is_direct();
-    let entry = true_answer.then(|| steered_entry(query, &view.catalogue)).flatten()?;
-    Some(nothing(entry))
+    let service = matches!(query.kind, kind::SVCB | kind::HTTPS);
+    if answer.is_direct() && !service {
+        return None;
+    }
+    // A client that keeps the alias of a steered name would follow it for addresses too.
+    let mail = config.mode == NetworkMode::Dns && query.manner.steered && is_mail(query.kind);
+    if let Some(entry) = mail.then(|| steered_entry(query, &view.catalogue)).flatten() {
+        return Some(nothing(entry));
+    }
+    let targets = answer.targets();
+    let steered = steered_target(&targets, &view.catalogue).and_then(|entry| steered_to(entry, query, config, view));
+    steered.or_else(|| {
+        leads_to_blocked(query, &targets, config, view).then_some(Local {
+            outcome: DnsOutcome::Special,
+            rcode: Rcode::NxDomain,
+            data: Vec::new(),
+            apex: 0,
+            why: Some(Explanation::AliasBlocked),
+        })
+    })
+}
+
+/// The entry of a steered name among those that an answer leads to.
+pub(crate) fn steered_target<'a>(targets: &[Name], catalogue: &'a Catalogue) -> Option<&'a Entry> {
+    let entry = |name: &Name| catalogue.lookup(&HostName::parse(name.text().as_bytes()).ok()?);
+    targets.iter().filter_map(entry).find(|entry| entry.steered)
+}
+
+/// Whether a list that holds for the client holds a name that the asked one leads to. Who takes a name out of the lists
+/// wants it whatever it leads to, and nothing of the office's own zones is blocked.
+fn leads_to_blocked(query: &Query, targets: &[Name], config: &Config, view: &View) -> bool {
+    let rules = view.groups.rules(query.manner.group);
+    let exempt = || rules.allows(query.name.folded()) || forward_of(&config.forward, query.name.folded()).is_some();
+    targets.iter().any(|name| rules.blocks(name.folded()).is_some()) && !exempt()
 }
 
 /// Judges a question of a local client.
@@ -146,12 +176,12 @@ pub(crate) fn is_canary(query: &Query) -> bool {
 fn special(query: &Query) -> Option<Local> {
     let zone = |(zone, rcode): &(&str, Rcode)| query.name.suffix(zone).map(|apex| (apex, *rcode));
     let (apex, rcode) = SPECIAL.iter().find_map(zone)?;
-    Some(Local { outcome: DnsOutcome::Special, rcode, data: Vec::new(), apex, blocked: false })
+    Some(Local { outcome: DnsOutcome::Special, rcode, data: Vec::new(), apex, why: None })
 }
 
 fn own(query: &Query, view: &View) -> Option<Local> {
     let identity = &view.identity;
-    let local = |data| Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0, blocked: false });
+    let local = |data| Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0, why: None });
     if identity.own_names.iter().any(|name| query.name.folded() == Name::of_host(name).folded()) {
         return local(addresses(query.kind, identity.addresses.iter().copied()));
     }
@@ -161,6 +191,11 @@ fn own(query: &Query, view: &View) -> Option<Local> {
 }
 
 fn steered(query: &Query, config: &Config, view: &View) -> Option<Local> {
+    steered_to(steered_entry(query, &view.catalogue)?, query, config, view)
+}
+
+/// The answer that leads to the puck instead of where an entry's names do, where one is due.
+fn steered_to(entry: &Entry, query: &Query, config: &Config, view: &View) -> Option<Local> {
     let hides_destination = match config.mode {
         // Mail to a vendor must arrive, and the records of its domain are no destination.
         NetworkMode::Dns => !is_mail(query.kind),
@@ -168,30 +203,34 @@ fn steered(query: &Query, config: &Config, view: &View) -> Option<Local> {
         NetworkMode::Gateway => matches!(query.kind, kind::SVCB | kind::HTTPS),
         NetworkMode::Explicit => false,
     };
-    let entry = steered_entry(query, &view.catalogue).filter(|_| hides_destination && query.manner.steered)?;
     let data = match config.mode {
         NetworkMode::Dns => addresses(query.kind, steering_addresses(config, &view.identity)),
         NetworkMode::Gateway | NetworkMode::Explicit => Vec::new(),
     };
-    Some(Local { data, ..nothing(entry) })
+    (hides_destination && query.manner.steered).then(|| Local { data, ..nothing(entry) })
 }
 
 fn nothing(entry: &Entry) -> Local {
     let outcome = DnsOutcome::Steered { vendor: entry.vendor.clone() };
-    Local { outcome, rcode: Rcode::NoError, data: Vec::new(), apex: 0, blocked: false }
+    Local { outcome, rcode: Rcode::NoError, data: Vec::new(), apex: 0, why: None }
 }
 
 /// "Everything" is answered with a word (RFC 8482): its true answer serves amplification and nothing else.
 fn everything(query: &Query) -> Option<Local> {
     let (outcome, data) = (DnsOutcome::Special, vec![Data::Minimal]);
-    let local = Local { outcome, rcode: Rcode::NoError, data, apex: 0, blocked: false };
+    let local = Local { outcome, rcode: Rcode::NoError, data, apex: 0, why: None };
     (query.kind == kind::ANY).then_some(local)
 }
 
 /// "No such name" for what a list of the client's group holds.
 fn blocked(query: &Query, view: &View) -> Option<Local> {
-    let local =
-        || Local { outcome: DnsOutcome::Special, rcode: Rcode::NxDomain, data: Vec::new(), apex: 0, blocked: true };
+    let local = || Local {
+        outcome: DnsOutcome::Special,
+        rcode: Rcode::NxDomain,
+        data: Vec::new(),
+        apex: 0,
+        why: Some(Explanation::Blocked),
+    };
     view.groups.rules(query.manner.group).blocks(query.name.folded()).map(|_| local())
 }
 

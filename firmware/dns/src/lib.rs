@@ -20,15 +20,16 @@
 //! from the cache once it copies from then on, without reading the question further than its name; there may be a socket
 //! for each core, among which the kernel shares the clients out.
 //!
-//! **Invariant:** every datagram and every TCP message ends in exactly one record: its own if it was steered, else that
-//! of its client's minute. A journal that fails or stalls costs records, which are counted, and never an answer.
+//! **Invariant:** every datagram and every TCP message ends in exactly one record: its own if it was steered for the first
+//! time in its minute, else that of its client's minute. A journal that fails or stalls costs records, which are counted, and
+//! never an answer.
 //!
 //! **Invariant:** special, own, steered and cached answers wait for nothing: they are made between receiving and sending
 //! on the socket's own thread. Only questions for an upstream become tasks, and those are capped, per client too.
 //!
 //! **Invariant:** in `dns` mode no answer about a steered name leads elsewhere, whatever the type or the spelling: no
-//! CNAME, no address but ours, no HTTPS or SVCB record. Upstreams are asked for its MX and TXT records only, because mail
-//! to such a domain must arrive.
+//! CNAME, no address but ours, no HTTPS or SVCB record; nor does one about another name that leads to a steered one.
+//! Upstreams are asked for its MX and TXT records only, because mail to such a domain must arrive.
 //!
 //! Upstreams are asked over UDP, TLS, HTTPS or QUIC, a second one beside the first when that is slower than usual. Answers are
 //! checked against their zones' signatures; names that the office's own servers know are asked of those.
@@ -169,6 +170,12 @@ impl Dns {
     pub async fn listen_mdns(&self, sockets: Vec<tokio::net::UdpSocket>, stop: CancellationToken) {
         let spoke = |client| self.see_wire(&[(Hardware::Unknown(client), client)]);
         act::mdns::listen(Arc::clone(&self.act), sockets, spoke, stop).await;
+    }
+
+    /// Addresses of devices of which it matters whether they are still there: the kernel's table remembers those that left
+    /// until somebody sends them something.
+    pub fn quiet_devices(&self) -> Vec<IpAddr> {
+        self.devices.lock().quiet(Instant::now())
     }
 
     /// Devices that are on the wire and never ask, as far as that can be told by now.

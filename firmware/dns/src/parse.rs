@@ -1,12 +1,14 @@
 //! Bytes to a question, and an upstream's bytes to an answer that can be kept.
 
 mod answer;
+mod extended;
 mod name;
 mod wire;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use answer::{Answer, AnswerError, Security, Wanted, is_mail};
+pub(crate) use extended::{EXTENDED_ERROR, Explanation};
 pub(crate) use name::Name;
 pub(crate) use wire::{COOKIE, HEADER, Rcode, class, flag, kind};
 
@@ -80,13 +82,40 @@ pub(crate) struct Unserved {
     pub(crate) question: Option<(Name, u16)>,
 }
 
-/// A reply that carries nothing but its code.
-#[derive(Clone, Copy, Debug)]
+/// A reply that carries nothing but its code, and for those who understand it why.
+#[derive(Clone, Debug)]
 pub(crate) struct Rejection {
     pub(crate) id: u16,
     pub(crate) opcode: u8,
     pub(crate) recursion_desired: bool,
     pub(crate) rcode: Rcode,
+    /// The question as far as it could be read: name, type and class.
+    pub(crate) question: Option<(Name, u16, u16)>,
+    /// Whoever sent OPT gets one back (RFC 6891 section 6.1.1).
+    pub(crate) edns: Option<Edns>,
+    pub(crate) why: Option<Explanation>,
+}
+
+impl Rejection {
+    /// Says no to a message with such a header.
+    fn new(header: &wire::Header, rcode: Rcode) -> Self {
+        let recursion_desired = header.has(flag::RD);
+        let (id, opcode) = (header.id, header.opcode());
+        Self { id, opcode, recursion_desired, rcode, question: None, edns: None, why: None }
+    }
+
+    /// Says no to a question that was understood.
+    pub(crate) fn of(query: &Query, rcode: Rcode, why: Explanation) -> Self {
+        let question = Some((query.name.clone(), query.kind, class::IN));
+        let (id, recursion_desired, edns) = (query.id, query.recursion_desired, query.edns);
+        Self { id, opcode: 0, recursion_desired, rcode, question, edns, why: Some(why) }
+    }
+
+    /// The message that it answers, as far as it was read.
+    fn unserved(self) -> Unserved {
+        let question = self.question.as_ref().map(|(name, kind, _)| (name.clone(), *kind));
+        Unserved { reply: Some(self), question }
+    }
 }
 
 impl Query {
@@ -95,42 +124,39 @@ impl Query {
         let Some(header) = wire::Header::read(bytes).filter(|header| !header.has(flag::QR)) else {
             return Err(Unserved { reply: None, question: None });
         };
-        let reject = |rcode, question| Unserved {
-            reply: Some(Rejection {
-                id: header.id,
-                opcode: header.opcode(),
-                recursion_desired: header.has(flag::RD),
-                rcode,
-            }),
-            question,
-        };
-        if header.opcode() != 0 {
-            return Err(reject(Rcode::NotImp, None));
+        let reject = |rcode| Rejection::new(&header, rcode);
+        // Other operations begin with the same section (RFC 1996 section 3.7, RFC 2136 section 2), which may hold more.
+        let other = header.opcode() != 0;
+        let refusal = if other { Rcode::NotImp } else { Rcode::FormErr };
+        let single = header.counts[..3] == [1, 0, 0];
+        let question = single.then(|| wire::read_question(bytes, HEADER)).flatten();
+        let (name, kind, class, end) = question.ok_or_else(|| reject(refusal).unserved())?;
+        let asked = Rejection { question: Some((name.clone(), kind, class)), ..reject(refusal) };
+        let edns = read_edns(bytes, end, header.counts[3]);
+        let told = |rcode, why| Rejection { rcode, edns: edns.ok().flatten(), why: Some(why), ..asked.clone() };
+        if other {
+            // What it asked to do is nobody's question.
+            return Err(Unserved { question: None, ..told(refusal, Explanation::OtherOpcode).unserved() });
         }
-        if header.counts[..3] != [1, 0, 0] {
-            return Err(reject(Rcode::FormErr, None));
-        }
-        let (name, kind, class, end) =
-            wire::read_question(bytes, HEADER).ok_or_else(|| reject(Rcode::FormErr, None))?;
-        let question = || Some((name.clone(), kind));
-        if class != class::IN {
-            return Err(reject(Rcode::Refused, question()));
-        }
-        let edns = read_edns(bytes, end, header.counts[3]).map_err(|rcode| reject(rcode, question()))?;
-        match kind {
-            // OPT and type 0 are no types of records; the others are transfers and mail types long gone.
-            0 | kind::OPT => Err(reject(Rcode::FormErr, question())),
-            kind::IXFR..=kind::MAILA => Err(reject(Rcode::NotImp, question())),
-            _ => Ok(Self {
-                id: header.id,
-                recursion_desired: header.has(flag::RD),
-                authentic_data: header.has(flag::AD),
-                checking_disabled: header.has(flag::CD),
-                name,
-                kind,
-                edns,
-                manner: Manner::default(),
-            }),
+        match edns {
+            Err(rcode) => Err(Rejection { rcode, ..asked }.unserved()),
+            Ok(_) if class != class::IN => Err(told(Rcode::Refused, Explanation::OtherClass).unserved()),
+            Ok(edns) => match kind {
+                // OPT and type 0 are no types of records; the others only mean something between servers (RFC 2930, RFC 8945),
+                // or are transfers and mail types long gone.
+                0 | kind::OPT => Err(told(Rcode::FormErr, Explanation::OtherKind).unserved()),
+                kind::TKEY..=kind::MAILA => Err(told(Rcode::NotImp, Explanation::OtherKind).unserved()),
+                _ => Ok(Self {
+                    id: header.id,
+                    recursion_desired: header.has(flag::RD),
+                    authentic_data: header.has(flag::AD),
+                    checking_disabled: header.has(flag::CD),
+                    name,
+                    kind,
+                    edns,
+                    manner: Manner::default(),
+                }),
+            },
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod counters;
 mod devices;
+mod repeats;
 mod tally;
 
 use std::net::IpAddr;
@@ -24,6 +25,7 @@ pub use counters::Counters;
 pub(crate) use counters::Counting;
 pub(crate) use devices::Devices;
 pub use devices::Hardware;
+use repeats::Repeats;
 pub(crate) use tally::Tallies;
 
 /// The journal is a disk, and a disk may stall for seconds: a thread of its own writes, so that no answer waits for it.
@@ -35,6 +37,7 @@ pub(crate) struct Recorder {
     /// Of everything that does not come through a thread with tallies of its own.
     tallies: Arc<Mutex<Tallies>>,
     devices: Arc<Mutex<Devices>>,
+    repeats: Arc<Mutex<Repeats>>,
     questions: JournalQuestions,
     period: Duration,
 }
@@ -44,7 +47,7 @@ pub(crate) struct Recorder {
 pub(crate) enum Notice {
     #[default]
     Nothing,
-    /// It is about AI, and its client's names are not recorded.
+    /// It is about AI and has no record of its own.
     Steered,
     /// It is how a browser learns that this network resolves for itself.
     Canary,
@@ -96,7 +99,8 @@ impl Recorder {
         }
         let tallies = Arc::new(Mutex::new(Tallies::new()));
         let period = Duration::from_secs(config.journal_count_seconds.into());
-        (Self { queue, counting, tallies, devices, questions: config.journal_questions, period }, Written(written))
+        let (questions, repeats) = (config.journal_questions, Arc::default());
+        (Self { queue, counting, tallies, devices, repeats, questions, period }, Written(written))
     }
 
     /// Whether questions that are not steered are counted instead of recorded.
@@ -116,8 +120,14 @@ impl Recorder {
             // What is steered was noticed above, and counted there.
             return self.tallies.lock().add(line.client, &done.outcome);
         }
-        if self.counts() && (refused || !line.watched) {
+        // An answer may be about AI though the name asked for is not: it is another name of a provider's.
+        let about_ai = line.watched || matches!(done.outcome, DnsOutcome::Steered { .. });
+        if self.counts() && (refused || !about_ai) {
             self.tallies.lock().add(line.client, &done.outcome);
+            return;
+        }
+        if self.counts() && !self.repeats.lock().is_new(line.client, &line.name, line.kind) {
+            self.devices.lock().notice(line.client, &Notice::Steered, &line.name, line.silent);
             return;
         }
         let event = Event::Dns(DnsEvent {
@@ -161,6 +171,7 @@ impl Recorder {
         let mut tallies = self.tallies.lock();
         if now || tallies.is_due(self.period) {
             self.write(&mut tallies);
+            self.repeats.lock().clear();
             let devices = self.devices.lock().take(Instant::now());
             devices.into_iter().map(Event::DnsDevice).for_each(|device| self.send(device));
         }

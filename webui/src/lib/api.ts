@@ -88,6 +88,7 @@ export interface Status {
     failure: string | null;
     strips_signatures: boolean;
     asks_us: boolean;
+    makes_up: boolean;
   }[];
 }
 

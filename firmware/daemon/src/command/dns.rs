@@ -86,8 +86,9 @@ fn show(explained: &Explained, source: &str, trace: bool) -> Result<(), CommandE
         print::line(format_args!("  in the cache for {age} s, {becomes}"))?;
     }
     print::line(format_args!("  dnssec {}", explained.dnssec))?;
-    if let Some(reason) = explained.reason {
-        print::line(format_args!("  extended error {reason}"))?;
+    if let Some((code, text)) = &explained.reason {
+        let separator = if text.is_empty() { "" } else { ": " };
+        print::line(format_args!("  extended error {code}{separator}{text}"))?;
     }
     if source == "settings" {
         print::line("  the daemon does not run, or not for this user: its settings answered, without its cache")?;
@@ -113,7 +114,8 @@ fn show_json(explained: &Explained, source: &str) -> Result<(), CommandError> {
         .collect();
     print::line(json!({
         "rcode": explained.rcode, "rule": explained.rule, "records": explained.records, "dnssec": explained.dnssec,
-        "extended_error": explained.reason, "milliseconds": milliseconds(explained), "asked": asked,
+        "extended_error": explained.reason.as_ref().map(|(code, _)| code),
+        "extended_text": explained.reason.as_ref().map(|(_, text)| text), "milliseconds": milliseconds(explained), "asked": asked,
         "group": explained.group, "cache": explained.cache, "source": source,
     }))
 }

@@ -85,7 +85,8 @@ fn show_dns(dns: &DnsState) -> Result<(), CommandError> {
             (None, _, true) => "works".to_owned(),
         };
         let strips = if upstream.strips_signatures { ", strips signatures" } else { "" };
-        print::line(format_args!("  upstream {}{whose}  {does}{strips}", upstream.upstream))?;
+        let makes_up = if upstream.makes_up { ", MAKES ANSWERS UP" } else { "" };
+        print::line(format_args!("  upstream {}{whose}  {does}{strips}{makes_up}", upstream.upstream))?;
     }
     for group in &dns.groups {
         let mut rules = vec![if group.steering { "steered" } else { "NOT STEERED" }.to_owned()];

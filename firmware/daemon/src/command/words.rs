@@ -55,7 +55,7 @@ fn dns_device(device: &DnsDevice) -> String {
     let counted = [
         (device.bypass_unnamed, "of other ways around this resolver"),
         (device.canaries, "of a canary"),
-        (device.steered, "about AI, names not recorded"),
+        (device.steered, "more about AI, names not recorded"),
     ];
     let counted = counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
     let parts: Vec<_> = named.chain(counted).collect();

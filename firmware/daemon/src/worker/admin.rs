@@ -245,8 +245,8 @@ impl Status for Report {
 }
 
 fn upstream(state: DnsUpstream) -> UpstreamStatus {
-    let DnsUpstream { upstream, whose, working, failure, strips_signatures, asks_us } = state;
-    UpstreamStatus { upstream, whose, working, failure, strips_signatures, asks_us }
+    let DnsUpstream { upstream, whose, working, failure, strips_signatures, asks_us, makes_up } = state;
+    UpstreamStatus { upstream, whose, working, failure, strips_signatures, asks_us, makes_up }
 }
 
 /// Resident memory of a living process, in bytes (proc_pid_status(5), `VmRSS`).

@@ -13,10 +13,10 @@ use tracing::debug;
 
 use super::exchange::ExchangeError;
 use super::route::Full;
-use super::{Act, Age, Done, Explanation, Freshness, Kept, LARGE_FROM, Reply, Step, Transport, Waiting, addresses};
+use super::{Act, Age, Done, Freshness, Kept, LARGE_FROM, Reply, Step, Transport, Waiting, addresses};
 use crate::NetworkMode;
-use crate::decide::{View, steered_entry, withheld};
-use crate::parse::{Answer, Query, Question, Rcode, Security, kind};
+use crate::decide::{View, steered_entry, steered_target, withheld};
+use crate::parse::{Answer, Explanation, Query, Question, Rcode, Security, kind};
 
 impl Act {
     /// How long copies of an answer may be given without looking whether it should be asked for again.
@@ -59,9 +59,11 @@ impl Act {
     /// Gives a question its place among those that wait, or says why there is none.
     pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr, watched: bool) -> Step {
         if self.circles.hears(&query.name) {
-            let reply = Some(Reply::Code(query, Rcode::Refused, None));
+            let reply = Some(Reply::Code(query, Rcode::Refused, Some(Explanation::Circle)));
             return Step::Done(Done { reply, outcome: DnsOutcome::Special });
         }
+        // A router asks for everybody behind it.
+        let client = Some(client).filter(|client| !self.is_router(*client));
         let (slot, seat) = match self.routes.place(&query.name, query.manner.way, client, &self.config) {
             Ok(place) => place,
             Err(Full::All) => return Step::Done(self.stale_or(query, transport, watched, failed)),
@@ -193,7 +195,8 @@ impl Act {
         let addresses = matches!(query.kind, kind::A | kind::AAAA) && self.config.mode == NetworkMode::Gateway;
         // A group that is not steered teaches nothing either: its own way stays free until others ask.
         let taught = addresses && query.manner.steered;
-        if taught && steered_entry(query, &view.catalogue).is_some() {
+        let leads = || !answer.is_direct() && steered_target(&answer.targets(), &view.catalogue).is_some();
+        if taught && (steered_entry(query, &view.catalogue).is_some() || leads()) {
             self.learn_addresses(answer);
         }
     }

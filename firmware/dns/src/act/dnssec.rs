@@ -30,7 +30,7 @@ use super::flight::Flights;
 use super::upstream::{Asker, Signatures};
 use crate::Config;
 use crate::config::{Anchors, Dnssec};
-use crate::parse::{Answer, Name, Question, Security, kind};
+use crate::parse::{Answer, Explanation, Name, Question, Security, kind};
 
 pub(crate) use proofs::Proofs;
 use source::Source;
@@ -70,7 +70,7 @@ struct Chain {
     looked: Mutex<Option<(Signatures, Instant)>>,
     looking: Flights<(), Signatures>,
     /// What was bogus a moment ago, and why: each try costs several questions.
-    bogus: Mutex<LruCache<Question, (u16, Instant)>>,
+    bogus: Mutex<LruCache<Question, (Explanation, Instant)>>,
 }
 
 impl Chain {
@@ -161,7 +161,7 @@ impl Validator {
         debug!(name = %Name::read(&question.name).map(|name| name.text()).unwrap_or_default(), ?verdict, "checked");
         Ok(match verdict {
             Verdict::Secure(message) => {
-                rewrite::signed(message, question).unwrap_or_else(|| rewrite::bogus(question, 6))
+                rewrite::signed(message, question).unwrap_or_else(|| rewrite::bogus(question, Explanation::Bogus))
             }
             Verdict::Insecure => rewrite::unsigned(raw, question),
             Verdict::Bogus(reason) => {

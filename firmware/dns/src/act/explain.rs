@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::upstream::UpstreamState;
 use super::{Act, Freshness, Kept, Transport};
 use crate::decide::{Decision, Local, View, decide, is_local, manner, withheld};
-use crate::parse::{Answer, Query, Security};
+use crate::parse::{Answer, Explanation, Query, Security};
 
 /// How a question is answered, and why.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -29,8 +29,8 @@ pub struct Explained {
     pub records: Vec<String>,
     /// `secure`, `insecure`, `bogus` or `unchecked`; `local` where nothing was asked.
     pub dnssec: String,
-    /// The EDE code of a refusal (RFC 8914).
-    pub reason: Option<u16>,
+    /// The EDE code of a refusal (RFC 8914), and its words if it has any.
+    pub reason: Option<(u16, String)>,
     pub took: Duration,
     /// The upstreams that were asked for it, keys and delegations included, and how often each answered and not.
     pub asked: Vec<UpstreamState>,
@@ -66,7 +66,7 @@ pub enum CacheState {
 pub enum ExplainError {
     #[error("`{0}` is no domain name")]
     Name(String),
-    #[error("`{0}` is no type of record, such as A, AAAA, MX or TXT")]
+    #[error("`{0}` is no type of record, such as A, AAAA, MX, TXT or TYPE65")]
     Kind(String),
     #[error("such questions are refused: {0}")]
     Refused(&'static str),
@@ -110,6 +110,14 @@ impl Act {
             Some(kept) if matches!(kept.state, Freshness::Fresh | Freshness::Due) => {
                 self.judged(&query, &view, &kept.answer, "from the cache")
             }
+            // What failed a moment ago is not asked again at once.
+            None if !fresh && let Some(failure) = self.failures.get(&query.question(), self.clock.now()) => {
+                const WAY: &str = "it failed a moment ago and is not asked again before that";
+                match failure {
+                    Some(answer) => self.judged(&query, &view, &answer, WAY),
+                    None => Explained { dnssec: "unchecked".to_owned(), ..explained(WAY.to_owned(), &[]) },
+                }
+            }
             _ => self.ask_and_explain(&query, &view).await,
         };
         (explained.group, explained.cache, explained.took) = (group, cache, start.elapsed());
@@ -152,7 +160,12 @@ impl Act {
     fn judged(&self, query: &Query, view: &View, answer: &Answer, way: &str) -> Explained {
         if let Some(local) = withheld(query, answer, &self.config, view) {
             let message = super::reply::local(query, &local, self.config.steer_ttl_seconds, Transport::Tcp);
-            let rule = format!("{way}, and withheld: it would lead around the puck");
+            let rule = match &local.outcome {
+                DnsOutcome::Steered { vendor } => {
+                    format!("{way}, and withheld: it leads to a name of {vendor}, around the puck")
+                }
+                _ => format!("{way}, and blocked: it leads to a name that a block list holds"),
+            };
             return Explained { dnssec: "local".to_owned(), ..explained(rule, &message) };
         }
         let (dnssec, reason) = (dnssec(answer).to_owned(), reason(answer));
@@ -162,7 +175,7 @@ impl Act {
 
 fn read(name: &str, kind: &str) -> Result<Query, ExplainError> {
     let asked = AskedName::from_ascii(name).map_err(|_| ExplainError::Name(name.to_owned()))?;
-    let kind = kind.to_ascii_uppercase().parse::<RecordType>().map_err(|_| ExplainError::Kind(kind.to_owned()))?;
+    let kind = record_type(kind).ok_or_else(|| ExplainError::Kind(kind.to_owned()))?;
     let mut message = Message::new(0, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
     message.metadata.authentic_data = true;
@@ -171,11 +184,18 @@ fn read(name: &str, kind: &str) -> Result<Query, ExplainError> {
     Query::read(&bytes).map_err(|_| ExplainError::Refused("such types are never answered"))
 }
 
+/// A type by its name, its number, or as RFC 3597 section 5 writes those without a name.
+fn record_type(text: &str) -> Option<RecordType> {
+    let text = text.to_ascii_uppercase();
+    let number = text.strip_prefix("TYPE").unwrap_or(&text).parse::<u16>();
+    number.map(RecordType::from).ok().or_else(|| text.parse().ok())
+}
+
 fn rule(local: &Local, query: &Query, view: &View) -> String {
     match &local.outcome {
         DnsOutcome::Steered { vendor } => format!("steered: it is a name of {vendor}"),
         DnsOutcome::Own => "a name of the office: the puck's own, a hosts file, a lease or an announcement".to_owned(),
-        _ if local.blocked => {
+        _ if local.why == Some(Explanation::Blocked) => {
             let list = view.groups.rules(query.manner.group).blocks(query.name.folded()).cloned();
             format!("blocked by {}", list.unwrap_or_default())
         }
@@ -205,7 +225,7 @@ fn dnssec(answer: &Answer) -> &'static str {
 }
 
 /// Code and length stand before it.
-fn reason(answer: &Answer) -> Option<u16> {
-    let option = answer.extended_error()?;
-    Some(u16::from_be_bytes([*option.get(4)?, *option.get(5)?]))
+fn reason(answer: &Answer) -> Option<(u16, String)> {
+    let (code, text) = answer.extended_error()?.get(4..)?.split_first_chunk()?;
+    Some((u16::from_be_bytes(*code), String::from_utf8_lossy(text).into_owned()))
 }

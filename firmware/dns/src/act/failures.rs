@@ -57,12 +57,11 @@ impl Failures {
 }
 
 fn short(question: &Question, answer: &Arc<Answer>) -> Arc<Answer> {
-    let option = answer.extended_error().unwrap_or_default();
-    if answer.message().len() + option.len() <= ANSWER_MAX {
+    let option = answer.extended_error();
+    if answer.message().len() + option.map_or(0, <[u8]>::len) <= ANSWER_MAX {
         return Arc::clone(answer);
     }
-    let code = option.get(4..6).map_or(0, |code| u16::from_be_bytes([code[0], code[1]]));
-    Arc::new(Answer::failure(question, code))
+    Arc::new(Answer::failure_with(question, option.map(Into::into)))
 }
 
 #[cfg(test)]
@@ -73,7 +72,7 @@ mod tests {
 
     use super::{FAILURES, Failures};
     use crate::act::exchange::ExchangeError;
-    use crate::parse::{Answer, Question, kind};
+    use crate::parse::{Answer, Explanation, Question, kind};
 
     const NOW: UnixMicros = UnixMicros(1_800_000_000_000_000);
 
@@ -94,9 +93,9 @@ mod tests {
             assert_eq!(failures.get(&asked, after(micros)).is_some(), known, "{micros}");
         }
         assert!(failures.get(&question(kind::AAAA), NOW).is_none());
-        failures.keep(&asked, &Ok(Arc::new(Answer::failure(&asked, 6))), NOW);
+        failures.keep(&asked, &Ok(Arc::new(Answer::failure(&asked, Explanation::Bogus))), NOW);
         let kept = failures.get(&asked, NOW).unwrap().expect("what the upstream said");
-        assert_eq!(kept.extended_error(), Some([0, 15, 0, 2, 0, 6].as_slice()));
+        assert_eq!(kept.extended_error(), Some(&*Explanation::Bogus.option()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use gate_core::UnixMicros;
 use parking_lot::Mutex;
 use thiserror::Error;
@@ -28,6 +29,8 @@ use store::{Tags, read_tags};
 
 /// How long a whole list may take: some hundred megabytes over a slow line.
 const LONGEST: Duration = Duration::from_secs(1800);
+/// Lists that are fetched at the same time.
+const AT_ONCE: usize = 4;
 /// A server that failed is asked again after this long…
 const RETRY_MIN: Duration = Duration::from_secs(60);
 /// … doubled each time up to this.
@@ -112,15 +115,16 @@ impl Act {
             let changed = self.desk.changed.notified();
             let urls = self.urls();
             due.retain(|url, _| urls.contains(url));
-            for url in urls {
-                let (at, retry) = due.get(&url).copied().unwrap_or((Instant::now(), RETRY_MIN));
-                if at <= Instant::now() {
-                    let Some(next) = stop.run_until_cancelled(self.fetch_one(&url, &folder, retry)).await else {
-                        return;
-                    };
-                    due.insert(url, next);
-                }
-            }
+            let now = Instant::now();
+            let wanted = urls.into_iter().map(|url| (due.get(&url).copied().unwrap_or((now, RETRY_MIN)), url));
+            let fetching = wanted.filter(|((at, _), _)| *at <= now).map(|((_, retry), url)| {
+                let (act, folder) = (&self, &folder);
+                async move { (act.fetch_one(&url, folder, retry).await, url) }
+            });
+            // One slow server keeps no other list waiting.
+            let fetched = stream::iter(fetching).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+            let Some(fetched) = stop.run_until_cancelled(fetched).await else { return };
+            due.extend(fetched.into_iter().map(|(next, url)| (url, next)));
             let next = due.values().map(|(at, _)| *at).min().unwrap_or_else(far_ahead);
             tokio::select! {
                 () = stop.cancelled() => return,

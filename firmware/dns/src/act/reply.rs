@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::decide::{Data, Local};
-use crate::parse::{Answer, COOKIE, HEADER, Query, Rcode, Rejection, class, flag, kind};
+use crate::parse::{Answer, COOKIE, Explanation, HEADER, Query, Rcode, Rejection, class, flag, kind};
 
 /// Largest answer over UDP, in both directions: never fragmented on any link of today (DNS flag day 2020).
 pub(crate) const PAYLOAD: u16 = 1232;
@@ -14,8 +14,6 @@ const QUESTION_NAME: u16 = 0xc000 | HEADER as u16;
 /// Who answers for names that exist only here. RFC 6761 keeps `invalid` from ever being delegated.
 const SOA_NAMES: &[u8] = b"\x08nanogate\x07invalid\x00\x0ahostmaster\x08nanogate\x07invalid\x00";
 
-/// The EDE option's number.
-const EXTENDED_ERROR: u16 = 15;
 /// How long a stale answer may be kept, in seconds (RFC 8767 section 4).
 const STALE_TTL: u32 = 30;
 /// EDE options: 3, "Stale Answer", and 19, "Stale NXDOMAIN Answer" (RFC 8914 section 4).
@@ -37,29 +35,6 @@ pub(crate) enum Age {
     Stale,
 }
 
-/// Why an answer is none, in the words of RFC 8914.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Explanation {
-    TooFast,
-    TooManyWaiting,
-    NoUpstream,
-    Blocked,
-}
-
-impl Explanation {
-    /// The EDE option: a code, and a reason for people.
-    fn option(self) -> Vec<u8> {
-        let (code, text) = match self {
-            Self::TooFast => (0_u16, "this device asks too fast"),
-            Self::TooManyWaiting => (0, "too many questions of this device are waiting for an answer"),
-            Self::NoUpstream => (22, "no upstream resolver answered"),
-            Self::Blocked => (15, "a block list of this office holds the name"),
-        };
-        let length = u16::try_from(2 + text.len()).expect("a short text");
-        [&EXTENDED_ERROR.to_be_bytes(), &length.to_be_bytes(), &code.to_be_bytes(), text.as_bytes()].concat()
-    }
-}
-
 impl Transport {
     /// Most bytes that a client takes.
     pub(crate) fn limit(self, query: &Query) -> usize {
@@ -71,18 +46,26 @@ impl Transport {
     }
 }
 
-/// A header that says no to something that is not a question.
+/// Says no to something that is not a question, repeating of it what was understood.
 pub(crate) fn rejection(rejection: &Rejection) -> Vec<u8> {
+    let Rejection { question, edns, why, .. } = rejection;
     let mut message = vec![0; HEADER];
     let rd = if rejection.recursion_desired { flag::RD } else { 0 };
     let code = rejection.rcode as u16;
     let flags = flag::QR | flag::RA | rd | u16::from(rejection.opcode) << 11 | code & 0xf;
     put(&mut message, 0, rejection.id);
     put(&mut message, 2, flags);
-    if code > 0xf {
-        // Only OPT has room for the high bits (RFC 6891 section 6.1.3).
+    if let Some((name, kind, class)) = question {
+        put(&mut message, 4, 1);
+        message.extend_from_slice(name.sent());
+        message.extend([kind, class].iter().flat_map(|word| word.to_be_bytes()));
+    }
+    if code > 0xf || edns.is_some() {
         put(&mut message, 10, 1);
-        push_opt(&mut message, u8::try_from(code >> 4).expect("response codes have 12 bits"), false, &[]);
+        let options = why.map(Explanation::option).unwrap_or_default();
+        // Only OPT has room for the high bits (RFC 6891 section 6.1.3).
+        let high = u8::try_from(code >> 4).expect("response codes have 12 bits");
+        push_opt(&mut message, high, edns.is_some_and(|edns| edns.dnssec_ok), &options);
     }
     message
 }
@@ -105,7 +88,7 @@ pub(crate) fn local(query: &Query, local: &Local, ttl: u32, transport: Transport
         push_soa(&mut message, local.apex, ttl);
         put(&mut message, 8, 1);
     }
-    let why = local.blocked.then(|| Explanation::Blocked.option());
+    let why = local.why.map(Explanation::option);
     fit(message, query, transport, why.as_deref())
 }
 

@@ -20,11 +20,8 @@ use super::state::{KeyOrigin, KeyState};
 use super::upstream::{Asker, Timeouts, UpstreamState};
 use crate::config::{Anchors, Forward, Group, KeyError, forward_of, way};
 use crate::decide::leads_inside;
-use crate::parse::{Answer, Name, Question, Security};
+use crate::parse::{Answer, Explanation, Name, Question, Security};
 use crate::{Config, Identity};
-
-/// EDE "Blocked" (RFC 8914 section 4.16).
-const BLOCKED: u16 = 15;
 
 /// All ways to an answer.
 pub(crate) struct Routes {
@@ -77,12 +74,15 @@ impl Route {
     }
 
     /// A place among those who wait for these servers.
-    fn place(&self, client: IpAddr) -> Result<(OwnedSemaphorePermit, Seat), Full> {
-        let seat = self.clients.take(client).ok_or(Full::Client)?;
+    fn place(&self, client: Option<IpAddr>) -> Result<Place, Full> {
+        let seat = client.map(|client| self.clients.take(client).ok_or(Full::Client)).transpose()?;
         let slot = Arc::clone(&self.pending).try_acquire_owned().map_err(|_| Full::All)?;
         Ok((slot, seat))
     }
 }
+
+/// A place among those who wait, and one of its client's own.
+type Place = (OwnedSemaphorePermit, Option<Seat>);
 
 /// Why a question finds no place to wait.
 pub(crate) enum Full {
@@ -160,14 +160,14 @@ impl Routes {
         Some(&self.forwards[forward_of(&config.forward, name)?])
     }
 
-    /// A place among those who wait for the same servers.
+    /// A place among those who wait for the same servers; without a client one that nobody counts.
     pub(crate) fn place(
         &self,
         name: &Name,
         number: u64,
-        client: IpAddr,
+        client: Option<IpAddr>,
         config: &Config,
-    ) -> Result<(OwnedSemaphorePermit, Seat), Full> {
+    ) -> Result<Place, Full> {
         if let Some(route) = self.forward(name.folded(), config) {
             return route.place(client);
         }
@@ -195,7 +195,8 @@ impl Routes {
                 other.ok_or(ExchangeError::Down)?.ask(question).await?
             }
         };
-        Ok(if self.rebinds(question, &answer, config, identity) { Answer::failure(question, BLOCKED) } else { answer })
+        let inside = self.rebinds(question, &answer, config, identity);
+        Ok(if inside { Answer::failure(question, Explanation::Inside) } else { answer })
     }
 
     /// Who will be asked, in words, and how they do.

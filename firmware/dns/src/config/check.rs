@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use thiserror::Error;
 
-use super::{Anchors, Config, LEARN_ADDRESSES_CAP, Upstream, group};
+use super::{Anchors, Config, Forward, LEARN_ADDRESSES_CAP, Upstream, group};
 use crate::accept::SOCKETS_MAX;
 
 /// A day: what has been over for longer is more likely wrong than useful (RFC 8767 section 5 suggests one to three).
@@ -29,8 +29,8 @@ pub enum ConfigError {
     Group { name: String, why: &'static str },
     #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
     NoUpstream,
-    #[error("dns.upstreams: {upstream} is this resolver itself, so every question would go round in a circle")]
-    Loop { upstream: Upstream },
+    #[error("{key}: {upstream} is this resolver itself, so every question would go round in a circle")]
+    Loop { key: String, upstream: Upstream },
 }
 
 impl Config {
@@ -45,12 +45,19 @@ impl Config {
             return Err(ConfigError::EmptyForward);
         }
         group::check(&self.groups)?;
-        let groups = self.groups.iter().flat_map(|one| &one.upstreams);
-        let all = self.forward.iter().flat_map(|one| &one.upstreams).chain(groups).chain(&self.upstreams);
-        match all.into_iter().find(|upstream| self.is_self(upstream, own)) {
-            Some(upstream) => Err(ConfigError::Loop { upstream: upstream.clone() }),
+        let all = self.upstreams_by_key();
+        let own = all.into_iter().find_map(|(key, all)| Some((key, all.iter().find(|one| self.is_self(one, own))?)));
+        match own {
+            Some((key, upstream)) => Err(ConfigError::Loop { key, upstream: upstream.clone() }),
             None => Ok(()),
         }
+    }
+
+    fn upstreams_by_key(&self) -> Vec<(String, &[Upstream])> {
+        let forward = |one: &Forward| format!("dns.forward of {}", one.zones[0]);
+        let forwards = self.forward.iter().map(|one| (forward(one), &*one.upstreams));
+        let groups = self.groups.iter().map(|one| (format!("dns.groups: `{}`", one.name), &*one.upstreams));
+        forwards.chain(groups).chain([("dns.upstreams".to_owned(), &*self.upstreams)]).collect()
     }
 
     fn check_counts(&self) -> Result<(), ConfigError> {
@@ -121,5 +128,9 @@ mod tests {
             let config = Config { upstreams: vec![upstream.clone()], ..Config::default() };
             assert_eq!(config.check(&own).is_err(), circle, "{upstream}");
         }
+        let own_forward: Config =
+            toml::from_str("forward = [{ zones = [\"corp.example\"], upstreams = [\"192.0.2.53\"] }]").unwrap();
+        let told = own_forward.check(&own).unwrap_err().to_string();
+        assert!(told.starts_with("dns.forward of corp.example: 192.0.2.53:53 is this resolver itself"), "{told}");
     }
 }

@@ -1,4 +1,5 @@
 use std::cmp::Reverse;
+use std::fmt;
 
 use gate_core::HostName;
 use serde::Deserialize;
@@ -24,6 +25,12 @@ pub struct Zone(Box<[u8]>);
 impl From<HostName> for Zone {
     fn from(name: HostName) -> Self {
         Self(Name::of_host(&name).folded().into())
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Name::read(&self.0).expect("it was one").text())
     }
 }
 

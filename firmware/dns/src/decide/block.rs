@@ -133,23 +133,32 @@ impl Table {
 
 /// What the lists say of a name in folded wire form.
 pub(crate) fn listed<'a>(tables: impl Iterator<Item = &'a Table> + Clone, name: &[u8]) -> Listed {
-    let find = |kind, name: &[u8]| {
-        let hash = hash(kind, name);
-        tables.clone().position(|table| table.holds(hash))
-    };
-    let mut blocked = find(Kind::Exact, name);
-    let mut allowed = false;
-    let mut at = 0;
-    while name[at] != 0 {
-        allowed |= find(Kind::Allowed, &name[at..]).is_some();
-        blocked = blocked.or_else(|| find(Kind::Tree, &name[at..]));
-        at += 1 + usize::from(name[at]);
-    }
-    match blocked {
+    let tree = || parents(name).find_map(|name| find(tables.clone(), Kind::Tree, name));
+    match find(tables.clone(), Kind::Exact, name).or_else(tree) {
         None => Listed::No,
-        Some(_) if allowed => Listed::Allowed,
+        Some(_) if is_allowed(tables, name) => Listed::Allowed,
         Some(at) => Listed::Blocked(at),
     }
+}
+
+/// Whether one of the lists takes a name out of all of them.
+pub(crate) fn is_allowed<'a>(tables: impl Iterator<Item = &'a Table> + Clone, name: &[u8]) -> bool {
+    parents(name).any(|name| find(tables.clone(), Kind::Allowed, name).is_some())
+}
+
+fn find<'a>(mut tables: impl Iterator<Item = &'a Table>, kind: Kind, name: &[u8]) -> Option<usize> {
+    let hash = hash(kind, name);
+    tables.position(|table| table.holds(hash))
+}
+
+/// A name in wire form, and all above it but the root.
+fn parents(name: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = name;
+    std::iter::from_fn(move || {
+        let here = Some(rest).filter(|name| name[0] != 0)?;
+        rest = &rest[1 + usize::from(rest[0])..];
+        Some(here)
+    })
 }
 
 fn hash(kind: Kind, name: &[u8]) -> u64 {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::block::{Listed, Table, listed};
+use super::block::{Listed, Table, is_allowed, listed};
 use crate::config::{Group, Net, way};
 use crate::parse::Manner;
 
@@ -76,6 +76,11 @@ impl Rules {
             Listed::Blocked(at) => Some(&self.lists[at].0),
             Listed::No | Listed::Allowed => None,
         }
+    }
+
+    /// Whether a list takes a name in folded wire form out of all of them.
+    pub(crate) fn allows(&self, name: &[u8]) -> bool {
+        is_allowed(self.lists.iter().map(|(_, table)| &**table), name)
     }
 }
 

@@ -123,7 +123,7 @@ impl Names {
                 pointer.into_iter().collect()
             }
         };
-        Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0, blocked: false })
+        Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0, why: None })
     }
 
     pub(crate) fn len(&self) -> usize {

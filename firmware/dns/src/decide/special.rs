@@ -76,5 +76,5 @@ pub(super) fn special_use(query: &Query) -> Option<Local> {
         Meaning::Nothing => (Rcode::NxDomain, Vec::new()),
         Meaning::Loopback => (Rcode::NoError, addresses(query.kind, loopback.into_iter())),
     };
-    Some(Local { outcome: DnsOutcome::Special, rcode, data, apex, blocked: false })
+    Some(Local { outcome: DnsOutcome::Special, rcode, data, apex, why: None })
 }

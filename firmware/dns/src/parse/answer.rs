@@ -4,11 +4,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::wire::{self, Header, Record, flag, kind, u32_at};
-use super::{HEADER, Question, Rcode, class};
+use super::{EXTENDED_ERROR, Explanation, HEADER, Question, Rcode, class};
 
-/// The EDE option (RFC 8914), the only one of an upstream's options that is passed on.
-const EXTENDED_ERROR: u16 = 15;
-/// Longest EDE option passed on, so that a short answer stays short.
+/// Longest EDE option passed on, the only one of an upstream's options that is, so that a short answer stays short.
 const EXTENDED_ERROR_MAX: usize = 128;
 
 /// An upstream's answer, kept as it came: only what belongs to one client (identifier, spelling of the question,
@@ -101,14 +99,18 @@ impl Answer {
         })
     }
 
-    /// "Server failure" with an EDE code (RFC 8914).
-    pub(crate) fn failure(question: &Question, reason: u16) -> Self {
+    /// "Server failure" for a reason of our own.
+    pub(crate) fn failure(question: &Question, why: Explanation) -> Self {
+        Self::failure_with(question, Some(why.option().into()))
+    }
+
+    /// "Server failure" with an EDE option.
+    pub(crate) fn failure_with(question: &Question, extended_error: Option<Box<[u8]>>) -> Self {
         let mut message = vec![0; HEADER];
         message[2..4].copy_from_slice(&(flag::QR | flag::RA | Rcode::ServFail as u16).to_be_bytes());
         message[5] = 1;
         message.extend_from_slice(&question.name);
         message.extend([question.kind, class::IN].iter().flat_map(|word| word.to_be_bytes()));
-        let extended = [EXTENDED_ERROR, 2, reason].iter().flat_map(|word| word.to_be_bytes()).collect();
         Self {
             head: message.len(),
             message: message.into(),
@@ -116,7 +118,7 @@ impl Answer {
             rcode: Rcode::ServFail as u8,
             direct: true,
             lifetime: None,
-            extended_error: Some(extended),
+            extended_error,
             signatures: false,
             security: Security::Unchecked,
         }

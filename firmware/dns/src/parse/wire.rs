@@ -24,6 +24,7 @@ pub(crate) mod flag {
 pub(crate) mod kind {
     pub(crate) const A: u16 = 1;
     pub(crate) const NS: u16 = 2;
+    pub(crate) const CNAME: u16 = 5;
     pub(crate) const SOA: u16 = 6;
     pub(crate) const PTR: u16 = 12;
     pub(crate) const HINFO: u16 = 13;
@@ -38,7 +39,7 @@ pub(crate) mod kind {
     pub(crate) const NSEC3: u16 = 50;
     pub(crate) const SVCB: u16 = 64;
     pub(crate) const HTTPS: u16 = 65;
-    pub(crate) const IXFR: u16 = 251;
+    pub(crate) const TKEY: u16 = 249;
     pub(crate) const MAILA: u16 = 254;
     pub(crate) const ANY: u16 = 255;
 }
@@ -120,6 +121,35 @@ impl Record {
             rdata,
         })
     }
+}
+
+/// A name that may be compressed.
+pub(super) fn read_name(bytes: &[u8], start: usize) -> Option<Name> {
+    let (mut wire, mut at, mut before) = (Vec::with_capacity(64), start, start);
+    // A name of more bytes is none, so this ends.
+    while wire.len() <= 255 {
+        let length = *bytes.get(at)?;
+        match length {
+            0 => {
+                wire.push(0);
+                return Name::read(&wire);
+            }
+            1..=63 => {
+                let end = at + 1 + usize::from(length);
+                wire.extend_from_slice(bytes.get(at..end)?);
+                at = end;
+            }
+            0xc0.. => {
+                let target = usize::from(u16_at(bytes, at)? & 0x3fff);
+                if !(HEADER..before).contains(&target) {
+                    return None;
+                }
+                (at, before) = (target, target);
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// The end of a name that may be compressed. A pointer must lead back, so that following pointers always ends.

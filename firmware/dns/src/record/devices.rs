@@ -12,8 +12,14 @@ use super::Notice;
 
 /// Devices remembered, of each kind of table here; an office has fewer. Addresses can be forged, memory cannot.
 const DEVICES: usize = 1024;
-/// Clients that were heard at all; with more nobody is called silent, because it could not be told any more.
+/// Clients that were heard within a day; with more nobody is called silent, because it could not be told any more.
 const HEARD: usize = 8192;
+/// Whoever asked nothing for so long makes room for others: devices change their addresses every day (RFC 8981).
+const FORGET: Duration = Duration::from_secs(86_400);
+/// A device that the kernel's table has not held for so long has left…
+const GONE: Duration = Duration::from_secs(60);
+/// … or one that only multicast told of, which need not say anything for long.
+const GONE_UNHEARD: Duration = Duration::from_secs(7200);
 /// Ways around that are named for one device in one record.
 const NAMES: usize = 16;
 /// How often it is told again that a device never asks.
@@ -28,13 +34,23 @@ pub enum Hardware {
     Unknown(IpAddr),
 }
 
+impl Hardware {
+    /// How long it is remembered when nothing is seen of it.
+    fn gone(&self) -> Duration {
+        match self {
+            Self::Address(_) => GONE,
+            Self::Unknown(_) => GONE_UNHEARD,
+        }
+    }
+}
+
 /// What is known of all devices.
 #[derive(Debug)]
 pub(crate) struct Devices {
     since: Instant,
     noticed: HashMap<IpAddr, DnsDevice>,
-    /// Everybody who has asked since the start.
-    heard: HashSet<IpAddr>,
+    /// Who has asked, and when it was last written down.
+    heard: HashMap<IpAddr, Instant>,
     wire: HashMap<Hardware, OnWire>,
     /// How long a device may be silent before that is told; zero: for ever.
     silence: Duration,
@@ -44,20 +60,21 @@ pub(crate) struct Devices {
 #[derive(Debug)]
 struct OnWire {
     first: Instant,
+    last: Instant,
     addresses: Vec<IpAddr>,
     told: Option<Instant>,
 }
 
 impl Devices {
     pub(crate) fn new(silence: Duration) -> Self {
-        let (noticed, heard, wire) = (HashMap::new(), HashSet::new(), HashMap::new());
+        let (noticed, heard, wire) = (HashMap::new(), HashMap::new(), HashMap::new());
         Self { since: Instant::now(), noticed, heard, wire, silence }
     }
 
     /// A client has asked.
     pub(crate) fn hear(&mut self, client: IpAddr) {
-        if self.heard.len() < HEARD {
-            self.heard.insert(client);
+        if self.heard.len() < HEARD || self.heard.contains_key(&client) {
+            self.heard.insert(client, Instant::now());
         }
     }
 
@@ -94,7 +111,9 @@ impl Devices {
             if told_elsewhere || self.wire.len() >= DEVICES && !self.wire.contains_key(hardware) {
                 continue;
             }
-            let device = self.wire.entry(*hardware).or_insert(OnWire { first: now, addresses: Vec::new(), told: None });
+            let new = OnWire { first: now, last: now, addresses: Vec::new(), told: None };
+            let device = self.wire.entry(*hardware).or_insert(new);
+            device.last = now;
             if !device.addresses.contains(address) && device.addresses.len() < NAMES {
                 device.addresses.push(*address);
             }
@@ -110,6 +129,21 @@ impl Devices {
         silent
     }
 
+    /// The addresses of devices that are silent, or soon will be called so: whoever knocks there learns whether they are still
+    /// there.
+    pub(crate) fn quiet(&self, now: Instant) -> Vec<IpAddr> {
+        let quiet = |device: &&OnWire| {
+            device.told.is_some()
+                || !self.asks(device) && now.saturating_duration_since(device.first) + GONE >= self.silence
+        };
+        let devices = self.wire.values().filter(|_| !self.silence.is_zero()).filter(quiet);
+        devices.flat_map(|device| device.addresses.iter().copied()).collect()
+    }
+
+    fn asks(&self, device: &OnWire) -> bool {
+        device.addresses.iter().any(|address| self.heard.contains_key(address))
+    }
+
     /// Empties what was noticed: a record for each device of which there is something to tell.
     pub(crate) fn take(&mut self, now: Instant) -> Vec<DnsDevice> {
         let seconds = u32::try_from(now.saturating_duration_since(self.since).as_secs()).unwrap_or(u32::MAX);
@@ -123,12 +157,16 @@ impl Devices {
     /// Devices that have been silent for long, and those that were and now ask.
     fn turns(&mut self, now: Instant) -> Vec<DnsDevice> {
         let mut turns = Vec::new();
+        self.wire.retain(|hardware, device| now.saturating_duration_since(device.last) < hardware.gone());
+        if self.heard.len() >= HEARD {
+            self.heard.retain(|_, at| now.saturating_duration_since(*at) < FORGET);
+        }
         if self.silence.is_zero() || self.heard.len() >= HEARD {
             return turns;
         }
         for device in self.wire.values_mut() {
             let Some(client) = device.address() else { continue };
-            let asks = device.addresses.iter().any(|address| self.heard.contains(address));
+            let asks = device.addresses.iter().any(|address| self.heard.contains_key(address));
             let news = match device.told {
                 Some(_) if asks => true,
                 Some(told) => now.duration_since(told) >= AGAIN,
@@ -161,7 +199,7 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{DEVICES, Devices, HEARD, Hardware, NAMES, Notice};
+    use super::{DEVICES, Devices, FORGET, HEARD, Hardware, NAMES, Notice};
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -220,9 +258,13 @@ mod tests {
         ];
         devices.see(&seen, at(0));
         devices.hear(ip("2001:db8::1"));
-        assert!(devices.take(at(899)).is_empty(), "too early to tell");
-        devices.see(&seen, at(900));
+        (0..18).for_each(|time| devices.see(&seen, at(50 * time)));
+        assert!(devices.quiet(at(800)).is_empty() && devices.take(at(899)).is_empty(), "too early to tell");
+        let mut quiet = devices.quiet(at(899));
+        quiet.sort_unstable();
+        assert_eq!(quiet, [ip("192.0.2.2"), ip("192.0.2.3")], "it is looked whether they are still there");
         let silent = |devices: &mut Devices, now| {
+            devices.see(&seen, now);
             devices.take(now).iter().map(|device| (device.client, device.never_asks)).collect::<Vec<_>>()
         };
         assert_eq!(silent(&mut devices, at(900)), [(ip("192.0.2.2"), true), (ip("192.0.2.3"), true)]);
@@ -230,14 +272,22 @@ mod tests {
         assert!(silent(&mut devices, at(1000)).is_empty(), "told once an hour");
         devices.hear(ip("192.0.2.3"));
         assert_eq!(silent(&mut devices, at(1001)), [(ip("192.0.2.3"), false)], "it asks now");
+        (20..90).for_each(|time| devices.see(&seen, at(50 * time)));
         assert_eq!(silent(&mut devices, at(4501)), [(ip("192.0.2.2"), true)]);
+        devices.see(&seen[..2], at(4550));
+        assert!(devices.take(at(4562)).is_empty() && devices.silent().is_empty(), "whoever left is not silent");
     }
 
     #[test]
     fn with_too_many_clients_nobody_is_called_silent() {
         let (mut devices, start) = (Devices::new(Duration::from_secs(1)), Instant::now());
-        devices.see(&[(Hardware::Address([1; 6]), ip("192.0.2.1"))], start);
+        let seen = [(Hardware::Address([1; 6]), ip("192.0.2.1"))];
+        devices.see(&seen, start);
         (0..HEARD as u128).for_each(|number| devices.hear(Ipv6Addr::from(number).into()));
         assert!(devices.take(start + Duration::from_secs(2)).is_empty());
+        let later = start + FORGET + Duration::from_secs(10);
+        devices.see(&seen, later);
+        let told = devices.take(later);
+        assert!(told.len() == 1 && told[0].never_asks, "addresses of yesterday do not count for ever");
     }
 }

@@ -67,7 +67,13 @@ impl Dice {
             RecordType::CAA,
             RecordType::Unknown(65_280),
         ];
-        let (name, kind) = (self.name(), self.of(&kinds));
+        let name = self.name();
+        // All others now and then. OPT and those from 128 to 255 are no types of records (RFC 6895 section 3.1).
+        let kind = match self.below(3) {
+            0 => RecordType::from(1 + u16::from(self.byte(127))),
+            _ => self.of(&kinds),
+        };
+        let kind = if kind == RecordType::OPT { RecordType::Unknown(65_281) } else { kind };
         match self.below(3) {
             0 => query(&name, kind),
             1 => query_edns(&name, kind, 1232, false),

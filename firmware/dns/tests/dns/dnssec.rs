@@ -353,11 +353,8 @@ async fn an_answer_is_explained() {
     ];
     for (name, rcode, dnssec, rule, reason) in rows {
         let told = office.dns.explain((name, "a"), crate::office::ip("192.168.7.9"), true).await.unwrap();
-        assert_eq!(
-            (told.rcode.as_str(), told.dnssec.as_str(), told.reason),
-            (rcode, dnssec, reason),
-            "{name}: {told:?}"
-        );
+        let code = told.reason.as_ref().map(|(code, _)| *code);
+        assert_eq!((told.rcode.as_str(), told.dnssec.as_str(), code), (rcode, dnssec, reason), "{name}: {told:?}");
         assert!(told.rule.starts_with(rule), "{name}: {told:?}");
         assert_eq!(told.asked.is_empty(), dnssec == "local", "{name}: {told:?}");
     }

@@ -9,7 +9,7 @@ use crate::office::{Office, PATIENCE, SILENCE, ip, query, query_edns, read_tcp, 
 use crate::upstream::{Zone, a, answers};
 
 /// A question with one option.
-fn with_option(name: &str, code: u16, data: &[u8]) -> Vec<u8> {
+pub(crate) fn with_option(name: &str, code: u16, data: &[u8]) -> Vec<u8> {
     let mut bytes = query(name, RecordType::A).to_vec().unwrap();
     bytes[11] = 1;
     let length = u16::try_from(data.len()).unwrap();
@@ -22,7 +22,7 @@ fn with_option(name: &str, code: u16, data: &[u8]) -> Vec<u8> {
 }
 
 /// The data of one option of an answer that ends with its OPT record.
-fn option(answer: &[u8], code: u16) -> Option<Vec<u8>> {
+pub(crate) fn option(answer: &[u8], code: u16) -> Option<Vec<u8>> {
     let start = answer.windows(5).rposition(|bytes| bytes == [0, 0, 41, 4, 208])? + 11;
     let mut rest = &answer[start..];
     while let [a, b, c, d, data @ ..] = rest {
@@ -80,6 +80,37 @@ async fn who_gets_no_answer_is_told_why() {
     assert_eq!(answer[3] & 0xf, 2);
     assert_eq!(option(&answer, 15).unwrap(), b"\0\x16no upstream resolver answered");
     assert_eq!(option(&answer, 10).unwrap().len(), 24);
+}
+
+/// A question with parts replaced, and an OPT record.
+fn bent(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = query("www.example.", RecordType::A).to_vec().unwrap();
+    change(&mut bytes);
+    bytes[11] = 1;
+    bytes.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0]);
+    bytes
+}
+
+#[tokio::test]
+async fn whoever_is_refused_hears_his_question_and_why() {
+    let office = Office::open().await;
+    let kind = |kind: u8| bent(|bytes| bytes[26] = kind);
+    let rows: [(Vec<u8>, u8, &[u8]); 5] = [
+        (bent(|bytes| bytes[28] = 3), 5, b"\0\x15only questions of class IN are answered"),
+        (bent(|bytes| bytes[2] |= 0x28), 4, b"\0\x15only questions are answered"),
+        (kind(252), 4, b"\0\x15zones are not transferred here"),
+        (kind(250), 4, b"\0\x15zones are not transferred here"),
+        (kind(41), 1, b"\0\x15zones are not transferred here"),
+    ];
+    for (bytes, rcode, why) in rows {
+        let answer = office.send(&bytes).await.unwrap();
+        assert_eq!((answer[3] & 0xf, option(&answer, 15).as_deref()), (rcode, Some(why)), "{bytes:?}");
+        assert_eq!(answer[..2], bytes[..2]);
+        assert_eq!(answer[12..29], bytes[12..29], "the question");
+    }
+    let plain = query("www.example.", RecordType::AXFR).to_vec().unwrap();
+    let answer = office.send(&plain).await.unwrap();
+    assert_eq!((answer[3] & 0xf, answer.len(), &answer[6..12]), (4, plain.len(), &[0; 6][..]), "no OPT unasked");
 }
 
 /// Questions sent from an address of loopback at once; how many were answered, refused, and told why.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_dns::UpstreamState;
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{LowerName, Name, RecordType};
 use hickory_server::Server as HickoryServer;
 use hickory_server::store::in_memory::InMemoryZoneHandler;
@@ -161,6 +161,62 @@ async fn a_blocked_port_53_falls_over_to_an_encrypted_upstream_and_is_told() {
         office.ask(&format!("n{number}.lab.example."), RecordType::A).await;
     }
     assert!(UpstreamState::is_port_53_blocked(&office.dns.upstreams()), "{:?}", office.dns.upstreams());
+}
+
+/// A server that has one address for whatever it is asked, as a captive portal has that of its own page.
+async fn captive() -> SocketAddr {
+    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut buffer = [0; 512];
+        loop {
+            let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
+            let Ok(asked) = Message::from_vec(&buffer[..length]) else { continue };
+            let mut answer = Message::response(asked.metadata.id, asked.metadata.op_code);
+            let name = asked.queries[0].name().to_ascii();
+            answer.add_query(asked.queries[0].clone());
+            answer.add_answer(a(&name, 0, "198.51.100.1"));
+            socket.send_to(&answer.to_vec().unwrap(), peer).await.unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn an_uplink_that_makes_answers_up_gives_way_to_an_encrypted_upstream_and_is_told() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let (unbound, tls) = unbound_tls(&certificates).await;
+    let upstreams = [captive().await.to_string(), format!("tls://{tls}#{NAME}")];
+    let office = Office::open_with(|config| {
+        config.probe_seconds = 60;
+        config.upstreams = upstreams.map(|text| text.parse().unwrap()).to_vec();
+        config.extra_roots = Some(certificates.ca.clone());
+    })
+    .await;
+    for _ in 0..500 {
+        if office.dns.upstreams()[0].makes_up {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let states = office.dns.upstreams();
+    assert!(states[0].makes_up && !states[1].makes_up, "{states:?}");
+    let address = |answer: Message| answer.answers[0].data.to_string();
+    assert_eq!(address(office.ask("www.lab.example.", RecordType::A).await), "203.0.113.10");
+    let answer = office.ask("nobody.lab.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain);
+    drop(unbound);
+    // Whoever must log in at a portal sees it once nobody else answers.
+    let mut tries = 0..200;
+    let found = loop {
+        let number = tries.next().unwrap_or_else(|| panic!("{:?}", office.dns.upstreams()));
+        let answer = office.ask(&format!("n{number}.example."), RecordType::A).await;
+        if answer.metadata.response_code == ResponseCode::NoError {
+            break address(answer);
+        }
+    };
+    assert_eq!(found, "198.51.100.1");
 }
 
 #[tokio::test]

@@ -53,6 +53,10 @@ async fn questions_over_the_caps_fail_at_once() {
     assert_eq!(answer.metadata.response_code, ResponseCode::Refused);
     assert_eq!(office.records(1).await[0].outcome, DnsOutcome::Refused(Reason::RateLimited));
 
+    office.dns.see_routers([crate::office::ip("127.0.0.1")].into());
+    let answer = office.ask("www.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "a router asks for all behind it");
+
     let office = Office::open_with(|config| config.pending = 1).await;
     office.upstream.set("hole.example", RecordType::A, black_hole());
     flood.send_to(&query("hole.example.", RecordType::A).to_vec().unwrap(), office.address).await.unwrap();

@@ -184,6 +184,28 @@ async fn whatever_a_server_says_the_last_good_version_stays() {
 }
 
 #[tokio::test]
+async fn a_server_that_never_ends_keeps_no_other_list_waiting() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let server = Server::start(&certificates).await;
+    server.say("200 OK", "", "ads.example\n");
+    // Connections wait in its queue for ever.
+    let stuck = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let slow: List = format!("https://{NAME}:{}/slow", stuck.local_addr().unwrap().port()).try_into().unwrap();
+    let upstream = Upstream::start().await;
+    upstream.set(NAME, RecordType::A, answers(vec![a(&format!("{NAME}."), 60, "127.0.0.1")]));
+    let office = Office::open_behind(upstream, |config| {
+        (config.extra_roots, config.lists_folder) = (Some(certificates.ca.clone()), Some(lists(&folder)));
+        config.block_lists = vec![slow, server.url("/a")];
+    });
+    let deadline = Instant::now() + PATIENCE;
+    while !is_blocked(&office, "ads.example.").await {
+        assert!(Instant::now() < deadline, "{:?}", office.dns.lists());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_the_right_certificate_is_not_believed() {
     let folder = Folder::new();
     let (certificates, others) = (Certificates::new(&folder), Folder::new());

@@ -1,5 +1,6 @@
 //! The resolver as its clients, its upstreams and the journal see it, on loopback.
 
+mod aliases;
 mod circle;
 mod differential;
 mod dnssec;

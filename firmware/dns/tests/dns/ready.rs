@@ -6,6 +6,7 @@ use gate_core::DnsTally;
 use gate_dns::JournalQuestions;
 use hickory_proto::rr::RecordType;
 use tokio::net::UdpSocket;
+use tokio::time::Instant;
 
 use crate::office::{Office, PATIENCE, ip, query, query_edns};
 use crate::upstream::{Zone, a, answers, txt};
@@ -122,6 +123,29 @@ async fn questions_that_are_not_steered_are_counted_by_client() {
     assert_eq!(sum, expected);
     assert!(office.journal.tallies().iter().all(|line| line.client == Some(ip("127.0.0.1"))));
     assert_eq!(office.dns.counters().records_lost, 0);
+}
+
+#[tokio::test]
+async fn a_flood_of_questions_about_ai_is_one_record_and_a_count() {
+    let office = Office::open_with(|config| {
+        config.journal_questions = JournalQuestions::Count;
+        config.journal_count_seconds = 1;
+    })
+    .await;
+    let client = Client::of(&office).await;
+    let steered = query("api.acme.example.", RecordType::A).to_vec().unwrap();
+    for _ in 0..100 {
+        client.ask(&steered).await;
+    }
+    let counted = || office.journal.devices().iter().map(|device| device.steered).sum::<u32>() as usize;
+    let deadline = Instant::now() + PATIENCE;
+    while office.journal.events().len() + counted() < 100 {
+        assert!(Instant::now() < deadline, "{:?}", office.journal.devices());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let records = office.journal.events();
+    assert!((1..10).contains(&records.len()), "one a second: {records:?}");
+    assert_eq!(records.len() + counted(), 100, "none is lost");
 }
 
 #[tokio::test]

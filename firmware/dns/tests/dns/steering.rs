@@ -150,10 +150,10 @@ async fn names_that_are_not_steered_resolve() {
     let answer = office.ask("cdn.acme.example.", RecordType::A).await;
     assert_eq!(addresses(&answer), [ip("203.0.113.7")], "shared names never steer");
 
-    let chain = vec![cname("www.example.", 60, "api.acme.example."), a("api.acme.example.", 60, "203.0.113.8")];
+    let chain = vec![cname("www.example.", 60, "cdn.acme.example."), a("cdn.acme.example.", 60, "203.0.113.8")];
     office.upstream.set("www.example", RecordType::A, answers(chain));
     let answer = office.ask("www.example.", RecordType::A).await;
-    assert_eq!(answer.answers.len(), 2, "an alias of another name onto a steered one is passed on: {answer}");
+    assert_eq!(answer.answers.len(), 2, "nor do their other names: {answer}");
 
     // A dot inside a label makes another name of it, on which nothing is hung.
     let mut odd = query("api.acme.example.", RecordType::A).to_vec().unwrap();

@@ -66,6 +66,7 @@ export function System({ status, dns }: { status: Status; dns: Overview["dns"] }
 function upstreamWords(upstream: Status["upstreams"][number]): string {
   if (upstream.asks_us) return "left out: it asks this device";
   if (!upstream.working) return "does not answer";
+  if (upstream.makes_up) return "makes answers up";
   return upstream.strips_signatures ? "answers without signatures" : "answers";
 }
 

@@ -168,6 +168,7 @@ impl Status for FixedStatus {
                 failure: None,
                 strips_signatures: false,
                 asks_us: false,
+                makes_up: false,
             }],
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -21,6 +21,10 @@ use super::routers;
 
 /// How often the table is read.
 const EVERY: Duration = Duration::from_secs(5);
+/// How often, in such readings, devices that never ask are looked for.
+const KNOCK: u32 = 4;
+/// Where nobody listens: "discard" (RFC 863).
+const DISCARD: u16 = 9;
 /// The kernel fills no larger piece.
 const PIECE: usize = 64 << 10;
 /// Most of the table that is read: the kernel itself keeps 1024 entries of each family by default.
@@ -41,7 +45,10 @@ const NDA_LLADDR: u16 = 2;
 
 /// Tells the resolver who is there, until `stop`: machines of the `local` networks but the routers and ourselves.
 pub(super) async fn follow(dns: &Dns, local: &[IpNet], own: &[IpAddr], stop: &CancellationToken) {
-    loop {
+    for reading in 0_u32.. {
+        if reading % KNOCK == 0 {
+            dns.quiet_devices().into_iter().for_each(knock);
+        }
         match table() {
             Ok(bytes) => {
                 let routers = routers::now();
@@ -55,6 +62,15 @@ pub(super) async fn follow(dns: &Dns, local: &[IpNet], own: &[IpAddr], stop: &Ca
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
             return;
         }
+    }
+}
+
+/// Sends a device something to throw away: the kernel then finds out whether it is still there, as for anything that it sends.
+fn knock(device: IpAddr) {
+    let any: IpAddr = if device.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let sent = UdpSocket::bind((any, 0)).and_then(|socket| socket.send_to(&[], (device, DISCARD)));
+    if let Err(error) = sent {
+        tracing::debug!(%error, %device, "a device could not be looked for");
     }
 }
 

@@ -79,6 +79,7 @@ fn upstream(state: &UpstreamState, whose: Option<&str>) -> DnsUpstream {
         failure: state.failure.clone().filter(|_| !is_working(state)),
         strips_signatures: state.strips_signatures,
         asks_us: state.asks_us,
+        makes_up: state.makes_up,
     }
 }
 
@@ -110,15 +111,41 @@ fn upstream_warnings(
         warnings.push(format!("{}, which knows zones of the office, does not answer", state.upstream));
     }
     let groups = groups.iter().flat_map(|group| &group.upstreams);
-    for state in main.iter().chain(forwards).chain(groups).filter(|state| state.asks_us) {
-        warnings.push(format!(
-            "{} asks this device what this device asks it, a loop, so it is left out: it must not use this device as its \
-             own DNS server, or another upstream must be named",
-            state.upstream
-        ));
+    for state in main.iter().chain(forwards).chain(groups) {
+        warnings.extend(circle(state));
     }
+    warnings.extend(making_up(main));
     warnings.extend(checks.then(|| stripping(main)).flatten());
     warnings
+}
+
+fn circle(state: &UpstreamState) -> Option<String> {
+    let upstream = &state.upstream;
+    if state.asks_us {
+        return Some(format!(
+            "{upstream} asks this device what this device asks it, a loop, so it is left out: it must not use this device as \
+             its own DNS server, or another upstream must be named"
+        ));
+    }
+    let zones = state.asks_us_about.join(", ");
+    (!zones.is_empty()).then(|| {
+        format!(
+            "{upstream} asks this device what this device asks it about {zones}, a loop, so it is not asked about that"
+        )
+    })
+}
+
+fn making_up(main: &[UpstreamState]) -> Option<String> {
+    let names: Vec<_> = main.iter().filter(|state| state.makes_up).map(|state| state.upstream.to_string()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let rest = main.iter().any(|state| is_working(state) && !state.makes_up);
+    let then = if rest { "others are asked instead" } else { "there is no other to ask" };
+    let names = names.join(", ");
+    Some(format!(
+        "names that do not exist have an address at {names}: a captive portal, or a provider that shows a page of its own; {then}"
+    ))
 }
 
 fn stripping(main: &[UpstreamState]) -> Option<String> {
@@ -158,6 +185,8 @@ mod tests {
             failure: (!working).then(|| "silence".to_owned()),
             strips_signatures: false,
             asks_us: false,
+            asks_us_about: Vec::new(),
+            makes_up: false,
         }
     }
 
@@ -194,6 +223,12 @@ mod tests {
         let round = UpstreamState { asks_us: true, ..upstream("192.0.2.3", true) };
         let warnings = told(&[upstream("192.0.2.1", true), round]);
         assert!(warnings.len() == 1 && warnings[0].starts_with("192.0.2.3:53 asks this device"), "{warnings:?}");
+        let directory = UpstreamState { asks_us_about: vec!["corp.example".to_owned()], ..upstream("192.0.2.3", true) };
+        let warnings = upstream_warnings(&[upstream("192.0.2.1", true)], &[], &[directory], true);
+        assert!(warnings.len() == 1 && warnings[0].contains("asks it about corp.example, a loop"), "{warnings:?}");
+        let portal = UpstreamState { makes_up: true, ..upstream("192.0.2.5", true) };
+        assert!(told(&[portal.clone(), upstream("192.0.2.1", true)])[0].ends_with("others are asked instead"));
+        assert!(told(&[portal])[0].ends_with("there is no other to ask"));
         let strips = UpstreamState { strips_signatures: true, ..upstream("192.0.2.4", true) };
         assert!(told(&[strips.clone(), upstream("192.0.2.1", true)])[0].ends_with("by 192.0.2.4:53: it is asked last"));
         assert!(told(std::slice::from_ref(&strips))[0].ends_with("answers cannot be checked"));

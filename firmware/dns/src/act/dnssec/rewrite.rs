@@ -3,7 +3,7 @@
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Record, RecordType};
 
-use crate::parse::{Answer, Question, Security, Wanted};
+use crate::parse::{Answer, Explanation, Question, Security, Wanted};
 
 /// A checked answer. What was not checked goes, so that AD says the truth about all that is left (RFC 4035 section 3.2.3).
 pub(super) fn signed(mut message: Box<Message>, question: &Question) -> Option<Answer> {
@@ -29,8 +29,8 @@ pub(super) fn unsigned(raw: &Answer, question: &Question) -> Answer {
 }
 
 /// "Server failure" with the reason.
-pub(super) fn bogus(question: &Question, reason: u16) -> Answer {
-    Answer::failure(question, reason).marked(Security::Bogus)
+pub(super) fn bogus(question: &Question, why: Explanation) -> Answer {
+    Answer::failure(question, why).marked(Security::Bogus)
 }
 
 fn is_proof(kind: RecordType) -> bool {

@@ -9,23 +9,14 @@ use hickory_proto::op::{DnsResponse, Message};
 use hickory_proto::rr::{Name, RData, Record};
 
 use super::wildcard;
-use crate::parse::Answer;
-
-/// EDE codes (RFC 8914 section 4).
-pub(super) mod reason {
-    pub(crate) const BOGUS: u16 = 6;
-    pub(crate) const EXPIRED: u16 = 7;
-    pub(crate) const NOT_YET_VALID: u16 = 8;
-    pub(crate) const NO_SIGNATURE: u16 = 10;
-}
+use crate::parse::{Answer, Explanation};
 
 /// What the chain of trust says of an answer (RFC 4035 section 4.3).
 #[derive(Debug)]
 pub(super) enum Verdict {
     Secure(Box<Message>),
     Insecure,
-    /// With an EDE code.
-    Bogus(u16),
+    Bogus(Explanation),
 }
 
 /// Sums the verdicts on single record sets up; `is_checked` says which owners are checked at all.
@@ -53,21 +44,21 @@ pub(super) fn judge(
 }
 
 /// Why an answer is bogus, as far as its own signatures tell.
-fn why(raw: &Answer) -> u16 {
-    let Ok(message) = Message::from_vec(raw.message()) else { return reason::BOGUS };
+fn why(raw: &Answer) -> Explanation {
+    let Ok(message) = Message::from_vec(raw.message()) else { return Explanation::Bogus };
     let telling = if message.answers.is_empty() { &message.authorities } else { &message.answers };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
     // Times are serial numbers that wrap (RFC 4034 section 3.1.5); the signed difference is what counts.
     let passed = |time: u32| (now as u32).wrapping_sub(time) as i32;
     let signatures: Vec<_> = telling.iter().filter_map(signature).collect();
     if signatures.is_empty() {
-        reason::NO_SIGNATURE
+        Explanation::NoSignature
     } else if signatures.iter().all(|rrsig| passed(rrsig.input().sig_expiration.get()) > 0) {
-        reason::EXPIRED
+        Explanation::SignatureExpired
     } else if signatures.iter().all(|rrsig| passed(rrsig.input().sig_inception.get()) < 0) {
-        reason::NOT_YET_VALID
+        Explanation::SignatureNotYetValid
     } else {
-        reason::BOGUS
+        Explanation::Bogus
     }
 }
 

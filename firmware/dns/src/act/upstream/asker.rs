@@ -112,13 +112,17 @@ impl Asker {
     }
 
     /// The servers as often as they may be tried: those that work first, in the order of the configuration. Those that
-    /// have been silent for long are left out but for a question now and then, those not known to hand out signatures come last
-    /// when signatures are wanted.
+    /// have been silent for long are left out but for a question now and then, and those that make answers up as long as another
+    /// one works. Those not known to hand out signatures come last when signatures are wanted.
     fn order(&self, question: &Question) -> Vec<&Arc<Server>> {
         let (now, signatures) = (Instant::now(), question.dnssec_ok);
         let zone = Zone::innermost(&self.zones, &question.name);
         let admitted = |server: &&Arc<Server>| !server.asks_us(zone) && server.health.admits(now);
-        let asked: Vec<_> = self.servers.iter().filter(admitted).collect();
+        let mut asked: Vec<_> = self.servers.iter().filter(admitted).collect();
+        let honest = |server: &&Arc<Server>| !server.makes_up.load(Ordering::Relaxed);
+        if asked.iter().any(|server| honest(server) && !server.health.is_broken()) {
+            asked.retain(honest);
+        }
         asked.iter().for_each(|server| server.probe_if_doubted());
         let (suspect, healthy): (Vec<_>, Vec<_>) = asked.into_iter().partition(|server| server.health.is_suspect(now));
         let mut round: Vec<_> = healthy.into_iter().chain(suspect).collect();
@@ -150,7 +154,8 @@ impl Asker {
     }
 
     /// Asks every upstream for a name that nobody else asks for, inside each zone that it is asked about; one that asks us for
-    /// it is left out for that zone from now on.
+    /// it is left out for that zone from now on. On the internet there is no such name: whoever has an address for it makes
+    /// answers up.
     pub(in crate::act) async fn look_for_circles(&self, circles: &Circles) {
         let deadline = Instant::now() + self.timeouts.total;
         let tried = |server| self.zones.iter().enumerate().map(move |zone| (server, zone));
@@ -158,9 +163,16 @@ impl Asker {
             let Some(name) = circles.arm(zone) else { return };
             let folded = name.folded().into();
             let question = Question { name: folded, kind: kind::A, dnssec_ok: false, checking_disabled: false, way: 0 };
-            // Whatever it answers, it is what we hear meanwhile that counts.
-            let _ = server.attempt(&question, deadline).await;
+            // For a circle it is what we hear meanwhile that counts.
+            let answer = server.attempt(&question, deadline).await;
             let heard = circles.disarm(&name);
+            let told = answer.ok().filter(|answer| zone.is_root() && answer.is_conclusive());
+            if let Some(made_up) = told.map(|answer| !answer.is_negative())
+                && server.makes_up.swap(made_up, Ordering::Relaxed) != made_up
+            {
+                let upstream = &server.upstream;
+                warn!(%upstream, made_up, "whether an upstream has answers for names that do not exist has changed");
+            }
             if server.circles[at].swap(heard, Ordering::Relaxed) != heard {
                 let (upstream, name) = (&server.upstream, name.text());
                 warn!(%upstream, name, circle = heard, "whether an upstream asks us in turn has changed");
@@ -182,10 +194,17 @@ impl Asker {
 
     /// How each upstream does, in the order of the configuration.
     pub(crate) fn states(&self) -> Vec<UpstreamState> {
-        let state = |server: &Arc<Server>| UpstreamState {
-            strips_signatures: server.strips.load(Ordering::Relaxed),
-            asks_us: (0..self.zones.len()).any(|zone| server.asks_us(Some(zone))),
-            ..server.health.state(&server.upstream)
+        let state = |server: &Arc<Server>| {
+            let circles = self.zones.iter().enumerate().filter(|(at, _)| server.asks_us(Some(*at)));
+            let zones: Vec<_> = circles.map(|(_, zone)| zone.to_string()).collect();
+            let asks_us = zones.len() == self.zones.len();
+            UpstreamState {
+                strips_signatures: server.strips.load(Ordering::Relaxed),
+                makes_up: server.makes_up.load(Ordering::Relaxed),
+                asks_us,
+                asks_us_about: if asks_us { Vec::new() } else { zones },
+                ..server.health.state(&server.upstream)
+            }
         };
         self.servers.iter().map(state).collect()
     }

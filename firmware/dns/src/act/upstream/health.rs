@@ -60,8 +60,12 @@ pub struct UpstreamState {
     pub failure: Option<String>,
     /// It takes DNSSEC signatures out of its answers.
     pub strips_signatures: bool,
-    /// It asks us what it is asked, or what it is asked about one of its zones, so it is not asked that any more.
+    /// It asks us whatever it is asked, so it is not asked any more.
     pub asks_us: bool,
+    /// It asks us what it is asked about these zones, and not about all of its own, so it is not asked about them any more.
+    pub asks_us_about: Vec<String>,
+    /// It has answers for names that do not exist, as a captive portal does, so others are asked where there are any.
+    pub makes_up: bool,
 }
 
 impl UpstreamState {
@@ -172,6 +176,8 @@ impl Health {
             failure: record.failed.as_ref().map(|(_, why)| why.clone()),
             strips_signatures: false,
             asks_us: false,
+            asks_us_about: Vec::new(),
+            makes_up: false,
         }
     }
 }
@@ -298,6 +304,8 @@ mod tests {
             failure: failed.then(|| "silence".to_owned()),
             strips_signatures: false,
             asks_us: false,
+            asks_us_about: Vec::new(),
+            makes_up: false,
         };
         let rows = [(true, false, true), (true, true, false), (false, false, false)];
         for (plain, encrypted, blocked) in rows {

@@ -26,6 +26,8 @@ pub(super) struct Server {
     pub(super) signs: AtomicBool,
     /// It takes signatures out of its answers.
     pub(super) strips: AtomicBool,
+    /// It has answers for names that do not exist.
+    pub(super) makes_up: AtomicBool,
     /// What it is asked about each of its zones it asks us. A server of the office's zone may well ask us for all else.
     pub(super) circles: Vec<AtomicBool>,
 }
@@ -40,6 +42,7 @@ impl Server {
             health: Health::default(),
             signs: AtomicBool::new(false),
             strips: AtomicBool::new(false),
+            makes_up: AtomicBool::new(false),
             circles: (0..zones).map(|_| AtomicBool::new(false)).collect(),
         }
     }

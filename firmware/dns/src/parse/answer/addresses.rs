@@ -1,13 +1,40 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::super::wire::{Header, Record, kind, u16_at};
+use super::super::Name;
+use super::super::wire::{Header, Record, kind, read_name, u16_at};
 use super::Answer;
 
 /// Keys of service parameters that hold addresses (RFC 9460 section 14.3.2).
 const IPV4_HINT: u16 = 4;
 const IPV6_HINT: u16 = 6;
 
+/// Names that an answer leads to, of which more are not looked at: nobody follows so many aliases.
+const TARGETS: usize = 32;
+
 impl Answer {
+    /// The names that the answer leads on to: by an alias, or as where a service is (RFC 9460 section 2).
+    pub(crate) fn targets(&self) -> Vec<Name> {
+        let mut found = Vec::new();
+        let Some(header) = Header::read(&self.message) else { return found };
+        let mut at = self.head;
+        for _ in 0..header.counts[1] {
+            let Some(record) = Record::read(&self.message, at) else { break };
+            at = record.rdata.end;
+            let start = match record.kind {
+                kind::CNAME => record.rdata.start,
+                // A priority stands before it.
+                kind::SVCB | kind::HTTPS => record.rdata.start + 2,
+                _ => continue,
+            };
+            let target = read_name(&self.message[..at], start).filter(|name| *name.folded() != [0]);
+            found.extend(target);
+            if found.len() == TARGETS {
+                break;
+            }
+        }
+        found
+    }
+
     /// Every address that any record of the message gives, also as a hint of a service (RFC 9460 section 7.3).
     pub(crate) fn all_addresses(&self) -> Vec<IpAddr> {
         let mut found = Vec::new();

@@ -1,0 +1,58 @@
+//! Why an answer is none, in the words of extended errors (RFC 8914).
+
+/// The option's number (RFC 8914 section 2).
+pub(crate) const EXTENDED_ERROR: u16 = 15;
+
+/// A reason that a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Explanation {
+    TooFast,
+    TooManyWaiting,
+    NoUpstream,
+    Blocked,
+    /// The name is another name of one that is blocked.
+    AliasBlocked,
+    /// Its addresses lie inside (DNS rebinding).
+    Inside,
+    /// The question came back from an upstream.
+    Circle,
+    NotLocal,
+    OtherOpcode,
+    OtherClass,
+    /// A transfer, or a type that is no type of records.
+    OtherKind,
+    Bogus,
+    SignatureExpired,
+    SignatureNotYetValid,
+    NoSignature,
+}
+
+impl Explanation {
+    /// The code of RFC 8914 section 4, and a reason for people.
+    fn words(self) -> (u16, &'static str) {
+        match self {
+            Self::TooFast => (0, "this device asks too fast"),
+            Self::TooManyWaiting => (0, "too many questions of this device are waiting for an answer"),
+            Self::Circle => (0, "the question came back from the resolver that it was sent to"),
+            Self::Bogus => (6, "the answer does not fit its signatures (DNSSEC)"),
+            Self::SignatureExpired => (7, "the signatures of the answer have expired (DNSSEC)"),
+            Self::SignatureNotYetValid => (8, "the signatures of the answer are not valid yet (DNSSEC)"),
+            Self::NoSignature => (10, "the answer should be signed and is not (DNSSEC)"),
+            Self::Blocked => (15, "a block list of this office holds the name"),
+            Self::AliasBlocked => (15, "it leads to a name that a block list of this office holds"),
+            Self::Inside => (15, "a name of the internet leads to an address inside (DNS rebinding)"),
+            Self::NotLocal => (18, "only devices of this network are answered"),
+            Self::OtherOpcode => (21, "only questions are answered"),
+            Self::OtherClass => (21, "only questions of class IN are answered"),
+            Self::OtherKind => (21, "zones are not transferred here"),
+            Self::NoUpstream => (22, "no upstream resolver answered"),
+        }
+    }
+
+    /// The option as it stands in an OPT record.
+    pub(crate) fn option(self) -> Vec<u8> {
+        let (code, text) = self.words();
+        let length = u16::try_from(2 + text.len()).expect("a short text");
+        [&EXTENDED_ERROR.to_be_bytes(), &length.to_be_bytes(), &code.to_be_bytes(), text.as_bytes()].concat()
+    }
+}

@@ -1,0 +1,62 @@
+//! Equal questions about AI: the first of a minute has a record of its own, the others are counted, so that a flood of them
+//! cannot push evidence out of the journal either.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+/// Different questions of one client that have a record of their own between two countings; a person asks for a few.
+const EACH: usize = 200;
+/// Clients that have such records; addresses can be forged, memory cannot.
+const CLIENTS: usize = 256;
+
+/// What was asked since the last counting: name and type.
+#[derive(Debug, Default)]
+pub(crate) struct Repeats {
+    asked: HashMap<IpAddr, HashSet<(Box<str>, u16)>>,
+}
+
+impl Repeats {
+    /// Whether a question is to have a record of its own.
+    pub(crate) fn is_new(&mut self, client: IpAddr, name: &str, kind: u16) -> bool {
+        if self.asked.len() >= CLIENTS && !self.asked.contains_key(&client) {
+            return false;
+        }
+        let asked = self.asked.entry(client).or_default();
+        asked.len() < EACH && asked.insert((name.into(), kind))
+    }
+
+    /// Counting starts again.
+    pub(crate) fn clear(&mut self) {
+        // The tables go as well: they should not stay as large as they once had to be.
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv6Addr};
+
+    use super::{CLIENTS, EACH, Repeats};
+
+    #[test]
+    fn each_question_has_one_record_until_counting_starts_again() {
+        let mut repeats = Repeats::default();
+        let clients = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse::<IpAddr>().unwrap());
+        for client in clients {
+            assert!(repeats.is_new(client, "api.acme.example", 1) && repeats.is_new(client, "api.acme.example", 28));
+            assert!(!repeats.is_new(client, "api.acme.example", 1));
+        }
+        repeats.clear();
+        assert!(repeats.is_new(clients[0], "api.acme.example", 1));
+    }
+
+    #[test]
+    fn endless_names_and_forged_clients_have_few_records() {
+        let mut repeats = Repeats::default();
+        let client = IpAddr::from([192, 0, 2, 1]);
+        let records = (0..1000).filter(|number| repeats.is_new(client, &format!("{number}.acme.example"), 1)).count();
+        assert_eq!(records, EACH);
+        let forged = |number: u128| repeats.is_new(Ipv6Addr::from(number).into(), "api.acme.example", 1);
+        assert_eq!((0..1000).map(forged).filter(|new| *new).count(), CLIENTS - 1);
+    }
+}

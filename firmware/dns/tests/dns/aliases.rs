@@ -1,0 +1,97 @@
+//! Names that lead by another name to a provider, or to what a block list holds.
+
+use gate_core::DnsOutcome;
+use gate_dns::{Config, Forward, Group, JournalQuestions, List, NetworkMode};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::{HTTPS, SVCB};
+use hickory_proto::rr::{Name, RData, RecordType};
+
+use crate::edns::{option, with_option};
+use crate::lab::Folder;
+use crate::office::{Office, PUCK, ip, query};
+use crate::upstream::{Upstream, a, answers, cname, record};
+
+/// An upstream on which `alias.example` leads to a provider and `cdn.site.example` to somebody who is blocked.
+async fn upstream() -> Upstream {
+    let upstream = Upstream::start().await;
+    let to_provider = vec![
+        cname("alias.example.", 300, "second.example."),
+        cname("second.example.", 300, "API.acme.example."),
+        a("API.acme.example.", 300, "203.0.113.1"),
+    ];
+    upstream.set("alias.example", RecordType::A, answers(to_provider));
+    let cloaked = vec![cname("cdn.site.example.", 300, "t.spy.example."), a("t.spy.example.", 300, "203.0.113.2")];
+    upstream.set("cdn.site.example", RecordType::A, answers(cloaked));
+    let service = RData::HTTPS(HTTPS(SVCB::new(1, Name::from_ascii("api.acme.example.").unwrap(), Vec::new())));
+    upstream.set("alias.example", RecordType::HTTPS, answers(vec![record("alias.example.", 300, service)]));
+    upstream
+}
+
+fn addresses(answer: &Message) -> Vec<String> {
+    answer.answers.iter().map(|record| record.data.to_string()).collect()
+}
+
+#[tokio::test]
+async fn another_name_of_a_provider_leads_to_the_puck() {
+    let count = |config: &mut Config| config.journal_questions = JournalQuestions::Count;
+    let office = Office::open_behind(upstream().await, count);
+    // Asked, then from the cache.
+    for _ in 0..3 {
+        assert_eq!(addresses(&office.ask("alias.example.", RecordType::A).await), [PUCK]);
+    }
+    let services = office.ask("alias.example.", RecordType::HTTPS).await;
+    assert!(services.answers.is_empty() && services.authorities.len() == 1, "{services}");
+    let events = office.records(2).await;
+    assert!(
+        events.iter().all(|event| event.outcome == DnsOutcome::Steered { vendor: "acme".to_owned() }),
+        "{events:?}"
+    );
+    let told = office.dns.explain(("alias.example", "A"), ip("127.0.0.1"), false).await.unwrap();
+    assert!(told.rule.ends_with("it leads to a name of acme, around the puck"), "{told:?}");
+}
+
+#[tokio::test]
+async fn where_nobody_is_steered_an_alias_is_true_and_in_gateway_mode_it_is_learnt() {
+    let office = Office::open_behind(upstream().await, |config| {
+        let free: Group = toml::from_str("name = \"free\"\nclients = [\"127.0.0.7\"]\nsteering = false").unwrap();
+        config.groups = vec![free];
+    });
+    let free = office.ask_from("127.0.0.7", "alias.example.", RecordType::A).await;
+    assert_eq!(free.answers.len(), 3, "{free}");
+    assert_eq!(addresses(&office.ask("alias.example.", RecordType::A).await), [PUCK], "others are");
+
+    let office = Office::open_behind(upstream().await, |config| config.mode = NetworkMode::Gateway);
+    assert_eq!(office.ask("alias.example.", RecordType::A).await.answers.len(), 3);
+    assert!(office.dns.destinations().borrow().contains(&ip("203.0.113.1")));
+}
+
+#[tokio::test]
+async fn another_name_of_what_is_blocked_is_blocked_unless_it_is_allowed() {
+    let folder = Folder::new();
+    let list = folder.write("list", "||spy.example^\n");
+    let blocking = |config: &mut Config| config.block_lists = vec![List::File(list.clone())];
+    let office = Office::open_behind(upstream().await, blocking);
+    while office.dns.lists()[0].names == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    for _ in 0..3 {
+        let answer = office.send(&with_option("cdn.site.example.", 10, b"clientid")).await.unwrap();
+        assert_eq!(answer[3] & 0xf, 3);
+        assert_eq!(option(&answer, 15).unwrap(), b"\0\x0fit leads to a name that a block list of this office holds");
+    }
+    folder.write("list", "||spy.example^\n@@||site.example^\n");
+    while office.ask("cdn.site.example.", RecordType::A).await.answers.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(office.ask("t.spy.example.", RecordType::A).await.metadata.response_code, ResponseCode::NXDomain);
+
+    let corp = Upstream::start().await;
+    corp.set("www.corp.example", RecordType::A, answers(vec![cname("www.corp.example.", 60, "t.spy.example.")]));
+    let office = Office::open_behind(upstream().await, |config| {
+        blocking(config);
+        let zones = vec![gate_core::HostName::parse(b"corp.example").unwrap().into()];
+        config.forward = vec![Forward { zones, upstreams: vec![corp.address.to_string().parse().unwrap()] }];
+    });
+    let answer = office.exchange(query("www.corp.example.", RecordType::A)).await;
+    assert_eq!(answer.answers.len(), 1, "the office's own zones hold what they hold");
+}
