@@ -79,6 +79,10 @@ impl ChainWriter {
         if thread.join().is_err() {
             tracing::error!("the journal's sync thread panicked");
         }
+        let lost = self.shared.give_up();
+        if lost > 0 {
+            tracing::error!(lost, "records that waited in memory for the disk are lost");
+        }
         self.shared.flush()
     }
 }

@@ -36,7 +36,8 @@
 //!
 //! **Invariant:** one record is one `write`. A chain whose write or sync fails takes nothing more and says so each time;
 //! a full disk leaves a clean tail. An append at least a second later tries to take it up again, and the interruption is
-//! signed for as a repair before its record.
+//! signed for as a repair before its record. Where the owner allows it, records wait in memory meanwhile, up to a bound; they
+//! follow in their order, and a record says so.
 //!
 //! **Invariant:** opening never refuses over damage and never hides it. What has to be cut is cut, put aside if it was
 //! more than a torn write, and signed for before the next record.

@@ -47,6 +47,7 @@ pub(crate) fn options() -> Options {
         max_total_bytes: 1 << 30,
         head_records: 1000,
         head_interval: Duration::from_secs(3600),
+        memory_bytes: 0,
     }
 }
 

@@ -199,7 +199,7 @@ impl Office {
         if let Some(before) = self.network.moved_from() {
             self.desk.note("address_changed", true, &format!("from {before} to {}", lease.address));
         }
-        match settings::configure(&lease) {
+        match settings::configure(&lease, self.data == Data::Memory) {
             Ok(domain) => self.start_daemon(&domain, now),
             Err(error) => say!("the daemon cannot be configured: {error}"),
         }

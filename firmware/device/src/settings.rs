@@ -73,13 +73,13 @@ pub(crate) fn device() -> Device {
         .unwrap_or_default()
 }
 
-/// Renders the daemon's settings for a lease, for it to read; the office's domain.
-pub(crate) fn configure(lease: &Lease) -> Result<String, RenderError> {
+/// Renders the daemon's settings for a lease, for it to read; the office's domain. `volatile` says that /data lies in memory.
+pub(crate) fn configure(lease: &Lease, volatile: bool) -> Result<String, RenderError> {
     let owner = read(Path::new(OWNER)).unwrap_or_else(|error| {
         say!("the owner's settings are left out: {error}");
         Table::new()
     });
-    let text = render(read(Path::new(IMAGE))?, owner, lease.address, lease.kept)?;
+    let text = render(read(Path::new(IMAGE))?, owner, lease, volatile)?;
     let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
     std::fs::write(RENDERED, &text).map_err(rendered)?;
     let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
@@ -98,22 +98,32 @@ fn read(file: &Path) -> Result<Table, RenderError> {
 
 /// One configuration of the image's part, the owner's over it, and an address unless the owner names one. With a second
 /// one beside it the resolver listens on each by name, so that answers leave from the address that was asked.
-fn render(image: Table, owner: Table, address: Ipv4Addr, kept: Option<Ipv4Addr>) -> Result<String, RenderError> {
+fn render(image: Table, owner: Table, lease: &Lease, volatile: bool) -> Result<String, RenderError> {
+    let Lease { address, kept, .. } = lease;
     let merged = merge(image, owner);
     let mut merged = match merged {
         Value::Table(table) => table,
         _ => Table::new(),
     };
-    let identity = merged.entry("identity").or_insert_with(|| Value::Table(Table::new()));
-    if let Value::Table(identity) = identity {
-        identity.entry("addresses").or_insert_with(|| Value::Array(vec![Value::String(address.to_string())]));
-    }
-    if let Some(kept) = kept {
-        let dns = merged.entry("dns").or_insert_with(|| Value::Table(Table::new()));
-        if let Value::Table(dns) = dns {
-            let sockets = [Ipv4Addr::LOCALHOST, address, kept].map(|ip| Value::String(format!("{ip}:53")));
-            dns.entry("listen").or_insert_with(|| Value::Array(sockets.to_vec()));
+    let mut part = |name: &str, change: &dyn Fn(&mut Table)| {
+        if let Value::Table(part) = merged.entry(name).or_insert_with(|| Value::Table(Table::new())) {
+            change(part);
         }
+    };
+    part("identity", &|identity| {
+        identity.entry("addresses").or_insert_with(|| Value::Array(vec![Value::String(address.to_string())]));
+    });
+    if let Some(kept) = kept {
+        let sockets = [Ipv4Addr::LOCALHOST, *address, *kept].map(|ip| Value::String(format!("{ip}:53")));
+        part("dns", &|dns| {
+            dns.entry("listen").or_insert_with(|| Value::Array(sockets.to_vec()));
+        });
+    }
+    if volatile {
+        // Nobody else can say this: whoever wrote the settings did not see the card fail.
+        part("journal", &|journal| {
+            journal.insert("volatile".to_owned(), Value::Boolean(true));
+        });
     }
     Ok(toml::to_string(&merged)?)
 }
@@ -133,12 +143,33 @@ fn merge(base: Table, over: Table) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, render};
+    use super::{Lease, Table, render};
+
+    fn rendered_with(image: &str, owner: &str, volatile: bool) -> Table {
+        let parse = |text: &str| text.parse().expect("TOML");
+        let lease = Lease {
+            interface: "eth0".to_owned(),
+            address: [192, 0, 2, 53].into(),
+            prefix: 24,
+            routers: Vec::new(),
+            clocks: Vec::new(),
+            kept: None,
+        };
+        let text = render(parse(image), parse(owner), &lease, volatile).expect("renders");
+        parse(&text)
+    }
 
     fn rendered(image: &str, owner: &str) -> Table {
-        let parse = |text: &str| text.parse().expect("TOML");
-        let text = render(parse(image), parse(owner), [192, 0, 2, 53].into(), None).expect("renders");
-        parse(&text)
+        rendered_with(image, owner, false)
+    }
+
+    #[test]
+    fn a_journal_in_memory_is_said_to_be_one_whatever_the_owner_says() {
+        let owner = "[journal]\nvolatile = false\nin_memory_mib = 4\n";
+        let journal = rendered_with("[journal]\nsync_ms = 8000\n", owner, true)["journal"].clone();
+        assert_eq!((journal["volatile"].as_bool(), journal["in_memory_mib"].as_integer()), (Some(true), Some(4)));
+        assert_eq!(journal["sync_ms"].as_integer(), Some(8000));
+        assert!(rendered("", "").get("journal").is_none());
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Options {
     pub head_records: u64,
     /// and after this time if any record came since the last one.
     pub head_interval: Duration,
+    /// What may wait in memory while the disk takes nothing; 0: nothing, an append fails then.
+    pub memory_bytes: usize,
 }
 
 /// The `[journal]` table of the configuration file; every process gets a chain with these settings.
@@ -38,29 +40,61 @@ pub struct JournalConfig {
     pub head_records: u64,
     /// A signed head is written after this time, in seconds, if any record came since the last one. Default 30.
     pub head_seconds: u64,
+    /// How much of records each process may keep in memory while the disk takes none, in MiB; they are gone if the process
+    /// ends before. 0 keeps none: without a journal AI traffic is denied. Default 0.
+    pub in_memory_mib: u64,
+    /// The data folder itself lies in memory and is gone at the next start: then too AI traffic is denied, unless
+    /// `in_memory_mib` allows a journal of that size. A device without a card says so. Default false.
+    pub volatile: bool,
 }
 
 impl Default for JournalConfig {
     fn default() -> Self {
-        Self { segment_bytes: 8 << 20, max_total_bytes: 256 << 20, sync_ms: 1000, head_records: 1024, head_seconds: 30 }
+        Self {
+            segment_bytes: 8 << 20,
+            max_total_bytes: 256 << 20,
+            sync_ms: 1000,
+            head_records: 1024,
+            head_seconds: 30,
+            in_memory_mib: 0,
+            volatile: false,
+        }
     }
 }
+
+/// Beyond it, it would be a disk.
+const MOST_IN_MEMORY_MIB: u64 = 256;
 
 impl JournalConfig {
     /// The options of one process's chain.
     pub fn options(&self, process: &str) -> Options {
+        let memory = self.in_memory_mib << 20;
+        // In memory the bound holds for the segments themselves.
+        let most = if self.volatile { memory.max(1 << 20) } else { u64::MAX };
+        let segment = if self.volatile { most / 8 } else { u64::MAX };
         Options {
             process: process.to_owned(),
-            segment_bytes: self.segment_bytes,
+            segment_bytes: self.segment_bytes.min(segment),
             sync_interval: Duration::from_millis(self.sync_ms),
-            max_total_bytes: self.max_total_bytes,
+            max_total_bytes: self.max_total_bytes.min(most),
             head_records: self.head_records,
             head_interval: Duration::from_secs(self.head_seconds),
+            memory_bytes: usize::try_from(memory).unwrap_or(usize::MAX),
         }
+    }
+
+    /// Whether what is written now counts as recorded: a journal that is gone at the next start does only if the owner
+    /// said so.
+    pub fn is_evidence(&self) -> bool {
+        !self.volatile || self.in_memory_mib > 0
     }
 
     /// Checks the settings without opening anything; the error names the key.
     pub fn check(&self) -> Result<(), OpenError> {
+        if self.in_memory_mib > MOST_IN_MEMORY_MIB {
+            let why = format!("{} is more than {MOST_IN_MEMORY_MIB}", self.in_memory_mib);
+            return Err(OpenError::Options { key: "in_memory_mib", why });
+        }
         self.options("").check()
     }
 }
@@ -103,6 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn a_journal_in_memory_fits_its_bound_and_counts_only_with_leave() {
+        let volatile = JournalConfig { volatile: true, ..JournalConfig::default() };
+        assert!(JournalConfig::default().is_evidence() && !volatile.is_evidence());
+        volatile.check().unwrap();
+        let allowed = JournalConfig { in_memory_mib: 4, ..volatile };
+        assert!(allowed.is_evidence());
+        allowed.check().unwrap();
+        assert_eq!(allowed.options("proxy").max_total_bytes, 4 << 20);
+    }
+
+    #[test]
     fn a_bad_setting_is_named() {
         let base = JournalConfig::default();
         for (config, said) in [
@@ -111,6 +156,7 @@ mod tests {
             (JournalConfig { max_total_bytes: 8 << 20, ..base.clone() }, "max_total_bytes: 8388608 is not between"),
             (JournalConfig { sync_ms: 0, ..base.clone() }, "sync_ms: 0 is not between 1 and 60000"),
             (JournalConfig { head_records: 0, ..base.clone() }, "head_records: 0 is not"),
+            (JournalConfig { in_memory_mib: 257, ..base.clone() }, "in_memory_mib: 257 is more than 256"),
             (JournalConfig { head_seconds: 0, ..base }, "head_seconds: 0 is not"),
         ] {
             let error = config.check().unwrap_err().to_string();

@@ -1,3 +1,5 @@
+mod memory;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
@@ -11,6 +13,7 @@ use gate_seal::DeviceKey;
 use serde::Serialize;
 use tracing::error;
 
+use self::memory::Memory;
 use super::Options;
 use crate::OpenError;
 use crate::accept::{Closed, Recovered, SegmentName, create_segment, recover};
@@ -47,6 +50,9 @@ pub(super) struct State {
     /// Files of a sync that failed: nobody knows what of them is on disk.
     doubtful: Vec<Arc<File>>,
     pending: Batch,
+    /// Whose chain it is.
+    process: String,
+    memory: Memory,
 }
 
 /// The segment being written.
@@ -104,6 +110,8 @@ impl State {
             failed: None,
             doubtful: Vec::new(),
             pending,
+            process: options.process.clone(),
+            memory: Memory::new(options.memory_bytes),
         };
         if let Some(note) = note {
             state.sign(note)?;
@@ -146,11 +154,19 @@ impl State {
             return Err(JournalError::Closed);
         }
         let record = RecordRef { at: self.clock.now(), event };
-        let size = self.encode(&record)?;
+        self.append_with(|state| state.encode(&record))
+    }
+
+    /// Appends what `fill` puts where the payload belongs; it is asked again when something else came into the buffer.
+    fn append_with(
+        &mut self,
+        fill: impl Fn(&mut Self) -> Result<usize, JournalError>,
+    ) -> Result<Position, JournalError> {
+        let size = fill(self)?;
         if self.newest.bytes >= self.segment_bytes && self.chain.next_seq > self.newest.name.0 {
-            // The head that ends the segment is built in the same buffer, so the record is encoded again.
+            // The head that ends the segment is built in the same buffer.
             self.guarded(Self::rotate)?;
-            self.encode(&record)?;
+            fill(self)?;
         }
         let position = Position(self.chain.next_seq);
         let next_seq = position.0.checked_add(1).ok_or(JournalError::Closed)?;

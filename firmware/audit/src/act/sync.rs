@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use gate_core::{Clock, Event, JournalError, Position, SystemClock};
 use parking_lot::{Condvar, Mutex};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use super::Options;
 use super::state::{Batch, State};
@@ -41,17 +41,26 @@ impl Shared {
     }
 
     pub(super) fn append(&self, event: &Event) -> Result<Position, JournalError> {
+        let (position, backlog) = match self.append_to_disk(event) {
+            Ok(appended) => appended,
+            Err(failure @ (JournalError::Io(_) | JournalError::Closed)) => {
+                return self.state.lock().0.remember(event, failure);
+            }
+            Err(other) => return Err(other),
+        };
+        if backlog > BACKLOG_CAP {
+            // Where records may wait in memory, one that is written already must not fail.
+            self.sync().or_else(|error| if self.state.lock().0.may_remember() { Ok(()) } else { Err(error) })?;
+        }
+        Ok(position)
+    }
+
+    fn append_to_disk(&self, event: &Event) -> Result<(Position, usize), JournalError> {
         if self.state.lock().0.has_failed() {
             self.mend()?;
         }
-        let (position, backlog) = {
-            let state = &mut self.state.lock().0;
-            (state.append(event)?, state.backlog())
-        };
-        if backlog > BACKLOG_CAP {
-            self.sync()?;
-        }
-        Ok(position)
+        let state = &mut self.state.lock().0;
+        Ok((state.append(event)?, state.backlog()))
     }
 
     /// Takes a failed chain up again, once it has rested. Everybody waits meanwhile: the repair is on disk before a
@@ -71,7 +80,23 @@ impl Shared {
         }
         state.mended();
         warn!(dir = %self.dir.display(), "the journal takes records again; the interruption is signed for");
-        Ok(())
+        state.recall()
+    }
+
+    /// Brings to disk what waits for it, if that is possible now.
+    pub(super) fn retry(&self) {
+        let waits = |shared: &Self| shared.state.lock().0.remembered();
+        if waits(self) > 0
+            && let Err(error) = self.mend()
+        {
+            debug!(dir = %self.dir.display(), %error, records = waits(self), "they go on waiting");
+        }
+    }
+
+    /// The last try; how many records are lost with the process.
+    pub(super) fn give_up(&self) -> usize {
+        self.retry();
+        self.state.lock().0.remembered()
     }
 
     pub(super) fn flush(&self) -> Result<(), JournalError> {
@@ -129,8 +154,9 @@ pub(super) fn spawn(shared: Arc<Shared>, process: &str) -> io::Result<JoinHandle
                 done = shared.state.lock().0.head();
             }
             match done.and_then(|()| shared.sync()) {
-                // Said when it failed; the next append mends it.
-                Ok(()) | Err(JournalError::Closed) => {}
+                Ok(()) => {}
+                // Said when it failed; the next append mends it, unless records wait already.
+                Err(JournalError::Closed) => shared.retry(),
                 Err(error) => error!(dir = %shared.dir.display(), %error, "the journal takes no records"),
             }
         }

@@ -1,5 +1,6 @@
 mod crash;
 mod limits;
+mod memory;
 mod repair;
 
 use std::os::unix::fs::PermissionsExt;

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gate_core::{Clock, HostName, OrigDst, SystemClock};
+use gate_audit::ChainWriter;
+use gate_core::{Clock, Event, HostName, Journal, JournalError, OrigDst, Position, SystemClock};
 use gate_dns::{LookupError, Upstreams};
 use gate_policy::Policy;
 use gate_proxy::{
@@ -68,7 +69,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         resolve: Arc::new(Resolver(Upstreams::configured(&settings).map_err(CommandError::input)?)),
         original: Arc::new(Kernel),
         mint: Arc::new(Minter(authority)),
-        journal: journal.clone(),
+        journal: recorder(config, &journal),
         clock: Arc::new(SystemClock),
         snapshot: snapshot.clone(),
     };
@@ -98,6 +99,25 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     drop(proxy);
     worker::close(runtime, journal);
     result
+}
+
+/// Where records of AI traffic go: nowhere, so that there is none, while a journal would be gone at the next start and the
+/// owner did not say that this is good enough.
+fn recorder(config: &Config, journal: &Arc<ChainWriter>) -> Arc<dyn Journal> {
+    if config.journal.is_evidence() {
+        return journal.clone();
+    }
+    tracing::error!("the data folder lies in memory and journal.in_memory_mib is 0: AI traffic is denied");
+    Arc::new(Nowhere)
+}
+
+/// A journal that takes nothing.
+struct Nowhere;
+
+impl Journal for Nowhere {
+    fn append(&self, _: &Event) -> Result<Position, JournalError> {
+        Err(JournalError::Closed)
+    }
 }
 
 /// Turns the proxy's switch whenever the supervisor says so.

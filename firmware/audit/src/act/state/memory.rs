@@ -1,0 +1,151 @@
+//! Where records wait while the disk takes none, if the owner allows that at all: up to a bound, and only until the process
+//! ends. Once the disk takes them again they follow in their order, each with its own time, and a record says so.
+
+use std::collections::VecDeque;
+
+use gate_core::{AdminEvent, Event, JournalError, Position, UnixMicros};
+use tracing::{error, warn};
+
+use super::{PAYLOAD_AT, RecordRef, State};
+
+/// What keeping one record costs beside its bytes.
+const OVERHEAD: usize = 32;
+
+/// Records in the form in which they will be written, oldest first.
+#[derive(Debug)]
+pub(super) struct Memory {
+    cap: usize,
+    bytes: usize,
+    waiting: VecDeque<Box<[u8]>>,
+    tale: Tale,
+}
+
+/// What is told once it is over.
+#[derive(Debug, Default)]
+struct Tale {
+    since: Option<UnixMicros>,
+    kept: u64,
+    refused: u64,
+}
+
+impl Memory {
+    pub(super) fn new(cap: usize) -> Self {
+        Self { cap, bytes: 0, waiting: VecDeque::new(), tale: Tale::default() }
+    }
+
+    fn keep(&mut self, payload: &[u8], now: UnixMicros) -> bool {
+        let cost = payload.len() + OVERHEAD;
+        if self.bytes + cost > self.cap {
+            self.tale.refused += 1;
+            return false;
+        }
+        self.tale.since.get_or_insert(now);
+        self.tale.kept += 1;
+        self.bytes += cost;
+        self.waiting.push_back(payload.into());
+        true
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(payload) = self.waiting.pop_front() {
+            self.bytes -= payload.len() + OVERHEAD;
+        }
+    }
+
+    /// The record that says what happened, once everything that waited is in the chain.
+    fn account(&self, process: &str) -> Option<Event> {
+        let Tale { since, kept, refused } = &self.tale;
+        let since = since.as_ref()?.0 / 1_000_000;
+        let mut detail = format!("{kept} records waited in memory from second {since} on: the disk took none");
+        if *refused > 0 {
+            detail += &format!("; {refused} more did not fit and were refused");
+        }
+        Some(Event::Admin(AdminEvent {
+            client: None,
+            actor: Some(process.to_owned()),
+            command: "journal_in_memory".to_owned(),
+            ok: *refused == 0,
+            detail: Some(detail),
+        }))
+    }
+}
+
+impl State {
+    /// Whether records may wait in memory.
+    pub(in crate::act) fn may_remember(&self) -> bool {
+        self.memory.cap > 0
+    }
+
+    /// How many records only this process knows.
+    pub(in crate::act) fn remembered(&self) -> usize {
+        self.memory.waiting.len()
+    }
+
+    /// Keeps a record that the disk did not take; `failure` is returned where that is not allowed, or there is no room.
+    pub(in crate::act) fn remember(&mut self, event: &Event, failure: JournalError) -> Result<Position, JournalError> {
+        if !self.may_remember() {
+            return Err(failure);
+        }
+        // Somebody else may have mended the chain meanwhile.
+        if !self.has_failed() {
+            return self.append(event);
+        }
+        let now = self.clock.now();
+        let size = self.encode(&RecordRef { at: now, event })?;
+        let first = self.memory.tale.since.is_none();
+        let position = Position(self.chain.next_seq + self.memory.waiting.len() as u64);
+        if !self.memory.keep(&self.frame[PAYLOAD_AT..PAYLOAD_AT + size], now) {
+            return Err(failure);
+        }
+        if first {
+            error!(dir = %self.dir.display(), error = %failure, "the disk takes no records; they wait in memory");
+        }
+        Ok(position)
+    }
+
+    /// Writes what waited into the chain that has just been mended, and then that it waited.
+    pub(in crate::act) fn recall(&mut self) -> Result<(), JournalError> {
+        while let Some(payload) = self.memory.waiting.pop_front() {
+            let written = self.append_with(|state| {
+                let room = PAYLOAD_AT..PAYLOAD_AT + payload.len();
+                state.frame[room].copy_from_slice(&payload);
+                Ok(payload.len())
+            });
+            self.memory.waiting.push_front(payload);
+            written?;
+            self.memory.drop_oldest();
+        }
+        let Some(event) = self.memory.account(&self.process) else { return Ok(()) };
+        self.append(&event)?;
+        warn!(dir = %self.dir.display(), records = self.memory.tale.kept, "what waited in memory is in the journal");
+        self.memory.tale = Tale::default();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, OVERHEAD, UnixMicros};
+
+    #[test]
+    fn the_bound_counts_what_is_kept_and_is_free_again() {
+        let mut memory = Memory::new(3 * (100 + OVERHEAD));
+        let kept = (0..5).filter(|_| memory.keep(&[0; 100], UnixMicros(7_000_000))).count();
+        assert_eq!((kept, memory.tale.kept, memory.tale.refused), (3, 3, 2));
+        let event = format!("{:?}", memory.account("proxy"));
+        assert!(event.contains("3 records waited") && event.contains("from second 7 on") && event.contains("2 more"));
+        memory.drop_oldest();
+        assert!(memory.keep(&[0; 100], UnixMicros(9)) && !memory.keep(&[], UnixMicros(9)));
+        while !memory.waiting.is_empty() {
+            memory.drop_oldest();
+        }
+        assert_eq!(memory.bytes, 0);
+    }
+
+    #[test]
+    fn without_leave_nothing_is_kept_or_told() {
+        let mut memory = Memory::new(0);
+        assert!(!memory.keep(&[], UnixMicros(1)));
+        assert!(memory.account("proxy").is_none());
+    }
+}
