@@ -17,17 +17,19 @@ pub(crate) const SAVE: Duration = Duration::from_secs(600);
 /// would make every certificate look expired for good.
 const LATEST: u64 = 4_102_444_800; // 2100-01-01
 
-/// Sets the clock forward to the latest of what is known.
-pub(crate) fn begin() {
+/// Sets the clock forward to the latest of what is known; whether it had to be, and may still be behind.
+pub(crate) fn begin() -> bool {
     let clock = now();
     let wanted = latest(clock, built(), number(Path::new(SAVED)));
-    if wanted != clock {
+    let unsure = wanted != clock;
+    if unsure {
         let time = Timespec { tv_sec: i64::try_from(wanted).unwrap_or(i64::MAX), tv_nsec: 0 };
         match clock_settime(ClockId::Realtime, time) {
             Ok(()) => say!("the clock said {clock}; it is at least {wanted} seconds after 1970"),
             Err(error) => say!("the clock cannot be set: {error}"),
         }
     }
+    unsure
 }
 
 /// Notes the time on /data.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::autoboot::Autoboot;
 use crate::data::Data;
 use crate::desk::Desk;
+use crate::doubt::Doubt;
 use crate::log::say;
 use crate::office::Office;
 use crate::slot::{self, Booted};
@@ -51,9 +52,9 @@ pub(crate) fn run() -> ExitCode {
         Data::Recreated => desk.note("data_lost", false, "nothing on the card could be saved; everything begins anew"),
         Data::Memory => desk.note("data_in_memory", false, "there is no card that takes writes"),
     }
-    clock::begin();
+    let doubt = Doubt::begin(clock::begin(), &desk, Instant::now());
     boot_partition::import(&desk);
-    Office::new(booted, data, watchdog, desk, Instant::now()).run()
+    Office::new(booted, data, watchdog, desk, doubt, Instant::now()).run()
 }
 
 /// What a factory reset asked for, until it is done.

@@ -27,6 +27,7 @@ mod card;
 mod clock;
 mod data;
 mod desk;
+mod doubt;
 mod fat;
 mod health;
 mod init;

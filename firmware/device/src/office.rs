@@ -10,6 +10,7 @@ use crate::autoboot::{self, Autoboot};
 use crate::clock::Jumps;
 use crate::data::Data;
 use crate::desk::Desk;
+use crate::doubt::Doubt;
 use crate::health::{Health, Seen};
 use crate::lease::Lease;
 use crate::log::say;
@@ -50,6 +51,9 @@ pub(crate) struct Office {
     /// When the time was saved.
     saved: Instant,
     jumps: Jumps,
+    doubt: Doubt,
+    /// The address in use.
+    lease: Option<Lease>,
     /// When the office was first answered since the start.
     answered: Option<Instant>,
     /// What the boot partition says about the claim code, once it says anything.
@@ -61,7 +65,7 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    pub(crate) fn new(booted: Booted, data: Data, watchdog: Watchdog, desk: Desk, now: Instant) -> Self {
+    pub(crate) fn new(booted: Booted, data: Data, watchdog: Watchdog, desk: Desk, doubt: Doubt, now: Instant) -> Self {
         let mut services = Services::default();
         let device = settings::device();
         let network = Network::begin(&mut services, now);
@@ -84,6 +88,8 @@ impl Office {
             looked: now,
             saved: now,
             jumps: Jumps::watch(now),
+            doubt,
+            lease: None,
             answered: None,
             shown: None,
             weighed: false,
@@ -133,10 +139,7 @@ impl Office {
 
     /// Feeds the watchdog if the office is answered, and marks the slot once all has been well for long enough.
     fn look(&mut self, now: Instant) {
-        if let Some(seconds) = self.jumps.seen(now) {
-            self.desk.note("clock_set", true, &format!("the clock was set by {seconds} s"));
-            clock::save();
-        }
+        self.follow_clock(now);
         if self.answered.is_some() {
             self.show_claim_code();
         }
@@ -160,6 +163,20 @@ impl Office {
                 std::thread::sleep(LOOK);
                 init::restart();
             }
+        }
+    }
+
+    /// Notices when the clock is set; then checks are strict, and only servers that prove what they say are asked.
+    fn follow_clock(&mut self, now: Instant) {
+        let jump = self.jumps.seen(now);
+        if let Some(seconds) = jump {
+            self.desk.note("clock_set", true, &format!("the clock was set by {seconds} s"));
+            clock::save();
+        }
+        if self.doubt.turn(jump.is_some(), &self.desk, now)
+            && let Some(lease) = self.lease.clone()
+        {
+            self.keep_time(&lease, now);
         }
     }
 
@@ -204,10 +221,11 @@ impl Office {
             Err(error) => say!("the daemon cannot be configured: {error}"),
         }
         self.keep_time(&lease, now);
+        self.lease = Some(lease);
     }
 
     fn keep_time(&mut self, lease: &Lease, now: Instant) {
-        if let Err(error) = fs::write(time_servers::FILE, time_servers::render(&lease.clocks)) {
+        if let Err(error) = fs::write(time_servers::FILE, time_servers::render(&lease.clocks, self.doubt.lasts())) {
             say!("the time daemon cannot be configured: {error}");
         } else if self.services.has(CLOCK) {
             self.services.restart(CLOCK);

@@ -8,10 +8,14 @@ use std::net::Ipv4Addr;
 pub(crate) const FILE: &str = "/run/puck/ntp.toml";
 /// Servers that publish NTS for everybody: Netnod, the Physikalisch-Technische Bundesanstalt, Cloudflare.
 const NTS: [&str; 3] = ["nts.netnod.se", "ptbtime1.ptb.de", "time.cloudflare.com"];
+/// Those of them that answer without NTS as well. To a clock that is far behind the others' certificates are not valid yet.
+const PLAIN: [&str; 2] = ["ptbtime1.ptb.de", "time.cloudflare.com"];
 
 /// ntpd-rs's configuration (ntp.toml(5)). One server is enough to agree with itself: offices have one, and the clock
 /// must come from somewhere. It may be set forward by any time at the start and back by a day.
-pub(crate) fn render(from_dhcp: &[Ipv4Addr]) -> String {
+///
+/// A clock that is unsure takes the time from whoever tells it, and then asks those who can prove it.
+pub(crate) fn render(from_dhcp: &[Ipv4Addr], unsure: bool) -> String {
     let mut text = String::from(
         "[observability]\nlog-level = \"error\"\n[synchronization]\nminimum-agreeing-sources = 1\n\
          startup-step-panic-threshold = { forward = \"inf\", backward = 86400 }\n",
@@ -25,20 +29,29 @@ pub(crate) fn render(from_dhcp: &[Ipv4Addr]) -> String {
     for server in NTS {
         source("nts", server);
     }
+    for server in PLAIN.iter().filter(|_| unsure) {
+        source("server", server);
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{NTS, render};
+    use super::{NTS, PLAIN, render};
 
     #[test]
     fn the_offices_servers_come_first_and_the_fixed_ones_always() {
-        let parsed: toml::Table = render(&[[192, 0, 2, 254].into()]).parse().expect("TOML");
+        let parsed: toml::Table = render(&[[192, 0, 2, 254].into()], false).parse().expect("TOML");
         let sources = parsed["source"].as_array().expect("a list");
         assert_eq!(sources.len(), 1 + NTS.len());
         assert_eq!(sources[0]["address"].as_str(), Some("192.0.2.254"));
         assert!(sources[1..].iter().all(|source| source["mode"].as_str() == Some("nts")));
-        assert_eq!(render(&[]).matches("[[source]]").count(), NTS.len());
+        assert_eq!(render(&[], false).matches("[[source]]").count(), NTS.len());
+    }
+
+    #[test]
+    fn only_an_unsure_clock_asks_servers_that_prove_nothing() {
+        let plain = |unsure| render(&[], unsure).matches("mode = \"server\"").count();
+        assert_eq!((plain(false), plain(true)), (0, PLAIN.len()));
     }
 }

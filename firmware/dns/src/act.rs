@@ -4,6 +4,7 @@ mod answer;
 mod cache;
 mod circle;
 mod dnssec;
+mod doubt;
 mod exchange;
 mod explain;
 mod failures;

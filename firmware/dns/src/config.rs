@@ -61,6 +61,9 @@ pub struct Config {
     /// Keys that are trusted to begin with, as DNSKEY records in the form of zone files: the root's key-signing keys, or
     /// all keys of another zone. Empty: those of the pack in force, which carries the root's as IANA publishes them.
     pub dnssec_anchors: Vec<String>,
+    /// A file that is there as long as nobody has said what time it is: meanwhile certificates of upstreams may be newer than
+    /// the clock, and signatures of zones are not checked. Whoever makes it takes it away in time. Default: none.
+    pub clock_unsure: Option<PathBuf>,
     /// Zones that are not checked although they are signed (RFC 7646), because their owner broke them. Default: none.
     pub dnssec_exempt: Vec<HostName>,
     /// Zones that a server of the office is asked about: the router's names, Active Directory, reverse zones. Default: none.
@@ -171,6 +174,7 @@ impl Default for Config {
             rebinding_exempt: Vec::new(),
             dnssec: Dnssec::default(),
             dnssec_anchors: Vec::new(),
+            clock_unsure: None,
             dnssec_exempt: Vec::new(),
             local_subnets: default_local_subnets(),
             steer_ttl_seconds: 30,

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use super::doubt::Doubt;
 use super::exchange::ExchangeError;
 use super::flight::Flights;
 use super::upstream::{Asker, Signatures};
@@ -59,6 +60,7 @@ pub(crate) struct Validator {
     /// Answers that cannot be checked because every upstream strips signatures are withheld.
     strict: bool,
     looks: TaskTracker,
+    doubt: Doubt,
 }
 
 /// What hangs on the keys that are trusted to begin with, and goes with them.
@@ -115,7 +117,14 @@ impl Validator {
             strict: config.dnssec == Dnssec::Strict,
             looks: TaskTracker::new(),
             asker,
+            doubt: Doubt::while_there_is(config.clock_unsure.as_deref()),
         })
+    }
+
+    /// Whether the clock can be asked if a signature is valid.
+    fn clock_is_set(&self) -> bool {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        now.is_ok_and(|now| now.as_secs() > CLOCK_UNSET) && !self.doubt.lasts()
     }
 
     /// Trusts other keys from the next question on. Verdicts by the old ones are forgotten, and so are the zones' keys that
@@ -130,7 +139,7 @@ impl Validator {
         let Some(name) = zone_name(&question.name) else { return self.unchecked(question).await };
         // One question is judged by one set of keys to its end.
         let chain = self.chain.load_full();
-        if question.checking_disabled || !self.is_checked(&chain, &name) || !clock_is_set() {
+        if question.checking_disabled || !self.is_checked(&chain, &name) || !self.clock_is_set() {
             return self.unchecked(question).await;
         }
         if self.signatures(&chain).await == Signatures::Stripped && !self.strict {
@@ -204,10 +213,6 @@ impl Validator {
 /// The question that everything is checked by: with signatures, and with what the upstream thinks bogus.
 fn whole(question: &Question) -> Question {
     Question { dnssec_ok: true, checking_disabled: true, ..question.clone() }
-}
-
-fn clock_is_set() -> bool {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|now| now.as_secs() > CLOCK_UNSET)
 }
 
 fn zone_name(wire: &[u8]) -> Option<ZoneName> {

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::circle::Circles;
 use super::dnssec::{Proofs, Validator};
+use super::doubt::Doubt;
 use super::exchange::{ExchangeError, Trust, TrustError};
 use super::seats::{Seat, Seats};
 use super::seldom::Seldom;
@@ -93,7 +94,7 @@ pub(crate) enum Full {
 
 impl Routes {
     pub(crate) fn new(config: &Config, asker: Arc<Asker>) -> Result<Self, TrustError> {
-        let trust = Trust::new(config.extra_roots.as_deref())?;
+        let trust = Trust::new(config.extra_roots.as_deref(), Doubt::while_there_is(config.clock_unsure.as_deref()))?;
         let forward = |one: &Forward| {
             let asker = Asker::of_zones(one.zones.clone(), &one.upstreams, Timeouts::from(config), &trust);
             Route::new(Arc::new(asker), config)

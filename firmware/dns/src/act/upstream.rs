@@ -11,6 +11,7 @@ use std::time::Duration;
 use gate_core::HostName;
 use thiserror::Error;
 
+use super::doubt::Doubt;
 use super::exchange::{Trust, TrustError};
 use super::lookup::Hosts;
 use crate::{Config, Upstream};
@@ -65,13 +66,14 @@ pub struct Upstreams {
 impl Upstreams {
     /// In order of preference; encrypted ones must be certified by an authority that Mozilla trusts.
     pub fn new(upstreams: &[Upstream], timeouts: Timeouts) -> Self {
-        let trust = Trust::new(None).expect("the built-in anchors are not read from a file");
+        let trust =
+            Trust::new(None, Doubt::while_there_is(None)).expect("the built-in anchors are not read from a file");
         Self::trusting(upstreams, timeouts, &trust)
     }
 
     /// As the configuration says.
     pub fn configured(config: &Config) -> Result<Self, TrustError> {
-        let trust = Trust::new(config.extra_roots.as_deref())?;
+        let trust = Trust::new(config.extra_roots.as_deref(), Doubt::while_there_is(config.clock_unsure.as_deref()))?;
         Ok(Self::trusting(&config.upstreams, Timeouts::from(config), &trust))
     }
 

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::{self, PemObject};
 use thiserror::Error;
+
+use crate::act::doubt::{Doubt, Patient};
 
 /// TLS sessions kept for a quicker handshake; there are a handful of upstreams.
 const SESSIONS: usize = 8;
@@ -27,7 +29,8 @@ pub(crate) struct Trust(Arc<ClientConfig>);
 
 impl Trust {
     /// Mozilla's anchors, and those of a PEM file.
-    pub(crate) fn new(extra_roots: Option<&Path>) -> Result<Self, TrustError> {
+    /// While there is doubt about the clock, certificates may be newer than it.
+    pub(crate) fn new(extra_roots: Option<&Path>, doubt: Doubt) -> Result<Self, TrustError> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         if let Some(path) = extra_roots {
             let pem = |source| TrustError::Pem { path: path.to_owned(), source };
@@ -37,10 +40,14 @@ impl Trust {
             }
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let strict = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            .build()
+            .expect("there are anchors, and no lists of what was revoked");
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("the library takes its own defaults")
-            .with_root_certificates(roots)
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Patient::new(strict, doubt)))
             .with_no_client_auth();
         config.resumption = Resumption::in_memory_sessions(SESSIONS);
         Ok(Self(Arc::new(config)))

@@ -216,7 +216,8 @@ impl Asker {
     pub(in crate::act) fn unheard() -> (std::net::UdpSocket, Self) {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let upstream = socket.local_addr().unwrap().to_string().parse().unwrap();
-        (socket, Self::new(&[upstream], Timeouts::default(), &Trust::new(None).unwrap()))
+        let trust = Trust::new(None, crate::act::doubt::Doubt::while_there_is(None)).unwrap();
+        (socket, Self::new(&[upstream], Timeouts::default(), &trust))
     }
 }
 
