@@ -1,4 +1,6 @@
-//! The fence around a worker: whatever breaks into one finds few files, few doors and few calls of the kernel.
+//! The fence around a worker: whatever breaks into one finds few files, few doors and few calls of the kernel. Around all
+//! of them and the supervisor stands a wider one: it reads everything, because the owner's files may lie anywhere, but
+//! writes below the data folder alone, and starts no other program than its own.
 //!
 //! ```text
 //!   landlock   files: what it reads, and its own folders; TCP: no new port to listen on, and none to dial for who never does
@@ -14,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use gate_dns::List;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
-    RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use thiserror::Error;
 
@@ -28,6 +30,9 @@ const VERSION: ABI = ABI::V6;
 
 /// What any program reads: the C library's own files, the kernel's tables, randomness.
 const EVERYBODY: [&str; 7] = ["/etc", "/usr", "/lib", "/proc", "/sys", "/dev/null", "/dev/urandom"];
+
+/// This program, and the folders of what the kernel loads it with.
+const PROGRAMS: [&str; 4] = ["/proc/self/exe", "/lib", "/lib64", "/usr/lib"];
 
 /// Why there is no fence; the worker must not run then.
 #[derive(Debug, Error)]
@@ -56,6 +61,39 @@ pub(crate) fn raise(config: &Config, name: ProcessName) -> Result<(), FenceError
     }
     calls::forbid()?;
     Ok(())
+}
+
+/// Raises the wider fence around the supervisor and all that it starts. Called before any thread is started: a fence
+/// belongs to threads.
+pub(crate) fn raise_around_all(config: &Config) -> Result<(), FenceError> {
+    let console = config.console_socket().parent().map(Path::to_owned);
+    let write: Vec<PathBuf> = [config.data.clone()].into_iter().chain(console).collect();
+    match outer(&write)? {
+        RulesetStatus::NotEnforced => {
+            tracing::warn!("this kernel has no landlock: the supervisor writes where its user may")
+        }
+        status => tracing::debug!(?status, "the supervisor's landlock"),
+    }
+    calls::forbid_but_programs()?;
+    Ok(())
+}
+
+/// Everything is read, `write` is written to, and nothing is executed but this program and what loads it. Doors are the
+/// workers' own: one of them dials.
+fn outer(write: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(VERSION))?
+        .scope(Scope::AbstractUnixSocket)?
+        .scope(Scope::Signal)?
+        .create()?
+        .add_rules(path_beneath_rules(["/"], read))?
+        .add_rules(path_beneath_rules(PROGRAMS, AccessFs::from_read(VERSION)))?
+        .add_rules(path_beneath_rules(["/dev/null"], read | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(write, AccessFs::from_all(VERSION) & !BitFlags::from(AccessFs::Execute)))?
+        .restrict_self()?;
+    Ok(status.ruleset)
 }
 
 fn reach(config: &Config, name: ProcessName) -> Reach {

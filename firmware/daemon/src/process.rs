@@ -22,11 +22,33 @@ pub(crate) enum ConfineError {
     Capabilities(#[from] caps::errors::CapsError),
 }
 
-/// Gives up user, capabilities and memory beyond the cap. Called before any thread is started, because capabilities belong
-/// to threads.
-pub(crate) fn confine(config: &ProcessConfig, keep: &[Capability]) -> Result<(), ConfineError> {
+/// What the supervisor does that needs more than its user: it gives folders to its workers, looks into those, ends who does
+/// nothing, opens the low ports, and starts workers that then become other users. The rules of the kernel are one worker's.
+const SUPERVISOR: [Capability; 10] = [
+    Capability::CAP_CHOWN,
+    Capability::CAP_DAC_OVERRIDE,
+    Capability::CAP_FOWNER,
+    Capability::CAP_FSETID,
+    Capability::CAP_KILL,
+    Capability::CAP_NET_ADMIN,
+    Capability::CAP_NET_BIND_SERVICE,
+    Capability::CAP_SETGID,
+    Capability::CAP_SETPCAP,
+    Capability::CAP_SETUID,
+];
+
+/// Gives up every other capability, for the supervisor and all that it starts. Called before any thread is started.
+pub(crate) fn confine_supervisor() -> Result<(), ConfineError> {
     let held = caps::read(None, CapSet::Permitted)?;
-    let keep: CapsHashSet = keep.iter().copied().filter(|capability| held.contains(capability)).collect();
+    let keep: CapsHashSet = SUPERVISOR.iter().copied().filter(|capability| held.contains(capability)).collect();
+    bound(&held, &keep)?;
+    caps::set(None, CapSet::Effective, &keep)?;
+    caps::set(None, CapSet::Permitted, &keep)?;
+    nix::sys::prctl::set_no_new_privs().map_err(|source| ConfineError::System { step: "set no_new_privs", source })
+}
+
+/// Whatever is started from here on gets no more than this, as far as that may be said.
+fn bound(held: &CapsHashSet, keep: &CapsHashSet) -> Result<(), ConfineError> {
     if held.contains(&Capability::CAP_SETPCAP) {
         for capability in caps::all() {
             if !keep.contains(&capability) && caps::has_cap(None, CapSet::Bounding, capability)? {
@@ -34,6 +56,15 @@ pub(crate) fn confine(config: &ProcessConfig, keep: &[Capability]) -> Result<(),
             }
         }
     }
+    Ok(())
+}
+
+/// Gives up user, capabilities and memory beyond the cap. Called before any thread is started, because capabilities belong
+/// to threads.
+pub(crate) fn confine(config: &ProcessConfig, keep: &[Capability]) -> Result<(), ConfineError> {
+    let held = caps::read(None, CapSet::Permitted)?;
+    let keep: CapsHashSet = keep.iter().copied().filter(|capability| held.contains(capability)).collect();
+    bound(&held, &keep)?;
     if let Some(user) = &config.user {
         become_user(user, &keep)?;
     }

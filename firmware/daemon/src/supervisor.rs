@@ -19,6 +19,7 @@
 
 mod button;
 mod desk;
+mod notes;
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -30,7 +31,7 @@ use std::time::Duration;
 use caps::{CapSet, Capability};
 use command_fds::CommandFdExt;
 use gate_audit::ChainWriter;
-use gate_core::{AdminEvent, Event, Journal, ProcessEvent, ProcessState};
+use gate_core::{Journal, ProcessState};
 use gate_proxy::Switch;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -47,7 +48,7 @@ use crate::config::Config;
 use crate::heartbeat::{Monitor, Pulse};
 use crate::run_state::RunState;
 use crate::worker::{Stamp, follow_file, follow_policy};
-use crate::{CommandError, Outcome, fence, packs, provision, setup, sockets, switch, worker};
+use crate::{CommandError, Outcome, fence, packs, process, provision, setup, sockets, switch, worker};
 
 use self::desk::Desk;
 
@@ -76,16 +77,18 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     worker::check(&config)?;
     may_steer(&config)?;
     let key = provision::begin(&config)?;
+    process::confine_supervisor().map_err(CommandError::internal)?;
+    fence::raise_around_all(&config).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, key)?);
     if let Some(taken) = setup::take_password(&config.data) {
-        note_password(&*journal, taken);
+        notes::password(&*journal, taken);
     }
     let claim_code = provision::complete(&config)?;
     // Looked at before it is read, so that a pack that arrives between is noticed.
     let seen = worker::stamp(&packs::installed_file(&config.data));
     let (pack, news) = packs::activate(&config)?;
     if news || pack.error.is_some() {
-        note_pack(&*journal, &pack);
+        notes::pack(&*journal, &pack);
     }
     if let Some(code) = claim_code {
         let own_name = config.own_name().map_err(CommandError::input)?;
@@ -117,7 +120,7 @@ async fn supervise(
     let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
     let state = Arc::new(RunState::start(&config).map_err(CommandError::internal)?);
-    note(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Started);
+    notes::process(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Started);
 
     let mut desk = Desk::open(&config, journal.clone());
     let (orders, _) = broadcast::channel(16);
@@ -178,7 +181,7 @@ async fn supervise(
     }
     let _ = orders.send(Order::Drain);
     while workers.join_next().await.is_some() {}
-    note(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Stopped);
+    notes::process(&*journal, provision::SUPERVISOR, std::process::id(), ProcessState::Stopped);
     Ok(Outcome::Done)
 }
 
@@ -204,64 +207,14 @@ fn regroup(file: &Path, readable: &mut BTreeSet<PathBuf>) -> bool {
     beyond
 }
 
-fn note(journal: &dyn Journal, process: &str, pid: u32, state: ProcessState) {
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    let event = Event::Process(ProcessEvent { process: process.to_owned(), pid, state, version });
-    if let Err(error) = journal.append(&event) {
-        tracing::error!(%error, "the supervisor's journal takes no records");
-    }
-}
-
 /// Chooses the pack in force again; the workers follow it by themselves.
 async fn activate_pack(config: &Config, journal: &dyn Journal) {
     let config = config.clone();
     match tokio::task::spawn_blocking(move || packs::activate(&config)).await {
-        Ok(Ok((pack, true))) => note_pack(journal, &pack),
+        Ok(Ok((pack, true))) => notes::pack(journal, &pack),
         Ok(Ok((_, false))) => {}
         Ok(Err(error)) => tracing::error!(%error, "the pack could not be handed to the workers"),
         Err(error) => tracing::error!(%error, "the pack could not be checked"),
-    }
-}
-
-/// Says in log and journal what became of a password that the owner brought along.
-fn note_password(journal: &dyn Journal, taken: Result<(), String>) {
-    match &taken {
-        Ok(()) => tracing::info!("the password that was brought along is set"),
-        Err(error) => tracing::error!(%error, "the password that was brought along is not set"),
-    }
-    let event = Event::Admin(AdminEvent {
-        client: None,
-        actor: Some(provision::SUPERVISOR.to_owned()),
-        command: "password_set".to_owned(),
-        ok: taken.is_ok(),
-        detail: taken.err(),
-    });
-    if let Err(error) = journal.append(&event) {
-        tracing::error!(%error, "the supervisor's journal takes no records");
-    }
-}
-
-/// Says in log and journal which rules are in force now, and why not others.
-fn note_pack(journal: &dyn Journal, pack: &packs::InForce) {
-    let detail = match &pack.error {
-        None => {
-            tracing::info!(%pack, "these rules are in force");
-            pack.to_string()
-        }
-        Some(error) => {
-            tracing::error!(%error, %pack, "the installed pack is not used; other rules are in force");
-            format!("{pack}: the installed pack is not used")
-        }
-    };
-    let event = Event::Admin(AdminEvent {
-        client: None,
-        actor: Some(provision::SUPERVISOR.to_owned()),
-        command: "pack_activate".to_owned(),
-        ok: pack.error.is_none(),
-        detail: Some(detail),
-    });
-    if let Err(error) = journal.append(&event) {
-        tracing::error!(%error, "the supervisor's journal takes no records");
     }
 }
 
@@ -289,13 +242,13 @@ impl Keeper {
                     self.tell_button(lifeline.as_mut()).await;
                     let pid = child.id().unwrap_or_default();
                     self.state.started(self.name.as_str(), pid);
-                    note(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
+                    notes::process(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
                     let monitor = Monitor::new(child.stdout.take());
                     if self.attend(&mut child, lifeline.as_mut(), monitor, &mut orders).await {
-                        note(&*self.journal, self.name.as_str(), pid, ProcessState::Stopped);
+                        notes::process(&*self.journal, self.name.as_str(), pid, ProcessState::Stopped);
                         return;
                     }
-                    note(&*self.journal, self.name.as_str(), pid, ProcessState::Crashed);
+                    notes::process(&*self.journal, self.name.as_str(), pid, ProcessState::Crashed);
                     tracing::warn!(process = self.name.as_str(), pid, "worker ended; starting it again");
                 }
                 Err(error) => tracing::error!(process = self.name.as_str(), %error, "worker does not start"),
@@ -376,12 +329,12 @@ impl Keeper {
         match pulse {
             Pulse::Stalled => {
                 tracing::warn!(process = name, pid, "worker does nothing");
-                note(&*self.journal, name, pid, ProcessState::Stalled);
+                notes::process(&*self.journal, name, pid, ProcessState::Stalled);
                 self.state.stalled(name, true);
             }
             Pulse::Back => {
                 tracing::info!(process = name, pid, "worker goes on");
-                note(&*self.journal, name, pid, ProcessState::Resumed);
+                notes::process(&*self.journal, name, pid, ProcessState::Resumed);
                 self.state.stalled(name, false);
             }
             Pulse::Lost => {

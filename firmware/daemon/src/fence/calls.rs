@@ -7,11 +7,14 @@ use seccompiler::{
     SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, apply_filter,
 };
 
+/// Another program.
+const PROGRAMS: &[c_long] = &[libc::SYS_execve, libc::SYS_execveat];
+
 /// By purpose, a line each.
 #[rustfmt::skip]
 const FORBIDDEN: &[c_long] = &[
-    // Another program; another process's memory and descriptors.
-    libc::SYS_execve, libc::SYS_execveat, libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev,
+    // Another process's memory and descriptors.
+    libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev,
     libc::SYS_pidfd_getfd, libc::SYS_kcmp,
     // Another view of the machine.
     libc::SYS_mount, libc::SYS_umount2, libc::SYS_pivot_root, libc::SYS_chroot, libc::SYS_setns, libc::SYS_unshare,
@@ -31,7 +34,16 @@ const FAMILIES: [i32; 4] = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::
 
 /// Forbids them to the calling thread and all that it starts. Who tries gets "operation not permitted".
 pub(super) fn forbid() -> Result<(), seccompiler::Error> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = FORBIDDEN.iter().map(|call| (*call, Vec::new())).collect();
+    apply(FORBIDDEN.iter().chain(PROGRAMS))
+}
+
+/// The same for who starts programs; which ones, the files say.
+pub(super) fn forbid_but_programs() -> Result<(), seccompiler::Error> {
+    apply(FORBIDDEN.iter())
+}
+
+fn apply<'a>(calls: impl Iterator<Item = &'a c_long>) -> Result<(), seccompiler::Error> {
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = calls.map(|call| (*call, Vec::new())).collect();
     let other = FAMILIES
         .iter()
         .map(|family| {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use landlock::RulesetStatus;
 
-use super::{Reach, calls, files, reach};
+use super::{Reach, calls, files, outer, reach};
 use crate::cli::ProcessName;
 use crate::config::Config;
 
@@ -46,6 +46,31 @@ fn a_worker_reads_its_files_writes_its_folder_and_nothing_else() {
 }
 
 #[test]
+fn the_supervisor_reads_everything_writes_its_own_and_starts_nothing_else() {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let path = folder.path().to_owned();
+    fs::create_dir(path.join("data")).expect("fresh");
+    fs::write(path.join("owners"), "x").expect("fresh");
+    fs::copy("/bin/true", path.join("data/program")).expect("copied");
+    inside(move || {
+        let open = outer(&[path.join("data")]).expect("a fence") == RulesetStatus::NotEnforced;
+        fs::read(path.join("owners")).expect("whatever the owner names");
+        fs::write(path.join("data/new"), "x").expect("its own folder");
+        fs::OpenOptions::new().write(true).open("/dev/null").expect("workers get it as their input");
+        let own = Command::new("/proc/self/exe").arg("--list").output().expect("it starts itself");
+        assert!(own.status.success());
+        for refused in [
+            fs::write(path.join("owners"), "y"),
+            fs::write("/proc/sys/kernel/hostname", "y"),
+            Command::new("/bin/true").status().map(|_| ()),
+            Command::new(path.join("data/program")).status().map(|_| ()),
+        ] {
+            assert!(open || refused.expect_err("outside").kind() == ErrorKind::PermissionDenied);
+        }
+    });
+}
+
+#[test]
 fn who_never_dials_cannot_and_nobody_listens_anew() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
     let address = listener.local_addr().expect("bound");
@@ -78,6 +103,15 @@ fn forbidden_calls_fail_and_ordinary_ones_do_not() {
         assert_eq!(packet.expect_err("no packets"), nix::errno::Errno::EPERM);
         TcpListener::bind("127.0.0.1:0").expect("ordinary sockets");
         std::thread::spawn(|| ()).join().expect("threads");
+    });
+}
+
+#[test]
+fn the_supervisor_starts_workers_and_mounts_nothing() {
+    inside(|| {
+        calls::forbid_but_programs().expect("a filter");
+        assert!(Command::new("/bin/true").status().expect("a program").success());
+        assert!(nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).is_err());
     });
 }
 
