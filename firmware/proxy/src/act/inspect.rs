@@ -6,6 +6,7 @@
 //!                             ├─ judge    decode, scan, policy, edit; pure
 //!                             ├─ upstream the verified server, its protocol kept
 //!                             ├─ reply    frame by frame, tokens read on the side
+//!                             ├─ socket   WebSockets, message by message
 //!                             └─ record   one RequestEvent
 //! ```
 //!
@@ -57,6 +58,7 @@ mod limits;
 mod refusal;
 mod reply;
 mod serve;
+mod socket;
 mod upstream;
 mod usage;
 
@@ -111,7 +113,7 @@ pub(crate) async fn run(
     let wire = Wire::new(Arc::clone(&client), hello, Arc::clone(&session.meter));
     let alpn = upstream.alpn();
     let reason = match handshake(config, wire).await {
-        Ok(tls) => serve::serve(Arc::new(Exchange { shared, session, upstream, ending: Arc::default() }), tls).await,
+        Ok(tls) => serve::serve(Arc::new(Exchange::new(shared, session, upstream)), tls).await,
         Err(error) => {
             tracing::info!(%error, "the client broke the handshake");
             Some(Reason::ClientHandshake)

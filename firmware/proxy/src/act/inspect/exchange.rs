@@ -9,8 +9,10 @@ use gate_dialect::Dialect;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
+use hyper::upgrade::OnUpgrade;
+use parking_lot::Mutex;
 
 use super::budget::Charge;
 use super::collect::{self, CollectError, Collected, Held};
@@ -21,6 +23,7 @@ use super::leaf::Alpn;
 use super::record::{Ending, Pending};
 use super::refusal::Refusal;
 use super::reply::{Relayed, Reply};
+use super::socket::{self, Socket};
 use super::upstream::{SendError, Upstream};
 use super::usage::Side;
 use crate::ports::Snapshot;
@@ -40,6 +43,8 @@ pub(super) struct Exchange {
     pub(super) session: Session,
     pub(super) upstream: Upstream,
     pub(super) ending: Arc<Ending>,
+    /// What the connection becomes when its last answer has left.
+    pub(super) socket: Mutex<Option<Socket>>,
 }
 
 /// A request that may go on.
@@ -52,13 +57,27 @@ struct Cleared {
 }
 
 impl Exchange {
+    pub(super) fn new(shared: Arc<Shared>, session: Session, upstream: Upstream) -> Self {
+        Self { shared, session, upstream, ending: Arc::default(), socket: Mutex::default() }
+    }
+
+    /// The beginning of a record.
+    pub(super) fn pending(&self, method: &http::Method) -> Pending {
+        Pending::new(&self.shared, &self.session, &self.ending, method)
+    }
+
     /// Answers one request; whatever happens there is an answer.
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Reply> {
+    pub(super) async fn answer(self: Arc<Self>, mut request: Request<Incoming>) -> Response<Reply> {
+        let upgrade = hyper::upgrade::on(&mut request);
         let (parts, body) = request.into_parts();
-        let mut pending = Pending::new(&self.shared, &self.session, &self.ending, &parts.method);
+        let mut pending = self.pending(&parts.method);
         let dialect = self.dialect(&parts);
+        let socket = socket::is_wanted(&parts).then_some(upgrade);
         match Arc::clone(&self).clear(parts, body, &mut pending).await {
-            Ok(cleared) => self.relay(cleared, dialect, pending).await,
+            Ok(cleared) => match socket {
+                Some(client) => self.open(cleared, client, dialect, pending).await,
+                None => self.relay(cleared, dialect, pending).await,
+            },
             Err(refusal) => self.refuse(&refusal, dialect, pending),
         }
     }
@@ -101,11 +120,18 @@ impl Exchange {
     /// Everything that can be said before the body is read.
     fn admit(&self, parts: &Parts, snapshot: &Snapshot) -> Result<(), Refusal> {
         if self.shared.journal_broken() {
-            let text = "The request cannot be recorded at the moment.";
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Internal, text));
+            return Err(unrecorded());
+        }
+        head::check(parts, &self.session.host)?;
+        self.allow(snapshot)
+    }
+
+    /// Whether the policy lets the client speak to the host now, and what it says can be recorded.
+    pub(super) fn allow(&self, snapshot: &Snapshot) -> Result<(), Refusal> {
+        if self.shared.journal_broken() {
+            return Err(unrecorded());
         }
         let host = &self.session.host;
-        head::check(parts, host)?;
         // The catalogue and the policy may have changed since the connection was judged.
         let entry = snapshot.catalogue.lookup(host);
         if entry.is_none_or(|entry| entry.vendor != self.session.vendor()) {
@@ -119,7 +145,7 @@ impl Exchange {
     }
 
     /// Judges in place what is small, and elsewhere what is large or may become it.
-    async fn judge(
+    pub(super) async fn judge(
         self: &Arc<Self>,
         draft: Draft,
         snapshot: Arc<Snapshot>,
@@ -145,7 +171,37 @@ impl Exchange {
         self.shared.inspect.inspector.judge(&*snapshot.judge, &snapshot.scanner, &prompt, &mut take)
     }
 
-    async fn relay(&self, cleared: Cleared, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+    /// Asks the server for a WebSocket, and answers with it if it agrees.
+    async fn open(
+        &self,
+        cleared: Cleared,
+        client: OnUpgrade,
+        dialect: Dialect,
+        mut pending: Pending,
+    ) -> Response<Reply> {
+        let target = cleared.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        let mut request = cleared.into_request(&self.session.host, self.upstream.alpn());
+        socket::ask(request.headers_mut());
+        let mut response = match self.upstream.send(request).await {
+            Ok(response) => response,
+            Err(error) => return self.fail(error.reason(), dialect, pending),
+        };
+        if !response.status().is_informational() {
+            return self.pass_on(response, dialect, pending);
+        }
+        if !socket::is_agreed(response.status(), response.headers()) {
+            return self.fail(Reason::UpstreamReset, dialect, pending);
+        }
+        let server = hyper::upgrade::on(&mut response);
+        let (mut head, _) = response.into_parts();
+        pending.note_head(head.status.as_u16());
+        head::strip_response(&mut head.headers);
+        socket::stamp(&mut head.headers);
+        *self.socket.lock() = Some(Socket { client, server, target, pending });
+        Response::from_parts(head, Reply::Own(Full::default()))
+    }
+
+    async fn relay(&self, cleared: Cleared, dialect: Dialect, pending: Pending) -> Response<Reply> {
         let request = cleared.into_request(&self.session.host, self.upstream.alpn());
         let response = match self.upstream.send(request).await {
             Ok(response) => response,
@@ -158,10 +214,15 @@ impl Exchange {
                 return self.fail(error.reason(), dialect, pending);
             }
         };
-        let (mut head, body) = response.into_parts();
-        if head.status.is_informational() {
+        if response.status().is_informational() {
             return self.fail(Reason::UpstreamReset, dialect, pending);
         }
+        self.pass_on(response, dialect, pending)
+    }
+
+    /// Starts to give the client the server's answer.
+    fn pass_on(&self, response: Response<Incoming>, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+        let (mut head, body) = response.into_parts();
         pending.note_head(head.status.as_u16());
         head::strip_response(&mut head.headers);
         head.version = if self.upstream.alpn() == Alpn::Http2 { http::Version::HTTP_2 } else { http::Version::HTTP_11 };
@@ -225,7 +286,7 @@ impl Cleared {
 }
 
 /// What is judged, in a form that can be judged elsewhere.
-struct Draft {
+pub(super) struct Draft {
     target: String,
     fields: Vec<String>,
     content_type: Option<String>,
@@ -236,6 +297,17 @@ struct Draft {
 }
 
 impl Draft {
+    /// A message of a WebSocket that was opened for `target`.
+    pub(super) fn message(target: &str, bytes: Bytes) -> Self {
+        let (fields, content_type, content_encoding) = (Vec::new(), None, None);
+        Self { target: target.to_owned(), fields, content_type, content_encoding, signed: false, bytes, trailers: None }
+    }
+
+    /// What was judged.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
     fn new(parts: &Parts, bytes: Bytes, trailers: Option<HeaderMap>) -> Self {
         let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -257,7 +329,7 @@ impl Draft {
     }
 
     /// What judging will need beside the body as sent. What an encoded one becomes is asked for as it unfolds.
-    fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         if self.content_encoding.is_some() { 0 } else { judge::scan_memory(&self.bytes) }
     }
 
@@ -304,6 +376,6 @@ fn uncollected(error: &CollectError) -> Refusal {
     }
 }
 
-fn unrecorded() -> Refusal {
+pub(super) fn unrecorded() -> Refusal {
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, Reason::Internal, "The request cannot be recorded at the moment.")
 }

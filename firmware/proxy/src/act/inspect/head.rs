@@ -7,6 +7,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, StatusCode, Uri, Version};
 
 use super::refusal::Refusal;
+use super::socket;
 
 /// Headers that belong to one connection (RFC 9110 section 7.6.1) and are never relayed.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -33,8 +34,8 @@ pub(super) fn check(parts: &Parts, host: &HostName) -> Result<(), Refusal> {
     if parts.method == Method::CONNECT {
         return Err(Refusal::new(StatusCode::FORBIDDEN, Reason::BadRequest, "Tunnels cannot be inspected."));
     }
-    if parts.headers.contains_key(header::UPGRADE) {
-        let text = "Other protocols than HTTP, such as WebSocket, cannot be inspected.";
+    if parts.headers.contains_key(header::UPGRADE) && !socket::is_wanted(parts) {
+        let text = "Of other protocols than HTTP only WebSocket over HTTP/1.1 can be inspected.";
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, Reason::BadRequest, text));
     }
     check_framing(&parts.headers)?;

@@ -34,8 +34,14 @@ async fn http1(exchange: Arc<Exchange>, tls: TlsStream<Wire>) -> Option<Reason> 
     let connection = limits::h1_server(&mut http1::Builder::new())
         .timer(TokioTimer::new())
         .header_read_timeout(exchange.shared.config.idle())
-        .serve_connection(TokioIo::new(tls), service);
-    watch(&exchange, pin!(connection), http1::Connection::graceful_shutdown).await
+        .serve_connection(TokioIo::new(tls), service)
+        .with_upgrades();
+    let reason = watch(&exchange, pin!(connection), http1::UpgradeableConnection::graceful_shutdown).await;
+    let socket = exchange.socket.lock().take();
+    match socket {
+        Some(socket) if reason.is_none() => socket.run(&exchange).await,
+        _ => reason,
+    }
 }
 
 async fn http2(exchange: Arc<Exchange>, tls: TlsStream<Wire>) -> Option<Reason> {

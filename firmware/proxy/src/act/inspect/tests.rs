@@ -8,4 +8,5 @@ mod lifetime;
 mod limits;
 mod misuse;
 mod relay;
+mod socket;
 mod trust;

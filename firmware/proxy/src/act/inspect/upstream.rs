@@ -179,7 +179,7 @@ impl Link {
         } else {
             let (sender, connection) = limits::h1_client(&mut http1::Builder::new()).handshake(io).await?;
             // The task ends with the sender and the last body; an error reaches whoever waits for either.
-            tokio::spawn(async move { closing.run_until_cancelled(connection).await });
+            tokio::spawn(async move { closing.run_until_cancelled(connection.with_upgrades()).await });
             Ok(Self::Http1(sender))
         }
     }

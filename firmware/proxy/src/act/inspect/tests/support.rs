@@ -30,10 +30,12 @@ use crate::session::{Closed, Session};
 use crate::shared::Shared;
 
 mod http;
+mod peer;
 mod provider;
 
 pub(super) use http::{ClientBody, Got, H1, H2, get, head, post};
-pub(super) use provider::{Provider, ProviderBody, Seen, body_of, reply, stream};
+pub(super) use peer::Peer;
+pub(super) use provider::{BoxFuture, Provider, ProviderBody, Seen, body_of, reply, stream};
 
 pub(super) const HOST: &str = "api.openai.com";
 pub(super) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 11));
