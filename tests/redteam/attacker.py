@@ -150,6 +150,8 @@ class Tls:
             data += more
         head, _, body = data.partition(b"\r\n\r\n")
         status = int(head.split()[1])
+        if status == 101:
+            return status, body
         return status, self._body(head.lower(), body)
 
     def _body(self, head, body):

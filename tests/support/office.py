@@ -28,6 +28,7 @@ CLIENTS = HERE / "clients"
 # How each client program is started; all of them speak the same JSON (tests/support/clients/README.md).
 PROGRAMS = {
     "openai-python": [VENV / "python", CLIENTS / "openai_chat.py"],
+    "openai-realtime": [VENV / "python", CLIENTS / "openai_realtime.py"],
     "anthropic-python": [VENV / "python", CLIENTS / "anthropic_chat.py"],
     "openai-node": ["node", CLIENTS / "openai_chat.mjs"],
     "curl": [VENV / "python", CLIENTS / "curl_chat.py"],

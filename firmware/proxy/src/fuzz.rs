@@ -1,5 +1,6 @@
 //! Doors for `tests/fuzz` into what reads a stranger's bytes; nothing else calls them.
 
+use crate::act::inspect::socket_frames;
 use crate::parse::{head, hello};
 
 /// Any first bytes of a TLS client: read, refused or incomplete, and a whole hello reads the same however much of the
@@ -14,6 +15,11 @@ pub fn hello(bytes: &[u8]) {
         Ok(Some(half)) => assert_eq!(half, whole, "a prefix reads as something else"),
         Err(error) => panic!("a prefix of a good hello is refused: {error}"),
     }
+}
+
+/// Any bytes of a WebSocket: a head that is read is written the same, and every cut of it is incomplete.
+pub fn frames(bytes: &[u8]) {
+    socket_frames(bytes);
 }
 
 /// Any first bytes of a plain HTTP client.

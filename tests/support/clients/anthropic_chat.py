@@ -51,4 +51,4 @@ def stream(client, request, result):
 
 
 if __name__ == "__main__":
-    outcome.main(live, anthropic.AnthropicError)
+    outcome.main(live, [anthropic.AnthropicError])

@@ -52,4 +52,4 @@ def stream(chunks, result):
 
 
 if __name__ == "__main__":
-    outcome.main(live, openai.OpenAIError)
+    outcome.main(live, [openai.OpenAIError])

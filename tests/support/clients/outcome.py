@@ -51,7 +51,7 @@ def main(live, sdk_errors):
     outcome = Outcome()
     try:
         live(scenario, outcome)
-    except (sdk_errors, httpx2.HTTPError) as error:
+    except (*sdk_errors, httpx2.HTTPError) as error:
         outcome.fail(error)
     outcome.result["total_ms"] = outcome.elapsed_ms()
     json.dump(outcome.result, sys.stdout)

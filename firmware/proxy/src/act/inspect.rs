@@ -151,5 +151,21 @@ async fn handshake(config: Arc<ServerConfig>, wire: Wire) -> io::Result<TlsStrea
     timeout(upstream::HANDSHAKE, accepting).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
+/// A door for fuzzing into what reads the frames of a stranger's WebSocket.
+pub(crate) fn socket_frames(mut bytes: &[u8]) {
+    use socket::frame::{Head, mask};
+    while let Ok(Some((head, length))) = Head::parse(bytes) {
+        assert_eq!(head.to_bytes(), bytes[..length]);
+        (0..length).for_each(|cut| assert_eq!(Head::parse(&bytes[..cut]), Ok(None)));
+        let end = usize::try_from(head.length).ok().and_then(|payload| length.checked_add(payload));
+        let Some(payload) = end.and_then(|end| bytes.get(length..end)) else { return };
+        let mut masked = payload.to_vec();
+        mask(&mut masked, head.mask.unwrap_or_default(), 0);
+        mask(&mut masked, head.mask.unwrap_or_default(), 0);
+        assert_eq!(masked, payload);
+        bytes = &bytes[length + payload.len()..];
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -102,7 +102,7 @@ async fn http(
         builder.timer(TokioTimer::new()).max_concurrent_streams(256);
         builder.serve_connection(io, service).await?;
     } else {
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(io, service).await?;
+        http1::Builder::new().timer(TokioTimer::new()).serve_connection(io, service).with_upgrades().await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //!  TCP ──▶ accept (TLS by its own CA, h1 and h2) ──▶ record (every byte and body) ──▶ vendors ──▶ answer
 //!              │                                        DIR/requests.jsonl               │           │
 //!              └─ authority: a certificate for any name given, some broken on request    │           └─ paced events
-//!                                              openai.rs, anthropic.rs, web.rs: one file each
+//!                                              openai.rs, anthropic.rs, web.rs: one file each; realtime: WebSockets
 //! ```
 //!
 //! A request asks for misbehaviour with the header `x-fake` (see `fault.rs`); a name asks for a broken certificate
@@ -20,6 +20,7 @@ mod answer;
 mod authority;
 mod coding;
 mod fault;
+mod realtime;
 mod record;
 mod respond;
 mod vendors;

@@ -38,7 +38,7 @@ pub(crate) struct ConnectionLine {
 }
 
 /// One request as it arrived.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct RequestLine {
     pub(crate) at_micros: u64,
     pub(crate) connection: u64,

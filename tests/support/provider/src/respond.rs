@@ -18,6 +18,7 @@ use crate::accept::{Peer, Scheme};
 use crate::answer::{Answer, Frames};
 use crate::coding::Coding;
 use crate::fault::{Breakage, Fault};
+use crate::realtime;
 use crate::record::{RequestLine, now_micros, pairs};
 use crate::vendors;
 
@@ -45,6 +46,9 @@ pub(crate) async fn respond(
     peer: Arc<Peer>,
     request: Request<Incoming>,
 ) -> io::Result<Response<Frames>> {
+    if realtime::is_wanted(&request) {
+        return realtime::open(lab, peer, request);
+    }
     let (head, incoming) = request.into_parts();
     let (raw, trailers) = receive(&lab, &peer, &head, incoming).await?;
     let fault = match fault_of(&head.headers) {
@@ -101,7 +105,7 @@ fn fault_of(headers: &HeaderMap) -> Result<Fault, String> {
     header.map_or_else(|| Ok(Fault::default()), Fault::parse)
 }
 
-fn request_line(head: &http::request::Parts, host: &str, peer: &Peer) -> RequestLine {
+pub(crate) fn request_line(head: &http::request::Parts, host: &str, peer: &Peer) -> RequestLine {
     RequestLine {
         at_micros: now_micros(),
         connection: peer.connection,
@@ -121,7 +125,7 @@ fn request_line(head: &http::request::Parts, host: &str, peer: &Peer) -> Request
 }
 
 /// The host asked for: `:authority` on h2, `Host` on h1, without its port.
-fn host_of(head: &http::request::Parts) -> String {
+pub(crate) fn host_of(head: &http::request::Parts) -> String {
     let named = head.uri.host().or_else(|| head.headers.get(HOST).and_then(|value| value.to_str().ok()));
     let named = named.unwrap_or_default();
     let name = named.rsplit_once(':').map_or(named, |(name, _)| name);

@@ -104,7 +104,7 @@ impl<W: AsyncWrite + Unpin> Sink<W> {
     /// Says good-bye (RFC 6455 section 7.4), which may fail: the peer may be gone.
     pub(super) async fn close(&self, code: u16, reason: &str) {
         let end = reason.floor_char_boundary(CONTROL_MAX as usize - 2);
-        let mut payload = [&code.to_be_bytes(), reason[..end].as_bytes()].concat();
+        let mut payload = [&code.to_be_bytes(), &reason.as_bytes()[..end]].concat();
         let _ = self.send(Opcode::Close, &mut payload).await;
     }
 
