@@ -1,14 +1,22 @@
 //! 64 bytes at once, by the processor's own instructions.
 //!
-//! **Safety.** All but one `unsafe` block call a function whose only demand is that the processor has a feature. Either the
+//! **Safety.** All but two `unsafe` blocks call a function whose only demand is that the processor has a feature. Either the
 //! feature is part of the architecture's baseline (SSE2 of x86-64, NEON of AArch64), or the processor has just said that
-//! it has it (AVX2). The other one reads an array by its address, once it is one of as many bytes as are read. No pointer
-//! is written.
+//! it has it (AVX2, AVX-512). The others read an array by its address, once it is one of as many bytes as are read. No
+//! pointer is written.
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 use super::{BLOCK, Classes, Wanted, blocks};
 
 /// Calls `each` with what every 64 bytes of `text` are; behind the text stand zeros.
 pub(crate) fn classes(text: &[u8], wanted: &Wanted, each: impl FnMut(Classes)) {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: the processor has these parts of AVX-512.
+        return unsafe { avx512::classes(text, wanted, each) };
+    }
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2.
@@ -19,6 +27,12 @@ pub(crate) fn classes(text: &[u8], wanted: &Wanted, each: impl FnMut(Classes)) {
     return unsafe { neon::classes(text, wanted, each) };
     #[cfg(not(target_arch = "aarch64"))]
     one_by_one(text, wanted, each);
+}
+
+/// Whether the processor has the parts of AVX-512 that are used.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vbmi")
 }
 
 /// Which of 64 bytes are no ASCII, or are `byte`.
@@ -354,12 +368,25 @@ mod tests {
 
     use super::{Classes, Wanted, beyond, beyond_one_by_one, classes, one_by_one};
 
-    /// By the instructions, and one by one.
-    fn both(text: &[u8], wanted: &Wanted) -> [Vec<Classes>; 2] {
-        let (mut by_lanes, mut by_bytes) = (Vec::new(), Vec::new());
+    /// By each kind of instructions that this processor has, and one by one.
+    fn all(text: &[u8], wanted: &Wanted) -> Vec<Vec<Classes>> {
+        let mut all = [const { Vec::new() }; 3];
+        let [by_lanes, by_bytes, by_half] = &mut all;
         classes(text, wanted, |classes| by_lanes.push(classes));
         one_by_one(text, wanted, |classes| by_bytes.push(classes));
-        [by_lanes, by_bytes]
+        // What such a processor would not be asked for.
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            unsafe { super::avx2::classes(text, wanted, |classes| by_half.push(classes)) };
+            return all.into();
+        }
+        by_half.clone_from(by_bytes);
+        all.into()
+    }
+
+    fn agree(all: &[Vec<Classes>]) -> bool {
+        all.windows(2).all(|pair| pair[0] == pair[1])
     }
 
     #[test]
@@ -369,8 +396,8 @@ mod tests {
             for (at, filler) in (0..64).flat_map(|at| [0, b'a', b'Z', b'9', 0xFF].map(|filler| (at, filler))) {
                 let mut block = [filler; 64];
                 block[at] = byte;
-                let [by_lanes, by_bytes] = both(&block, &wanted);
-                assert_eq!(by_lanes, by_bytes, "{byte} at {at}");
+                let all = all(&block, &wanted);
+                assert!(agree(&all), "{byte} at {at}: {all:?}");
                 assert_eq!(beyond(&block, b'\\'), beyond_one_by_one(&block, b'\\'), "{byte} at {at}");
             }
         }
@@ -384,8 +411,8 @@ mod tests {
             signs in prop::collection::vec(any::<u8>(), 0..9),
         ) {
             let wanted = Wanted::new(&signs, windows);
-            let [by_lanes, by_bytes] = both(&text, &wanted);
-            prop_assert_eq!(by_lanes, by_bytes);
+            let all = all(&text, &wanted);
+            prop_assert!(agree(&all), "{all:?}");
         }
     }
 }
