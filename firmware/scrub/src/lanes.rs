@@ -26,6 +26,12 @@ pub(crate) fn letters(bytes: [u8; 8]) -> u64 {
     below(numbers, 27) & !below(numbers, 1)
 }
 
+/// The highest bit of each byte that is a digit.
+pub(crate) fn digits(bytes: [u8; 8]) -> u64 {
+    // The digits become 0 to 9, all else something above.
+    below((u64::from_le_bytes(bytes) ^ (ONES * 0x30)).to_le_bytes(), 10)
+}
+
 /// The eight bytes of `text` at `at`; behind the text stand zeros.
 #[inline]
 pub(crate) fn eight(text: &[u8], at: usize) -> [u8; 8] {
@@ -88,7 +94,7 @@ pub(crate) fn four(text: &[u8], at: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{below, eight, eight_before, leading, letters, next_beyond, trailing};
+    use super::{below, digits, eight, eight_before, leading, letters, next_beyond, trailing};
 
     #[test]
     fn each_byte_is_judged_by_itself() {
@@ -99,6 +105,7 @@ mod tests {
                 let marked = |is: fn(u8) -> bool| bytes.map(|byte| if is(byte) { 0x80 } else { 0 });
                 assert_eq!(below(bytes, b'+').to_le_bytes(), marked(|byte| byte < b'+'));
                 assert_eq!(letters(bytes).to_le_bytes(), marked(|byte| byte.is_ascii_alphabetic()));
+                assert_eq!(digits(bytes).to_le_bytes(), marked(|byte| byte.is_ascii_digit()));
                 let others = bytes.map(|byte| byte >= b'+');
                 let count = |bytes: &mut dyn Iterator<Item = &bool>| bytes.take_while(|other| !**other).count();
                 assert_eq!(leading(below(bytes, b'+')), count(&mut others.iter()));

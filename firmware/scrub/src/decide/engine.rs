@@ -187,7 +187,7 @@ impl<'a> Engine<'a> {
             phrases(self.text, marks).for_each(|run| self.run(pack.word_rules(), &run));
         }
         if !pack.base58_rules().is_empty() {
-            base58_runs(self.text).for_each(|run| self.run(pack.base58_rules(), &run));
+            base58_runs(self.text, marks).for_each(|run| self.run(pack.base58_rules(), &run));
         }
     }
 

@@ -35,9 +35,10 @@ pub(super) fn phrases(text: &[u8], marks: &Marks) -> impl Iterator<Item = Run> {
     probe(text, move |text, at| if long(at) { phrase::run_around(text, at) } else { None })
 }
 
-/// The runs of letters and digits that are as long as a private key in base58.
-pub(super) fn base58_runs(text: &[u8]) -> impl Iterator<Item = Run> {
-    probe(text, base58::run_around)
+/// The runs of letters and digits that are as long as a private key in base58. `marks` are those of the text.
+pub(super) fn base58_runs(text: &[u8], marks: &Marks) -> impl Iterator<Item = Run> {
+    let long = |at: usize| marks.has_run(at, base58::LEN.start as u32);
+    probe(text, move |text, at| if long(at) { base58::run_around(text, at) } else { None })
 }
 
 /// What `read` finds around the places that are probed, of which none lies in what was found before.

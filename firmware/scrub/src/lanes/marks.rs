@@ -47,6 +47,29 @@ struct Block {
     short: u64,
 }
 
+/// The words that begin in 64 bytes.
+pub(crate) struct Words<'a> {
+    bytes: &'a [u8; 64 + 8],
+    /// Where the bytes begin in the text.
+    start: usize,
+    mask: u64,
+}
+
+impl Iterator for Words<'_> {
+    type Item = (usize, u64);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.mask == 0 {
+            return None;
+        }
+        let place = self.mask.trailing_zeros() as usize & 63;
+        let eight = self.bytes[place..].first_chunk().expect("there are eight bytes behind 64");
+        self.mask &= self.mask - 1;
+        Some((self.start + place, u64::from_le_bytes(*eight)))
+    }
+}
+
 /// Bytes of the shortest run of base64 that [`Marks::run_from`] finds: eight bytes, the shortest password that is worth
 /// hiding, have so many.
 pub(crate) const MIN_RUN: usize = 11;
@@ -68,10 +91,10 @@ impl Marks {
         Self { blocks }
     }
 
-    /// Calls `each` with every place of `text`, of which these are the marks, where a word begins
-    /// ([`Classes::word_starts`]), and with the eight bytes from there on, the first one lowest. Behind the text stand zeros.
+    /// Calls `each` for every 64 bytes of `text`, of which these are the marks, with the places where a word begins
+    /// ([`Classes::word_starts`]), and the eight bytes from there on, the first one lowest. Behind the text stand zeros.
     #[inline(always)]
-    pub(crate) fn words(&self, text: &[u8], mut each: impl FnMut(usize, u64)) {
+    pub(crate) fn words(&self, text: &[u8], mut each: impl FnMut(Words<'_>)) {
         for (index, block) in self.blocks.iter().enumerate() {
             let rest = &text[64 * index..];
             let mut last = [0; 64 + 8];
@@ -80,27 +103,33 @@ impl Marks {
                 last[..rest.len().min(64 + 8)].copy_from_slice(rest);
                 &last
             });
-            let mut mask = block.words;
-            while mask != 0 {
-                let place = mask.trailing_zeros() as usize & 63;
-                let eight = bytes[place..].first_chunk().expect("there are eight bytes behind 64");
-                each(64 * index + place, u64::from_le_bytes(*eight));
-                mask &= mask - 1;
-            }
+            each(Words { bytes, start: 64 * index, mask: block.words });
         }
     }
 
     /// Whether so many bytes around `at`, or more, begin no word of one or two letters. At most 64 on either side count.
     #[inline]
     pub(crate) fn has_long_words(&self, at: usize, count: u32) -> bool {
-        let block =
-            |index: Option<usize>| index.and_then(|index| self.blocks.get(index)).map_or(0, |block| block.short);
+        let [before, after] = self.around(at, |block| block.short);
+        before.leading_zeros() + after.trailing_zeros() >= count
+    }
+
+    /// Whether so many bytes around `at`, or more, are characters of base64. At most 64 on either side count.
+    #[inline]
+    pub(crate) fn has_run(&self, at: usize, count: u32) -> bool {
+        let [before, after] = self.around(at, |block| block.runs);
+        before.leading_ones() + after.trailing_ones() >= count
+    }
+
+    /// A mask of the 64 bytes up to `at`, and of those behind.
+    #[inline]
+    fn around(&self, at: usize, mask: impl Fn(&Block) -> u64) -> [u64; 2] {
+        let block = |index: Option<usize>| index.and_then(|index| self.blocks.get(index)).map_or(0, &mask);
         let (index, bit) = (at / 64, at as u32 % 64);
         let here = block(Some(index));
-        // The 64 bytes up to `at`, and those behind.
         let before = here << (63 - bit) | block(index.checked_sub(1)).checked_shr(bit + 1).unwrap_or(0);
         let after = here.checked_shr(bit + 1).unwrap_or(0) | block(Some(index + 1)) << (63 - bit);
-        before.leading_zeros() + after.trailing_zeros() >= count
+        [before, after]
     }
 
     /// The first stretch of [`MIN_RUN`] or more characters of base64 at `from` or behind it, in the first `len` bytes.
@@ -140,6 +169,20 @@ impl Marks {
     #[inline(always)]
     pub(crate) fn leads(&self, each: impl FnMut(usize)) {
         self.places(|block| block.leads, each);
+    }
+
+    /// The first byte of a character beyond ASCII at `from` or behind it.
+    #[inline]
+    pub(crate) fn lead_from(&self, from: usize) -> Option<usize> {
+        let mut after = u64::MAX << (from % 64);
+        for (index, block) in self.blocks.iter().enumerate().skip(from / 64) {
+            let mask = block.leads & after;
+            if mask != 0 {
+                return Some(64 * index + mask.trailing_zeros() as usize);
+            }
+            after = u64::MAX;
+        }
+        None
     }
 
     /// Calls `each` with the place of every link ([`Wanted::LINKS`]) and of every digit that follows none.
@@ -264,6 +307,20 @@ mod tests {
             let plain = (from..text.len()).find(|at| whole(*at)).map(|at| at..end(at).min(len));
             let plain = plain.filter(|run| run.start + MIN_RUN <= run.end);
             prop_assert_eq!(Marks::of(text, &Wanted::default()).run_from(from, len), plain);
+        }
+
+        #[test]
+        fn characters_around_a_place_are_found_as_if_byte_by_byte(text in "([a+]{0,80}[ =é]){0,6}", at in 0_usize..400) {
+            let text = text.as_bytes();
+            let at = at % text.len().max(1);
+            let before = (0..=at).rev().take(64).take_while(|at| text.get(*at).copied().is_some_and(is_part)).count();
+            let after = (at + 1..text.len()).take(64).take_while(|at| is_part(text[*at])).count();
+            let marks = Marks::of(text, &Wanted::default());
+            for count in [1, 40, 51, 90] {
+                prop_assert_eq!(marks.has_run(at, count), before + after >= count as usize, "{} {}", before, after);
+            }
+            let lead = (at..text.len()).find(|at| text[*at] >= 0xC0);
+            prop_assert_eq!(marks.lead_from(at), lead);
         }
 
         #[test]

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 pub use self::choice::frequency_slot;
 use self::choice::{BEFORE_LINK, Choice, choice};
 use self::table::{Bytes, Table};
-use self::words::Words;
+use self::words::{Batch, Words};
 use super::rule::Rule;
 use crate::lanes::{self, Marks, Wanted};
 
@@ -156,7 +156,14 @@ impl Anchors {
                 found(literal, start);
             }
         };
-        marks.words(text, |at, eight| self.words.look(eight, text, at, &mut check));
+        let mut batch = Batch::new();
+        marks.words(text, |block| {
+            block.for_each(|(at, eight)| self.words.sift(eight, at, &mut batch));
+            if batch.is_full() {
+                self.words.find(&mut batch, text, &mut check);
+            }
+        });
+        self.words.find(&mut batch, text, &mut check);
         marks.leads(|at| self.leads.look(lanes::four(text, at), text, at, &mut check));
         marks.links(|at| {
             if let Some(from) = at.checked_sub(BEFORE_LINK) {

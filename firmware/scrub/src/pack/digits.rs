@@ -156,11 +156,9 @@ impl DigitRules {
 fn digits(text: &[u8], at: usize) -> usize {
     let mut run = 0;
     while run < MAX_RUN {
-        let eight = lanes::eight(text, at + run);
-        // The digits become 0 to 9, all else something above.
-        let here = lanes::leading(lanes::below(eight.map(|byte| byte ^ b'0'), 10));
+        let here = lanes::leading(lanes::digits(lanes::eight(text, at + run)));
         run += here;
-        if here < eight.len() {
+        if here < 8 {
             break;
         }
     }

@@ -206,6 +206,8 @@ fn build(
 ) -> Result<(DFA<Vec<u32>>, StateID), String> {
     let config = config
         .start_kind(regex_automata::dfa::StartKind::Anchored)
+        // Every byte is read one by one here: what skips ahead would only make more states special.
+        .accelerate(false)
         .dfa_size_limit(Some(MAX_BYTES))
         .determinize_size_limit(Some(MAX_BYTES));
     let dfa = dense::Builder::new()

@@ -16,7 +16,7 @@ use super::nested::{Run, runs};
 use super::shadow::{Shadow, Source};
 use super::utf16;
 use crate::accept::{Charset, ScanError, charset};
-use crate::lanes::{Marks, next_beyond};
+use crate::lanes::Marks;
 
 /// Bytes around an unfolded place that are copied with it. More than twice what has a part in judging a value, so that
 /// nothing near the place is judged by half its surroundings.
@@ -66,7 +66,7 @@ impl Layer<'_> {
         let mut draft = Draft::new(self.shadow, text);
         let places = Places {
             escapes: escapes(text).peekable(),
-            letters: letters(text).peekable(),
+            letters: letters(text, self.marks).peekable(),
             runs: runs(text, self.marks, self.split).peekable(),
         };
         let mut places = places.filter(|place| self.fresh.is_none_or(|fresh| touches(fresh, &place.near()))).peekable();
@@ -227,15 +227,12 @@ fn whole_character(bytes: &[u8], at: usize) -> usize {
     at + bytes[at..].iter().take(3).take_while(|byte| **byte & 0xC0 == 0x80).count()
 }
 
-/// A byte beyond ASCII, as all that are looked for.
-const HIGH: u8 = 0x80;
-
-/// Look-alike letters and marks of a text.
-fn letters(text: &[u8]) -> impl Iterator<Item = Place> {
+/// Look-alike letters and marks of a text, of which `marks` are the marks, or of more of it.
+fn letters(text: &[u8], marks: &Marks) -> impl Iterator<Item = Place> {
     let mut at = 0;
     std::iter::from_fn(move || {
         loop {
-            at = next_beyond(text, at, HIGH)?;
+            at = marks.lead_from(at).filter(|at| *at < text.len())?;
             let Some(c) = may_begin(text[at]).then(|| decode_first(&text[at..])).flatten() else {
                 at += 1;
                 continue;

@@ -5,21 +5,15 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::Run;
-use crate::lanes;
 
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
 /// Characters of a private key in the wallet import format.
-const LEN: Range<usize> = 51..53;
+pub(super) const LEN: Range<usize> = 51..53;
 
 /// The run of letters and digits around `at`, if it is as long as a key.
 pub(super) fn run_around(text: &[u8], at: usize) -> Option<Run> {
     let part = |byte: &&u8| byte.is_ascii_alphanumeric();
-    // Half of a key lies on one of the two sides, so that eight bytes of either are a part of it.
-    let low = |bytes: Option<&[u8; 8]>| bytes.is_some_and(|bytes| lanes::below(*bytes, b'0') != 0);
-    if low(text[at..].first_chunk()) && low(text[..at].last_chunk()) {
-        return None;
-    }
     let after = text[at..].iter().take(LEN.end).take_while(part).count();
     if !(1..LEN.end).contains(&after) {
         return None;

@@ -1,4 +1,4 @@
-use super::{Run, base58_runs, base58check, mnemonic};
+use super::{Run, base58check, mnemonic};
 use crate::lanes::{Marks, Wanted};
 
 /// Drawn for these tests; the checksum holds.
@@ -8,6 +8,11 @@ const KEY: &str = "KySwrVbCoc5jM4AkxXEhLDveMYLjk52u5TXKG2RHbfNn8V93t7He";
 fn phrases(text: &[u8]) -> impl Iterator<Item = Run> {
     let marks = Marks::of(text, &Wanted::default());
     super::phrases(text, &marks).collect::<Vec<_>>().into_iter()
+}
+
+fn base58_runs(text: &[u8]) -> impl Iterator<Item = Run> {
+    let marks = Marks::of(text, &Wanted::default());
+    super::base58_runs(text, &marks).collect::<Vec<_>>().into_iter()
 }
 
 fn found(runs: impl Iterator<Item = Run>) -> Vec<(usize, usize, bool)> {

@@ -9,12 +9,14 @@
 //!   p a s s w                as many as the shortest has, hashed: a bit if some literal begins so
 //!      ▼
 //!   p a s s w o r d          the same for each other length; eight bytes are enough
+//!   _ p a s s w o r d        and with the byte before, for literals of which the word is not the first
 //!      ▼
 //!   "password", …            which literals; then byte for byte
 //! ```
 //!
-//! Most words of a text begin like some literal, hardly any goes on like one. The first two steps are the same few
-//! instructions for every word, without a branch that a processor could guess wrong.
+//! Most words of a text begin like some literal, hardly any goes on like one. A processor guesses wrong which ones do, and
+//! then waits for all of the tables anew. So each step is taken for many words before the next one ([`Batch`]): the same few
+//! instructions for every word, without a branch.
 
 use super::Literal;
 use super::choice::Window;
@@ -23,11 +25,22 @@ use super::table::{Entry, Fourth, class, fold};
 /// Bits of the hash that addresses the gate: 32 KiB, of which a text reads only where its words lead.
 const GATE_BITS: u32 = 15;
 
-/// Bits of a key, which address a bit each.
-const KEY_BITS: u32 = 17;
+/// Bits of the key of a word's beginning, which address a bit each: 16 KiB.
+const ASKED_BITS: u32 = 17;
 
-/// Bits of a key, the lower ones, that do not tell the lists of literals apart.
-const LIST_SHIFT: u32 = 4;
+/// The same of a whole literal. Few words get there, and so it may have more.
+const WHOLE_BITS: u32 = 19;
+
+/// Bits of the number of a list of literals, apart from the one that says whether something stands before the word.
+const LIST_BITS: u32 = 13;
+
+/// Words that are looked at together, as a power of two, and how many begin in 64 bytes at most.
+const BATCH: usize = 256;
+const BLOCK: usize = 64;
+
+/// Lists that are asked together, and how many a word asks at most.
+const PENDING: usize = 128;
+const MOST: usize = 12;
 
 /// By how many bits eight bytes are shifted where no literal begins: all is lost but the lowest bit of the first.
 const NOTHING: u8 = 63;
@@ -42,22 +55,55 @@ pub(super) struct Words {
     /// next one for seven, and so on.
     gate: Box<[u8; 1 << GATE_BITS]>,
     /// The keys that the gate asks for.
-    asked: Keys,
+    asked: Keys<{ 1 << (ASKED_BITS - 6) }>,
     /// The keys of whole literals, or of their first eight bytes.
-    whole: Keys,
+    whole: Keys<{ 1 << (WHOLE_BITS - 6) }>,
     multiplier: u64,
     /// For each list of literals, which are those of some keys, where it begins, and one past the last.
-    lists: Box<[u16; (1 << (KEY_BITS - LIST_SHIFT)) + 1]>,
+    lists: Box<[u16; (2 << LIST_BITS) + 1]>,
     entries: Vec<Entry>,
+}
+
+/// Words that begin like some literal.
+pub(super) struct Batch {
+    words: [Word; BATCH],
+    len: usize,
+}
+
+/// A word of a text: its first eight bytes, folded, where it begins and of how many bytes literals are that begin like it.
+#[derive(Clone, Copy, Default)]
+struct Word {
+    bytes: u64,
+    at: usize,
+    lengths: u8,
+}
+
+impl Batch {
+    /// An empty one.
+    pub(super) fn new() -> Self {
+        Self { words: [Word::default(); BATCH], len: 0 }
+    }
+
+    /// Whether the words of 64 bytes more might not fit.
+    #[inline(always)]
+    pub(super) fn is_full(&self) -> bool {
+        self.len > BATCH - BLOCK
+    }
+}
+
+/// Lists of literals that may stand at a place.
+struct Pending {
+    lists: [(usize, usize); PENDING],
+    len: usize,
 }
 
 /// Keys, a bit for each.
 #[derive(Debug)]
-struct Keys(Box<[u64; 1 << (KEY_BITS - 6)]>);
+struct Keys<const WORDS: usize>(Box<[u64; WORDS]>);
 
-impl Keys {
+impl<const WORDS: usize> Keys<WORDS> {
     fn new(keys: impl Iterator<Item = usize>) -> Self {
-        let mut all = Box::new([0; _]);
+        let mut all = Box::new([0; WORDS]);
         keys.for_each(|key| all[key >> 6] |= 1 << (key & 63));
         Self(all)
     }
@@ -76,14 +122,16 @@ struct Known {
     len: u8,
     /// The places of the gate that it can stand at.
     places: Vec<usize>,
+    /// The byte of the literal before the word, if there is one.
+    before: Option<u8>,
     entry: Entry,
 }
 
 impl Known {
     /// All that can stand where a window of the literal with this number does.
     fn all(window: Window, number: u16, literals: &[Literal]) -> Vec<Self> {
-        let Literal { bytes, ignore_case, .. } = &literals[usize::from(number)];
-        let entry = Entry::new(bytes, window.before, number);
+        let Literal { bytes: literal, ignore_case, .. } = &literals[usize::from(number)];
+        let entry = Entry::new(literal, window.before, number);
         let [a, b, c] = window.bytes;
         let place = |fourth: u8| place(u32::from_le_bytes([a, b, c, 0]), fourth);
         let known = |bytes: &[u8], mut places: Vec<usize>, fourth: Fourth| {
@@ -95,10 +143,11 @@ impl Known {
                 bytes: fold(u64::from_le_bytes(eight)),
                 len: bytes.len() as u8,
                 places,
+                before: usize::from(window.before).checked_sub(1).map(|at| literal[at]),
                 entry: entry.with_fourth(fourth),
             }
         };
-        let rest = &bytes[usize::from(window.before)..];
+        let rest = &literal[usize::from(window.before)..];
         if let Some(fourth) = rest.get(3) {
             let cases = [*fourth, if *ignore_case { fourth.to_ascii_uppercase() } else { *fourth }];
             return vec![known(&rest[..rest.len().min(8)], cases.map(place).to_vec(), Fourth::Any)];
@@ -129,58 +178,81 @@ impl Words {
             known.places.iter().map(|at| known.bytes << SHIFTS[usize::from(gate[*at])]).collect::<Vec<_>>()
         };
         let multiplier = multiplier(&known.iter().flat_map(asked).collect::<Vec<_>>());
-        let key = |bytes: u64| key(bytes, multiplier);
-        let whole = |known: &Known| key(known.bytes << known.shift());
-        let mut listed: Vec<_> = known.iter().map(|known| (whole(known) >> LIST_SHIFT, known.entry)).collect();
+        let whole = |known: &Known| {
+            let bytes = known.bytes << known.shift();
+            known.before.map_or(bytes, |before| behind(before, bytes)).wrapping_mul(multiplier)
+        };
+        let list = |known: &Known| list(whole(known), known.before.is_some());
+        let mut listed: Vec<_> = known.iter().map(|known| (list(known), known.entry)).collect();
         listed.sort_unstable();
         // A literal that is lengthened in several ways would be found as often where they share a list.
         listed.dedup();
         let begins = |list: usize| listed.partition_point(|entry| entry.0 < list);
-        let lists =
-            Box::new(std::array::from_fn(|list| u16::try_from(begins(list)).expect("a pack has fewer literals")));
+        let begins = |list: usize| u16::try_from(begins(list)).expect("a pack has fewer literals");
         Self {
-            asked: Keys::new(known.iter().flat_map(asked).map(key)),
-            whole: Keys::new(known.iter().map(whole)),
+            asked: Keys::new(
+                known.iter().flat_map(asked).map(|bytes| key::<ASKED_BITS>(bytes.wrapping_mul(multiplier))),
+            ),
+            whole: Keys::new(known.iter().map(|known| key::<WHOLE_BITS>(whole(known)))),
             gate,
             multiplier,
-            lists,
+            lists: Box::new(std::array::from_fn(begins)),
             entries: listed.into_iter().map(|entry| entry.1).collect(),
         }
     }
 
-    /// Looks at the `eight` bytes of a text that stand at `at`, where a word begins.
+    /// Looks at the `eight` bytes of a text that stand at `at`, where a word begins, and keeps the word if it begins like some
+    /// literal. The batch must not be full.
     #[inline(always)]
-    pub(super) fn look(&self, eight: u64, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
+    pub(super) fn sift(&self, eight: u64, at: usize, batch: &mut Batch) {
         let bytes = fold(eight);
         let lengths = self.gate[place(bytes as u32, (eight >> 24) as u8)];
         let asked = bytes << (SHIFTS[usize::from(lengths % MAX_LENGTHS)] & 63);
-        if self.asked.has(key(asked, self.multiplier)) {
-            self.report(lengths, bytes, text, at, found);
-        }
+        batch.words[batch.len % BATCH] = Word { bytes, at, lengths };
+        batch.len += usize::from(self.asked.has(key::<ASKED_BITS>(asked.wrapping_mul(self.multiplier))));
     }
 
-    /// Looks for literals of these lengths.
+    /// Looks for the literals that stand where the words of a batch do, and empties it.
     #[inline(never)]
-    fn report(&self, mut lengths: u8, bytes: u64, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
+    pub(super) fn find(&self, batch: &mut Batch, text: &[u8], found: &mut impl FnMut(usize, usize)) {
+        let mut pending = Pending { lists: [(0, 0); PENDING], len: 0 };
+        for word in &batch.words[..std::mem::take(&mut batch.len)] {
+            self.ask(word, text, &mut pending);
+            if pending.len > PENDING - MOST {
+                self.compare(&mut pending, text, found);
+            }
+        }
+        self.compare(&mut pending, text, found);
+    }
+
+    /// Asks which lists have literals that begin like a word.
+    #[inline(always)]
+    fn ask(&self, word: &Word, text: &[u8], pending: &mut Pending) {
+        let before = word.at.checked_sub(1).map_or(0, |before| text[before]);
+        let mut lengths = word.lengths;
         while lengths != 0 {
-            let key = key(bytes << (8 * lengths.trailing_zeros()), self.multiplier);
-            if self.whole.has(key) {
-                self.compare(key >> LIST_SHIFT, text, at, found);
+            let bytes = word.bytes << (8 * lengths.trailing_zeros());
+            for (bytes, inside) in [(bytes, false), (behind(before, bytes), true)] {
+                let hash = bytes.wrapping_mul(self.multiplier);
+                pending.lists[pending.len % PENDING] = (list(hash, inside), word.at);
+                pending.len += usize::from(self.whole.has(key::<WHOLE_BITS>(hash)));
             }
             lengths &= lengths - 1;
         }
     }
 
-    /// Compares the literals of a list. Apart from where they are looked for, which so needs fewer registers.
-    #[inline(never)]
-    fn compare(&self, list: usize, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
-        let (start, end) = (usize::from(self.lists[list]), usize::from(self.lists[list + 1]));
-        self.entries[start..end].iter().for_each(|entry| entry.report(text, at, found));
+    /// Compares the literals of lists, and forgets these.
+    #[inline(always)]
+    fn compare(&self, pending: &mut Pending, text: &[u8], found: &mut impl FnMut(usize, usize)) {
+        for (list, at) in &pending.lists[..std::mem::take(&mut pending.len)] {
+            let (start, end) = (usize::from(self.lists[*list]), usize::from(self.lists[list + 1]));
+            self.entries[start..end].iter().for_each(|entry| entry.report(text, *at, found));
+        }
     }
 
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        let filters = size_of_val(&*self.gate) + 2 * size_of_val(&*self.asked.0);
+        let filters = size_of_val(&*self.gate) + size_of_val(&*self.asked.0) + size_of_val(&*self.whole.0);
         filters + size_of_val(&*self.lists) + size_of_val(&*self.entries)
     }
 }
@@ -223,8 +295,9 @@ fn multiplier(all: &[u64]) -> u64 {
     /// 2^64 divided by the golden ratio, odd (Knuth, TAOCP 6.4).
     const FIRST: u64 = 0x9E37_79B9_7F4A_7C15;
     let is_free = |by: &u64| {
-        let nothing = [key(0, *by), key(1 << NOTHING, *by)];
-        !all.iter().any(|bytes| nothing.contains(&key(*bytes, *by)))
+        let key = |bytes: u64| key::<ASKED_BITS>(bytes.wrapping_mul(*by));
+        let nothing = [key(0), key(1 << NOTHING)];
+        !all.iter().any(|bytes| nothing.contains(&key(*bytes)))
     };
     // Where none is, more is looked at than needs to be.
     (0..TRIES).map(|step| FIRST + 2 * step).find(is_free).unwrap_or(FIRST)
@@ -238,8 +311,21 @@ fn place(folded: u32, fourth: u8) -> usize {
     (bytes.wrapping_mul(0x9E37_79B1) >> (32 - GATE_BITS)) as usize
 }
 
-/// The key of what is left of eight bytes.
+/// So many upper bits of a hash.
 #[inline(always)]
-fn key(bytes: u64, multiplier: u64) -> usize {
-    (bytes.wrapping_mul(multiplier) >> (64 - KEY_BITS)) as usize
+fn key<const BITS: u32>(hash: u64) -> usize {
+    (hash >> (64 - BITS)) as usize
+}
+
+/// The number of the list that literals with some hash are in, those that begin before the word apart from the others.
+#[inline(always)]
+fn list(hash: u64, inside: bool) -> usize {
+    key::<LIST_BITS>(hash) | usize::from(inside) << LIST_BITS
+}
+
+/// What is left of eight bytes, and the byte before them.
+#[inline(always)]
+fn behind(before: u8, bytes: u64) -> u64 {
+    // An odd number without a pattern, so that no other bytes are the same in practice.
+    bytes ^ u64::from(before | 0x20).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
