@@ -156,7 +156,12 @@ fn mix(number: u64) -> u64 {
 
 /// FNV-1a, which is quick for words.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3))
+    hash_on(0xCBF2_9CE4_8422_2325, bytes)
+}
+
+/// The hash of what has a hash, and more bytes.
+fn hash_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3))
 }
 
 fn words(normal: &Normal, slots: &mut Slots) {
@@ -173,7 +178,7 @@ fn words(normal: &Normal, slots: &mut Slots) {
         let stem = hash(&text.as_bytes()[..stem_len]);
         slots.add(Kind::Stem, stem);
         if stem_len < text.len() {
-            slots.add(Kind::Word, hash(text.as_bytes()));
+            slots.add(Kind::Word, hash_on(stem, &text.as_bytes()[stem_len..]));
         }
         if index == 0 {
             slots.add(Kind::First, stem);

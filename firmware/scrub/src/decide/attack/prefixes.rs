@@ -1,5 +1,7 @@
 //! Which of many words a text goes on with, at the cost of two looks into tables of bits that stay in the nearest memory.
 
+use crate::lanes;
+
 /// Buckets of the table, and bits of its filter, as powers of two.
 const BUCKET_BITS: u32 = 12;
 const FILTER_BITS: u32 = 16;
@@ -24,12 +26,31 @@ struct Table {
     entries: Vec<Entry>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 struct Entry {
-    hash: usize,
-    key: u32,
-    word: Box<[u8]>,
+    /// The first eight bytes of the word, the first one lowest.
+    head: u64,
+    /// Bits of a text's eight bytes that are not compared, at the upper end, since the word has fewer.
+    unknown: u8,
     number: u8,
+    /// What follows the first eight bytes.
+    rest: Box<[u8]>,
+}
+
+impl Entry {
+    fn new(word: &[u8], number: u8) -> Self {
+        let (head, rest) = word.split_at(word.len().min(8));
+        let unknown = 64 - 8 * head.len() as u8;
+        let head = u64::from_le_bytes(lanes::eight(head, 0));
+        Self { head, unknown, number, rest: rest.into() }
+    }
+
+    /// Whether a text that begins with these eight bytes, or zeros behind its end, begins with the word.
+    #[inline]
+    fn begins(&self, eight: u64, text: &[u8]) -> bool {
+        (eight ^ self.head) << self.unknown == 0
+            && (self.rest.is_empty() || text.get(8..).is_some_and(|text| text.starts_with(&self.rest)))
+    }
 }
 
 impl Prefixes {
@@ -42,7 +63,7 @@ impl Prefixes {
                 continue;
             };
             let table = if long_key.is_some() { &mut long } else { &mut short };
-            table.push(Entry { hash: hash(key), key, word: word.into_boxed_slice(), number });
+            table.push((hash(key), word, number));
         }
         Self { long: Table::new(long), short: Table::new(short) }
     }
@@ -60,13 +81,15 @@ impl Prefixes {
 }
 
 impl Table {
-    fn new(mut entries: Vec<Entry>) -> Self {
-        entries.sort_unstable();
-        entries.dedup();
+    /// Words with the hashes of their keys and their numbers. Those that a text begins with are found in order.
+    fn new(mut words: Vec<(usize, Vec<u8>, u8)>) -> Self {
+        words.sort_unstable();
+        words.dedup();
         let mut filter = vec![0; 1 << (FILTER_BITS - u64::BITS.ilog2())];
-        entries.iter().for_each(|entry| filter[entry.hash / 64] |= 1 << (entry.hash % 64));
-        let head = |bucket: usize| entries.partition_point(|entry| bucket_of(entry.hash) < bucket);
+        words.iter().for_each(|(hash, ..)| filter[hash / 64] |= 1 << (hash % 64));
+        let head = |bucket: usize| words.partition_point(|(hash, ..)| bucket_of(*hash) < bucket);
         let heads = (0..=1 << BUCKET_BITS).map(|bucket| u32::try_from(head(bucket)).unwrap_or(u32::MAX)).collect();
+        let entries = words.iter().map(|(_, word, number)| Entry::new(word, *number)).collect();
         Self { filter, heads, entries }
     }
 
@@ -74,14 +97,15 @@ impl Table {
     fn report(&self, key: u32, text: &[u8], found: &mut impl FnMut(u8)) {
         let hash = hash(key);
         if self.filter[hash / 64] & (1 << (hash % 64)) != 0 {
-            self.confirm(hash, key, text, found);
+            self.confirm(hash, text, found);
         }
     }
 
-    fn confirm(&self, hash: usize, key: u32, text: &[u8], found: &mut impl FnMut(u8)) {
+    fn confirm(&self, hash: usize, text: &[u8], found: &mut impl FnMut(u8)) {
         let bucket = bucket_of(hash);
+        let eight = u64::from_le_bytes(lanes::eight(text, 0));
         for entry in &self.entries[self.heads[bucket] as usize..self.heads[bucket + 1] as usize] {
-            if entry.key == key && text.starts_with(&entry.word) {
+            if entry.begins(eight, text) {
                 found(entry.number);
             }
         }
