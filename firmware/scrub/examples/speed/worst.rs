@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gate_scrub::{BUILTIN, BodyKind, Limits, Scanner};
+use gate_scrub::{BUILTIN, BodyKind, Limits, ScanError, Scanner};
 
 use super::timed;
 
@@ -53,6 +53,27 @@ fn ratio(scanner: &Scanner, clean: f64, piece: &str, enough: f64) -> (f64, bool)
     let ratio = |time: Duration| time.as_nanos() as f64 / body.len() as f64 / clean;
     let again = if ratio(first) > enough { (0..5).map(|_| timed(scan).0).min() } else { None };
     (ratio(again.unwrap_or(first).min(first)), result.is_err())
+}
+
+/// Prints how many steps a byte of each file takes, when it is repeated so often that what every scan is granted does not
+/// count: what [`Limits::max_work`] must not be below.
+pub(crate) fn work(scanner: &Scanner, files: &[String]) -> std::io::Result<()> {
+    const ENOUGH: usize = 4 << 20;
+    for file in files {
+        let text = std::fs::read(file)?;
+        let body = text.repeat(ENOUGH.div_ceil(text.len().max(1)));
+        let is_too_little = |max_work: &usize| {
+            let limits = Limits { max_work: *max_work, ..Limits::default() };
+            matches!(scanner.body(BodyKind::Text, &body, &limits), Err(ScanError::Work { .. }))
+        };
+        let (mut low, mut high) = (0, 1 << 12);
+        while low < high {
+            let middle = (low + high) / 2;
+            if is_too_little(&middle) { low = middle + 1 } else { high = middle }
+        }
+        println!("{low:>8}  {file}");
+    }
+    Ok(())
 }
 
 /// What bodies repeat, with a name that says so.
