@@ -33,6 +33,8 @@ pub(crate) struct Cache {
     seconds_max: u32,
     negative_seconds_max: u32,
     stale_seconds: u32,
+    /// A sum of the settings by which answers are judged before they come in here.
+    judged_by: u32,
 }
 
 /// A kept answer.
@@ -117,6 +119,7 @@ impl Cache {
             seconds_max: config.cache_seconds,
             negative_seconds_max: config.cache_negative_seconds,
             stale_seconds: config.stale_seconds,
+            judged_by: judged_by(config),
         }
     }
 
@@ -238,6 +241,14 @@ impl Cache {
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.index.len(), self.index.len() * INDEX_COST + self.log.bytes())
     }
+}
+
+/// What differs when an answer could have been another under other settings. Who is asked does not count: whatever resolver
+/// said it, it is what the name's owner says.
+fn judged_by(config: &Config) -> u32 {
+    let Config { dnssec, dnssec_exempt, dnssec_anchors, rebinding_guard, rebinding_exempt, forward, .. } = config;
+    let settings = (dnssec, dnssec_exempt, dnssec_anchors, rebinding_guard, rebinding_exempt, forward);
+    crc32fast::hash(format!("{settings:?}").as_bytes())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The chain of keys is hickory's to check; here is what a resolver does with the verdict. Upstreams are asked with CD, so
 //! that they hand over what is bogus too and the reason can be told.
 
+mod alias;
 mod proofs;
 mod rewrite;
 mod source;
@@ -15,8 +16,9 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use hickory_net::dnssec::DnssecDnsHandle;
+use hickory_net::proto::dnssec::Proof;
 use hickory_net::xfer::{DnsHandle, FirstAnswer};
-use hickory_proto::op::{DnsRequest, DnsRequestOptions, Query};
+use hickory_proto::op::{DnsRequest, DnsRequestOptions, Message, Query};
 use hickory_proto::rr::{Name as ZoneName, RecordType};
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -33,6 +35,7 @@ use crate::Config;
 use crate::config::{Anchors, Dnssec};
 use crate::parse::{Answer, Explanation, Name, Question, Security, kind};
 
+use alias::{Part, Parts};
 pub(crate) use proofs::Proofs;
 use source::Source;
 use verdict::{Verdict, judge};
@@ -139,7 +142,9 @@ impl Validator {
         let Some(name) = zone_name(&question.name) else { return self.unchecked(question).await };
         // One question is judged by one set of keys to its end.
         let chain = self.chain.load_full();
-        if question.checking_disabled || !self.is_checked(&chain, &name) || !self.clock_is_set() {
+        // Nobody stands above the root who could sign for it.
+        let above_root = name.is_root() && question.kind == kind::DS;
+        if question.checking_disabled || above_root || !self.is_checked(&chain, &name) || !self.clock_is_set() {
             return self.unchecked(question).await;
         }
         if self.signatures(&chain).await == Signatures::Stripped && !self.strict {
@@ -162,11 +167,11 @@ impl Validator {
         name: ZoneName,
         raw: &Arc<Answer>,
     ) -> Result<Answer, ExchangeError> {
-        let query = Query::query(name, RecordType::from(question.kind));
-        let mut options = DnsRequestOptions::default();
-        (options.use_edns, options.edns_set_dnssec_ok) = (true, true);
-        let checked = chain.handle.send(DnsRequest::from_query(query, options)).first_answer().await;
-        let verdict = judge(checked, |owner| self.is_checked(chain, owner), raw);
+        let verdict = match alias::parts(raw, &whole(question), &name) {
+            Ok(None) => self.verdict(chain, name, question.kind, raw).await,
+            Ok(Some(parts)) => self.verdict_on_parts(chain, parts, raw).await,
+            Err(()) => Verdict::Bogus(Explanation::Bogus),
+        };
         debug!(name = %Name::read(&question.name).map(|name| name.text()).unwrap_or_default(), ?verdict, "checked");
         Ok(match verdict {
             Verdict::Secure(message) => {
@@ -178,6 +183,44 @@ impl Validator {
                 rewrite::bogus(question, reason)
             }
         })
+    }
+
+    async fn verdict(&self, chain: &Chain, name: ZoneName, kind: u16, raw: &Arc<Answer>) -> Verdict {
+        let query = Query::query(name, RecordType::from(kind));
+        let mut options = DnsRequestOptions::default();
+        (options.use_edns, options.edns_set_dnssec_ok) = (true, true);
+        let checked = chain.handle.send(DnsRequest::from_query(query, options)).first_answer().await;
+        judge(checked, |owner| self.is_checked(chain, owner), raw)
+    }
+
+    /// An answer through aliases is what the least of its parts is.
+    async fn verdict_on_parts(&self, chain: &Chain, parts: Parts, raw: &Arc<Answer>) -> Verdict {
+        let Ok(mut message) = Message::from_vec(raw.message()) else { return Verdict::Bogus(Explanation::Bogus) };
+        let (mut answers, mut authorities, mut insecure) = (Vec::new(), Vec::new(), false);
+        for Part { question, name, answer } in parts.parts {
+            let held = self.source.have(question.clone(), Arc::new(answer));
+            if !self.is_checked(chain, &name) {
+                insecure = true;
+                continue;
+            }
+            match self.verdict(chain, name, question.kind, &held).await {
+                Verdict::Secure(part) => {
+                    answers.extend(part.answers);
+                    authorities.extend(part.authorities);
+                }
+                Verdict::Insecure => insecure = true,
+                Verdict::Bogus(why) => return Verdict::Bogus(why),
+            }
+        }
+        if insecure {
+            return Verdict::Insecure;
+        }
+        answers.extend(parts.made.into_iter().map(|mut record| {
+            record.proof = Proof::Secure;
+            record
+        }));
+        (message.answers, message.authorities) = (answers, authorities);
+        Verdict::Secure(Box::new(message))
     }
 
     async fn unchecked(&self, question: &Question) -> Result<Answer, ExchangeError> {

@@ -7,8 +7,10 @@ use std::process::Command;
 use gate_core::ZoneKey;
 use gate_dns::{Config, Dnssec, KeyOrigin};
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::{Name, RData, RecordType};
+
+use tokio::net::UdpSocket;
 
 use crate::lab::{Folder, Server, bare_unbound, program};
 use crate::office::{Office, query, query_edns};
@@ -28,6 +30,11 @@ www IN A 203.0.113.10
 wrong IN A 203.0.113.11
 unsigned IN A 203.0.113.12
 alias IN CNAME www
+first IN CNAME alias
+nowhere IN CNAME nobody
+*.many IN CNAME www
+dn IN DNAME sub
+x.sub IN A 203.0.113.13
 out IN CNAME www.open
 *.wild IN TXT \"found\"
 open IN NS ns.open
@@ -176,6 +183,99 @@ async fn signed_answers_are_authentic_for_those_who_want_to_know() {
             );
             assert!(answer.metadata.authentic_data, "{name}.{zone}: {answer}");
         }
+    }
+}
+
+/// Name, type, code, records of the answer section with their signatures, and whether all of it is signed.
+const ALIASES: [(&str, RecordType, ResponseCode, usize, bool); 12] = [
+    ("first", RecordType::A, ResponseCode::NoError, 6, true),
+    ("alias", RecordType::CNAME, ResponseCode::NoError, 2, true),
+    ("alias", RecordType::AAAA, ResponseCode::NoError, 2, true),
+    ("first", RecordType::HTTPS, ResponseCode::NoError, 4, true),
+    ("nowhere", RecordType::A, ResponseCode::NXDomain, 2, true),
+    ("one.many", RecordType::A, ResponseCode::NoError, 4, true),
+    ("one.many", RecordType::MX, ResponseCode::NoError, 2, true),
+    // The alias that follows from a DNAME is signed by nobody.
+    ("x.dn", RecordType::A, ResponseCode::NoError, 5, true),
+    ("x.dn", RecordType::MX, ResponseCode::NoError, 3, true),
+    ("nope.dn", RecordType::A, ResponseCode::NXDomain, 3, true),
+    ("x.dn", RecordType::CNAME, ResponseCode::NoError, 3, true),
+    ("out", RecordType::AAAA, ResponseCode::NoError, 2, false),
+];
+
+#[tokio::test]
+async fn aliases_are_proven_step_by_step_to_what_stands_at_their_end() {
+    let (server, _bind, _zones, key) = zones().await;
+    let office = office(&server, &key, |_| {}).await;
+    for zone in ["lab.example.", "three.example."] {
+        for (name, kind, rcode, answers, secure) in ALIASES {
+            let answer = office.exchange(query_edns(&format!("{name}.{zone}"), kind, 1232, true)).await;
+            let got = (answer.metadata.response_code, answer.answers.len(), answer.metadata.authentic_data);
+            assert_eq!(got, (rcode, answers, secure), "{name}.{zone} {kind}: {answer}");
+            let negative = !answer.answers.iter().any(|record| record.record_type() == kind);
+            let soa = answer.authorities.iter().any(|record| record.record_type() == RecordType::SOA);
+            assert_eq!(soa, negative, "{name}.{zone} {kind}: {answer}");
+        }
+    }
+    let root = office.exchange(query_edns(".", RecordType::DS, 1232, true)).await;
+    assert_eq!((root.metadata.response_code, root.answers.len()), (ResponseCode::NoError, 0));
+}
+
+/// Something between the office and its upstream that changes answers.
+async fn between(server: &Server, change: impl Fn(&mut Message) + Send + 'static) -> SocketAddr {
+    let (socket, upstream) = (UdpSocket::bind("127.0.0.1:0").await.unwrap(), server.address);
+    let address = socket.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        loop {
+            let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
+            let asking = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            asking.send_to(&buffer[..length], upstream).await.unwrap();
+            let length = asking.recv(&mut buffer).await.unwrap();
+            let mut message = Message::from_vec(&buffer[..length]).unwrap();
+            change(&mut message);
+            socket.send_to(&message.to_vec().unwrap(), peer).await.unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_is_taken_from_the_end_of_an_alias_is_missed() {
+    let (server, _bind, _zones, key) = zones().await;
+    let without_end = |message: &mut Message| {
+        if message.queries[0].query_type() != RecordType::A {
+            return;
+        }
+        message.answers.retain(|record| record.name.to_ascii().to_lowercase().starts_with("alias."));
+        message.authorities.clear();
+    };
+    let denied = |message: &mut Message| {
+        if message.queries[0].query_type() == RecordType::A {
+            message.metadata.response_code = ResponseCode::NXDomain;
+        }
+    };
+    let elsewhere = |message: &mut Message| {
+        for record in &mut message.answers {
+            if let RData::CNAME(target) = &mut record.data {
+                target.0 = Name::from_ascii("evil.open.lab.example.").unwrap();
+            }
+        }
+    };
+    type Change = Box<dyn Fn(&mut Message) + Send>;
+    let rows: [(&str, &str, Change); 5] = [
+        ("alias.lab.example.", "its end is gone", Box::new(without_end)),
+        ("alias.lab.example.", "its end is denied", Box::new(denied)),
+        ("one.many.three.example.", "what is there is denied", Box::new(denied)),
+        ("www.lab.example.", "what is there is denied", Box::new(denied)),
+        ("x.dn.lab.example.", "the alias is not what the DNAME says", Box::new(elsewhere)),
+    ];
+    for (name, what, change) in rows {
+        let address = between(&server, change).await;
+        let office =
+            office(&server, &key, |config| config.upstreams = vec![address.to_string().parse().unwrap()]).await;
+        let answer = office.exchange(query_edns(name, RecordType::A, 1232, true)).await;
+        assert_eq!(answer.metadata.response_code, ResponseCode::ServFail, "{name}: {what}: {answer}");
     }
 }
 

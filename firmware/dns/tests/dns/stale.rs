@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gate_core::DnsOutcome;
-use gate_dns::NetworkMode;
+use gate_dns::{Config, Dnssec, Forward, NetworkMode};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
@@ -175,6 +175,31 @@ async fn a_client_over_its_limit_still_has_the_answers_of_before() {
     }
     assert_eq!(ask(&office, "www.example.").await, (30, Some(3)));
     assert_eq!(office.last_records(1).await[0].outcome, DnsOutcome::Cached);
+}
+
+#[tokio::test]
+async fn answers_that_other_settings_would_judge_otherwise_are_not_taken_over() {
+    let office = Office::open().await;
+    office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 300, "203.0.113.1")]));
+    office.ask("www.example.", RecordType::A).await;
+    let mut file = Vec::new();
+    assert_eq!(office.dns.save(&mut file).unwrap(), 1);
+    let changes: [fn(&mut Config); 4] = [
+        |config| config.dnssec = Dnssec::Validate,
+        |config| config.rebinding_guard = false,
+        |config| config.rebinding_exempt = vec![gate_core::HostName::parse(b"corp.example").unwrap().into()],
+        |config| {
+            let zones = vec![gate_core::HostName::parse(b"corp.example").unwrap().into()];
+            config.forward = vec![Forward { zones, upstreams: vec!["192.0.2.9".parse().unwrap()] }];
+        },
+    ];
+    for change in changes {
+        let next = Office::open_with(change).await;
+        let error = next.dns.load(&mut file.as_slice()).unwrap_err();
+        assert_eq!(error.to_string(), "its answers were judged by other settings");
+    }
+    let same = Office::open_with(|config| config.cache_entries = 50).await;
+    assert_eq!(same.dns.load(&mut file.as_slice()).unwrap(), 1);
 }
 
 #[tokio::test]

@@ -1,12 +1,12 @@
 //! The cache in a file, so that a restart does not cost the whole office its answers.
 //!
 //! ```text
-//! "nanogate-dns-cache", version, newline; then for each answer
+//! "nanogate-dns-cache", version, newline · sum of the settings that answers were judged by, 4 bytes; then for each answer
 //! length, 4 bytes · CRC-32 of what follows, 4 bytes · stored, 8 bytes · seconds, 4 bytes · question and answer (postcard)
 //! ```
 //!
 //! Numbers are little-endian. The first frame that is cut or wrong ends the file; what was read before it counts. A file
-//! of another version is not read: it holds nothing that could not be asked for again.
+//! of another version, or kept under other settings, is not read: it holds nothing that could not be asked for again.
 
 use std::io::{self, Read, Write};
 
@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::{Cache, Head};
 use crate::parse::{Answer, Question};
 
-const MAGIC: &[u8] = concat!("nanogate-dns-cache 3 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+const MAGIC: &[u8] = concat!("nanogate-dns-cache 4 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 /// Before the question of each frame.
 const TIMES: usize = 12;
 /// Longest frame: a whole message with its question and what is noted beside it.
@@ -30,11 +30,14 @@ pub enum CacheFileError {
     Io(#[from] io::Error),
     #[error("it is no cache of this version")]
     Version,
+    #[error("its answers were judged by other settings")]
+    Settings,
 }
 
 /// Writes every answer; the cache is locked for one segment at a time. Returns how many were written.
 pub(crate) fn save(cache: &Mutex<Cache>, to: &mut impl Write) -> io::Result<usize> {
     to.write_all(MAGIC)?;
+    to.write_all(&cache.lock().judged_by.to_le_bytes())?;
     let (mut count, mut at) = (0, None);
     loop {
         let segment = cache.lock().live(at);
@@ -64,6 +67,11 @@ pub(crate) fn load(cache: &Mutex<Cache>, from: &mut impl Read, now: UnixMicros) 
     from.read_exact(&mut magic).map_err(|_| CacheFileError::Version)?;
     if magic != MAGIC {
         return Err(CacheFileError::Version);
+    }
+    let mut settings = [0; 4];
+    from.read_exact(&mut settings).map_err(|_| CacheFileError::Version)?;
+    if u32::from_le_bytes(settings) != cache.lock().judged_by {
+        return Err(CacheFileError::Settings);
     }
     let mut count = 0;
     while let Some(frame) = read_frame(from)? {

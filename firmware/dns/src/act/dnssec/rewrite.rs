@@ -9,8 +9,12 @@ use crate::parse::{Answer, Explanation, Question, Security, Wanted};
 pub(super) fn signed(mut message: Box<Message>, question: &Question) -> Option<Answer> {
     message.additionals.clear();
     if !message.answers.is_empty() {
-        // Only proofs of what is not there may be needed beside an answer, and only by who checks them.
-        message.authorities.retain(|record| is_proof(record.record_type()));
+        // Only proofs of what is not there may be needed beside an answer, and only by who checks them; and how long the "no"
+        // holds in which an alias ends.
+        let asked = RecordType::from(question.kind);
+        let ends_with_no = !message.answers.iter().any(|record| record.record_type() == asked);
+        let is_kept = |kind| is_proof(kind) || ends_with_no && kind == RecordType::SOA;
+        message.authorities.retain(|record| is_kept(record.record_type()));
     }
     message.authorities.retain(|record| record.proof.is_secure() || record.record_type() == RecordType::RRSIG);
     strip(&mut message, question);

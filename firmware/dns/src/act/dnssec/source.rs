@@ -79,14 +79,19 @@ impl Source {
     /// Asks now, and has the answer at hand for the validator until it is dropped.
     pub(super) async fn hold(&self, question: Question) -> Result<Held, ExchangeError> {
         let fetched = self.fetch(&question).await?;
+        Ok(self.have(question, fetched))
+    }
+
+    /// Has an answer at hand for the validator until it is dropped.
+    pub(super) fn have(&self, question: Question, answer: Arc<Answer>) -> Held {
         let answer = {
             let mut in_hand = self.in_hand.lock();
             // Whoever else checks it has the same one, so that no verdict is on another.
-            let (answer, holders) = in_hand.entry(question.clone()).or_insert((fetched, 0));
+            let (answer, holders) = in_hand.entry(question.clone()).or_insert((answer, 0));
             *holders += 1;
             Arc::clone(answer)
         };
-        Ok(Held { question, answer, in_hand: Arc::clone(&self.in_hand) })
+        Held { question, answer, in_hand: Arc::clone(&self.in_hand) }
     }
 
     async fn fetch(&self, question: &Question) -> Result<Arc<Answer>, ExchangeError> {

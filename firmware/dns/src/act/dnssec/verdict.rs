@@ -4,9 +4,9 @@ use std::time::SystemTime;
 use hickory_net::DnsError;
 use hickory_net::NetError;
 use hickory_net::proto::dnssec::Proof;
-use hickory_net::proto::dnssec::rdata::{DNSSECRData, RRSIG};
-use hickory_proto::op::{DnsResponse, Message};
-use hickory_proto::rr::{Name, RData, Record};
+use hickory_net::proto::dnssec::rdata::{DNSSECRData, NSEC3, RRSIG};
+use hickory_proto::op::{DnsResponse, Message, ResponseCode};
+use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 use super::wildcard;
 use crate::parse::{Answer, Explanation};
@@ -37,10 +37,40 @@ pub(super) fn judge(
     let proof = |record: &Record| if is_checked(&record.name) { record.proof } else { Proof::Insecure };
     let proofs = telling.iter().filter(|record| signature(record).is_none()).map(proof);
     match proofs.min().unwrap_or(Proof::Insecure) {
+        // Of a record that is there nobody can say that its name is not.
+        Proof::Secure if is_nxdomain(&message) && !message.answers.is_empty() => Verdict::Bogus(Explanation::Bogus),
+        Proof::Secure if rests_on_opt_out(&message) => Verdict::Insecure,
         Proof::Secure => Verdict::Secure(Box::new(message)),
         Proof::Insecure => Verdict::Insecure,
         Proof::Bogus | Proof::Indeterminate => Verdict::Bogus(why(raw)),
     }
+}
+
+/// Whether a "no", or that a wildcard may speak, is proven by a range of names in which there may be unsigned delegations: then
+/// it must not be called authentic (RFC 5155 section 9.2).
+fn rests_on_opt_out(message: &Message) -> bool {
+    let nsec3s = || {
+        message.authorities.iter().filter_map(|record| match &record.data {
+            RData::DNSSEC(DNSSECRData::NSEC3(nsec3)) => Some(nsec3),
+            _ => None,
+        })
+    };
+    let expanded = message
+        .answers
+        .iter()
+        .any(|record| signature(record).is_some_and(|rrsig| rrsig.input().num_labels < record.name.num_labels()));
+    // A delegation without DS either has a record of its own, or lies in such a range.
+    let is_there = |nsec3: &NSEC3| {
+        let has = |kind| nsec3.type_bit_maps().any(|one| one == kind);
+        has(RecordType::NS) && !has(RecordType::SOA)
+    };
+    let asks_ds = message.queries.first().is_some_and(|query| query.query_type() == RecordType::DS);
+    let no_ds = message.answers.is_empty() && asks_ds && !nsec3s().any(is_there);
+    (is_nxdomain(message) || expanded || no_ds) && nsec3s().any(NSEC3::opt_out)
+}
+
+fn is_nxdomain(message: &Message) -> bool {
+    message.metadata.response_code == ResponseCode::NXDomain
 }
 
 /// Why an answer is bogus, as far as its own signatures tell.
