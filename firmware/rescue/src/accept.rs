@@ -1,5 +1,6 @@
 //! Where a file comes from: a folder on a stick, or a web server. Each can be opened twice.
 
+mod name;
 mod stick;
 mod web;
 
@@ -7,6 +8,7 @@ use std::io::{self, Read};
 
 use thiserror::Error;
 
+pub use self::name::NameError;
 pub use self::stick::Stick;
 pub use self::web::{Body, Url, UrlError, Web};
 
@@ -15,6 +17,8 @@ pub use self::web::{Body, Url, UrlError, Web};
 pub enum SourceError {
     #[error(transparent)]
     Io(#[from] io::Error),
+    #[error(transparent)]
+    Name(#[from] NameError),
     #[error("the server says {0}")]
     Status(u16),
     #[error("the server's answer is no HTTP/1.1, or does not say how long the file is")]

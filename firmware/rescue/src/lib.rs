@@ -36,7 +36,7 @@ mod parse;
 #[cfg(test)]
 mod testing;
 
-pub use accept::{Body, Source, SourceError, Stick, Url, UrlError, Web};
+pub use accept::{Body, NameError, Source, SourceError, Stick, Url, UrlError, Web};
 pub use act::{InstallError, install};
 pub use decide::{Place, Refusal};
 pub use keys::{KeyError, Keys, MAX_KEYS};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use super::name::{self, NameError};
 use super::{Source, SourceError};
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -19,15 +20,19 @@ const LONGEST_URL: usize = 512;
 const LONGEST_ANSWER: usize = 8 << 10;
 const MOST_FIELDS: usize = 64;
 
+/// The port of plain HTTP.
+const PORT: u16 = 80;
+
 /// Why an address is none that can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the address is not of the form http://192.0.2.1:8000/name.update")]
 pub struct UrlError;
 
-/// `http://address[:port]/path`; the rescue system has nobody to ask for names.
+/// `http://host[:port]/path`, where the host is an address or a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    server: SocketAddrV4,
+    host: String,
+    port: u16,
     path: String,
 }
 
@@ -37,13 +42,25 @@ impl FromStr for Url {
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let rest = text.strip_prefix("http://").filter(|_| text.len() <= LONGEST_URL).ok_or(UrlError)?;
         let (server, path) = rest.split_once('/').ok_or(UrlError)?;
-        let server = server
-            .parse()
-            .or_else(|_| server.parse::<Ipv4Addr>().map(|address| SocketAddrV4::new(address, 80)))
-            .map_err(|_| UrlError)?;
+        let (host, port) = server.split_once(':').map_or(Ok((server, PORT)), |(host, port)| {
+            let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+            port.parse().ok().filter(|port| digits && *port > 0).map(|port| (host, port)).ok_or(UrlError)
+        })?;
         // A space or a line's end would begin another part of the request.
         let clean = path.bytes().all(|byte| byte.is_ascii_graphic());
-        clean.then(|| Self { server, path: format!("/{path}") }).ok_or(UrlError)
+        // What looks like an address must be one: nobody is asked for a name of numbers.
+        let numbers = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let known = if numbers { host.parse::<Ipv4Addr>().is_ok() } else { name::is_name(host) };
+        let url = || Self { host: host.to_owned(), port, path: format!("/{path}") };
+        (clean && known).then(url).ok_or(UrlError)
+    }
+}
+
+impl Url {
+    /// Where to knock.
+    fn server(&self, resolvers: &[Ipv4Addr]) -> Result<SocketAddrV4, NameError> {
+        let address = self.host.parse().or_else(|_| name::resolve(&self.host, resolvers))?;
+        Ok(SocketAddrV4::new(address, self.port))
     }
 }
 
@@ -51,12 +68,14 @@ impl FromStr for Url {
 #[derive(Clone, Debug)]
 pub struct Web {
     url: Url,
+    resolvers: Vec<Ipv4Addr>,
     longest: Duration,
 }
 
 impl Web {
-    pub fn new(url: Url) -> Self {
-        Self { url, longest: LONGEST }
+    /// A file at an address; `resolvers` are asked where that has a name.
+    pub fn new(url: Url, resolvers: Vec<Ipv4Addr>) -> Self {
+        Self { url, resolvers, longest: LONGEST }
     }
 }
 
@@ -65,11 +84,13 @@ impl Source for Web {
 
     fn open(&self) -> Result<(Body, u64), SourceError> {
         let end = Instant::now() + self.longest;
-        let mut stream = TcpStream::connect_timeout(&self.url.server.into(), CONNECT)?;
+        let server = self.url.server(&self.resolvers)?;
+        let mut stream = TcpStream::connect_timeout(&server.into(), CONNECT)?;
         stream.set_read_timeout(Some(SILENCE.min(self.longest)))?;
         stream.set_write_timeout(Some(SILENCE))?;
-        let Url { server, path } = &self.url;
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n\r\n").as_bytes())?;
+        let Url { host, port, path } = &self.url;
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n").as_bytes())?;
         let mut body = Body { stream, early: Vec::new(), given: 0, end };
         let length = body.read_answer()?;
         Ok((body, length))

@@ -3,10 +3,11 @@
 //! called wrongly.
 //!
 //! ```text
-//!   rescue BOARD FLOOR FAILED KEYS FOLDER|URL   < slot
+//!   rescue BOARD FLOOR FAILED KEYS FOLDER|URL [RESOLVER…]   < slot
 //! ```
 
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -18,8 +19,8 @@ const LONGEST_KEYS: u64 = 16 << 10;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [board, floor, failed, keys, from] = &words[..] else {
-        return wrong("usage: rescue BOARD FLOOR FAILED KEYS FOLDER|URL < slot");
+    let [board, floor, failed, keys, from, resolvers @ ..] = &words[..] else {
+        return wrong("usage: rescue BOARD FLOOR FAILED KEYS FOLDER|URL [RESOLVER…] < slot");
     };
     let (Ok(floor), Ok(failed)) = (floor.parse(), failed.parse::<u64>()) else {
         return wrong("FLOOR and FAILED are numbers");
@@ -34,14 +35,18 @@ fn main() -> ExitCode {
     };
     let place =
         Place { board: board.clone(), floor, failed: Some(failed).filter(|failed| *failed > 0), capacity: slot.1 };
-    let taken =
-        if from.starts_with("http:") { web(from, &keys, &place, &slot.0) } else { stick(from, &keys, &place, &slot.0) };
+    let resolvers = resolvers.iter().filter_map(|resolver| resolver.parse().ok()).collect();
+    let taken = if from.starts_with("http:") {
+        web(from, resolvers, &keys, &place, &slot.0)
+    } else {
+        stick(from, &keys, &place, &slot.0)
+    };
     if taken { ExitCode::SUCCESS } else { ExitCode::from(1) }
 }
 
-fn web(url: &str, keys: &Keys, place: &Place, slot: &File) -> bool {
+fn web(url: &str, resolvers: Vec<Ipv4Addr>, keys: &Keys, place: &Place, slot: &File) -> bool {
     match url.parse::<Url>() {
-        Ok(parsed) => tell(url, install(&Web::new(parsed), keys, place, slot)),
+        Ok(parsed) => tell(url, install(&Web::new(parsed, resolvers), keys, place, slot)),
         Err(error) => {
             println!("{error}");
             false

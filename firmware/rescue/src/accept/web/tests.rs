@@ -20,7 +20,7 @@ fn server(answer: Vec<u8>, hold: Option<Duration>) -> Url {
 }
 
 fn open(answer: &str) -> Result<(String, u64), SourceError> {
-    let (mut body, length) = Web::new(server(answer.as_bytes().to_vec(), None)).open()?;
+    let (mut body, length) = Web::new(server(answer.as_bytes().to_vec(), None), Vec::new()).open()?;
     let mut text = String::new();
     body.read_to_string(&mut text)?;
     Ok((text, length))
@@ -53,19 +53,25 @@ fn an_answer_that_does_not_say_how_long_it_is_or_is_none_is_refused() {
 #[test]
 fn a_server_that_falls_silent_is_given_up() {
     let silent = server(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe".to_vec(), Some(Duration::from_secs(5)));
-    let (mut body, _) = Web { url: silent, longest: Duration::from_millis(200) }.open().expect("a head");
+    let (mut body, _) =
+        Web { url: silent, resolvers: Vec::new(), longest: Duration::from_millis(200) }.open().expect("a head");
     let begun = std::time::Instant::now();
     assert!(body.read_to_end(&mut Vec::new()).is_err());
     assert!(begun.elapsed() < Duration::from_secs(4));
 }
 
 #[test]
-fn addresses_are_literal_and_paths_cannot_split_a_request() {
+fn hosts_are_addresses_or_names_and_paths_cannot_split_a_request() {
     assert!("http://192.0.2.1/a".parse::<Url>().is_ok());
     assert!("http://192.0.2.1:8000/a.update?x=1".parse::<Url>().is_ok());
+    assert!("http://updates.example.com:8000/a.update".parse::<Url>().is_ok());
     for text in [
         "https://192.0.2.1/a",
-        "http://example.com/a",
+        "http://192.0.2/a",
+        "http://192.0.2.1:0/a",
+        "http://192.0.2.1:+80/a",
+        "http://exa_mple.com/a",
+        "http://user@example.com/a",
         "http://192.0.2.1",
         "http://192.0.2.1/a b",
         "http://192.0.2.1/a\r\nX: y",
