@@ -8,7 +8,8 @@
 #   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
 #   ./build.sh image [board]      the image for a card; boards: raspberrypi5 (default), qemu-aarch64; --update-lock pins what
 #                                 Debian has today, --allow-drift takes it this once where a pinned package is gone; --sign KEY
-#                                 makes the image trust updates by this Ed25519 key (PEM), and makes one: out/….update
+#                                 makes the image trust updates by this Ed25519 key (PEM), and makes one: out/….update;
+#                                 --debug makes one with a shell on the console, out/nanogate-debug-…
 #   ./build.sh flash DEV [board]  writes the image to a card, after asking
 #   ./build.sh boot               the image in QEMU, on this terminal
 #   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows

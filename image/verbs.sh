@@ -66,11 +66,13 @@ cmd_image() {
                 export UPDATE_KEY
                 shift
                 ;;
+            --debug) export IMAGE_DEBUG=yes ;;
             --*) options+=("$1") ;;
             *) board=$1 ;;
         esac
         shift
     done
+    [ -z "${IMAGE_DEBUG:-}" ] || [ -z "${UPDATE_KEY:-}" ] || die "a debug image is never signed: leave --sign or --debug out"
     image_of "$board" "${options[@]}"
     image/steps/pack.sh "$board"
 }

@@ -10,6 +10,8 @@ source image/meta
 VERSION=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 # Every time stamp in the image is that of the commit it was built from.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)}
+# A debug image has another name from end to end, so that nothing that looks for a release finds it.
+[ -z "${IMAGE_DEBUG:-}" ] || NAME=$NAME-debug
 export SOURCE_DATE_EPOCH VERSION NAME
 export TOP=$PWD
 readonly WORK=$PWD/out/image

@@ -4,6 +4,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 readonly BOARD=$1
 readonly TREE=$WORK/$BOARD/root
+readonly DEBUG_APPLETS="sh cat df dmesg free grep ip kill ls mount nslookup ping ps top vi wget"
 
 # Debian's merged layout: everything is under /usr, the old names lead there.
 skeleton() {
@@ -42,6 +43,7 @@ programs() {
     aarch64-linux-gnu-strip --strip-all -o "$TREE/usr/sbin/init" out/puck-aarch64
     ln -s init "$TREE/usr/sbin/lease"
     ln -s init "$TREE/usr/sbin/beacon"
+    ln -s init "$TREE/usr/sbin/jail"
     ln -s sbin/init "$TREE/init"
 }
 
@@ -81,6 +83,17 @@ modules() {
     done < <(sed 's/#.*//; /^ *$/d' "$@")
 }
 
+# A shell of root's on the console, for whoever holds the board; PID 1 starts it where it finds it. The test bench would read
+# the same line.
+debug_shell() {
+    local applet
+    rm -f "$TREE/usr/lib/board/bench"
+    mkdir -p "$TREE/usr/lib/debug"
+    cp image/debug-shell "$TREE/usr/lib/debug/shell"
+    for applet in $DEBUG_APPLETS; do ln -s busybox "$TREE/usr/bin/$applet"; done
+    say "DEBUG: this image has a shell without a password"
+}
+
 # Whose updates are taken: the keys in image/keys, and the one that this build signs with.
 update_keys() {
     local key keys=$TREE/etc/nanogate/update-keys
@@ -99,6 +112,7 @@ authorities
 overlays
 programs
 update_keys
+[ -z "${IMAGE_DEBUG:-}" ] || debug_shell
 modules "$TREE" order image/modules "board/$BOARD/modules"
 # Sticks are the rescue system's alone: their drivers cost memory, and are a way in.
 rm -rf "$WORK/$BOARD/rescue-only"

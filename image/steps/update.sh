@@ -6,5 +6,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 readonly BOARD=$1
 readonly UPDATE=out/$NAME-$BOARD-$VERSION.update
 
+[ -z "${IMAGE_DEBUG:-}" ] || die "a debug image is never signed"
 "$SIGN_UPDATE" make "$UPDATE_KEY" "$BOARD" "$VERSION" "$SOURCE_DATE_EPOCH" "$WORK/$BOARD/slot.vfat" "$UPDATE"
 say "$UPDATE: $(du -m --apparent-size "$UPDATE" | cut -f1) MB, signed"
