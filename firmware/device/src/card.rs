@@ -20,6 +20,19 @@ pub(crate) fn await_partition(name: &str) -> Option<PathBuf> {
     }
 }
 
+/// The drive that a partition is a part of: sysfs has the partition's folder in the drive's.
+pub(crate) fn drive_of(partition: &Path) -> Option<PathBuf> {
+    drive(Path::new("/sys/class/block"), partition)
+}
+
+fn drive(list: &Path, partition: &Path) -> Option<PathBuf> {
+    let place = fs::canonicalize(list.join(partition.file_name()?)).ok()?;
+    if !place.join("partition").exists() {
+        return None;
+    }
+    Some(Path::new("/dev").join(place.parent()?.file_name()?))
+}
+
 /// Looks through the kernel's list (Documentation/ABI/stable/sysfs-block; PARTNAME is the GPT's name).
 fn find(list: &Path, name: &str) -> Option<PathBuf> {
     let mut devices: Vec<_> = fs::read_dir(list).ok()?.filter_map(Result::ok).collect();
@@ -33,8 +46,7 @@ fn find(list: &Path, name: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::find;
-    use std::path::PathBuf;
+    use super::{PathBuf, find};
 
     fn sysfs(devices: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a scratch folder");
@@ -54,6 +66,20 @@ mod tests {
         ]);
         assert_eq!(find(list.path(), "data"), Some(PathBuf::from("/dev/vda5")));
         assert_eq!(find(list.path(), "boot"), Some(PathBuf::from("/dev/vda1")));
+    }
+
+    #[test]
+    fn a_partition_leads_to_its_drive_and_a_drive_to_none() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let list = folder.path().join("class");
+        std::fs::create_dir_all(folder.path().join("mmcblk0/mmcblk0p5")).expect("fresh");
+        std::fs::create_dir(&list).expect("fresh");
+        std::fs::write(folder.path().join("mmcblk0/mmcblk0p5/partition"), "5\n").expect("fresh");
+        for (name, place) in [("mmcblk0", "mmcblk0"), ("mmcblk0p5", "mmcblk0/mmcblk0p5")] {
+            std::os::unix::fs::symlink(folder.path().join(place), list.join(name)).expect("fresh");
+        }
+        assert_eq!(super::drive(&list, "/dev/mmcblk0p5".as_ref()), Some(PathBuf::from("/dev/mmcblk0")));
+        assert_eq!(super::drive(&list, "/dev/mmcblk0".as_ref()), None);
     }
 
     #[test]

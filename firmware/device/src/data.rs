@@ -1,4 +1,7 @@
-//! `/data`, the one place that is written to: checked, repaired, and as the last resort made anew.
+//! `/data`, the one place that is written to: checked, repaired, enlarged where the card has more to give, and as the last
+//! resort made anew.
+
+mod room;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -46,10 +49,15 @@ pub(crate) enum Data {
 
 /// Brings /data up, by whatever means it takes.
 pub(crate) fn mount_data(watchdog: &mut Watchdog) -> Data {
-    let Some(device) = card::await_partition("data") else {
+    let Some(mut device) = card::await_partition("data") else {
         say!("there is no partition for /data; keeping everything in memory");
         return in_memory();
     };
+    if room::take_all(&device) {
+        // The kernel reads the table anew; its partitions are away for a moment.
+        let Some(again) = card::await_partition("data") else { return in_memory() };
+        device = again;
+    }
     if is_blank(&device) {
         return make(&device, Data::Fresh, watchdog);
     }
@@ -58,6 +66,9 @@ pub(crate) fn mount_data(watchdog: &mut Watchdog) -> Data {
         Check::Repaired => Data::Repaired,
         Check::Hopeless => return recreate(&device, watchdog),
     };
+    if room::is_left(&device) {
+        enlarge(&device, watchdog);
+    }
     match mount_from(&device) {
         Ok(()) => repaired,
         Err(error) => {
@@ -94,6 +105,17 @@ fn check(device: &Path, watchdog: &mut Watchdog) -> Check {
             }
         }
         checked => checked,
+    }
+}
+
+/// Lets the file system fill a partition that became larger; one that cannot is as good as before. resize2fs takes only what
+/// was looked through from end to end.
+fn enlarge(device: &Path, watchdog: &mut Watchdog) {
+    let looked = judge(run("/usr/sbin/e2fsck", &["-f", "-p"], device, watchdog)) != Check::Hopeless;
+    if looked && run("/usr/sbin/resize2fs", &[], device, watchdog) == Some(0) {
+        say!("/data fills the card now");
+    } else {
+        say!("/data stays smaller than the card");
     }
 }
 

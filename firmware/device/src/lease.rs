@@ -28,6 +28,9 @@ pub(crate) struct Lease {
     pub(crate) routers: Vec<Ipv4Addr>,
     /// NTP servers (option 42).
     pub(crate) clocks: Vec<Ipv4Addr>,
+    /// Whom others are to ask for names (option 6). Only the rescue system asks them; the puck itself is one.
+    #[serde(default)]
+    pub(crate) resolvers: Vec<Ipv4Addr>,
     /// The address before, answered on as long as nobody else uses it: the office may still have it in its DHCP.
     #[serde(default)]
     pub(crate) kept: Option<Ipv4Addr>,
@@ -49,6 +52,7 @@ impl Lease {
             prefix,
             routers: servers("router"),
             clocks: servers("ntpsrv"),
+            resolvers: servers("dns"),
             kept: None,
         })
     }
@@ -142,11 +146,12 @@ mod tests {
             ("mask", "24"),
             ("router", "192.0.2.254 192.0.2.253"),
             ("ntpsrv", "192.0.2.254"),
+            ("dns", "192.0.2.252 192.0.2.251"),
         ])
         .expect("a good offer");
         assert_eq!((lease.address.to_string().as_str(), lease.prefix), ("192.0.2.53", 24));
         assert_eq!(lease.routers.len(), 2);
-        assert_eq!(lease.clocks.len(), 1);
+        assert_eq!((lease.clocks.len(), lease.resolvers.len()), (1, 2));
     }
 
     #[test]

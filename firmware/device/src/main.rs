@@ -29,8 +29,10 @@ mod data;
 mod desk;
 mod doubt;
 mod fat;
+mod gpt;
 mod health;
 mod init;
+mod jail;
 mod lamp;
 mod lease;
 mod log;
@@ -64,8 +66,12 @@ fn main() -> ExitCode {
     match name {
         LEASE => lease::run(),
         BEACON => beacon::run(),
+        jail::JAIL => jail::run(),
         _ => {
-            eprintln!("puck: started by the kernel as PID 1, by it as `{BEACON}`, and by udhcpc as `{LEASE}`");
+            let jail = jail::JAIL;
+            eprintln!(
+                "puck: started by the kernel as PID 1, by it as `{BEACON}` and `{jail}`, and by udhcpc as `{LEASE}`"
+            );
             ExitCode::from(2)
         }
     }

@@ -77,6 +77,7 @@ impl Network {
             prefix: 16,
             routers: Vec::new(),
             clocks: Vec::new(),
+            resolvers: Vec::new(),
             kept: None,
         };
         let lease = self.last.clone().unwrap_or_else(own);
@@ -118,7 +119,7 @@ fn udhcpc(last: Option<&Lease>) -> Program {
     if let Some(last) = last {
         words.extend(["-r".to_owned(), last.address.to_string()]);
     }
-    Program { name: "udhcpc", words, hears: None, user: None }
+    Program { name: "udhcpc", words, hears: None, user: None, may: None }
 }
 
 fn fixed(file: &Path) -> Option<Lease> {
@@ -130,7 +131,8 @@ fn fixed(file: &Path) -> Option<Lease> {
         let prefix: u8 =
             prefix.parse().ok().filter(|prefix| (1..=30).contains(prefix)).ok_or("address has no usable prefix")?;
         let routers = fixed.router.into_iter().collect();
-        Ok(Lease { interface: INTERFACE.to_owned(), address, prefix, routers, clocks: Vec::new(), kept: None })
+        let (clocks, resolvers) = (Vec::new(), Vec::new());
+        Ok(Lease { interface: INTERFACE.to_owned(), address, prefix, routers, clocks, resolvers, kept: None })
     });
     match lease {
         Ok(lease) => Some(lease),

@@ -17,7 +17,7 @@ use crate::log::say;
 use crate::network::Network;
 use crate::panel::Lines;
 use crate::person::{Person, State};
-use crate::services::{Program, Services};
+use crate::services::{May, Program, Services};
 use crate::slot::{Booted, Slot};
 use crate::watchdog::Watchdog;
 use crate::{boot_partition, card, clock, init, settings, time_servers};
@@ -31,10 +31,13 @@ const LOOK: Duration = Duration::from_secs(2);
 
 /// What a board that is none brings along to be pressed and looked at by tests (board/qemu-aarch64).
 const BENCH: &str = "/usr/lib/board/bench";
+/// What only a debug image has (image/steps/root.sh).
+const DEBUG_SHELL: &str = "/usr/lib/debug/shell";
 const DAEMON: &str = "nanogate";
 const CLOCK: &str = "ntp-daemon";
 /// Beside the numbers that the daemon gives its processes (firmware/daemon, FIRST_USER).
 const BEACON_USER: u32 = 0x7f4e_4710;
+const CLOCK_USER: u32 = 0x7f4e_4712;
 
 /// What the loop keeps.
 pub(crate) struct Office {
@@ -71,9 +74,11 @@ impl Office {
         let network = Network::begin(&mut services, now);
         let panel = Lines::named(device.button.clone(), device.led.clone(), now);
         let person = Person::new(panel, desk.clone(), now);
-        if Path::new(BENCH).exists() {
-            let words = ["/bin/busybox", "sh", BENCH].map(str::to_owned).to_vec();
-            services.add(Program { name: "bench", words, hears: None, user: None }, now);
+        for (name, script) in [("bench", BENCH), ("debug shell", DEBUG_SHELL)] {
+            if Path::new(script).exists() {
+                let words = ["/bin/busybox", "sh", script].map(str::to_owned).to_vec();
+                services.add(Program { name, words, hears: None, user: None, may: None }, now);
+            }
         }
         Self {
             booted,
@@ -231,7 +236,8 @@ impl Office {
             self.services.restart(CLOCK);
         } else {
             let words = ["/usr/bin/ntp-daemon", "--config", time_servers::FILE].map(str::to_owned).to_vec();
-            self.services.add(Program { name: CLOCK, words, hears: None, user: None }, now);
+            let may = Some(May::SetTheClock);
+            self.services.add(Program { name: CLOCK, words, hears: None, user: Some(CLOCK_USER), may }, now);
         }
     }
 
@@ -242,9 +248,9 @@ impl Office {
             return;
         }
         let words = ["/usr/bin/nanogate", "run", "--config", settings::RENDERED].map(str::to_owned).to_vec();
-        self.services.add(Program { name: DAEMON, words, hears: Some(hear), user: None }, now);
+        self.services.add(Program { name: DAEMON, words, hears: Some(hear), user: None, may: None }, now);
         let words = vec!["/sbin/beacon".to_owned()];
-        self.services.add(Program { name: "beacon", words, hears: None, user: Some(BEACON_USER) }, now);
+        self.services.add(Program { name: "beacon", words, hears: None, user: Some(BEACON_USER), may: None }, now);
         self.probe = Some(Probe::start(format!("nanogate.{domain}")));
     }
 

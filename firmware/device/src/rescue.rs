@@ -6,6 +6,7 @@ mod sticks;
 mod work;
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -86,7 +87,8 @@ struct Rescue {
     device: PathBuf,
     autoboot: Autoboot,
     url: Option<String>,
-    addressed: bool,
+    /// Whom to ask for names, once there is an address.
+    resolvers: Option<Vec<Ipv4Addr>>,
     sticks: Sticks,
     work: Option<Work>,
     lamp: Lines,
@@ -113,7 +115,7 @@ impl Rescue {
             device,
             autoboot,
             url,
-            addressed: false,
+            resolvers: None,
             sticks,
             work: None,
             lamp: Lines::named(None, settings::device().led, now),
@@ -134,7 +136,7 @@ impl Rescue {
             let dead = self.services.turn(now);
             if let Some(lease) = self.network.change(now) {
                 say!("rescue: address {}", lease.address);
-                self.addressed = true;
+                self.resolvers = Some(lease.resolvers);
             }
             match self.work.take() {
                 Some(work) => match dead.iter().find(|(pid, _)| *pid == work.pid()) {
@@ -156,12 +158,13 @@ impl Rescue {
     fn next(&mut self, now: Instant) -> Option<Work> {
         let slot = self.slot();
         if let Some(folder) = self.sticks.next() {
-            return Work::begin(&folder, slot, &self.place(), true);
+            return Work::begin(&folder, slot, &self.place(), None);
         }
         let due = self.asked.is_none_or(|asked| now - asked >= ASK);
-        let url = self.url.clone().filter(|_| self.addressed && due)?;
+        let resolvers = self.resolvers.as_ref().filter(|_| due)?;
+        let work = Work::begin(self.url.as_ref()?, slot, &self.place(), Some(resolvers));
         self.asked = Some(now);
-        Work::begin(&url, slot, &self.place(), false)
+        work
     }
 
     /// The slot that did not start last: it hung before, and nothing was learnt about it since.

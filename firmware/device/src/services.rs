@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 
+use crate::jail;
 use crate::log::say;
 
 /// First pause; it doubles up to the longest.
@@ -29,6 +30,14 @@ pub(crate) struct Program {
     pub(crate) hears: Option<fn(&str)>,
     /// Who it runs as; without a number as root, for what gives up its privileges by itself.
     pub(crate) user: Option<u32>,
+    /// The one thing of root's that it may do all the same, if it has a user of its own.
+    pub(crate) may: Option<May>,
+}
+
+/// What a program may do although it is not root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum May {
+    SetTheClock,
 }
 
 /// When to start something that died.
@@ -124,11 +133,14 @@ impl Services {
 
 impl Service {
     fn start(&mut self, now: Instant) {
-        let words = &self.program.words;
+        let mut words = self.program.words.clone();
+        if let Some(may) = self.program.may {
+            words = jail::words(may, self.program.user, words);
+        }
         let output = if self.program.hears.is_some() { Stdio::piped() } else { Stdio::inherit() };
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).envs(ENVIRONMENT).stdin(Stdio::null()).stdout(output);
-        if let Some(user) = self.program.user {
+        if let Some(user) = self.program.user.filter(|_| self.program.may.is_none()) {
             command.uid(user).gid(user);
         }
         match command.spawn() {

@@ -153,6 +153,7 @@ mod tests {
             prefix: 24,
             routers: Vec::new(),
             clocks: Vec::new(),
+            resolvers: Vec::new(),
             kept: None,
         };
         let text = render(parse(image), parse(owner), &lease, volatile).expect("renders");

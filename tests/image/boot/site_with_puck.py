@@ -27,9 +27,9 @@ allow_ranges = ["{plan.NET}.0/24", "{plan.NET6}:/64"]
 
 
 class Site(Office):
-    """An office, a DHCP server on its router, and a board with a card."""
+    """An office, a DHCP server on its router, and a board with a card, `larger` by so many bytes than the image."""
 
-    def __init__(self, *, settings=SETTINGS, device="", dhcp=True, extra=(), blank=False, record=False, files=None, **options):
+    def __init__(self, *, settings=SETTINGS, device="", dhcp=True, extra=(), blank=False, larger=0, record=False, files=None, **options):
         super().__init__(**options)
         self.settings = settings
         try:
@@ -37,6 +37,7 @@ class Site(Office):
             router = self.hosts["router"]
             router.ip("tuntap add dev tap0 mode tap", "link set tap0 master lan0", "link set tap0 up")
             self.card = Card(self.folder / "card.img")
+            os.truncate(self.card.file, self.card.file.stat().st_size + larger)
             if not blank:
                 self.card.fill_data(self._owner_files(settings, device) | (files or {}))
             if dhcp:
@@ -64,6 +65,13 @@ class Site(Office):
         words += [f"--dhcp-option=3,{plan.LAN}.{plan.ROUTER}", f"--dhcp-leasefile={leases}", "--conf-file=/dev/null"]
         words += [f"--dhcp-option=42,{plan.LAN}.{plan.ROUTER}"]
         self.dhcp = self.hosts["router"].popen(words, stderr=subprocess.DEVNULL)
+
+    def serve_names(self, names):
+        """A resolver on the router, which DHCP names anyway: it knows these names alone."""
+        words = ["dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--user=root", "--conf-file=/dev/null"]
+        words += [f"--listen-address={plan.LAN}.{plan.ROUTER}", "--bind-interfaces"]
+        words += [f"--host-record={name},{address}" for name, address in names.items()]
+        self.hosts["router"].popen(words, stderr=subprocess.DEVNULL)
 
     def serve_time(self, ahead):
         """A time server on the router (RFC 5905, as far as a client of it looks), whose clock is ahead of ours."""

@@ -1,6 +1,7 @@
 """What the build leaves beside the card: promises 24 to 26 of image/README.md."""
 
 import json
+import os
 import re
 import subprocess
 
@@ -33,6 +34,20 @@ def test_slots_and_root_are_small():
     assert slots + kernel + rescue < 2 * IMAGE_MB * 1_000_000
     used = subprocess.run(["du", "-sm", "--apparent-size", folder / "root"], capture_output=True, text=True, check=True)
     assert int(used.stdout.split()[0]) < ROOT_MB
+
+
+def test_a_debug_image_is_never_signed():
+    """The options are refused together before anything is built, and the step refuses by itself."""
+    done = subprocess.run([TOP / "build.sh", "image", "--debug", "--sign", "/dev/null"], capture_output=True, text=True)
+    assert done.returncode != 0 and "a debug image is never signed" in done.stderr
+    step = subprocess.run(
+        [TOP / "image/steps/update.sh", "qemu-aarch64"],
+        env=os.environ | {"IMAGE_DEBUG": "yes", "UPDATE_KEY": "/dev/null"},
+        capture_output=True,
+        text=True,
+    )
+    assert step.returncode != 0 and "a debug image is never signed" in step.stderr
+    assert not list((TOP / "out/image/qemu-aarch64/root/usr/lib").glob("debug")), "this image has a shell"
 
 
 def test_a_package_that_is_not_what_the_lock_pins_is_refused(tmp_path):

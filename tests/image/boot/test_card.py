@@ -4,11 +4,13 @@ import json
 import os
 import random
 import re
+import struct
 import subprocess
 import time
 
 import journal
 import plan
+from chooser import partitions
 from powercut import SECTOR, Replay, entries
 from puck import BINARY
 from site_with_puck import SETTINGS
@@ -16,8 +18,21 @@ from site_with_puck import SETTINGS
 CUTS = int(os.environ.get("POWER_CUTS", "5"))
 
 
+# What a card has beyond the image.
+MORE = 512 << 20
+
+
+def data_size(site):
+    """The file system of /data on a card, in bytes, as its super block tells (4 KiB blocks)."""
+    begin, _ = partitions(site.card.file)[5][1:]
+    with open(site.card.file, "rb") as card:
+        card.seek(begin + 1024)
+        head = card.read(1024)
+    return struct.unpack_from("<I", head, 4)[0] * (1024 << struct.unpack_from("<I", head, 24)[0])
+
+
 def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
-    site = new_site(blank=True)
+    site = new_site(blank=True, larger=MORE)
     assert site.board.start()
     site.await_line("/data: Fresh")
     site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
@@ -25,6 +40,10 @@ def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
     site.wait_for(lambda: site.card.fat_read("boot", "CLAIM-CODE.txt"), 30, "a claim code on the boot partition")
     text = site.card.fat_read("boot", "CLAIM-CODE.txt").decode()
     assert site.claim_code() in text
+    # All of a larger card is /data's.
+    site.board.cut()
+    assert partitions(site.card.file)[5][2] >= (1024 << 20) + MORE - (4 << 20)
+    assert data_size(site) >= (1024 << 20) + MORE - (64 << 20)
 
 
 def test_a_ruined_data_partition_is_made_anew_and_says_so(new_site):
@@ -40,13 +59,14 @@ def test_a_ruined_data_partition_is_made_anew_and_says_so(new_site):
 
 
 def test_settings_from_a_pc_are_taken_in_once_and_scrubbed(new_site):
-    site = new_site()
+    site = new_site(larger=MORE)
     password = "correct horse battery staple"
     hashed = subprocess.run([BINARY, "password"], input=password, capture_output=True, text=True, check=True).stdout
     wanted = site.settings + '[network]\naddress = "192.0.2.60/24"\nrouter = "192.0.2.254"\n'
     wanted += f'[setup]\npassword_hash = "{hashed.strip()}"\n'
     site.card.fat_write("boot", "CONFIG", wanted.encode())
     assert site.board.start()
+    site.await_line("/data fills the card now")
     site.await_line("CONFIG was taken in")
     site.wait_for(lambda: plan.v4(80) in site.ask(server="192.0.2.60"), 90, "an answer from the address in the file")
     # With the password in it there is nothing to claim: the page knows it.
@@ -65,13 +85,22 @@ def test_settings_from_a_pc_are_taken_in_once_and_scrubbed(new_site):
     assert {"settings_taken", "password_set"} <= noted
 
 
-def test_pulling_the_card_leaves_dns_and_stops_ai(new_site):
+def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
     site = new_site()
     site.boot()
     site.await_page()
     for name in plan.CLIENTS:
         site._point_dns(name, plan.PUCK)
     assert site.reach_provider() == "401"
+    # A card without room denies AI as one that is gone does, and takes records again by itself once there is some.
+    site.await_line("bench: ready")
+    site.board.type("fill 4")
+    site.await_line("bench: filled 4")
+    site.wait_for(lambda: site.reach_provider() == "000", 60, "denial of AI traffic on a full disk")
+    assert plan.v4(80) in site.ask(), "DNS goes on"
+    site.board.type("fill 0")
+    site.await_line("bench: filled 0")
+    site.wait_for(lambda: site.reach_provider() == "401", 60, "AI traffic once there is room again")
     site.board.pull_card()
     for number in range(20):
         assert plan.v4(80) in site.ask(name="www.example.com"), f"question {number} after the card was pulled"

@@ -61,7 +61,9 @@ def test_a_card_without_slots_takes_a_signed_image_from_a_stick_and_no_other(new
 def test_a_web_server_that_the_owner_names_does_as_well(new_site):
     site = new_site()
     without_slots(site)
-    url = f"http://{plan.LAN}.{plan.ROUTER}:8000/{stick.GOOD.name}"
+    # By a name that the resolver of the office's DHCP knows.
+    site.serve_names({"updates.office.test": f"{plan.LAN}.{plan.ROUTER}"})
+    url = f"http://updates.office.test:8000/{stick.GOOD.name}"
     site.card.fat_write("boot", "RESCUE-URL.txt", url.encode())
     serve(site, stick.GOOD)
     assert site.board.start()

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::net::Ipv4Addr;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -42,8 +43,13 @@ pub(super) struct Outcome {
 }
 
 impl Work {
-    /// Starts it; none if there is no slot to write on.
-    pub(super) fn begin(from: impl AsRef<Path>, slot: Slot, place: &Place, stick: bool) -> Option<Self> {
+    /// Starts it on a stick's folder, or with `resolvers` on a web server; none if there is no slot to write on.
+    pub(super) fn begin(
+        from: impl AsRef<Path>,
+        slot: Slot,
+        place: &Place,
+        resolvers: Option<&[Ipv4Addr]>,
+    ) -> Option<Self> {
         let name = match slot {
             Slot::A => "slot-a",
             Slot::B => "slot-b",
@@ -53,6 +59,7 @@ impl Work {
             Command::new(PROGRAM)
                 .args([&place.board, &place.floor.to_string(), &place.tried.to_string(), KEYS])
                 .arg(from.as_ref())
+                .args(resolvers.unwrap_or_default().iter().map(Ipv4Addr::to_string))
                 .env_clear()
                 .stdin(slot)
                 .stdout(Stdio::piped())
@@ -62,7 +69,7 @@ impl Work {
                 .spawn()
         });
         match started {
-            Ok(child) => Some(Self { child, stick }),
+            Ok(child) => Some(Self { child, stick: resolvers.is_none() }),
             Err(error) => {
                 say!("rescue: {PROGRAM} on {}: {error}", device.display());
                 None
