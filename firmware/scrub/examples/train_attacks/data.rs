@@ -42,6 +42,28 @@ pub(crate) struct Group {
     #[serde(default)]
     pub(crate) language: String,
     pub(crate) text: Vec<String>,
+    /// What its texts are if they are whole ones.
+    #[serde(skip)]
+    pub(crate) whole: Option<Whole>,
+}
+
+/// Whole texts, as somebody wrote them: nothing is filled in.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
+    pub(crate) file: String,
+    /// The number of the group's first text in its file.
+    first: usize,
+}
+
+/// One of so many whole texts is kept from training, to be judged.
+const UNSEEN: usize = 5;
+
+impl Group {
+    /// The file of the text with this number, if it is a whole one that is kept from training.
+    pub(crate) fn unseen(&self, text: usize) -> Option<String> {
+        let whole = self.whole.as_ref().filter(|whole| (whole.first + text) % UNSEEN == UNSEEN - 1);
+        whole.map(|whole| whole.file.clone())
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,15 +135,7 @@ enum RawGate {
 impl Phrases {
     /// Reads every TOML file of `folder`, in order of name.
     pub(crate) fn read(folder: &Path) -> Result<Self, Box<dyn Error>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                files.push((name, std::fs::read_to_string(&path)?));
-            }
-        }
-        files.sort();
+        let files = files(folder)?;
         let pairs = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
         let mut phrases = Self { inputs: AttackModel::fingerprint(pairs), ..Self::default() };
         for (name, text) in &files {
@@ -129,6 +143,20 @@ impl Phrases {
             phrases.add(file);
         }
         Ok(phrases)
+    }
+
+    /// Adds the whole texts of every TOML file of `folder`, from which no model that is written is made.
+    pub(crate) fn add_whole(&mut self, folder: &Path) -> Result<(), Box<dyn Error>> {
+        for (name, text) in files(folder)? {
+            let mut file: RawFile = toml::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
+            let mut first = 0;
+            for group in file.attack.iter_mut().chain(&mut file.benign) {
+                group.whole = Some(Whole { file: name.clone(), first });
+                first += group.text.len();
+            }
+            self.add(file);
+        }
+        Ok(())
     }
 
     fn add(&mut self, file: RawFile) {
@@ -211,4 +239,18 @@ impl Phrases {
         };
         self.concepts.iter().map(concept).collect()
     }
+}
+
+/// Name and text of every TOML file of a folder, in order of name.
+fn files(folder: &Path) -> Result<Vec<(String, String)>, Box<dyn Error>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            files.push((name, std::fs::read_to_string(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
 }

@@ -12,6 +12,8 @@ pub(crate) struct Document {
     pub(crate) phrase: usize,
     /// Whether it is the phrase and nothing else.
     pub(crate) bare: bool,
+    /// The file of whole texts that it is from, if it is kept from training.
+    pub(crate) unseen: Option<String>,
     pub(crate) text: String,
 }
 
@@ -56,6 +58,8 @@ impl Dice {
 /// Documents of each attack phrase, and of each benign one.
 const OF_ATTACK: usize = 6;
 const OF_BENIGN: usize = 6;
+/// Of each that is a whole text.
+const OF_WHOLE: usize = 3;
 /// Of each that is only the ground on which others stand.
 const OF_PLAIN: usize = 2;
 
@@ -74,13 +78,14 @@ pub(crate) fn documents(phrases: &Phrases) -> Vec<Document> {
     let mut phrase = 0;
     for (groups, attack) in [(&phrases.attacks, true), (&phrases.benign, false)] {
         for group in groups {
-            for text in &group.text {
+            for (number, text) in group.text.iter().enumerate() {
                 phrase += 1;
                 for version in 0..versions(group, attack) {
                     let text = maker.document(group, text, version, attack);
                     let family = attack.then(|| group.name.clone());
                     let theme = format!("{}:{}", group.language, group.name);
-                    documents.push(Document { family, theme, phrase, bare: version == 0, text });
+                    let unseen = group.unseen(number);
+                    documents.push(Document { family, theme, phrase, bare: version == 0, unseen, text });
                 }
             }
         }
@@ -88,19 +93,20 @@ pub(crate) fn documents(phrases: &Phrases) -> Vec<Document> {
     for _ in 0..LONG {
         phrase += 1;
         let text = maker.long();
-        documents.push(Document { family: None, theme: "long".to_owned(), phrase, bare: false, text });
+        documents.push(Document { family: None, theme: "long".to_owned(), phrase, bare: false, unseen: None, text });
     }
     let lists = phrases.spellings();
     for _ in 0..NOISE {
         phrase += 1;
         let text = maker.noise(&lists);
-        documents.push(Document { family: None, theme: "noise".to_owned(), phrase, bare: false, text });
+        documents.push(Document { family: None, theme: "noise".to_owned(), phrase, bare: false, unseen: None, text });
     }
     documents
 }
 
 fn versions(group: &Group, attack: bool) -> usize {
     match attack {
+        _ if group.whole.is_some() => OF_WHOLE,
         true => OF_ATTACK,
         false if group.name.starts_with("plain") => OF_PLAIN,
         false => OF_BENIGN,
@@ -116,6 +122,9 @@ struct Maker<'a> {
 impl Maker<'_> {
     /// The phrase as the first, second ... document that is made of it.
     fn document(&mut self, group: &Group, phrase: &str, version: usize, attack: bool) -> String {
+        if group.whole.is_some() && version == 0 {
+            return phrase.to_owned();
+        }
         let text = self.filled(phrase, 0);
         let text = if attack && group.name == "encoded" { self.disguised(&text) } else { self.cased(text, version) };
         match version {

@@ -5,7 +5,9 @@
 //! that it was not trained on, of each family when all of that family was left out, and what it takes for an attack by
 //! mistake. `--check FILE.jsonl` also judges labelled rows of `{"id", "text", "label", "tier", "category"}`, which have no
 //! part in the training; `--clean PATH` judges text files that hold no attack; `--quick` leaves out the
-//! families, `--dry` writes nothing, `--kept` judges by the model that is there. `--count PATH` counts cues in text files that hold no attack, and does nothing else.
+//! families, `--dry` writes nothing, `--kept` judges by the model that is there. `--unseen` trains on the whole texts of
+//! `kb7-attacks/written`, too, but every fifth, judges those, and writes nothing; with `--kept`, the model that is there
+//! judges all of them. `--count PATH` counts cues in text files that hold no attack, and does nothing else.
 
 mod data;
 mod families;
@@ -28,20 +30,30 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../packs/kb7-attacks"));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    let phrases = Phrases::read(&folder.join("model"))?;
+    let mut phrases = Phrases::read(&folder.join("model"))?;
     if let Some(pair) = arguments.windows(2).find(|pair| pair[0] == "--count") {
         std::fs::write(folder.join("model/frequencies.toml"), gate::count(phrases.concepts(), pair[1].as_ref())?)?;
         return Ok(());
     }
+    if has("--unseen") {
+        phrases.add_whole(&folder.join("written"))?;
+    }
     if has("--kept") {
-        return judge(&AttackModel::from_bytes(&std::fs::read(folder.join("model.bin"))?)?, &arguments);
+        let model = AttackModel::from_bytes(&std::fs::read(folder.join("model.bin"))?)?;
+        report::whole_texts(&model, &phrases);
+        return judge(&model, &arguments);
     }
     let documents = documents(&phrases);
     let beliefs = Beliefs::new(phrases.acts()?.1);
-    let lexicon = lexicon(&phrases, documents.iter())?;
+    let seen = documents.iter().filter(|document| !has("--unseen") || document.unseen.is_none());
+    let lexicon = lexicon(&phrases, seen)?;
     let empty = AttackModel::new(lexicon, vec![0; 1 << SLOT_BITS], 0, 0, phrases.inputs)?;
     let examples = learn::examples(&empty, &documents);
     report::sizes(&phrases, &examples);
+    if has("--unseen") {
+        report::unseen_texts(&examples, &beliefs);
+        return Ok(());
+    }
     let threshold = report::unseen_phrases(&examples, &beliefs);
     if !has("--quick") {
         unseen_families(&phrases, &documents, &beliefs)?;

@@ -70,6 +70,51 @@ pub(crate) fn unseen_phrases(examples: &[Example<'_>], beliefs: &Beliefs) -> f32
     threshold
 }
 
+/// Trains without every fifth of the whole texts, and judges those as strictly as the product would be.
+pub(crate) fn unseen_texts(examples: &[Example<'_>], beliefs: &Beliefs) {
+    let seen = |example: &Example<'_>| example.document.unseen.is_none();
+    let mut scores: Vec<(f32, &Example<'_>)> = Vec::new();
+    for fold in 0..FOLDS {
+        let weights = train(examples, beliefs, |example| seen(example) && example.document.phrase % FOLDS != fold);
+        let judged = examples.iter().filter(|example| seen(example) && example.document.phrase % FOLDS == fold);
+        scores.extend(judged.map(|example| (score(&weights, example), example)));
+    }
+    let threshold = strict(&scores);
+    let weights = train(examples, beliefs, seen);
+    let judged = examples.iter().filter(|example| !seen(example) && example.document.bare);
+    let judged: Vec<(f32, &Example<'_>)> = judged.map(|example| (score(&weights, example), example)).collect();
+    let promised = threshold_at(&judged, 10);
+    println!("unseen texts (threshold {threshold:.2}; {promised:.2} is reached by 1 % of the benign ones):");
+    let mut files: BTreeMap<String, [usize; 4]> = BTreeMap::new();
+    for (score, example) in &judged {
+        let all = if example.document.family.is_some() { "(attacks)" } else { "(benign)" };
+        for name in [all, example.document.unseen.as_deref().unwrap_or_default()] {
+            let file = files.entry(name.to_owned()).or_default();
+            let counts = [*score >= threshold, *score >= promised, score.is_infinite(), true];
+            file.iter_mut().zip(counts).for_each(|(sum, count)| *sum += usize::from(count));
+        }
+    }
+    println!("  {:26} {:>8}  {:>8}  {:>8}", "", "product", "at 1 %", "no cue");
+    for (name, [product, promised, blind, all]) in files {
+        let [product, promised, blind] = [product, promised, blind].map(|count| share(count, all));
+        println!("  {name:26} {product:6.1} %  {promised:6.1} %  {blind:6.1} %  of {all}");
+    }
+}
+
+/// What a model that was made without the whole texts finds in them.
+pub(crate) fn whole_texts(model: &AttackModel, phrases: &Phrases) {
+    let mut files: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for group in phrases.attacks.iter().chain(&phrases.benign) {
+        let Some(whole) = &group.whole else { continue };
+        let file = files.entry(&whole.file).or_default();
+        let found = |text: &&String| model.score(text.as_bytes()).is_some_and(|score| score >= model.threshold());
+        *file = (file.0 + group.text.iter().filter(found).count(), file.1 + group.text.len());
+    }
+    for (file, (found, all)) in files {
+        println!("  {file:30} {found:4} of {all:4}  {:5.1} %", share(found, all));
+    }
+}
+
 /// The product's threshold: the lowest score that few enough unseen documents reach, both of those that speak of the same
 /// things as attacks and of all, and a margin.
 pub(crate) fn strict(scores: &[(f32, &Example<'_>)]) -> f32 {
