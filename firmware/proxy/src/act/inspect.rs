@@ -53,6 +53,7 @@ mod target;
 mod judge;
 mod memory;
 
+mod draft;
 mod exchange;
 mod limits;
 mod refusal;

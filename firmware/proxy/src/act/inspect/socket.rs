@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use gate_core::{Action, Reason};
-use http::header::{self, HeaderMap, HeaderValue};
-use http::request::Parts;
-use http::{Method, StatusCode, Version};
+use http::{Method, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
@@ -22,15 +20,18 @@ use tokio::time::timeout;
 
 use self::frame::{Head, Opcode, mask};
 use self::pipe::{ReadError, Sink, Source};
-use super::exchange::{Draft, Exchange};
+use super::draft::Draft;
+use super::exchange::Exchange;
 use super::record::Pending;
 use super::refusal::Refusal;
 use super::upstream::HANDSHAKE;
 
 pub(super) mod frame;
+mod handshake;
 mod pipe;
 
-const EXTENSIONS: &str = "sec-websocket-extensions";
+pub(super) use handshake::{ask, is_agreed, is_wanted, stamp};
+
 /// Longest message, and never more than the cap on bodies.
 const MESSAGE_MAX: usize = 16 << 20;
 /// A client that sends nothing of a message that it began holds budget for nobody.
@@ -50,47 +51,6 @@ mod code {
 
 type Reader = Source<ReadHalf<TokioIo<Upgraded>>>;
 type Writer = Sink<WriteHalf<TokioIo<Upgraded>>>;
-
-/// Whether a request opens a WebSocket (RFC 6455 section 4.1), in HTTP/1.1 and without a body.
-pub(super) fn is_wanted(parts: &Parts) -> bool {
-    let only = |name: header::HeaderName| {
-        let mut values = parts.headers.get_all(name).iter();
-        values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
-    };
-    let has = |name: header::HeaderName, wanted: &[u8]| {
-        let lists = parts.headers.get_all(name);
-        lists
-            .iter()
-            .flat_map(|list| list.as_bytes().split(|byte| *byte == b','))
-            .any(|word| word.trim_ascii().eq_ignore_ascii_case(wanted))
-    };
-    parts.method == Method::GET
-        && parts.version == Version::HTTP_11
-        && only(header::UPGRADE).is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"))
-        && has(header::CONNECTION, b"upgrade")
-        && only(header::SEC_WEBSOCKET_VERSION) == Some(b"13")
-        && only(header::SEC_WEBSOCKET_KEY).is_some_and(|key| key.len() == 24)
-        && !parts.headers.contains_key(header::TRANSFER_ENCODING)
-        && only(header::CONTENT_LENGTH).is_none_or(|length| length == b"0")
-}
-
-/// Makes the request to the server one for a WebSocket again, after what belongs to the client's hop was taken away.
-pub(super) fn ask(headers: &mut HeaderMap) {
-    headers.remove(EXTENSIONS);
-    stamp(headers);
-}
-
-/// Makes the answer to the client say that from now on this is a WebSocket.
-pub(super) fn stamp(headers: &mut HeaderMap) {
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-}
-
-/// Whether a server agreed, and to nothing that was not asked for.
-pub(super) fn is_agreed(status: StatusCode, headers: &HeaderMap) -> bool {
-    let upgrade = headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    status == StatusCode::SWITCHING_PROTOCOLS && upgrade && !headers.contains_key(EXTENSIONS)
-}
 
 /// A WebSocket that both sides agreed on; dropped, it is recorded as broken off by the client.
 pub(super) struct Socket {
@@ -323,7 +283,7 @@ impl Talk<'_> {
         }
         match judged.refusal {
             Some(refusal) => Err(refused(refusal)),
-            None => Ok(judged.edited.unwrap_or_else(|| Vec::from(draft.into_bytes()))),
+            None => Ok(judged.edited.unwrap_or_else(|| Vec::from(draft.bytes))),
         }
     }
 

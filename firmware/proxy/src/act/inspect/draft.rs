@@ -1,0 +1,70 @@
+//! A request or message as it is judged, apart from the connection that it came on.
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
+
+use super::fields;
+use super::head;
+use super::judge::{self, Prompt};
+use crate::session::Session;
+
+/// What is judged, in a form that can be judged elsewhere.
+pub(super) struct Draft {
+    target: String,
+    fields: Vec<String>,
+    content_type: Option<String>,
+    pub(super) content_encoding: Option<Vec<u8>>,
+    signed: bool,
+    pub(super) bytes: Bytes,
+    pub(super) trailers: Option<HeaderMap>,
+}
+
+impl Draft {
+    /// A message of a WebSocket that was opened for `target`.
+    pub(super) fn message(target: &str, bytes: Bytes) -> Self {
+        let (fields, content_type, content_encoding) = (Vec::new(), None, None);
+        Self { target: target.to_owned(), fields, content_type, content_encoding, signed: false, bytes, trailers: None }
+    }
+
+    pub(super) fn new(parts: &Parts, bytes: Bytes, trailers: Option<HeaderMap>) -> Self {
+        let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        // Two lines are one list, and so two codings.
+        let codings: Vec<&[u8]> =
+            parts.headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+        let content_encoding = (!codings.is_empty()).then(|| codings.join(&b','));
+        let signed = head::is_signed(parts);
+        let fields = fields::unknown(&parts.headers);
+        Self {
+            target,
+            fields,
+            content_type: content_type.map(str::to_owned),
+            content_encoding,
+            signed,
+            bytes,
+            trailers,
+        }
+    }
+
+    /// What judging will need beside the body as sent. What an encoded one becomes is asked for as it unfolds.
+    pub(super) fn memory(&self) -> usize {
+        if self.content_encoding.is_some() { 0 } else { judge::scan_memory(&self.bytes) }
+    }
+
+    pub(super) fn prompt<'a>(&'a self, session: &'a Session, now: gate_core::UnixMicros) -> Prompt<'a> {
+        Prompt {
+            client: session.client.ip(),
+            host: &session.host,
+            vendor: session.vendor(),
+            target: &self.target,
+            fields: &self.fields,
+            content_type: self.content_type.as_deref(),
+            content_encoding: self.content_encoding.as_deref(),
+            signed: self.signed,
+            body: &self.bytes,
+            trailers: self.trailers.as_ref(),
+            now,
+        }
+    }
+}
