@@ -20,5 +20,5 @@ pub(crate) use checks::Check;
 pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};
 pub(crate) use grounds::Grounds;
 pub(crate) use resolve::{resolve, without_public};
-pub(crate) use value::contains_word;
+pub(crate) use value::Word;
 pub(crate) use work::Work;

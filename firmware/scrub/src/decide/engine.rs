@@ -9,7 +9,7 @@ use super::attack::{self, Cue, Text};
 use super::dump::is_in_dump;
 use super::table::{self, Heading, Tables};
 use super::unmarked::{Run, UNMET, base58_runs, phrases};
-use super::value::{classes, contains, contains_word, entropy, is_placeholder};
+use super::value::{Letters, classes, entropy, is_placeholder};
 use super::{Grounds, Work};
 use crate::lanes::Marks;
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
@@ -46,6 +46,9 @@ const READ_COST: usize = 2;
 /// Steps of reading what a value is assigned to, and of handling a value that is found.
 const ASSIGNED_COST: usize = 2000;
 const CANDIDATE_COST: usize = 128;
+/// Steps of seeing which words may stand near a value, and of looking for one of them.
+const CONTEXT_COST: usize = 48;
+const WORD_COST: usize = 24;
 /// Steps of reading what stands around a keyword that may name a column.
 const HEADING_COST: usize = 256;
 
@@ -76,6 +79,7 @@ pub(crate) struct Engine<'a> {
     pack: &'a Pack,
     shadow: &'a Shadow,
     text: &'a [u8],
+    marks: &'a Marks,
     /// The leaf that was asked for last.
     leaf: Range<usize>,
     /// The last value that went on `until` something: what begins in it is a part of it.
@@ -96,7 +100,7 @@ impl<'a> Engine<'a> {
     pub(crate) fn sweep(
         pack: &'a Pack,
         shadow: &'a Shadow,
-        marks: &Marks,
+        marks: &'a Marks,
         base: usize,
         open: bool,
         work: &mut Work,
@@ -107,6 +111,7 @@ impl<'a> Engine<'a> {
             pack,
             shadow,
             text,
+            marks,
             leaf: 0..0,
             covered: 0..0,
             open,
@@ -115,17 +120,17 @@ impl<'a> Engine<'a> {
             headings: Vec::new(),
             sweep: Sweep { candidates: Vec::new(), live_from, whole: Vec::new() },
         };
-        engine.anchors(marks);
+        engine.anchors();
         engine.tables(base == 0);
-        engine.digits(marks);
-        engine.unmarked(marks);
+        engine.digits();
+        engine.unmarked();
         engine.attacks(base);
         *work = engine.work;
         engine.sweep
     }
 
-    fn anchors(&mut self, marks: &Marks) {
-        let (pack, text) = (self.pack, self.text);
+    fn anchors(&mut self) {
+        let (pack, text, marks) = (self.pack, self.text, self.marks);
         pack.anchors().find(text, marks, |literal, start| {
             for index in literal.rules() {
                 self.attempt(*index, pack.rule(*index), start..start + literal.len());
@@ -167,8 +172,8 @@ impl<'a> Engine<'a> {
         model.judge(rule, &text, &cues, &mut self.work, &mut self.sweep.candidates);
     }
 
-    fn digits(&mut self, marks: &Marks) {
-        let (pack, text) = (self.pack, self.text);
+    fn digits(&mut self) {
+        let (pack, text, marks) = (self.pack, self.text, self.marks);
         marks.numbers(|at| {
             // The digits behind a decimal point belong to the number before it, which has had its turn.
             let fraction = at.checked_sub(2).is_some_and(|two| text[two].is_ascii_digit() && text[two + 1] == b'.');
@@ -181,8 +186,8 @@ impl<'a> Engine<'a> {
     }
 
     /// Tries the rules for values that no literal marks, on whole runs.
-    fn unmarked(&mut self, marks: &Marks) {
-        let pack = self.pack;
+    fn unmarked(&mut self) {
+        let (pack, marks) = (self.pack, self.marks);
         if !pack.word_rules().is_empty() {
             phrases(self.text, marks).for_each(|run| self.run(pack.word_rules(), &run));
         }
@@ -384,21 +389,50 @@ impl<'a> Engine<'a> {
         let stopped = (rule.min_classes > 0 && classes(value) < rule.min_classes)
             || !rule.checks.iter().all(|check| check.passes(value))
             || (rule.min_entropy > 0.0 && entropy(value) < rule.min_entropy)
-            || rule.stop.iter().any(|word| contains(value, word))
+            || self.is_stopped(rule, value)
             || (rule.no_placeholders && is_placeholder(value));
         if stopped {
             return None;
         }
-        let around = [
-            &self.text[start.saturating_sub(CONTEXT.0)..start],
-            &self.text[end..(end + CONTEXT.1).min(self.text.len())],
-        ];
-        let confirmed = rule.context.iter().any(|word| around.iter().any(|text| contains_word(text, word)));
+        let confirmed = self.is_confirmed(rule, start, end);
         match (confirmed, rule.context_required) {
             (false, true) => None,
             (false, false) => Some((rule.confidence, rule.grounds)),
             (true, _) => Some(((rule.confidence + CONTEXT_BONUS).min(100), rule.grounds.with(Why::Context, true))),
         }
+    }
+
+    /// Whether a value has a word of what the rule does not mean.
+    fn is_stopped(&mut self, rule: &Rule, value: &[u8]) -> bool {
+        let letters = if rule.stop.is_empty() { Letters::default() } else { Letters::of(value) };
+        let mut asked = 0;
+        let stopped = rule.stop.iter().filter(|word| word.may_be_of(letters)).any(|word| {
+            asked += 1;
+            word.is_in(value)
+        });
+        self.work.spend(WORD_COST * asked);
+        stopped
+    }
+
+    /// Whether a word of the rule's context stands near a value.
+    fn is_confirmed(&mut self, rule: &Rule, start: usize, end: usize) -> bool {
+        if rule.context.is_empty() {
+            return false;
+        }
+        let around = [start.saturating_sub(CONTEXT.0)..start, end..(end + CONTEXT.1).min(self.text.len())];
+        let mut begun = Letters::default();
+        for part in &around {
+            // What the part begins with may be the rest of a word, which is taken for one.
+            begun.add(Letters::of(&self.text[part.start..part.end.min(part.start + 1)]));
+            self.marks.words_in(part.clone(), |at| begun.add(Letters::of(&self.text[at..=at])));
+        }
+        let (text, mut asked) = (self.text, 0);
+        let confirmed = rule.context.iter().filter(|word| word.may_begin(begun)).any(|word| {
+            asked += 1;
+            around.iter().any(|part| word.stands_in(&text[part.clone()]))
+        });
+        self.work.spend(CONTEXT_COST + WORD_COST * asked);
+        confirmed
     }
 
     fn keep_alive(&mut self, live: bool, origin: usize) {

@@ -107,6 +107,19 @@ impl Marks {
         }
     }
 
+    /// Calls `each` with every place in `range` where a word begins.
+    #[inline]
+    pub(crate) fn words_in(&self, range: Range<usize>, mut each: impl FnMut(usize)) {
+        for index in range.start / 64..range.end.div_ceil(64).min(self.blocks.len()) {
+            let inside = |at: usize| u64::MAX.checked_shl(at.saturating_sub(64 * index) as u32).unwrap_or(0);
+            let mut mask = self.blocks[index].words & inside(range.start) & !inside(range.end);
+            while mask != 0 {
+                each(64 * index + mask.trailing_zeros() as usize);
+                mask &= mask - 1;
+            }
+        }
+    }
+
     /// Whether so many bytes around `at`, or more, begin no word of one or two letters. At most 64 on either side count.
     #[inline]
     pub(crate) fn has_long_words(&self, at: usize, count: u32) -> bool {
@@ -319,6 +332,12 @@ mod tests {
             for count in [1, 40, 51, 90] {
                 prop_assert_eq!(marks.has_run(at, count), before + after >= count as usize, "{} {}", before, after);
             }
+            let end = (at + 70).min(text.len());
+            let mut words = Vec::new();
+            marks.words_in(at..end, |at| words.push(at));
+            let letter = |at: usize| text[at].is_ascii_alphabetic();
+            let begin: Vec<usize> = (at..end).filter(|at| letter(*at) && !(*at > 0 && letter(at - 1))).collect();
+            prop_assert_eq!(words, begin);
             let lead = (at..text.len()).find(|at| text[*at] >= 0xC0);
             prop_assert_eq!(marks.lead_from(at), lead);
         }

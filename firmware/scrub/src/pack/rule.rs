@@ -4,7 +4,7 @@ use gate_core::{Action, KnowledgeBase, Why};
 
 use super::machine::{Alphabet, Backward, Forward};
 use super::source::{RawRule, Severity, Start};
-use crate::decide::{Check, Grounds, contains_word};
+use crate::decide::{Check, Grounds, Word};
 
 /// Longest `before` and `lead`, and farthest `within`: what the engine must still see of a text that it has settled.
 pub(crate) const MAX_REACH: usize = 96;
@@ -45,9 +45,9 @@ pub(crate) struct Rule {
     pub(crate) checks: Vec<Check>,
     pub(crate) min_entropy: f64,
     pub(crate) min_classes: usize,
-    pub(crate) context: Vec<Vec<u8>>,
+    pub(crate) context: Vec<Word>,
     pub(crate) context_required: bool,
-    pub(crate) stop: Vec<Vec<u8>>,
+    pub(crate) stop: Vec<Word>,
     pub(crate) no_placeholders: bool,
     /// What every finding of this rule rests on, apart from context.
     pub(crate) grounds: Grounds,
@@ -121,7 +121,7 @@ impl Rule {
         let class = |key: &'static str, class: Option<&str>, default: &str| {
             ByteSet::parse(class.unwrap_or(default)).ok_or((key, "is not a class such as `A-Za-z0-9_`".to_owned()))
         };
-        let lower = |words: Vec<String>| words.into_iter().map(|word| word.to_lowercase().into_bytes()).collect();
+        let words = |words: Vec<String>| words.iter().map(|word| Word::new(word)).collect();
         // Whatever is not personal needs a shape of its own: any word may stand below `password`.
         let proven = raw.assigned || raw.checks.iter().any(|it| matches!(it, Check::PasswordLike | Check::SecretLike));
         Ok(Self {
@@ -135,8 +135,8 @@ impl Rule {
             tail: raw.tail.as_deref().map(|tail| machine("tail", tail)).transpose()?,
             until: raw.until.as_deref().map(until).transpose().map_err(|why| ("until", why))?,
             no_placeholders: raw.placeholders.map_or(kb == KnowledgeBase::Secrets, |allowed| !allowed),
-            context: lower(raw.context),
-            stop: lower(raw.stop),
+            context: words(raw.context),
+            stop: words(raw.stop),
             approach,
             kb,
             id: raw.id,
@@ -159,7 +159,7 @@ impl Rule {
 
     /// Whether a keyword led to the value that `line` ends with, or a word of the rule's context stands before it.
     pub(crate) fn is_named(&self, line: &[u8]) -> bool {
-        self.is_labelled() || self.context.iter().any(|word| contains_word(line, word))
+        self.is_labelled() || self.context.iter().any(|word| word.stands_in(line))
     }
 
     /// The automaton that begins with the anchor, if one does.
@@ -203,11 +203,12 @@ impl Rule {
     }
 }
 
-/// Steps of judging a short value: comparisons with words take most of them, and there are some for placeholders always.
+/// Steps of judging a short value, apart from words that may be in it or near it.
 fn judge_cost(raw: &RawRule) -> usize {
     const BASE: usize = 128;
-    const EACH: usize = 24;
-    BASE + EACH * (raw.checks.len() + raw.context.len() + raw.stop.len())
+    const CHECK: usize = 24;
+    const WORD: usize = 2;
+    BASE + CHECK * raw.checks.len() + WORD * (raw.context.len() + raw.stop.len())
 }
 
 /// Steps for each byte of a value: words are looked for at each of them, and some checks take it apart.

@@ -1,44 +1,48 @@
 //! Values that only stand for a secret: samples of manuals, masks, references to where the secret is kept.
 
-use super::contains;
+use std::sync::LazyLock;
+
+use super::{Letters, Word};
 
 /// Parts that a secret does not have by chance.
-const MARKS: [&[u8]; 30] = [
-    b"example",
-    b"xxxx",
-    b"your_",
-    b"your-",
-    b"yourkey",
-    b"yourtoken",
-    b"yoursecret",
-    b"yourapi",
-    b"yourpass",
-    b"your ",
-    b"placeholder",
-    b"redacted",
-    b"changeme",
-    b"change_me",
-    b"change-me",
-    b"replaceme",
-    b"replace_me",
-    b"dummy",
-    b"sample",
-    b"****",
-    b"....",
-    b"${",
-    b"{{",
-    b"$(",
-    b"%(",
-    b"<",
-    b"12345678",
-    b"abcdefgh",
-    b"insert",
-    b"\xE2\x80\xA2\xE2\x80\xA2",
+const MARKS: [&str; 30] = [
+    "example",
+    "xxxx",
+    "your_",
+    "your-",
+    "yourkey",
+    "yourtoken",
+    "yoursecret",
+    "yourapi",
+    "yourpass",
+    "your ",
+    "placeholder",
+    "redacted",
+    "changeme",
+    "change_me",
+    "change-me",
+    "replaceme",
+    "replace_me",
+    "dummy",
+    "sample",
+    "****",
+    "....",
+    "${",
+    "{{",
+    "$(",
+    "%(",
+    "<",
+    "12345678",
+    "abcdefgh",
+    "insert",
+    "••",
 ];
 
 /// Whether the value only stands for a secret: a sample of the vendor's manual, a mask, a reference.
 pub(crate) fn is_placeholder(value: &[u8]) -> bool {
-    MARKS.iter().any(|mark| contains(value, mark)) || longest_run(value) >= 7
+    static WORDS: LazyLock<Vec<Word>> = LazyLock::new(|| MARKS.iter().map(|mark| Word::new(mark)).collect());
+    let letters = Letters::of(value);
+    WORDS.iter().any(|mark| mark.may_be_of(letters) && mark.is_in(value)) || longest_run(value) >= 7
 }
 
 /// The length of the longest stretch of one and the same byte.
