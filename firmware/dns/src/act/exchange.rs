@@ -1,5 +1,6 @@
 //! One question to one upstream, over whatever it speaks.
 
+mod edns;
 mod https;
 mod message;
 mod plain;
@@ -11,10 +12,12 @@ mod trust;
 use std::io;
 
 use thiserror::Error;
+use tokio::time::Instant;
 
 use crate::parse::{Answer, AnswerError, Question};
 use crate::{Protocol, Upstream};
 
+use edns::Edns;
 use plain::Plain;
 use pool::Pool;
 pub(super) use tls::connect_to;
@@ -46,8 +49,13 @@ pub(crate) enum ExchangeError {
     TooLong,
 }
 
-/// The way to one upstream.
-pub(super) enum Channel {
+/// The way to one upstream, and whether it takes OPT.
+pub(super) struct Channel {
+    path: Path,
+    edns: Edns,
+}
+
+enum Path {
     Plain(Plain),
     /// Connections last, because a handshake costs more than the question.
     Encrypted(Pool),
@@ -55,24 +63,41 @@ pub(super) enum Channel {
 
 impl Channel {
     pub(super) fn new(upstream: &Upstream, trust: &Trust) -> Self {
-        match upstream.protocol {
-            Protocol::Plain => Self::Plain(Plain::new(upstream.address)),
-            _ => Self::Encrypted(Pool::new(upstream.clone(), trust.clone())),
-        }
+        let path = match upstream.protocol {
+            Protocol::Plain => Path::Plain(Plain::new(upstream.address)),
+            _ => Path::Encrypted(Pool::new(upstream.clone(), trust.clone())),
+        };
+        Self { path, edns: Edns::default() }
     }
 
     pub(super) async fn exchange(&self, question: &Question) -> Result<Answer, ExchangeError> {
-        match self {
-            Self::Plain(plain) => plain.exchange(question).await,
-            Self::Encrypted(pool) => pool.exchange(question).await,
+        if !self.edns.is_sent(Instant::now()) {
+            return self.once(question, false).await;
+        }
+        let tried = self.once(question, true).await;
+        if !edns::is_refusal(&tried) {
+            return tried;
+        }
+        // Such codes may mean the question as well: then they come again without OPT.
+        let again = self.once(question, false).await;
+        if again.as_ref().is_ok_and(Answer::is_conclusive) {
+            self.edns.refused(Instant::now());
+        }
+        again
+    }
+
+    async fn once(&self, question: &Question, edns: bool) -> Result<Answer, ExchangeError> {
+        match &self.path {
+            Path::Plain(plain) => plain.exchange(question, &self.edns, edns).await,
+            Path::Encrypted(pool) => pool.exchange(question, &self.edns, edns).await,
         }
     }
 
     /// Whether a question can leave at once: a handshake may take longer than an answer.
     pub(super) fn is_ready(&self) -> bool {
-        match self {
-            Self::Plain(_) => true,
-            Self::Encrypted(pool) => pool.is_open(),
+        match &self.path {
+            Path::Plain(_) => true,
+            Path::Encrypted(pool) => pool.is_open(),
         }
     }
 }

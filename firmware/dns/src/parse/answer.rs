@@ -58,13 +58,21 @@ pub(crate) enum AnswerError {
     Malformed,
     #[error("it is cut short")]
     Truncated,
+    /// Nothing but a header: servers that cannot read a question do not repeat it.
+    #[error("it does not understand the question (response code {rcode})")]
+    Bare { rcode: u8 },
 }
 
 impl Answer {
     /// Reads an upstream's message and checks that it answers what was asked.
     pub(crate) fn read(bytes: &[u8], wanted: Wanted<'_>) -> Result<Self, AnswerError> {
         let header = Header::read(bytes).ok_or(AnswerError::Foreign)?;
-        let ours = header.id == wanted.id && header.has(flag::QR) && header.opcode() == 0 && header.counts[0] == 1;
+        let ours = header.id == wanted.id && header.has(flag::QR) && header.opcode() == 0;
+        let rcode = header.rcode();
+        if ours && header.counts == [0; 4] && [Rcode::FormErr as u8, Rcode::NotImp as u8].contains(&rcode) {
+            return Err(AnswerError::Bare { rcode });
+        }
+        let ours = ours && header.counts[0] == 1;
         let question = wire::read_question(bytes, HEADER).filter(|_| ours).ok_or(AnswerError::Foreign)?;
         let (name, kind, class, head) = question;
         if *name.folded() != *wanted.question.name || kind != wanted.question.kind || class != class::IN {
@@ -76,7 +84,6 @@ impl Answer {
         let mut reader =
             Reader { bytes, at: head, ttls: Vec::new(), lifetime: None, soa: false, direct: true, signatures: false };
         let Read { opt, answered } = reader.sections(&header, kind).ok_or(AnswerError::Malformed)?;
-        let rcode = header.rcode();
         let negative = header.counts[1] == 0 || rcode == Rcode::NxDomain as u8;
         let keepable = rcode == Rcode::NoError as u8 || rcode == Rcode::NxDomain as u8;
         let message = if is_mail(kind) {
@@ -200,6 +207,11 @@ impl Answer {
         self.ttls.iter().map(|at| usize::from(*at))
     }
 
+    /// Whether it says something of the name that `question` asks for.
+    pub(crate) fn asks(&self, question: &Question) -> bool {
+        self.message.get(HEADER..HEADER + question.name.len()).is_some_and(|name| name.eq_ignore_ascii_case(&question.name))
+    }
+
     /// Whether this may be sent to those who ask `question`, for an answer that comes from a file and not from
     /// [`Answer::read`]: it answers that question, and all places in it lie within it.
     pub(crate) fn serves(&self, question: &Question) -> bool {
@@ -211,6 +223,24 @@ impl Answer {
         let option = self.extended_error().is_none_or(|option| option.len() <= EXTENDED_ERROR_MAX);
         asked && short && ttls && option
     }
+}
+
+/// Whether a message has an OPT record; not where it cannot be read.
+pub(crate) fn has_opt(bytes: &[u8]) -> bool {
+    let scan = || {
+        let header = Header::read(bytes)?;
+        let (.., mut at) = wire::read_question(bytes, HEADER)?;
+        let records: usize = header.counts[1..].iter().map(|count| usize::from(*count)).sum();
+        for _ in 0..records {
+            let record = Record::read(bytes, at)?;
+            if record.kind == kind::OPT {
+                return Some(());
+            }
+            at = record.rdata.end;
+        }
+        None
+    };
+    scan().is_some()
 }
 
 /// What was found on the way through the sections.

@@ -1,12 +1,13 @@
 //! What travels in OPT: cookies, and reasons.
 
 use gate_core::{DnsOutcome, Reason};
+use gate_dns::Dnssec;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use tokio::net::UdpSocket;
 
 use crate::office::{Office, PATIENCE, SILENCE, ip, query, query_edns, read_tcp, write_tcp};
-use crate::upstream::{Zone, a, answers};
+use crate::upstream::{Old, Zone, a, answers};
 
 /// A question with one option.
 pub(crate) fn with_option(name: &str, code: u16, data: &[u8]) -> Vec<u8> {
@@ -172,4 +173,38 @@ async fn the_limit_holds_over_tcp_and_never_for_the_router() {
     }
     office.dns.see_routers([ip("127.0.0.1")].into());
     assert!(flood(&office, "127.0.0.9", 100).await.0 < 20, "it is the router no more");
+}
+
+#[tokio::test]
+async fn an_upstream_older_than_edns_is_asked_without_and_that_is_remembered() {
+    for rcode in [ResponseCode::FormErr, ResponseCode::NotImp] {
+        for bare in [false, true] {
+            let office = Office::open_with(|config| config.dnssec = Dnssec::Validate).await;
+            office.upstream.grow_old(Old { rcode, bare });
+            office.upstream.set("", RecordType::DNSKEY, Zone::default());
+            for number in 0..3 {
+                let name = format!("www{number}.example");
+                office.upstream.set(&name, RecordType::A, answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]));
+                let answer = office.exchange(query_edns(&format!("{name}."), RecordType::A, 1232, true)).await;
+                assert_eq!(answer.answers.len(), 1, "{rcode} {bare}: {answer}");
+                assert!(answer.edns.is_some(), "clients have theirs all the same");
+            }
+            assert_eq!(office.upstream.asked().0, 2 + 3, "the first question was asked twice, no other");
+            assert!(office.dns.upstreams()[0].strips_signatures, "there is no DNSSEC without EDNS");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_knows_edns_loses_it_for_no_more_than_a_question() {
+    let office = Office::open().await;
+    let set = |name: &str| office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]));
+    set("before.example");
+    office.ask("before.example.", RecordType::A).await;
+    office.upstream.grow_old(Old { rcode: ResponseCode::FormErr, bare: true });
+    for (name, asked) in [("one.example", 3), ("two.example", 5)] {
+        set(name);
+        assert_eq!(office.ask(&format!("{name}."), RecordType::A).await.answers.len(), 1);
+        assert_eq!(office.upstream.asked().0, asked, "{name}: with OPT, then without");
+    }
 }

@@ -45,6 +45,15 @@ struct Shared {
     tcp: AtomicUsize,
     tcp_now: AtomicUsize,
     tcp_peak: AtomicUsize,
+    old: Mutex<Option<Old>>,
+}
+
+/// What a server older than EDNS says to OPT.
+#[derive(Clone, Copy)]
+pub(crate) struct Old {
+    pub(crate) rcode: ResponseCode,
+    /// Nothing but a header.
+    pub(crate) bare: bool,
 }
 
 impl Upstream {
@@ -64,6 +73,11 @@ impl Upstream {
 
     pub(crate) fn set(&self, name: &str, kind: RecordType, zone: Zone) {
         self.shared.zones.lock().unwrap().insert((name.to_owned(), kind), zone);
+    }
+
+    /// Questions with OPT are not understood from now on, and no answer has one.
+    pub(crate) fn grow_old(&self, old: Old) {
+        *self.shared.old.lock().unwrap() = Some(old);
     }
 
     /// Questions received over UDP and TCP.
@@ -163,6 +177,14 @@ impl Shared {
         let mut answer = Message::new(query.metadata.id, MessageType::Response, OpCode::Query);
         answer.metadata.recursion_desired = true;
         answer.metadata.recursion_available = true;
+        let old = *self.old.lock().unwrap();
+        if let Some(old) = old.filter(|_| query.edns.is_some()) {
+            answer.metadata.response_code = old.rcode;
+            if !old.bare {
+                answer.add_query(question);
+            }
+            return vec![answer.to_vec().unwrap()];
+        }
         answer.add_query(question);
         let Some(zone) = zone else {
             answer.metadata.response_code = ResponseCode::NXDomain;
@@ -190,7 +212,9 @@ impl Shared {
         if let Some(reason) = zone.reason {
             edns.options_mut().insert(EdnsOption::Unknown(15, reason.to_be_bytes().to_vec()));
         }
-        answer.set_edns(edns);
+        if old.is_none() {
+            answer.set_edns(edns);
+        }
         let rounds = if udp { zone.forged } else { 0 };
         let forged: Vec<_> = (0..rounds).flat_map(|_| forgeries(&answer)).collect();
         forged.into_iter().chain([answer]).map(|message| message.to_vec().unwrap()).collect()

@@ -10,17 +10,22 @@ const PADDING: u16 = 12;
 /// Encrypted questions are a multiple of this long (RFC 8467 section 4.1), so that their length does not tell the name.
 const PADDED: usize = 128;
 
-/// A standard query with an OPT record.
-pub(super) fn query(id: u16, question: &Question) -> Vec<u8> {
+/// A standard query, with an OPT record for a server that takes one.
+pub(super) fn query(id: u16, question: &Question, edns: bool) -> Vec<u8> {
     // AD asks for the AD bit of the answer without DNSSEC records (RFC 6840 section 5.7).
     let checking = if question.checking_disabled { flag::CD } else { 0 };
+    // Both bits are younger than servers without EDNS.
+    let younger = if edns { flag::AD | checking } else { 0 };
     let mut message = Vec::with_capacity(64 + question.name.len());
-    for word in [id, flag::RD | flag::AD | checking, 1, 0, 0, 1] {
+    for word in [id, flag::RD | younger, 1, 0, 0, u16::from(edns)] {
         message.extend_from_slice(&word.to_be_bytes());
     }
     message.extend_from_slice(&question.name);
     for word in [question.kind, class::IN] {
         message.extend_from_slice(&word.to_be_bytes());
+    }
+    if !edns {
+        return message;
     }
     message.push(0);
     let dnssec_ok = if question.dnssec_ok { 0x8000 } else { 0 };
@@ -30,9 +35,12 @@ pub(super) fn query(id: u16, question: &Question) -> Vec<u8> {
     message
 }
 
-/// The same, padded.
-pub(super) fn padded_query(question: &Question) -> Vec<u8> {
-    let mut message = query(0, question);
+/// The same, padded: only OPT can hold the padding.
+pub(super) fn padded_query(question: &Question, edns: bool) -> Vec<u8> {
+    let mut message = query(0, question, edns);
+    if !edns {
+        return message;
+    }
     let options = message.len() - 2;
     let padding = (message.len() + 4).next_multiple_of(PADDED) - message.len() - 4;
     let padding = u16::try_from(padding).expect("less than a block");
@@ -83,7 +91,7 @@ mod tests {
     #[test]
     fn encrypted_questions_have_few_lengths_and_read_back() {
         for name in ["a.example", &"label.".repeat(10), &"long-label-of-23-letters.".repeat(9)] {
-            let message = padded_query(&question(name));
+            let message = padded_query(&question(name), true);
             assert_eq!(message.len() % 128, 0, "{name}");
             let read = Query::read(&message).unwrap();
             assert_eq!(read.question(), question(name));
@@ -93,7 +101,7 @@ mod tests {
     #[test]
     fn spelling_changes_letters_only() {
         let question = question("0123456789-abcdefghijklmnopqrstuvwxyz.example");
-        let (mut spelled, plain) = (query(7, &question), query(7, &question));
+        let (mut spelled, plain) = (query(7, &question, true), query(7, &question, true));
         spell_at_random(&mut spelled, question.name.len()).unwrap();
         assert_ne!(spelled, plain, "of 33 letters one at least changes");
         assert!(spelled.eq_ignore_ascii_case(&plain));

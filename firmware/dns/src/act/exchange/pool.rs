@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use super::edns::Edns;
 use super::message::padded_query;
 use super::trust::Trust;
 use super::{ExchangeError, https, quic, tls};
@@ -35,8 +36,8 @@ impl Pool {
     }
 
     /// Asks; once more on a new connection if the one that was kept turns out to be dead, as servers close idle ones.
-    pub(super) async fn exchange(&self, question: &Question) -> Result<Answer, ExchangeError> {
-        let query = padded_query(question);
+    pub(super) async fn exchange(&self, question: &Question, edns: &Edns, sent: bool) -> Result<Answer, ExchangeError> {
+        let query = padded_query(question, sent);
         let (session, kept) = self.session().await?;
         let message = match session.ask(&query).await {
             Err(_) if kept => {
@@ -46,7 +47,9 @@ impl Pool {
             other => other?,
         };
         // The identifier is 0 on all of these: nobody else can put an answer into the connection.
-        Ok(Answer::read(&message, Wanted { id: 0, question })?)
+        let answer = Answer::read(&message, Wanted { id: 0, question })?;
+        edns.see(&message);
+        Ok(answer)
     }
 
     /// The connection, and whether it was there before.
