@@ -4,6 +4,7 @@ mod batch;
 mod bind;
 mod cookie;
 mod limit;
+mod origin;
 mod tcp;
 mod udp;
 

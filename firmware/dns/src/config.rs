@@ -38,8 +38,8 @@ pub struct Config {
     /// How the puck stands in the network. Not a key of this table: the daemon sets it from its own `mode`.
     #[serde(skip)]
     pub mode: NetworkMode,
-    /// Addresses and ports listened on, UDP and TCP alike. With more than one address in a subnet name them one by one,
-    /// so that answers leave from the address that was asked. Default: `["0.0.0.0:53", "[::]:53"]`.
+    /// Addresses and ports listened on, UDP and TCP alike; answers leave from the address that was asked.
+    /// Default: `["0.0.0.0:53", "[::]:53"]`.
     pub listen: Vec<SocketAddr>,
     /// UDP sockets for each address, each with a thread of its own; 0: one for each core, at most 4. Default: 0.
     pub threads: usize,
@@ -127,7 +127,7 @@ pub struct Config {
     /// Questions of one client each second, twice as many at once; what is over it is dropped. 0: no limit. It never applies
     /// to the network's router, which may forward for everybody. Default: 1000.
     pub client_questions_per_second: u32,
-    /// TCP connections open at once. Default: 128.
+    /// TCP connections open at once; when all are, the one that is idle longest gives way to a new one. Default: 128.
     pub tcp_connections: usize,
     /// TCP connections of one client open at once. Default: 16.
     pub tcp_connections_per_client: usize,

@@ -6,8 +6,9 @@ use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg};
 
+use super::origin::Origin;
 use crate::act::PAYLOAD;
 
 /// Datagrams in one call: more would make the first answer wait for the last question.
@@ -24,17 +25,25 @@ pub(super) struct Batch {
     answers: Box<[u8]>,
     lengths: [usize; BATCH],
     peers: [Option<SockaddrStorage>; BATCH],
-    /// Answers that wait to be sent: their lengths and where to.
+    /// Which of our addresses each of them was sent to, and what stands for none.
+    origins: [Origin; BATCH],
+    unknown: Origin,
+    /// Answers that wait to be sent: their lengths, where to and where from.
     ready: usize,
     answer_lengths: [usize; BATCH],
     answer_peers: [Option<SockaddrStorage>; BATCH],
+    answer_origins: [Origin; BATCH],
 }
 
 impl Batch {
-    pub(super) fn new() -> Self {
+    /// For a socket whose datagrams have such an origin.
+    pub(super) fn new(unknown: Origin) -> Self {
         Self {
-            receiving: MultiHeaders::preallocate(BATCH, None),
-            sending: MultiHeaders::preallocate(BATCH, None),
+            receiving: MultiHeaders::preallocate(BATCH, unknown.space()),
+            sending: MultiHeaders::preallocate(BATCH, unknown.space()),
+            origins: [unknown; BATCH],
+            answer_origins: [unknown; BATCH],
+            unknown,
             questions: vec![0; BATCH * RECEIVE].into(),
             answers: vec![0; BATCH * SEND].into(),
             lengths: [0; BATCH],
@@ -53,8 +62,9 @@ impl Batch {
         let flags = MsgFlags::MSG_WAITFORONE;
         let received = recvmmsg(socket.as_raw_fd(), &mut self.receiving, &mut slices, flags, None)?;
         let mut count = 0;
-        for (message, (length, peer)) in received.zip(self.lengths.iter_mut().zip(&mut self.peers)) {
-            (*length, *peer) = (message.bytes, message.address);
+        for message in received {
+            self.origins[count] = self.unknown.of(&message);
+            (self.lengths[count], self.peers[count]) = (message.bytes, message.address);
             count += 1;
         }
         Ok(count)
@@ -67,10 +77,16 @@ impl Batch {
         Some((question, peer, &mut self.answers[self.ready * SEND..][..SEND]))
     }
 
+    /// Which of our addresses a question was sent to.
+    pub(super) fn origin(&self, at: usize) -> Origin {
+        self.origins[at]
+    }
+
     /// Puts the answer that was written into the room for question `at` in line.
     pub(super) fn answer(&mut self, at: usize, length: usize) {
         self.answer_lengths[self.ready] = length;
         self.answer_peers[self.ready] = self.peers[at];
+        self.answer_origins[self.ready] = self.origins[at];
         self.ready += 1;
     }
 
@@ -93,14 +109,17 @@ impl Batch {
         result
     }
 
+    /// Sends answers that leave from the same address with one call; on one with a single address that is all of them.
     fn send_from(&mut self, socket: &UdpSocket, first: usize, count: usize) -> nix::Result<usize> {
+        let origin = self.answer_origins[first];
+        let count = (first..count).find(|at| self.answer_origins[*at] != origin).unwrap_or(count);
         let answer = |at: usize| &self.answers[at * SEND..][..self.answer_lengths[at]];
         let slices: [[IoSlice<'_>; 1]; BATCH] =
             array::from_fn(|at| [IoSlice::new(if at < count { answer(at) } else { &[] })]);
-        let none: [ControlMessage<'_>; 0] = [];
+        let control = origin.control();
         let peers = &self.answer_peers[first..count];
-        let sent =
-            sendmmsg(socket.as_raw_fd(), &mut self.sending, &slices[first..count], peers, none, MsgFlags::empty())?;
+        let (fd, slices) = (socket.as_raw_fd(), &slices[first..count]);
+        let sent = sendmmsg(fd, &mut self.sending, slices, peers, control.as_slice(), MsgFlags::empty())?;
         Ok(sent.count())
     }
 }

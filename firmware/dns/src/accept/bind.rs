@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
+use super::origin::Origin;
 use crate::act::mdns::{GROUP as MDNS_GROUP, PORT as MDNS_PORT};
 
 /// Connections that wait to be accepted.
@@ -78,6 +79,7 @@ fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     if setsockopt(&socket, RcvBufForce, &RECEIVE_BUFFER).is_err() {
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     }
+    Origin::told_to(&socket, address.ip())?;
     socket.bind(&address.into())?;
     Ok(socket.into())
 }

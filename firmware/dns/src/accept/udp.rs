@@ -2,19 +2,18 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use gate_core::DnsOutcome;
-use nix::sys::socket::{MsgFlags, SockaddrStorage, sendto};
 use tokio::sync::oneshot;
 use tracing::{debug, error};
 
 use super::Door;
 use super::batch::{BATCH, Batch};
 use super::limit::{Caller, Clients, Pace};
+use super::origin::Origin;
 use crate::act::{Age, Done, Ready, Reply, Sought, Step, Transport, is_truncated};
 use crate::record::{Line, Tallies};
 
@@ -56,10 +55,18 @@ pub(super) fn spawn(door: Arc<Door>, socket: UdpSocket) -> Ended {
     let (ending, ended) = oneshot::channel();
     let answerer = move || {
         let ready = Ready::new(door.act.config.cache_entries.clamp(1, READY));
+        let batch = match prepare(&socket) {
+            Ok(origin) => Batch::new(origin),
+            Err(error) => {
+                error!(%error, "a UDP socket cannot be set up: its questions are not answered");
+                let _ = ending.send(());
+                return;
+            }
+        };
         let (socket, tallies) = (Arc::new(socket), Tallies::new());
         let (clients, callers) = (Clients::default(), [None; BATCH]);
         let sought = (0..BATCH).map(|_| Sought::default()).collect();
-        Answerer { door, socket, batch: Batch::new(), ready, tallies, clients, callers, sought }.run();
+        Answerer { door, socket, batch, ready, tallies, clients, callers, sought }.run();
         // Nobody listens any more when the process has given up waiting.
         let _ = ending.send(());
     };
@@ -71,10 +78,6 @@ pub(super) fn spawn(door: Arc<Door>, socket: UdpSocket) -> Ended {
 
 impl Answerer {
     fn run(mut self) {
-        if let Err(error) = self.prepare() {
-            error!(%error, "a UDP socket cannot be set up: its questions are not answered");
-            return;
-        }
         while !self.door.stop.is_cancelled() {
             match self.batch.receive(&self.socket) {
                 Ok(count) => self.take(count),
@@ -88,12 +91,6 @@ impl Answerer {
             self.door.recorder.write_due(&mut self.tallies);
         }
         self.door.recorder.write(&mut self.tallies);
-    }
-
-    fn prepare(&self) -> io::Result<()> {
-        self.socket.set_nonblocking(false)?;
-        self.socket.set_read_timeout(Some(WAKE))?;
-        self.socket.set_write_timeout(Some(SEND))
     }
 
     fn take(&mut self, count: usize) {
@@ -141,7 +138,7 @@ impl Answerer {
                 Caller::Stranger => false,
                 Caller::Local(pace, _) => {
                     let (line, done) = self.door.over(client, question, pace);
-                    self.finish(peer, line, &done);
+                    self.finish(at, peer, line, &done);
                     continue;
                 }
             };
@@ -151,21 +148,23 @@ impl Answerer {
 
     /// The walk down the corridor for a question that has no reply ready.
     fn resolve(&mut self, at: usize, now: u64) {
+        let origin = self.batch.origin(at);
         let Some((question, peer, _)) = self.batch.question(at) else { return };
+        let ends = (peer, origin);
         match self.door.take(peer.ip().to_canonical(), question, Transport::Udp) {
             (line, Step::Done(done) | Step::Due(done, _)) => {
                 let reply = done.reply.as_ref().map(|reply| self.door.act.render(reply, Transport::Udp));
                 if let (Some(message), Some(reply), false) = (&reply, &done.reply, line.is_looked_at()) {
                     self.keep(at, reply, message, now);
                 }
-                finish(&self.door, &self.socket, peer, reply, line, &done);
+                finish(&self.door, &self.socket, ends, reply, line, &done);
             }
             (line, Step::Waiting(waiting)) => {
                 let (door, socket) = (Arc::clone(&self.door), Arc::clone(&self.socket));
                 let work = async move {
                     let done = door.resolve(waiting).await;
                     let reply = done.reply.as_ref().map(|reply| door.act.render(reply, Transport::Udp));
-                    finish(&door, &socket, peer, reply, line, &done);
+                    finish(&door, &socket, ends, reply, line, &done);
                 };
                 self.door.tasks.spawn_on(work, &self.door.runtime);
             }
@@ -173,9 +172,9 @@ impl Answerer {
     }
 
     /// Answers what needs no copy.
-    fn finish(&self, peer: SocketAddr, line: Line, done: &Done) {
+    fn finish(&self, at: usize, peer: SocketAddr, line: Line, done: &Done) {
         let reply = done.reply.as_ref().map(|reply| self.door.act.render(reply, Transport::Udp));
-        finish(&self.door, &self.socket, peer, reply, line, done);
+        finish(&self.door, &self.socket, (peer, self.batch.origin(at)), reply, line, done);
     }
 
     /// Keeps an answer from the cache for the next one who asks, unless every question for its name is looked at.
@@ -192,14 +191,26 @@ impl Answerer {
     }
 }
 
+fn prepare(socket: &UdpSocket) -> io::Result<Origin> {
+    socket.set_nonblocking(false)?;
+    socket.set_read_timeout(Some(WAKE))?;
+    socket.set_write_timeout(Some(SEND))?;
+    Ok(Origin::told_to(socket, socket.local_addr()?.ip())?)
+}
+
 /// Sends what there is to send, then records the question.
-fn finish(door: &Door, socket: &UdpSocket, peer: SocketAddr, reply: Option<Vec<u8>>, line: Line, done: &Done) {
-    if let Some(message) = reply {
-        // Never waits: a task of the runtime may be the one that sends.
-        let sent = sendto(socket.as_raw_fd(), &message, &SockaddrStorage::from(peer), MsgFlags::MSG_DONTWAIT);
-        if let Err(error) = sent {
-            debug!(%error, %peer, "an answer could not be sent");
-        }
+fn finish(
+    door: &Door,
+    socket: &UdpSocket,
+    (peer, origin): (SocketAddr, Origin),
+    reply: Option<Vec<u8>>,
+    line: Line,
+    done: &Done,
+) {
+    if let Some(message) = reply
+        && let Err(error) = origin.send(socket, peer, &message)
+    {
+        debug!(%error, %peer, "an answer could not be sent");
     }
     door.recorder.record(line, done);
 }

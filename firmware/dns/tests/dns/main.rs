@@ -17,6 +17,7 @@ mod lists;
 mod local;
 mod lookup;
 mod office;
+mod origin;
 mod providers;
 mod ready;
 mod real_server;

@@ -1,6 +1,6 @@
 //! The resolver on loopback with a client, a clock and a journal in memory.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -148,6 +148,11 @@ impl Office {
 
     /// With an upstream that knows its names before the resolver runs.
     pub(crate) fn open_behind(upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
+        Self::open_at(Ipv4Addr::LOCALHOST, upstream, change)
+    }
+
+    /// Listening on an address of this machine's, or on all.
+    pub(crate) fn open_at(listen: Ipv4Addr, upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
         let upstreams = vec![upstream.address.to_string().parse().unwrap()];
         let journal_questions = JournalQuestions::Each;
         // The upstream of these tests signs nothing, and counts what it is asked.
@@ -159,7 +164,7 @@ impl Office {
         clock.set_seconds(1_800_000_000);
         let dns = Dns::new(config, catalogue(), identity(), Arc::clone(&journal) as _, Arc::clone(&clock) as _);
         let dns = Arc::new(dns.unwrap());
-        let (sockets, address) = one_port();
+        let (sockets, address) = one_port(listen);
         let (stop, serving) = (CancellationToken::new(), Arc::clone(&dns));
         let stopped = stop.clone();
         let running = tokio::spawn(async move { serving.serve(sockets.udp, sockets.tcp, stopped).await });
@@ -243,10 +248,10 @@ impl Office {
     }
 }
 
-/// UDP and TCP on one free loopback port.
-fn one_port() -> (Sockets, SocketAddr) {
+/// UDP and TCP on one free port.
+fn one_port(listen: Ipv4Addr) -> (Sockets, SocketAddr) {
     loop {
-        let probe = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let probe = std::net::UdpSocket::bind((listen, 0)).unwrap().local_addr().unwrap();
         if let Ok(sockets) = bind(&[probe], 0) {
             return (sockets, probe);
         }
