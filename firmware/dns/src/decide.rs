@@ -19,6 +19,7 @@ use crate::{Config, NetworkMode};
 pub(crate) use block::{NAMES_MAX, Table, names_something};
 pub(crate) use group::{Groups, NamedTable};
 pub(crate) use inside::leads_inside;
+pub(crate) use special::is_of_the_internet;
 pub(crate) use names::{Names, Place, is_nameable};
 use special::special_use;
 

@@ -1,5 +1,7 @@
 //! Who is asked about a name, and what of the answer is believed.
 
+mod alias;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -179,8 +181,8 @@ impl Routes {
         }
     }
 
-    /// Asks whoever knows the name.
-    pub(crate) async fn ask(
+    /// Asks whoever knows the name itself.
+    async fn ask_one(
         &self,
         question: &Question,
         config: &Config,

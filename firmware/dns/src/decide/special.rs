@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use gate_core::DnsOutcome;
 
-use super::{Data, Local, addresses};
+use super::{Data, Identity, Local, addresses};
 use crate::parse::{Name, Query, Rcode};
 
 /// What becomes of a zone and all below it.
@@ -63,18 +63,28 @@ static TABLE: LazyLock<HashMap<Box<[u8]>, Meaning>> = LazyLock::new(|| {
     zones.chain(reverse.map(|zone| (zone, Meaning::Nothing))).map(|(zone, meaning)| (wire(&zone), meaning)).collect()
 });
 
+/// Whether a name may be asked of the internet's servers.
+pub(crate) fn is_of_the_internet(name: &Name, _identity: &Identity) -> bool {
+    zone_of(name).is_none()
+}
+
 /// The answer to a question about such a name.
 pub(super) fn special_use(query: &Query) -> Option<Local> {
-    let name = query.name.folded();
-    let starts = std::iter::successors(Some(0), |at| {
-        let next = at + 1 + usize::from(name[*at]);
-        (next < name.len()).then_some(next)
-    });
-    let (apex, meaning) = starts.into_iter().find_map(|at| Some((at, *TABLE.get(&name[at..])?)))?;
+    let (apex, meaning) = zone_of(&query.name)?;
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     let (rcode, data): (_, Vec<Data>) = match meaning {
         Meaning::Nothing => (Rcode::NxDomain, Vec::new()),
         Meaning::Loopback => (Rcode::NoError, addresses(query.kind, loopback.into_iter())),
     };
     Some(Local { outcome: DnsOutcome::Special, rcode, data, apex, why: None })
+}
+
+/// Where in the name such a zone starts.
+fn zone_of(name: &Name) -> Option<(usize, Meaning)> {
+    let name = name.folded();
+    let mut starts = std::iter::successors(Some(0), |at| {
+        let next = at + 1 + usize::from(name[*at]);
+        (next < name.len()).then_some(next)
+    });
+    starts.find_map(|at| Some((at, *TABLE.get(&name[at..])?)))
 }

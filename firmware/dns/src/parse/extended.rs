@@ -9,9 +9,14 @@ pub(crate) enum Explanation {
     TooFast,
     TooManyWaiting,
     NoUpstream,
+    UpstreamRefused,
+    UpstreamNotUnderstood,
+    UpstreamOddCode,
     Blocked,
     /// The name is another name of one that is blocked.
     AliasBlocked,
+    /// It leads to more names than anybody looks at.
+    TooManyAliases,
     /// Its addresses lie inside (DNS rebinding).
     Inside,
     /// The question came back from an upstream.
@@ -32,6 +37,7 @@ impl Explanation {
     fn words(self) -> (u16, &'static str) {
         match self {
             Self::TooFast => (0, "this device asks too fast"),
+            Self::TooManyAliases => (0, "the answer has too many aliases"),
             Self::TooManyWaiting => (0, "too many questions of this device are waiting for an answer"),
             Self::Circle => (0, "the question came back from the resolver that it was sent to"),
             Self::Bogus => (6, "the answer does not fit its signatures (DNSSEC)"),
@@ -46,6 +52,9 @@ impl Explanation {
             Self::OtherClass => (21, "only questions of class IN are answered"),
             Self::OtherKind => (21, "zones are not transferred here"),
             Self::NoUpstream => (22, "no upstream resolver answered"),
+            Self::UpstreamRefused => (22, "the upstream resolver refuses to answer this question (REFUSED)"),
+            Self::UpstreamNotUnderstood => (23, "the upstream resolver does not understand this question"),
+            Self::UpstreamOddCode => (23, "the upstream resolver answers with a code that no answer has"),
         }
     }
 

@@ -39,7 +39,10 @@ async fn who_asks_again_at_once_is_told_the_same() {
         ("silent.example", silent(), ResponseCode::ServFail, 22, DnsOutcome::Failed),
         ("broken.example", fails(ResponseCode::ServFail, Some(9)), ResponseCode::ServFail, 9, DnsOutcome::Cached),
         ("lame.example", fails(ResponseCode::ServFail, Some(23)), ResponseCode::ServFail, 23, DnsOutcome::Cached),
-        ("refused.example", fails(ResponseCode::Refused, Some(20)), ResponseCode::Refused, 20, DnsOutcome::Cached),
+        ("refused.example", fails(ResponseCode::Refused, Some(20)), ResponseCode::ServFail, 20, DnsOutcome::Cached),
+        ("unsaid.example", fails(ResponseCode::Refused, None), ResponseCode::ServFail, 22, DnsOutcome::Cached),
+        ("unknown.example", fails(ResponseCode::NotImp, None), ResponseCode::ServFail, 23, DnsOutcome::Cached),
+        ("odd.example", fails(ResponseCode::YXDomain, None), ResponseCode::ServFail, 23, DnsOutcome::Cached),
     ];
     for (name, zone, rcode, code, outcome) in rows {
         office.clock.set_seconds(START);

@@ -1,17 +1,25 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::super::Name;
-use super::super::wire::{Header, Record, kind, read_name, u16_at};
+use super::super::wire::{HEADER, Header, Record, kind, read_name, read_question, u16_at};
 use super::Answer;
 
 /// Keys of service parameters that hold addresses (RFC 9460 section 14.3.2).
 const IPV4_HINT: u16 = 4;
 const IPV6_HINT: u16 = 6;
 
-/// Names that an answer leads to, of which more are not looked at: nobody follows so many aliases.
-const TARGETS: usize = 32;
+/// Most names that an answer may lead to: nobody follows so many aliases, and each is looked up in every list.
+const TARGETS_MAX: usize = 32;
+/// Longest chain of aliases followed inside one answer.
+const ALIASES_MAX: usize = 16;
 
 impl Answer {
+    /// Whether it leads to more names than anybody looks at.
+    pub(crate) fn leads_too_far(&self) -> bool {
+        let many = Header::read(&self.message).is_some_and(|header| usize::from(header.counts[1]) > TARGETS_MAX);
+        many && self.targets().len() > TARGETS_MAX
+    }
+
     /// The names that the answer leads on to: by an alias, or as where a service is (RFC 9460 section 2).
     pub(crate) fn targets(&self) -> Vec<Name> {
         let mut found = Vec::new();
@@ -28,11 +36,42 @@ impl Answer {
             };
             let target = read_name(&self.message[..at], start).filter(|name| *name.folded() != [0]);
             found.extend(target);
-            if found.len() == TARGETS {
-                break;
-            }
         }
         found
+    }
+
+    /// The name that the aliases of the answer end with, unless it has a record of the asked type there: whoever gave the
+    /// answer may not know that name.
+    pub(crate) fn open_end(&self, asked: u16) -> Option<Name> {
+        if self.is_direct() {
+            return None;
+        }
+        let (mut owner, ..) = read_question(&self.message, HEADER)?;
+        let records = self.answer_records()?;
+        for followed in 0..ALIASES_MAX {
+            let mut here = records.iter().filter(|(name, ..)| name.folded() == owner.folded());
+            if here.clone().any(|(_, kind, _)| *kind == asked) {
+                return None;
+            }
+            let Some(target) = here.find_map(|(.., target)| target.clone()) else {
+                return (followed > 0).then_some(owner);
+            };
+            owner = target;
+        }
+        None
+    }
+
+    /// Owner and type of each record of the answer section, and what an alias stands for.
+    fn answer_records(&self) -> Option<Vec<(Name, u16, Option<Name>)>> {
+        let mut found = Vec::new();
+        let mut at = self.head;
+        for _ in 0..Header::read(&self.message)?.counts[1] {
+            let record = Record::read(&self.message, at)?;
+            at = record.rdata.end;
+            let alias = (record.kind == kind::CNAME).then(|| read_name(&self.message[..at], record.rdata.start));
+            found.push((read_name(&self.message, record.start)?, record.kind, alias.flatten()));
+        }
+        Some(found)
     }
 
     /// Every address that any record of the message gives, also as a hint of a service (RFC 9460 section 7.3).

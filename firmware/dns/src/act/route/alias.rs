@@ -1,0 +1,78 @@
+//! Aliases from a zone of the office to the internet and back: neither side's servers know what the other's hold, so each is
+//! asked for its own part.
+
+use hickory_proto::op::Message;
+
+use super::Routes;
+use crate::act::exchange::ExchangeError;
+use crate::config::forward_of;
+use crate::decide::is_of_the_internet;
+use crate::parse::{Answer, Explanation, Name, Question, Rcode, Security, Wanted};
+use crate::{Config, Identity};
+
+/// Steps from one side to the other; more are a circle, or somebody's joke.
+const STEPS: usize = 8;
+
+impl Routes {
+    /// Asks whoever knows the name, and whoever knows the name that it is an alias of.
+    pub(crate) async fn ask(
+        &self,
+        question: &Question,
+        config: &Config,
+        identity: &Identity,
+    ) -> Result<Answer, ExchangeError> {
+        let mut answer = self.ask_one(question, config, identity).await?;
+        let mut asked = question.clone();
+        for _ in 0..STEPS {
+            let target = answer.is_conclusive().then(|| answer.open_end(question.kind)).flatten();
+            let Some(target) = target.filter(|name| leads_across(&asked, name, config, identity)) else {
+                return Ok(told(question, answer));
+            };
+            asked.name = target.folded().into();
+            let rest = self.ask_one(&asked, config, identity).await?;
+            if !rest.is_conclusive() {
+                return Ok(told(question, rest));
+            }
+            answer = joined(question, &answer, &rest).ok_or(ExchangeError::TooLong)?;
+        }
+        Ok(Answer::failure(question, Explanation::TooManyAliases))
+    }
+}
+
+/// Whether a name must be asked of somebody else than what was asked. Names without a server on the internet are not asked of it.
+fn leads_across(asked: &Question, target: &Name, config: &Config, identity: &Identity) -> bool {
+    let [from, to] = [&asked.name, target.folded()].map(|name| forward_of(&config.forward, name));
+    from != to && (to.is_some() || is_of_the_internet(target, identity))
+}
+
+/// The aliases of one answer, and what another says of the name that they end with. Nobody vouches for both together.
+fn joined(question: &Question, aliases: &Answer, rest: &Answer) -> Option<Answer> {
+    let mut message = Message::from_vec(aliases.message()).ok()?;
+    let rest = Message::from_vec(rest.message()).ok()?;
+    message.metadata.id = 0;
+    message.metadata.response_code = rest.metadata.response_code;
+    message.answers.extend(rest.answers);
+    message.authorities = rest.authorities;
+    message.additionals = rest.additionals;
+    let answer = Answer::read(&message.to_vec().ok()?, Wanted { id: 0, question }).ok()?;
+    Some(answer.marked(Security::Unchecked))
+}
+
+/// What a client may see of an answer, whatever way it came: codes that speak of us and the upstream tell the client, which
+/// would try no other resolver, something wrong of its own question.
+fn told(question: &Question, answer: Answer) -> Answer {
+    const REFUSED: u8 = Rcode::Refused as u8;
+    const NOT_UNDERSTOOD: [u8; 2] = [Rcode::FormErr as u8, Rcode::NotImp as u8];
+    let own = || answer.extended_error().map(Into::into);
+    let failure = |why: Explanation| Answer::failure_with(question, own().or(Some(why.option().into())));
+    match answer.rcode() {
+        _ if answer.leads_too_far() => Answer::failure(question, Explanation::TooManyAliases),
+        _ if answer.is_conclusive() => answer,
+        REFUSED => failure(Explanation::UpstreamRefused),
+        code if NOT_UNDERSTOOD.contains(&code) => failure(Explanation::UpstreamNotUnderstood),
+        code if code != Rcode::ServFail as u8 => failure(Explanation::UpstreamOddCode),
+        // Of another name, where an alias led to it.
+        _ if !answer.asks(question) => Answer::failure_with(question, own()),
+        _ => answer,
+    }
+}
