@@ -5,6 +5,7 @@ mod bind;
 mod cookie;
 mod limit;
 mod origin;
+mod places;
 mod tcp;
 mod udp;
 
@@ -15,13 +16,12 @@ use std::time::Duration;
 use gate_core::{DnsOutcome, GroupKind, Reason};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::NetworkMode;
-use crate::act::{Act, Age, Done, Reply, Seats, Step, Transport, Waiting};
+use crate::act::{Act, Age, Done, Reply, Step, Transport, Waiting};
 use crate::decide::{Decision, View, decide, entry, is_canary, is_local, manner};
 use crate::parse::{Explanation, Query, Rcode, Rejection, Unserved};
 use crate::record::{Counting, Line, Notice, Recorder, Written};
@@ -30,6 +30,7 @@ pub(crate) use bind::SOCKETS_MAX;
 pub use bind::{BindError, Sockets, bind, bind_mdns};
 use cookie::Cookies;
 use limit::{Limits, Pace};
+use places::Places;
 
 /// How long questions in flight may still be answered after the signal to stop…
 const DRAIN: Duration = Duration::from_millis(2000);
@@ -56,9 +57,9 @@ pub(crate) struct Door {
     stop: CancellationToken,
     /// Give up what is still waiting.
     cut: CancellationToken,
-    connections: Arc<Semaphore>,
-    strangers: Arc<Semaphore>,
-    clients: Seats,
+    places: Places,
+    /// Connections from outside, which only hear a "no".
+    strangers: Places,
     limits: Limits,
     cookies: Option<Cookies>,
     /// Where tasks run that threads outside of it start.
@@ -74,9 +75,8 @@ pub(crate) async fn serve(
     stop: CancellationToken,
 ) {
     let door = Arc::new(Door {
-        connections: Arc::new(Semaphore::new(act.config.tcp_connections.min(Semaphore::MAX_PERMITS))),
-        strangers: Arc::new(Semaphore::new(STRANGERS)),
-        clients: Seats::new(act.config.tcp_connections_per_client),
+        places: Places::new(act.config.tcp_connections, act.config.tcp_connections_per_client),
+        strangers: Places::fixed(STRANGERS, act.config.tcp_connections_per_client),
         cookies: Cookies::new(),
         limits: Limits::new(act.config.client_questions_per_second),
         act,

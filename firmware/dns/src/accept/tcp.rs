@@ -13,7 +13,8 @@ use tracing::debug;
 
 use super::Door;
 use super::limit::Pace;
-use crate::act::{Done, Seat, Step, Transport};
+use super::places::Place;
+use crate::act::{Done, Step, Transport};
 use crate::record::Line;
 
 /// Queries are far shorter; a client that announces more is not one.
@@ -41,46 +42,56 @@ pub(super) async fn run(door: Arc<Door>, listener: TcpListener) {
 
 fn take(door: &Arc<Door>, stream: TcpStream, client: IpAddr) {
     let local = door.is_local(client);
-    let places = if local { &door.connections } else { &door.strangers };
-    let place = Arc::clone(places).try_acquire_owned().ok();
-    let Some((place, seat)) = place.zip(door.clients.take(client)) else {
+    let places = if local { &door.places } else { &door.strangers };
+    let pipeline = Arc::new(Semaphore::new(door.act.config.tcp_pipeline.min(Semaphore::MAX_PERMITS)));
+    // Ends the reader when the daemon stops, the writer fails or another connection needs the place.
+    let closed = door.stop.child_token();
+    let Some((mut place, freed)) = places.take(client, &pipeline, &closed) else {
         door.counting.turned_away();
         return;
     };
-    let connection = Connection { door: Arc::clone(door), client, local, _place: place, _seat: seat };
-    door.tasks.spawn(connection.run(stream));
+    let door = Arc::clone(door);
+    let tasks = door.tasks.clone();
+    tasks.spawn(async move {
+        if let Some(freed) = freed
+            && closed.run_until_cancelled(timeout(WRITE, place.wait(freed))).await.is_none_or(|waited| waited.is_err())
+        {
+            return;
+        }
+        Connection { door, client, local, place, pipeline, closed }.run(stream).await;
+    });
 }
 
 struct Connection {
     door: Arc<Door>,
     client: IpAddr,
     local: bool,
-    _place: OwnedSemaphorePermit,
-    _seat: Seat,
+    place: Place,
+    /// Places of questions that are being answered.
+    pipeline: Arc<Semaphore>,
+    closed: CancellationToken,
 }
 
 impl Connection {
     async fn run(self, stream: TcpStream) {
         let (reader, writer) = stream.into_split();
         let (answers, outgoing) = mpsc::channel(1);
-        // Ends the reader when the daemon stops or the writer fails.
-        let closed = self.door.stop.child_token();
-        let reading = self.read(reader, answers, &closed);
-        let writing = write(&self.door, writer, outgoing, &closed);
+        let reading = self.read(reader, answers);
+        let writing = write(&self.door, writer, outgoing, &self.closed);
         tokio::join!(reading, writing);
     }
 
     /// Reads questions until the client has no more. Dropping `answers` lets the writer end after the last answer.
-    async fn read(&self, mut reader: OwnedReadHalf, answers: mpsc::Sender<Outgoing>, closed: &CancellationToken) {
-        let pipeline = Arc::new(Semaphore::new(self.door.act.config.tcp_pipeline.min(Semaphore::MAX_PERMITS)));
+    async fn read(&self, mut reader: OwnedReadHalf, answers: mpsc::Sender<Outgoing>) {
         let idle = Duration::from_secs(self.door.act.config.tcp_idle_seconds);
         loop {
             let next = async {
-                let slot = Arc::clone(&pipeline).acquire_owned().await.ok()?;
                 let message = timeout(idle, read_message(&mut reader)).await.ok()?.ok()?;
+                self.place.touch();
+                let slot = Arc::clone(&self.pipeline).acquire_owned().await.ok()?;
                 Some((slot, message))
             };
-            let Some(Some((slot, message))) = closed.run_until_cancelled(next).await else { return };
+            let Some(Some((slot, message))) = self.closed.run_until_cancelled(next).await else { return };
             self.answer(&message, slot, &answers).await;
             if !self.local {
                 return;

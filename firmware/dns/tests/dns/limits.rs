@@ -123,16 +123,29 @@ async fn tcp_connections_are_capped_and_idle_ones_closed() {
     let office = Office::open_with(|config| {
         config.tcp_connections = 2;
         config.tcp_idle_seconds = 1;
+        (config.upstream_try_ms, config.upstream_total_ms) = (300, 600);
     })
     .await;
-    let (mut first, _second) = (office.connect().await, office.connect().await);
+    let (mut first, mut second) = (office.connect().await, office.connect().await);
     let question = query("api.acme.example.", RecordType::A).to_vec().unwrap();
     write_tcp(&mut first, &question).await;
     assert!(read_tcp(&mut first).await.is_some());
-    let mut third = office.connect().await;
-    assert!(read_tcp(&mut third).await.is_none(), "one too many");
-    assert_eq!(office.dns.counters().tcp_turned_away, 1);
     let asked = Instant::now();
+    let mut third = office.connect().await;
+    assert!(read_tcp(&mut second).await.is_none(), "it was idle longest and gives way");
+    assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
+    let asked = Instant::now();
+    for (stream, name) in [(&mut first, "hole1.example"), (&mut third, "hole2.example")] {
+        office.upstream.set(name, RecordType::A, black_hole());
+        write_tcp(stream, &query(&format!("{name}."), RecordType::A).to_vec().unwrap()).await;
+    }
+    while office.dns.counters().in_flight < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let mut fourth = office.connect().await;
+    assert!(read_tcp(&mut fourth).await.is_none(), "one too many: the others wait for answers");
+    assert_eq!(office.dns.counters().tcp_turned_away, 1);
+    assert!(read_tcp(&mut first).await.is_some());
     assert!(read_tcp(&mut first).await.is_none(), "idle");
     assert!((500..3000).contains(&asked.elapsed().as_millis()), "{:?}", asked.elapsed());
     let mut fourth = office.connect().await;
