@@ -85,6 +85,9 @@ pub(crate) struct DnsKeys {
 pub(crate) struct DnsList {
     pub(crate) list: String,
     pub(crate) names: usize,
+    /// Lines that were not understood.
+    #[serde(default)]
+    pub(crate) foreign_lines: usize,
     pub(crate) error: Option<String>,
 }
 

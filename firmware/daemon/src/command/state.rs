@@ -99,7 +99,11 @@ fn show_dns(dns: &DnsState) -> Result<(), CommandError> {
     }
     for list in &dns.lists {
         let error = list.error.as_ref().map_or_else(String::new, |error| format!("  {error}"));
-        print::line(format_args!("  block list {}  {} names{error}", list.list, list.names))?;
+        let foreign = match list.foreign_lines {
+            0 => String::new(),
+            lines => format!(", {lines} lines not understood"),
+        };
+        print::line(format_args!("  block list {}  {} names{foreign}{error}", list.list, list.names))?;
     }
     if !dns.silent_devices.is_empty() {
         let devices: Vec<_> = dns.silent_devices.iter().map(ToString::to_string).collect();

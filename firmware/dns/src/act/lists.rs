@@ -68,13 +68,9 @@ impl Desk {
         papers.faults.insert(list.clone(), fault.clone()) != Some(fault)
     }
 
-    /// The lists that there are, and how many names and bytes each holds.
-    pub(super) fn sizes(&self) -> Vec<(String, usize, usize)> {
-        let papers = self.papers.lock();
-        let mut sizes: Vec<_> =
-            papers.tables.iter().map(|(list, (_, table))| (list.to_string(), table.len(), table.bytes())).collect();
-        sizes.sort();
-        sizes
+    /// What the list holds, if it was ever read.
+    pub(super) fn table(&self, list: &List) -> Option<Arc<Table>> {
+        self.papers.lock().tables.get(list).map(|(_, table)| Arc::clone(table))
     }
 }
 
@@ -135,7 +131,8 @@ impl Act {
             let read = tokio::task::spawn_blocking(move || read(&path, room)).await;
             match read.map_err(io::Error::other).flatten() {
                 Ok(table) => {
-                    info!(%list, names = table.len(), bytes = table.bytes(), "a block list was read");
+                    let (names, bytes, foreign) = (table.len(), table.bytes(), table.foreign());
+                    info!(%list, names, bytes, foreign, "a block list was read");
                     let mut papers = self.desk.papers.lock();
                     papers.faults.remove(&list);
                     papers.tables.insert(list, (stamp, Arc::new(table)));

@@ -1,12 +1,11 @@
 //! How the resolver does, for status.
 
-use std::collections::HashMap;
-
 use gate_core::{UnixMicros, ZoneKey};
 use serde::{Deserialize, Serialize};
 
 use super::{Act, UpstreamState};
 use crate::config::{KeyError, List, way};
+use crate::decide::Table;
 
 /// One group of clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +27,8 @@ pub struct GroupState {
 pub struct ListState {
     pub list: String,
     pub names: usize,
+    /// Lines that say something which is not understood here, such as rules for parts of pages.
+    pub foreign_lines: usize,
     /// Memory that they take.
     pub bytes: usize,
     /// When its server was last asked in vain or not; absent for files, and before the first time.
@@ -94,16 +95,22 @@ impl Act {
 
     /// Every block list, also those that could not be read or fetched yet.
     pub(crate) fn list_states(&self) -> Vec<ListState> {
-        let sizes: HashMap<_, _> =
-            self.desk.sizes().into_iter().map(|(list, names, bytes)| (list, (names, bytes))).collect();
         let state = |list: List| {
-            let (names, bytes) = sizes.get(&list.to_string()).copied().unwrap_or_default();
+            let table = self.desk.table(&list);
+            let of = |number: fn(&Table) -> usize| table.as_deref().map_or(0, number);
             let fetched = match &list {
                 List::Url(url) => self.fetcher.state(url),
                 List::File(_) => Default::default(),
             };
             let error = fetched.error.or_else(|| self.desk.fault(&list));
-            ListState { list: list.to_string(), names, bytes, asked: fetched.asked, error }
+            ListState {
+                list: list.to_string(),
+                names: of(Table::len),
+                foreign_lines: of(Table::foreign),
+                bytes: of(Table::bytes),
+                asked: fetched.asked,
+                error,
+            }
         };
         self.lists().into_iter().map(state).collect()
     }

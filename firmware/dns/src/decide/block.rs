@@ -6,6 +6,7 @@ use std::io;
 use std::sync::LazyLock;
 
 use gate_core::HostName;
+use hickory_proto::rr::Name as WrittenName;
 
 use crate::parse::Name;
 
@@ -43,6 +44,8 @@ pub(crate) struct Table {
     starts: Box<[u32]>,
     /// Sorted in each bucket.
     rests: Vec<Rest>,
+    /// Lines that say something which is not understood here.
+    foreign: usize,
 }
 
 /// What some lists together say of a name.
@@ -65,14 +68,15 @@ impl Table {
     ) -> io::Result<Self> {
         let bits = (length / LINE / BUCKET).max(1).ilog2().min(BITS_MAX);
         let mut starts = vec![0_u32; (1 << bits) + 1];
-        let mut left = room.min(u32::MAX as usize);
+        let (mut left, mut foreign) = (room.min(u32::MAX as usize), 0);
         lines(&mut |line| {
-            names(line, |hash| {
+            let understood = names(line, |hash| {
                 if left > 0 {
                     left -= 1;
                     starts[bucket(hash, bits) + 1] += 1;
                 }
             });
+            foreign += usize::from(!understood);
         })?;
         for at in 1..starts.len() {
             starts[at] += starts[at - 1];
@@ -89,7 +93,7 @@ impl Table {
                 }
             });
         })?;
-        let mut table = Self { bits, starts: starts.into(), rests };
+        let mut table = Self { bits, starts: starts.into(), rests, foreign };
         table.tidy(&next);
         Ok(table)
     }
@@ -117,6 +121,11 @@ impl Table {
     /// Names held.
     pub(crate) fn len(&self) -> usize {
         self.rests.len()
+    }
+
+    /// Lines that were not understood, such as rules for parts of pages.
+    pub(crate) fn foreign(&self) -> usize {
+        self.foreign
     }
 
     /// Bytes that they take.
@@ -177,40 +186,57 @@ fn rest(hash: u64) -> Rest {
 /// Whether a line of a list names something.
 pub(crate) fn names_something(line: &str) -> bool {
     let mut found = false;
-    names(line, |_| found = true);
+    let _ = names(line, |_| found = true);
     found
 }
 
 /// The names in one line of a list: `0.0.0.0 name…`, `name`, `*.name`, `||name^` or `@@||name^`. What is none of these (rules
-/// for parts of pages, which only a browser can follow) is left out.
-fn names(line: &str, mut each: impl FnMut(u64)) {
-    let line = line.trim();
-    if line.is_empty() || line.starts_with(['#', '!', '[']) {
-        return;
+/// for parts of pages, which only a browser can follow) is left out. Returns whether all of it was understood.
+fn names(line: &str, mut each: impl FnMut(u64)) -> bool {
+    // Editors of one system put a mark at the start of a file.
+    let line = line.trim_start_matches('\u{feff}').trim();
+    if is_comment(line) {
+        return true;
     }
     let mut add = |kind, name: Option<&str>| {
+        let Some(host) = name.and_then(host) else { return false };
         // Names of one label are none that a list can mean: `localhost` stands in every hosts file.
-        let host =
-            name.and_then(|name| HostName::parse(name.as_bytes()).ok()).filter(|host| host.as_str().contains('.'));
-        if let Some(host) = host {
+        if host.as_str().contains('.') {
             each(hash(kind, Name::of_host(&host).folded()));
         }
+        true
     };
     if let Some(rule) = line.strip_prefix("@@||") {
         return add(Kind::Allowed, rule.strip_suffix("^|").or(rule.strip_suffix('^')));
     }
     if let Some(rule) = line.strip_prefix("||") {
-        let rule = rule.strip_suffix("$important").unwrap_or(rule);
-        return add(Kind::Tree, rule.strip_suffix('^'));
+        let (name, options) = rule.split_once('$').unwrap_or((rule, ""));
+        let whole = options.split(',').all(|option| matches!(option, "" | "important" | "all"));
+        return add(Kind::Tree, name.strip_suffix('^').filter(|_| whole));
     }
     // A comment begins with a word of its own: `name##.banner` hides a part of a page of a site that nobody wants to lose.
     let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
     let first = words.next().unwrap_or_default();
     if matches!(first, "0.0.0.0" | "127.0.0.1" | "::" | "::1") {
-        words.for_each(|name| add(Kind::Exact, Some(name)));
-    } else if words.next().is_none() {
-        add(Kind::Tree, Some(first.strip_prefix("*.").unwrap_or(first)));
+        words.fold(true, |understood, name| add(Kind::Exact, Some(name)) && understood)
+    } else {
+        words.next().is_none() && add(Kind::Tree, Some(first.strip_prefix("*.").unwrap_or(first)))
     }
+}
+
+/// Whether a line says nothing. `##` begins no comment but a rule for parts of all pages.
+fn is_comment(line: &str) -> bool {
+    let rule = ["##", "#@#", "#?#", "#$#"].iter().any(|mark| line.starts_with(mark));
+    line.is_empty() || line.starts_with(['#', '!', '[']) && !rule
+}
+
+/// The host that a list means, which writes it as people do or as it stands in DNS (RFC 5890, A-labels).
+fn host(name: &str) -> Option<HostName> {
+    if name.is_ascii() {
+        return HostName::parse(name.as_bytes()).ok();
+    }
+    let name = WrittenName::from_utf8(name).ok()?;
+    HostName::parse(name.to_ascii().trim_end_matches('.').as_bytes()).ok()
 }
 
 #[cfg(test)]
@@ -280,6 +306,25 @@ mod tests {
         for line in ["www.site.example # why", "www.site.example\t#why", "0.0.0.0 www.site.example #why"] {
             assert_eq!(look(&[table(line, 9)], "www.site.example"), Listed::Blocked(0), "{line}");
         }
+    }
+
+    #[test]
+    fn lists_come_as_people_write_them() {
+        let text = "\u{feff}first.example\n||all.example^$all\n||both.example^$important,all\nb\u{fc}cher.example\n\
+                    0.0.0.0 M\u{dc}LL.example\n";
+        let tables = [table(text, 9)];
+        for name in ["first.example", "all.example", "both.example", "xn--bcher-kva.example", "xn--mll-hoa.example"] {
+            assert_eq!(look(&tables, name), Listed::Blocked(0), "{name}");
+        }
+        assert_eq!(tables[0].foreign(), 0);
+    }
+
+    #[test]
+    fn lines_that_are_not_understood_are_counted() {
+        let understood = "# a comment\n! another\n[Adblock]\n\n127.0.0.1 localhost\na.example # why\n||b.example^\n";
+        assert_eq!(table(understood, 9).foreign(), 0);
+        let foreign = "two words\n||c.example^$third-party\nsite.example##.banner\n##.banner\n/path/\n0.0.0.0 a..b\n";
+        assert_eq!(table(foreign, 9).foreign(), 6);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
+use crate::edns::{option, with_option};
 use crate::lab::{Certificates, Folder, NAME};
 use crate::office::{Office, PATIENCE};
 use crate::upstream::{Upstream, a, answers};
@@ -239,4 +240,23 @@ async fn a_file_that_cannot_be_read_is_told_and_what_it_held_holds_on() {
     std::fs::write(&file, "spy.example\nads.example\n").unwrap();
     until(&office, "mended", |list| (list.names, list.error.as_deref()) == (2, None)).await;
     assert!(is_blocked(&office, "spy.example.").await);
+}
+
+#[tokio::test]
+async fn what_a_list_holds_is_refused_with_the_reason_and_what_it_says_besides_is_counted() {
+    let folder = Folder::new();
+    let list = folder.write("list", "\u{feff}ads.example\n||spy.example^$all\nsite.example##.banner\n/path/\n");
+    let office = Office::open_with(|config| config.block_lists = vec![List::File(list)]).await;
+    let deadline = Instant::now() + PATIENCE;
+    while office.dns.lists()[0].names == 0 {
+        assert!(Instant::now() < deadline, "the list is read");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let state = office.dns.lists().remove(0);
+    assert_eq!((state.names, state.foreign_lines), (2, 2));
+    for name in ["ads.example.", "www.spy.example."] {
+        let answer = office.send(&with_option(name, 10, b"clientid")).await.unwrap();
+        assert_eq!(answer[3] & 0xf, 3, "{name}");
+        assert_eq!(option(&answer, 15).unwrap(), b"\0\x0fa block list of this office holds the name");
+    }
 }

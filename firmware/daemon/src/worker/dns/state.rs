@@ -25,7 +25,12 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
             groups: groups.iter().map(group).collect(),
             lists: lists
                 .into_iter()
-                .map(|ListState { list, names, error, .. }| DnsList { list, names, error })
+                .map(|ListState { list, names, foreign_lines, error, .. }| DnsList {
+                    list,
+                    names,
+                    foreign_lines,
+                    error,
+                })
                 .collect(),
             keys: checks.then(|| keys(dns.keys())),
             silent_devices: dns.silent_devices(),
@@ -205,7 +210,7 @@ mod tests {
     fn a_list_that_is_missing_is_told_with_what_holds_instead() {
         let list = |list: &str, names, error: Option<&str>| {
             let error = error.map(str::to_owned);
-            list_warning(&ListState { list: list.to_owned(), names, bytes: 0, asked: None, error })
+            list_warning(&ListState { list: list.to_owned(), names, foreign_lines: 0, bytes: 0, asked: None, error })
         };
         assert_eq!(list("/etc/ads", 7, None), None);
         let told = list("/etc/ads", 7, Some("Permission denied")).unwrap();
