@@ -19,9 +19,9 @@ use crate::{Config, NetworkMode};
 pub(crate) use block::{NAMES_MAX, Table, names_something};
 pub(crate) use group::{Groups, NamedTable};
 pub(crate) use inside::leads_inside;
-pub(crate) use special::is_of_the_internet;
 pub(crate) use names::{Names, Place, is_nameable};
-use special::special_use;
+pub(crate) use special::is_of_the_internet;
+use special::{special_use, unknown_inside};
 
 /// Who the puck is in its network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,7 +144,8 @@ pub(crate) fn decide(query: &Query, config: &Config, view: &View) -> Decision {
         if forwarded() {
             return Decision::Resolve;
         }
-        let local = special_use(query).or_else(|| blocked(query, view)).or_else(|| everything(query));
+        let here = || special_use(query, view).or_else(|| unknown_inside(query, config, view));
+        let local = here().or_else(|| blocked(query, view)).or_else(|| everything(query));
         return local.map_or(Decision::Resolve, Decision::Local);
     };
     Decision::Local(local)
@@ -285,6 +286,30 @@ fn reverse_name(ip: IpAddr) -> Name {
         }
     };
     Name::of_text(&text)
+}
+
+/// The addresses, first and last, whose reverse names lie below a name.
+fn reverse_range(name: &Name) -> Option<(IpAddr, IpAddr)> {
+    let text = name.text();
+    let fill = |known: u128, bits: u32, all: u32| {
+        let free = all - bits;
+        let low = known.checked_shl(free).unwrap_or_default();
+        (low, low | 1_u128.checked_shl(free).map_or(u128::MAX, |end| end - 1))
+    };
+    if let Some(octets) = text.strip_suffix(".in-addr.arpa") {
+        let known = octets.rsplit('.').try_fold((0, 0), |(known, bits), octet| {
+            (bits < 32).then_some((known << 8 | u128::from(octet.parse::<u8>().ok()?), bits + 8))
+        });
+        let (low, high) = known.map(|(known, bits)| fill(known, bits, 32))?;
+        let v4 = |ip: u128| u32::try_from(ip).ok().map(|ip| IpAddr::V4(ip.into()));
+        return Some((v4(low)?, v4(high)?));
+    }
+    let known = text.strip_suffix(".ip6.arpa")?.rsplit('.').try_fold((0, 0), |(known, bits), nibble| {
+        let plain = nibble.len() == 1 && bits < 128;
+        plain.then_some((known << 4 | u128::from_str_radix(nibble, 16).ok()?, bits + 4))
+    });
+    let (low, high) = known.map(|(known, bits)| fill(known, bits, 128))?;
+    Some((IpAddr::V6(low.into()), IpAddr::V6(high.into())))
 }
 
 /// The address that a reverse name (RFC 1035 section 3.5, RFC 3596 section 2.5) stands for.

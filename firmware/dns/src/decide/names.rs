@@ -1,11 +1,11 @@
 //! The office's own hosts: a file in the form of hosts(5), and what the DHCP server leased.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 use gate_core::{DnsOutcome, HostName};
 
-use super::{Data, Local, addresses, reverse_address, reverse_name};
+use super::{Data, Local, addresses, reverse_address, reverse_name, reverse_range};
 use crate::config::{Forward, forward_of};
 use crate::parse::{Name, Query, Rcode, kind};
 
@@ -32,7 +32,9 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Names {
     /// By name, folded and in wire form.
     hosts: HashMap<Box<[u8]>, BTreeSet<IpAddr>>,
-    pointers: HashMap<IpAddr, HostName>,
+    /// All names above them.
+    parents: HashSet<Box<[u8]>>,
+    pointers: BTreeMap<IpAddr, HostName>,
 }
 
 impl Names {
@@ -103,7 +105,13 @@ impl Names {
         if self.hosts.len() >= NAMES_MAX {
             return;
         }
-        self.hosts.entry(Name::of_host(&host).folded().into()).or_default().insert(address);
+        let name = Name::of_host(&host);
+        for parent in name.parents() {
+            if !self.parents.insert(parent.into()) {
+                break;
+            }
+        }
+        self.hosts.entry(name.folded().into()).or_default().insert(address);
         // The first name of an address is its proper one.
         if points {
             self.pointers.entry(address).or_insert(host);
@@ -124,6 +132,12 @@ impl Names {
             }
         };
         Some(Local { outcome: DnsOutcome::Own, rcode: Rcode::NoError, data, apex: 0, why: None })
+    }
+
+    /// Whether there are names, forth or back, below one that is none itself.
+    pub(super) fn are_below(&self, name: &Name) -> bool {
+        let back = || reverse_range(name).is_some_and(|(low, high)| self.pointers.range(low..=high).next().is_some());
+        self.parents.contains(name.folded()) || back()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -79,6 +79,22 @@ impl Name {
         })
     }
 
+    /// What lies above it, in folded wire form, without the root.
+    pub(crate) fn parents(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest: &[u8] = &self.folded;
+        std::iter::from_fn(move || {
+            let above =
+                rest.get(1 + usize::from(rest[0])..).filter(|above| above.first().is_some_and(|length| *length > 0))?;
+            rest = above;
+            Some(above)
+        })
+    }
+
+    /// Whether it lies below another name.
+    pub(crate) fn is_below(&self, other: &Self) -> bool {
+        self.parents().any(|parent| *parent == *other.folded)
+    }
+
     /// Lower case, without the trailing dot, bytes that no host name has escaped as in zone files; `.` for the root.
     pub(crate) fn text(&self) -> String {
         let mut text = String::with_capacity(self.folded.len());
@@ -149,6 +165,16 @@ mod tests {
         for bytes in rows {
             assert_eq!(Name::read(bytes), None, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn parents_are_what_lies_above() {
+        let parents =
+            |name: &str| Name::of_text(name).parents().map(|name| Name::read(name).unwrap().text()).collect::<Vec<_>>();
+        assert_eq!(parents("a.b.c"), ["b.c", "c"]);
+        assert_eq!((parents("a"), parents("")), (Vec::new(), Vec::new()));
+        assert!(Name::of_text("a.b.c").is_below(&Name::of_text("B.c")));
+        assert!(!Name::of_text("b.c").is_below(&Name::of_text("b.c")));
     }
 
     #[test]

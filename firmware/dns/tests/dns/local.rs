@@ -286,3 +286,38 @@ async fn a_block_list_acts_at_once_also_on_what_is_kept() {
     is_blocked("www.other.example.", true).await;
     is_blocked("www.spy.example.", false).await;
 }
+
+#[tokio::test]
+async fn zones_of_the_office_exist_where_they_begin_and_above_what_is_in_them() {
+    let folder = Folder::new();
+    let hosts = folder.write("hosts", "192.168.7.9 disk.store.home.arpa\n");
+    let office = Office::open_with(|config| config.hosts_files = vec![hosts]).await;
+    office.upstream.set("home.arpa", RecordType::DS, Said::default());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while office.ask("disk.store.home.arpa.", RecordType::A).await.answers.is_empty() {
+        assert!(Instant::now() < deadline, "the file is read");
+    }
+    let rows = [
+        ("home.arpa.", RecordType::SOA, ResponseCode::NoError),
+        ("home.arpa.", RecordType::NS, ResponseCode::NoError),
+        ("168.192.in-addr.arpa.", RecordType::SOA, ResponseCode::NoError),
+        ("168.192.in-addr.arpa.", RecordType::NS, ResponseCode::NoError),
+        ("store.home.arpa.", RecordType::A, ResponseCode::NoError),
+        ("other.home.arpa.", RecordType::A, ResponseCode::NXDomain),
+        ("7.168.192.in-addr.arpa.", RecordType::PTR, ResponseCode::NoError),
+        ("8.168.192.in-addr.arpa.", RecordType::PTR, ResponseCode::NXDomain),
+        ("7.0.0.0.d.f.ip6.arpa.", RecordType::PTR, ResponseCode::NXDomain),
+        // The puck's own address is fd00:7::53.
+        ("0.0.d.f.ip6.arpa.", RecordType::PTR, ResponseCode::NoError),
+        ("local.", RecordType::SOA, ResponseCode::NXDomain),
+        ("onion.", RecordType::NS, ResponseCode::NXDomain),
+    ];
+    for (name, kind, rcode) in rows {
+        let answer = office.ask(name, kind).await;
+        assert_eq!((answer.metadata.response_code, answer.answers.len()), (rcode, 0), "{name} {kind}");
+        assert_eq!(answer.authorities[0].record_type(), RecordType::SOA, "{name} {kind}");
+    }
+    assert_eq!(office.upstream.asked(), (0, 0));
+    office.ask("home.arpa.", RecordType::DS).await;
+    assert_eq!(office.upstream.heard("home.arpa", RecordType::DS), 1, "that there are no signatures is proven there");
+}
