@@ -144,8 +144,9 @@ impl Query {
             Ok(edns) => match kind {
                 // OPT and type 0 are no types of records; the others only mean something between servers (RFC 2930, RFC 8945),
                 // or are transfers and mail types long gone.
-                0 | kind::OPT => Err(told(Rcode::FormErr, Explanation::OtherKind).unserved()),
-                kind::TKEY..=kind::MAILA => Err(told(Rcode::NotImp, Explanation::OtherKind).unserved()),
+                0 | kind::OPT => Err(told(Rcode::FormErr, Explanation::NoKind).unserved()),
+                kind::IXFR | kind::AXFR => Err(told(Rcode::NotImp, Explanation::Transfer).unserved()),
+                kind::TKEY..=kind::MAILA => Err(told(Rcode::NotImp, Explanation::NoKind).unserved()),
                 _ => Ok(Self {
                     id: header.id,
                     recursion_desired: header.has(flag::RD),

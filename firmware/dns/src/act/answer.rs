@@ -90,7 +90,7 @@ impl Act {
     ) -> Done {
         let Waiting { query, transport, watched, .. } = &waiting;
         let question = query.question();
-        let work = || Arc::clone(&self).fetch(question.clone(), cut.clone());
+        let work = || Arc::clone(&self).fetch(question.clone(), query.manner.silent, cut.clone());
         let asking = self.flights.join(question.clone(), tasks, work);
         let stale = self.stale(&question, *watched);
         let longest = Duration::from_millis(self.config.stale_wait_ms);
@@ -125,7 +125,8 @@ impl Act {
         runtime: &Handle,
     ) {
         let Ok(place) = Arc::clone(&self.prefetches).try_acquire_owned() else { return };
-        let fetching = Arc::clone(self).fetch(question.clone(), cut.clone());
+        // Nobody knows any more who asked first.
+        let fetching = Arc::clone(self).fetch(question.clone(), true, cut.clone());
         let work = || async move {
             let answer = fetching.await;
             drop(place);
@@ -147,8 +148,14 @@ impl Act {
         }
     }
 
-    pub(super) async fn fetch(self: Arc<Self>, question: Question, cut: CancellationToken) -> Option<Arc<Answer>> {
-        let result = cut.run_until_cancelled(self.ask(&question)).await?.map(Arc::new);
+    /// Asks the upstreams; whoever asks is `silent` where no log may name the question.
+    pub(super) async fn fetch(
+        self: Arc<Self>,
+        question: Question,
+        silent: bool,
+        cut: CancellationToken,
+    ) -> Option<Arc<Answer>> {
+        let result = cut.run_until_cancelled(self.ask(&question, silent)).await?.map(Arc::new);
         let now = self.clock.now();
         self.failures.keep(&question, &result, now);
         let failed = || self.cache.lock().failed(&question, now);
@@ -165,9 +172,9 @@ impl Act {
         result.ok()
     }
 
-    async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
+    async fn ask(&self, question: &Question, silent: bool) -> Result<Answer, ExchangeError> {
         let view = self.view.load_full();
-        let answer = self.routes.ask(question, &self.config, &view.identity).await?;
+        let answer = self.routes.ask(question, silent, &self.config, &view.identity).await?;
         if answer.security() == Security::Bogus {
             debug!("an answer does not fit its signatures and is withheld");
         }
@@ -178,6 +185,7 @@ impl Act {
         if let Some(local) = withheld(&query, &answer, &self.config, &self.view.load()) {
             return Done::local(query, local);
         }
+        let outcome = if answer.is_withheld() { DnsOutcome::Special } else { outcome };
         let size = answer.message().len();
         let mut memory = None;
         if transport == Transport::Tcp && size > LARGE_FROM {

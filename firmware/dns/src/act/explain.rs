@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::upstream::UpstreamState;
 use super::{Act, Freshness, Kept, Transport};
 use crate::decide::{Decision, Local, View, decide, is_local, manner, withheld};
-use crate::parse::{Answer, Explanation, Query, Security};
+use crate::parse::{Answer, Explanation, Query, Security, Unserved, kind};
 
 /// How a question is answered, and why.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -139,7 +139,7 @@ impl Act {
         let question = query.question();
         let (way, states) = self.routes.describe(&question, &self.config);
         let before = states();
-        let mut explained = match self.routes.ask(&question, &self.config, &view.identity).await {
+        let mut explained = match self.routes.ask(&question, query.manner.silent, &self.config, &view.identity).await {
             Ok(answer) => self.judged(query, view, &answer, way),
             Err(error) => {
                 let rule = format!("{way}; no upstream answered: {error}");
@@ -181,7 +181,9 @@ fn read(name: &str, kind: &str) -> Result<Query, ExplainError> {
     message.metadata.authentic_data = true;
     message.add_query(Asked::query(asked, kind));
     let bytes = message.to_vec().map_err(|_| ExplainError::Name(name.to_owned()))?;
-    Query::read(&bytes).map_err(|_| ExplainError::Refused("such types are never answered"))
+    let why =
+        |unserved: Unserved| unserved.reply.and_then(|reply| reply.why).map_or("it cannot be read", Explanation::text);
+    Query::read(&bytes).map_err(|unserved| ExplainError::Refused(why(unserved)))
 }
 
 /// A type by its name, its number, or as RFC 3597 section 5 writes those without a name.
@@ -198,6 +200,9 @@ fn rule(local: &Local, query: &Query, view: &View) -> String {
         _ if local.why == Some(Explanation::Blocked) => {
             let list = view.groups.rules(query.manner.group).blocks(query.name.folded()).cloned();
             format!("blocked by {}", list.unwrap_or_default())
+        }
+        _ if query.kind == kind::ANY => {
+            "special: who asks for everything is answered with a word (RFC 8482)".to_owned()
         }
         _ => "special: a canary, or a name without a server on the internet".to_owned(),
     }

@@ -67,7 +67,7 @@ impl Act {
         let answer = match kept {
             Some(Kept { answer, state: Freshness::Fresh | Freshness::Due, .. }) => Some(answer),
             _ => {
-                let work = || Arc::clone(&self).fetch(question.clone(), cut);
+                let work = || Arc::clone(&self).fetch(question.clone(), false, cut);
                 self.flights.join(question.clone(), &tasks, work).await.flatten()
             }
         };

@@ -185,6 +185,7 @@ impl Routes {
     async fn ask_one(
         &self,
         question: &Question,
+        silent: bool,
         config: &Config,
         identity: &Identity,
     ) -> Result<Answer, ExchangeError> {
@@ -198,7 +199,7 @@ impl Routes {
                 other.ok_or(ExchangeError::Down)?.ask(question).await?
             }
         };
-        let inside = self.rebinds(question, &answer, config, identity);
+        let inside = self.rebinds((question, silent), &answer, config, identity);
         Ok(if inside { Answer::failure(question, Explanation::Inside) } else { answer })
     }
 
@@ -247,7 +248,13 @@ impl Routes {
 
     /// Whether a name of the internet claims to be a machine in here: a page could then reach it from a browser in here, as
     /// its own origin (DNS rebinding).
-    fn rebinds(&self, question: &Question, answer: &Answer, config: &Config, identity: &Identity) -> bool {
+    fn rebinds(
+        &self,
+        (question, silent): (&Question, bool),
+        answer: &Answer,
+        config: &Config,
+        identity: &Identity,
+    ) -> bool {
         if !config.rebinding_guard || config.rebinding_exempt.iter().any(|zone| zone.holds(&question.name)) {
             return false;
         }
@@ -255,7 +262,8 @@ impl Routes {
         let Some(address) = addresses.find(|ip| leads_inside(*ip, config, identity)) else { return false };
         // A page can ask for such names as fast as it likes.
         if let Some(untold) = self.withheld.may(Instant::now()) {
-            let name = Name::read(&question.name).map(|name| name.text()).unwrap_or_default();
+            let name = Name::read(&question.name).filter(|_| !silent).map(|name| name.text());
+            let name = name.as_deref().unwrap_or("(of a silent group)");
             warn!(%name, %address, untold, "a name of the internet leads inside; its answer is withheld");
         }
         true

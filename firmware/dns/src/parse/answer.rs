@@ -180,6 +180,12 @@ impl Answer {
         code.is_some_and(|code| matches!(code, [0, 5..=12])) && !self.is_conclusive()
     }
 
+    /// Whether it stands for one that was withheld here, because of where it leads.
+    pub(crate) fn is_withheld(&self) -> bool {
+        let is = |why: Explanation| self.extended_error() == Some(&*why.option());
+        !self.is_conclusive() && [Explanation::Inside, Explanation::TooManyAliases].into_iter().any(is)
+    }
+
     pub(crate) fn is_nxdomain(&self) -> bool {
         self.rcode == Rcode::NxDomain as u8
     }
@@ -209,7 +215,9 @@ impl Answer {
 
     /// Whether it says something of the name that `question` asks for.
     pub(crate) fn asks(&self, question: &Question) -> bool {
-        self.message.get(HEADER..HEADER + question.name.len()).is_some_and(|name| name.eq_ignore_ascii_case(&question.name))
+        self.message
+            .get(HEADER..HEADER + question.name.len())
+            .is_some_and(|name| name.eq_ignore_ascii_case(&question.name))
     }
 
     /// Whether this may be sent to those who ask `question`, for an answer that comes from a file and not from

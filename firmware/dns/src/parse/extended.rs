@@ -24,8 +24,9 @@ pub(crate) enum Explanation {
     NotLocal,
     OtherOpcode,
     OtherClass,
-    /// A transfer, or a type that is no type of records.
-    OtherKind,
+    Transfer,
+    /// A type that is no type of records.
+    NoKind,
     Bogus,
     SignatureExpired,
     SignatureNotYetValid,
@@ -50,12 +51,18 @@ impl Explanation {
             Self::NotLocal => (18, "only devices of this network are answered"),
             Self::OtherOpcode => (21, "only questions are answered"),
             Self::OtherClass => (21, "only questions of class IN are answered"),
-            Self::OtherKind => (21, "zones are not transferred here"),
+            Self::Transfer => (21, "zones are not transferred here"),
+            Self::NoKind => (21, "no type of records is asked for"),
             Self::NoUpstream => (22, "no upstream resolver answered"),
             Self::UpstreamRefused => (22, "the upstream resolver refuses to answer this question (REFUSED)"),
             Self::UpstreamNotUnderstood => (23, "the upstream resolver does not understand this question"),
             Self::UpstreamOddCode => (23, "the upstream resolver answers with a code that no answer has"),
         }
+    }
+
+    /// The reason for people.
+    pub(crate) fn text(self) -> &'static str {
+        self.words().1
     }
 
     /// The option as it stands in an OPT record.

@@ -40,6 +40,8 @@ pub(crate) mod kind {
     pub(crate) const SVCB: u16 = 64;
     pub(crate) const HTTPS: u16 = 65;
     pub(crate) const TKEY: u16 = 249;
+    pub(crate) const IXFR: u16 = 251;
+    pub(crate) const AXFR: u16 = 252;
     pub(crate) const MAILA: u16 = 254;
     pub(crate) const ANY: u16 = 255;
 }

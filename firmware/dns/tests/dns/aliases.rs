@@ -140,7 +140,11 @@ async fn aliases_lead_from_the_offices_zones_to_the_internet_and_back() {
     ];
     for (name, expected) in rows {
         let answer = office.ask(name, RecordType::A).await;
-        assert_eq!((answer.metadata.response_code, addresses(&answer)), (ResponseCode::NoError, expected.iter().map(ToString::to_string).collect()), "{name}");
+        assert_eq!(
+            (answer.metadata.response_code, addresses(&answer)),
+            (ResponseCode::NoError, expected.iter().map(ToString::to_string).collect()),
+            "{name}"
+        );
     }
     let gone = office.ask("gone.corp.example.", RecordType::A).await;
     assert_eq!((gone.metadata.response_code, gone.answers.len()), (ResponseCode::NXDomain, 1), "{gone}");

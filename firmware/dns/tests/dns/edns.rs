@@ -100,8 +100,8 @@ async fn whoever_is_refused_hears_his_question_and_why() {
         (bent(|bytes| bytes[28] = 3), 5, b"\0\x15only questions of class IN are answered"),
         (bent(|bytes| bytes[2] |= 0x28), 4, b"\0\x15only questions are answered"),
         (kind(252), 4, b"\0\x15zones are not transferred here"),
-        (kind(250), 4, b"\0\x15zones are not transferred here"),
-        (kind(41), 1, b"\0\x15zones are not transferred here"),
+        (kind(249), 4, b"\0\x15no type of records is asked for"),
+        (kind(41), 1, b"\0\x15no type of records is asked for"),
     ];
     for (bytes, rcode, why) in rows {
         let answer = office.send(&bytes).await.unwrap();
@@ -198,7 +198,8 @@ async fn an_upstream_older_than_edns_is_asked_without_and_that_is_remembered() {
 #[tokio::test]
 async fn an_upstream_that_knows_edns_loses_it_for_no_more_than_a_question() {
     let office = Office::open().await;
-    let set = |name: &str| office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]));
+    let set =
+        |name: &str| office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]));
     set("before.example");
     office.ask("before.example.", RecordType::A).await;
     office.upstream.grow_old(Old { rcode: ResponseCode::FormErr, bare: true });
@@ -206,5 +207,21 @@ async fn an_upstream_that_knows_edns_loses_it_for_no_more_than_a_question() {
         set(name);
         assert_eq!(office.ask(&format!("{name}."), RecordType::A).await.answers.len(), 1);
         assert_eq!(office.upstream.asked().0, asked, "{name}: with OPT, then without");
+    }
+}
+
+#[tokio::test]
+async fn questions_for_no_type_of_records_are_explained() {
+    let office = Office::open().await;
+    let explain = async |kind: &str| office.dns.explain(("www.example", kind), ip("127.0.0.1"), false).await;
+    let told = explain("ANY").await.unwrap();
+    assert_eq!(told.rule, "special: who asks for everything is answered with a word (RFC 8482)");
+    for (kind, words) in [
+        ("TYPE249", "no type of records is asked for"),
+        ("TYPE41", "no type of records is asked for"),
+        ("AXFR", "zones are not transferred here"),
+    ] {
+        let error = explain(kind).await.unwrap_err().to_string();
+        assert_eq!(error, format!("such questions are refused: {words}"), "{kind}");
     }
 }

@@ -204,9 +204,8 @@ async fn an_uplink_that_makes_answers_up_gives_way_to_an_encrypted_upstream_and_
     let states = office.dns.upstreams();
     assert!(states[0].makes_up && !states[1].makes_up, "{states:?}");
     // unbound turns the order of records with each answer.
-    let addresses = |answer: Message| -> BTreeSet<String> {
-        answer.answers.iter().map(|record| record.data.to_string()).collect()
-    };
+    let addresses =
+        |answer: Message| -> BTreeSet<String> { answer.answers.iter().map(|record| record.data.to_string()).collect() };
     let true_ones = ["203.0.113.10", "203.0.113.11"].map(String::from).into();
     assert_eq!(addresses(office.ask("www.lab.example.", RecordType::A).await), true_ones);
     let answer = office.ask("nobody.lab.example.", RecordType::A).await;

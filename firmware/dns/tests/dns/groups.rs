@@ -1,6 +1,6 @@
 //! Clients that are answered in a way of their own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gate_core::DnsTally;
@@ -176,4 +176,56 @@ async fn ways_around_are_told_of_the_device_that_asks_for_them() {
     assert!(journal.events().is_empty());
     let outcomes: u32 = journal.tallies().iter().map(|tally| tally.cached + tally.forwarded).sum();
     assert_eq!(outcomes, 5, "they are counted with all others too");
+}
+
+/// Holds what is logged on this thread, on which all tasks of a test run.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::INFO
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut log = self.0.lock().unwrap();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            log.push_str(&format!("{field}={value:?} "));
+        });
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn what_leads_inside_is_told_and_counted_but_not_named_for_a_silent_group() {
+    for (client, named) in [(NOBODY, true), (BOSS, false)] {
+        let log = Log::default();
+        let _guard = tracing::subscriber::set_default(log.clone());
+        let office = Office::open_with(|config| {
+            config.groups = vec![Group { silent: true, ..group("council", BOSS) }];
+        })
+        .await;
+        office.upstream.set("trap.example", RecordType::A, answers(vec![a("trap.example.", 60, "192.168.7.9")]));
+        // Asked, then known to have failed.
+        for _ in 0..2 {
+            let answer = office.ask_from(client, "trap.example.", RecordType::A).await;
+            assert_eq!(answer.metadata.response_code, ResponseCode::ServFail);
+        }
+        let log = log.0.lock().unwrap().clone();
+        assert!(log.contains("leads inside; its answer is withheld"), "{log}");
+        assert_eq!(log.contains("trap.example"), named, "{log}");
+        let counters = office.dns.counters();
+        assert_eq!((counters.forwarded, counters.cached, counters.special), (0, 0, 2), "{counters:?}");
+    }
 }

@@ -14,14 +14,15 @@ use crate::{Config, Identity};
 const STEPS: usize = 8;
 
 impl Routes {
-    /// Asks whoever knows the name, and whoever knows the name that it is an alias of.
+    /// Asks whoever knows the name, and whoever knows the name that it is an alias of. No log names a `silent` question.
     pub(crate) async fn ask(
         &self,
         question: &Question,
+        silent: bool,
         config: &Config,
         identity: &Identity,
     ) -> Result<Answer, ExchangeError> {
-        let mut answer = self.ask_one(question, config, identity).await?;
+        let mut answer = self.ask_one(question, silent, config, identity).await?;
         let mut asked = question.clone();
         for _ in 0..STEPS {
             let target = answer.is_conclusive().then(|| answer.open_end(question.kind)).flatten();
@@ -29,7 +30,7 @@ impl Routes {
                 return Ok(told(question, answer));
             };
             asked.name = target.folded().into();
-            let rest = self.ask_one(&asked, config, identity).await?;
+            let rest = self.ask_one(&asked, silent, config, identity).await?;
             if !rest.is_conclusive() {
                 return Ok(told(question, rest));
             }
