@@ -63,7 +63,7 @@ class Site(Office):
         words = ["dnsmasq", "--keep-in-foreground", "--port=0", "--interface=lan0", "--bind-interfaces", "--user=root"]
         words += [f"--dhcp-range={plan.LAN}.200,{plan.LAN}.220,1h", f"--dhcp-host={MAC},{address}"]
         words += [f"--dhcp-option=3,{plan.LAN}.{plan.ROUTER}", f"--dhcp-leasefile={leases}", "--conf-file=/dev/null"]
-        words += [f"--dhcp-option=42,{plan.LAN}.{plan.ROUTER}"]
+        words += [f"--dhcp-option=42,{plan.LAN}.{plan.ROUTER}", f"--dhcp-option=6,{plan.LAN}.{plan.ROUTER}"]
         self.dhcp = self.hosts["router"].popen(words, stderr=subprocess.DEVNULL)
 
     def serve_names(self, names):
