@@ -148,11 +148,11 @@ impl Office {
 
     /// With an upstream that knows its names before the resolver runs.
     pub(crate) fn open_behind(upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
-        Self::open_at(Ipv4Addr::LOCALHOST, upstream, change)
+        Self::open_at(Ipv4Addr::LOCALHOST.into(), upstream, change)
     }
 
     /// Listening on an address of this machine's, or on all.
-    pub(crate) fn open_at(listen: Ipv4Addr, upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn open_at(listen: IpAddr, upstream: Upstream, change: impl FnOnce(&mut Config)) -> Self {
         let upstreams = vec![upstream.address.to_string().parse().unwrap()];
         let journal_questions = JournalQuestions::Each;
         // The upstream of these tests signs nothing, and counts what it is asked.
@@ -249,7 +249,7 @@ impl Office {
 }
 
 /// UDP and TCP on one free port.
-fn one_port(listen: Ipv4Addr) -> (Sockets, SocketAddr) {
+fn one_port(listen: IpAddr) -> (Sockets, SocketAddr) {
     loop {
         let probe = std::net::UdpSocket::bind((listen, 0)).unwrap().local_addr().unwrap();
         if let Ok(sockets) = bind(&[probe], 0) {
