@@ -70,7 +70,7 @@ pub(crate) fn raise_around_all(config: &Config) -> Result<(), FenceError> {
     let write: Vec<PathBuf> = [config.data.clone()].into_iter().chain(console).collect();
     match outer(&write)? {
         RulesetStatus::NotEnforced => {
-            tracing::warn!("this kernel has no landlock: the supervisor writes where its user may")
+            tracing::warn!("this kernel has no landlock: the supervisor writes where its user may");
         }
         status => tracing::debug!(?status, "the supervisor's landlock"),
     }

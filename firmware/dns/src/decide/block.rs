@@ -218,7 +218,8 @@ fn names(line: &str, mut each: impl FnMut(u64)) -> bool {
     let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
     let first = words.next().unwrap_or_default();
     if matches!(first, "0.0.0.0" | "127.0.0.1" | "::" | "::1") {
-        words.fold(true, |understood, name| add(Kind::Exact, Some(name)) && understood)
+        // Each is added, whatever became of the others.
+        words.filter(|name| !add(Kind::Exact, Some(name))).count() == 0
     } else {
         words.next().is_none() && add(Kind::Tree, Some(first.strip_prefix("*.").unwrap_or(first)))
     }
