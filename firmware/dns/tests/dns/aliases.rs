@@ -106,6 +106,7 @@ async fn office_with_corp(names: &[(&str, RecordType, Zone)]) -> (Upstream, Offi
     let office = Office::open_behind(internet, |config| {
         let zones = vec![gate_core::HostName::parse(b"corp.example").unwrap().into()];
         config.forward = vec![Forward { zones, upstreams: vec![corp.address.to_string().parse().unwrap()] }];
+        config.rebinding_exempt = vec![gate_core::HostName::parse(b"portal.example").unwrap().into()];
     });
     (corp, office)
 }
@@ -122,6 +123,7 @@ async fn aliases_lead_from_the_offices_zones_to_the_internet_and_back() {
         ("www.corp.example", RecordType::A, alias("www.corp.example", "shop.example").2),
         ("shop.example", RecordType::A, answers(vec![a("shop.example.", 60, "203.0.113.7")])),
         ("portal.example", RecordType::A, lost),
+        ("evil.example", RecordType::A, alias("evil.example", "dc.corp.example").2),
         ("dc.corp.example", RecordType::A, answers(vec![a("dc.corp.example.", 60, "192.168.7.2")])),
         ("gone.corp.example", RecordType::A, alias("gone.corp.example", "nobody.example").2),
         ("ai.corp.example", RecordType::A, alias("ai.corp.example", "alias.example").2),
@@ -148,8 +150,14 @@ async fn aliases_lead_from_the_offices_zones_to_the_internet_and_back() {
     }
     let gone = office.ask("gone.corp.example.", RecordType::A).await;
     assert_eq!((gone.metadata.response_code, gone.answers.len()), (ResponseCode::NXDomain, 1), "{gone}");
-    let inside = office.ask("inside.corp.example.", RecordType::A).await;
-    assert_eq!(inside.metadata.response_code, ResponseCode::ServFail, "a name of the internet leads nobody inside");
+    for name in ["inside.corp.example.", "evil.example."] {
+        let inside = office.ask(name, RecordType::A).await;
+        assert_eq!(
+            inside.metadata.response_code,
+            ResponseCode::ServFail,
+            "{name}: a name of the internet leads nobody inside"
+        );
+    }
     assert_eq!(office.upstream.heard("printer.local", RecordType::A), 0, "such names do not leave");
     assert_eq!(office.upstream.heard("dc.corp.example", RecordType::A), 0, "nor do the office's");
 }

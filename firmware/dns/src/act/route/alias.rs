@@ -24,6 +24,7 @@ impl Routes {
     ) -> Result<Answer, ExchangeError> {
         let mut answer = self.ask_one(question, silent, config, identity).await?;
         let mut asked = question.clone();
+        let from_outside = forward_of(&config.forward, &question.name).is_none();
         for _ in 0..STEPS {
             let target = answer.is_conclusive().then(|| answer.open_end(question.kind)).flatten();
             let Some(target) = target.filter(|name| leads_across(&asked, name, config, identity)) else {
@@ -35,6 +36,10 @@ impl Routes {
                 return Ok(told(question, rest));
             }
             answer = joined(question, &answer, &rest).ok_or(ExchangeError::TooLong)?;
+            // Whoever owns a name of the internet may call it by the office's: his page would reach that as its own.
+            if from_outside && self.rebinds(question, &answer, config, identity) {
+                return Ok(Answer::failure(question, Explanation::Inside));
+            }
         }
         Ok(Answer::failure(question, Explanation::TooManyAliases))
     }
