@@ -37,7 +37,7 @@ impl Routes {
             }
             answer = joined(question, &answer, &rest).ok_or(ExchangeError::TooLong)?;
             // Whoever owns a name of the internet may call it by the office's: his page would reach that as its own.
-            if from_outside && self.rebinds(question, &answer, config, identity) {
+            if from_outside && self.rebinds((question, silent), &answer, config, identity) {
                 return Ok(Answer::failure(question, Explanation::Inside));
             }
         }
