@@ -54,6 +54,9 @@ use self::desk::Desk;
 
 /// A worker that lived this long was healthy: the next restart is immediate again.
 const HEALTHY: Duration = Duration::from_secs(10);
+/// How much later at the start those begin that have rules to compile, which takes a small board all its processors: nobody in
+/// the office should wait for that with a name. Their sockets are there from the beginning.
+const HEAD_START: Duration = Duration::from_millis(700);
 /// First pause after a worker died young; doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -232,6 +235,12 @@ struct Keeper {
 impl Keeper {
     async fn keep(mut self, mut orders: broadcast::Receiver<Order>) {
         let mut pause = Duration::ZERO;
+        if matches!(self.name, ProcessName::Proxy | ProcessName::Admin) {
+            tokio::select! {
+                () = tokio::time::sleep(HEAD_START) => {}
+                () = drain_order(&mut orders) => return,
+            }
+        }
         loop {
             let started = Instant::now();
             match self.start() {
