@@ -83,7 +83,8 @@ def test_a_question_from_elsewhere_is_not_answered(office):
 def test_an_answer_leaves_from_the_address_that_was_asked(new_office):
     """A resolver that listens on every address; dig hears only the one that it asked."""
     office = new_office()
-    office.install_puck(config={"dns": {"listen": ["0.0.0.0:53", "[::]:53"]}})
+    local = [f"{plan.LAN}.0/24", f"{plan.LAN6}:/64"]
+    office.install_puck(config={"dns": {"listen": ["0.0.0.0:53", "[::]:53"], "local_subnets": local}})
     more = [f"{plan.LAN}.54", f"{plan.LAN6}:54", f"{plan.LAN6}:5400"]
     puck = office.hosts["puck"]
     puck.ip(*(f"address add {ip}/{'64 dev eth0 nodad' if ':' in ip else '24 dev eth0'}" for ip in more))
