@@ -251,7 +251,6 @@ fn named(query: &Query) -> Option<(String, u16)> {
 /// Whether a name is that of an AI provider, and what of the question is to be told of its device.
 fn noticed(query: &Query, view: &View) -> (bool, Notice) {
     match entry(query, &view.catalogue) {
-        Some(entry) if entry.steered && query.manner.silent => (true, Notice::Steered),
         Some(entry) if entry.steered => (true, Notice::Nothing),
         Some(entry) if entry.kind == GroupKind::Bypass => (false, Notice::Bypass { vendor: entry.vendor.clone() }),
         _ if is_canary(query) => (false, Notice::Canary),

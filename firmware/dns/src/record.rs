@@ -111,23 +111,22 @@ impl Recorder {
     /// Records what became of a question; call it once, after the answer has left.
     pub(crate) fn record(&self, line: Line, done: &Done) {
         let refused = matches!(done.outcome, DnsOutcome::Refused(_));
-        if !refused && line.notice != Notice::Nothing {
+        // An answer may be about AI though the name asked for is not: it is another name of a provider's.
+        let about_ai = line.watched || matches!(done.outcome, DnsOutcome::Steered { .. });
+        let counted = !refused && about_ai && self.has_no_record(&line);
+        if !refused && (about_ai || line.notice != Notice::Nothing) {
             let mut devices = self.devices.lock();
             devices.hear(line.client);
-            devices.notice(line.client, &line.notice, &line.name, line.silent);
+            let notice = if counted { &Notice::Steered } else { &line.notice };
+            if *notice != Notice::Nothing {
+                devices.notice(line.client, notice, &line.name, line.silent);
+            }
         }
-        if line.silent && !refused {
+        if line.silent && !refused || self.counts() && (refused || !about_ai) {
             // What is steered was noticed above, and counted there.
             return self.tallies.lock().add(line.client, &done.outcome);
         }
-        // An answer may be about AI though the name asked for is not: it is another name of a provider's.
-        let about_ai = line.watched || matches!(done.outcome, DnsOutcome::Steered { .. });
-        if self.counts() && (refused || !about_ai) {
-            self.tallies.lock().add(line.client, &done.outcome);
-            return;
-        }
-        if self.counts() && !self.repeats.lock().is_new(line.client, &line.name, line.kind) {
-            self.devices.lock().notice(line.client, &Notice::Steered, &line.name, line.silent);
+        if counted {
             return;
         }
         let event = Event::Dns(DnsEvent {
@@ -139,6 +138,11 @@ impl Recorder {
             micros: u32::try_from(line.arrived.elapsed().as_micros()).unwrap_or(u32::MAX),
         });
         self.send(event);
+    }
+
+    /// Whether a question about AI is only counted: its client's names are not recorded, or it has a record already.
+    fn has_no_record(&self, line: &Line) -> bool {
+        line.silent || self.counts() && !self.repeats.lock().is_new(line.client, &line.name, line.kind)
     }
 
     /// Records a question whose answer is a copy of an earlier one, for a journal that keeps each.
