@@ -114,6 +114,7 @@ programs
 update_keys
 [ -z "${IMAGE_DEBUG:-}" ] || debug_shell
 modules "$TREE" order image/modules "board/$BOARD/modules"
+modules "$TREE" order-rules image/modules-rules
 # Sticks are the rescue system's alone: their drivers cost memory, and are a way in.
 rm -rf "$WORK/$BOARD/rescue-only"
 modules "$WORK/$BOARD/rescue-only" order-rescue image/modules-rescue "board/$BOARD/modules-rescue"

@@ -22,7 +22,7 @@ pub(crate) fn run() -> ExitCode {
         let _ = fs::create_dir_all(folder);
     }
     let booted = slot::booted();
-    modules::load(modules::ORDER);
+    modules::load(modules::ORDERS);
     if booted == Booted::Rescue {
         modules::load(modules::RESCUE);
     }
