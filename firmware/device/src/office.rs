@@ -26,6 +26,8 @@ use crate::{boot_partition, card, clock, init, settings, time_servers};
 const TURN: Duration = Duration::from_millis(100);
 /// After the first answer the other programs have this long to make themselves ready.
 const STARTED: Duration = Duration::from_secs(20);
+/// The time daemon lets the first answer go first, which wants every processor there is, for so long after the start.
+const AFTER_ANSWER: Duration = Duration::from_secs(15);
 /// Between two looks at the puck's health; the watchdog is fed then, so it is a fraction of its shortest timeout.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -59,6 +61,9 @@ pub(crate) struct Office {
     lease: Option<Lease>,
     /// When the office was first answered since the start.
     answered: Option<Instant>,
+    begun: Instant,
+    /// The time daemon was started, or could not be.
+    keeps_time: bool,
     /// What the boot partition says about the claim code, once it says anything.
     shown: Option<Option<String>>,
     /// The log says how much memory is in use once everything runs.
@@ -96,6 +101,8 @@ impl Office {
             doubt,
             lease: None,
             answered: None,
+            begun: now,
+            keeps_time: false,
             shown: None,
             weighed: false,
             settled: false,
@@ -121,8 +128,14 @@ impl Office {
         }
     }
 
-    /// Says when the office is first answered, and how much memory is in use a little later.
+    /// Starts what waits for the office's first answer; says when that was, and how much memory is in use a little later.
     fn follow_start(&mut self, now: Instant) {
+        if !self.keeps_time
+            && (self.answered.is_some() || now - self.begun >= AFTER_ANSWER)
+            && let Some(lease) = self.lease.clone()
+        {
+            self.keep_time(&lease, now);
+        }
         match self.answered {
             None if self.seen().answered.is_some() => {
                 self.answered = Some(now);
@@ -225,11 +238,14 @@ impl Office {
             Ok(domain) => self.start_daemon(&domain, now),
             Err(error) => say!("the daemon cannot be configured: {error}"),
         }
-        self.keep_time(&lease, now);
+        if self.keeps_time {
+            self.keep_time(&lease, now);
+        }
         self.lease = Some(lease);
     }
 
     fn keep_time(&mut self, lease: &Lease, now: Instant) {
+        self.keeps_time = true;
         if let Err(error) = fs::write(time_servers::FILE, time_servers::render(&lease.clocks, self.doubt.lasts())) {
             say!("the time daemon cannot be configured: {error}");
         } else if self.services.has(CLOCK) {
