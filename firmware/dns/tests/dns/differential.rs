@@ -74,6 +74,9 @@ impl Dice {
             _ => self.of(&kinds),
         };
         let kind = if kind == RecordType::OPT { RecordType::Unknown(65_281) } else { kind };
+        // The DS of a zone's apex is its parent's to answer (RFC 4035 section 3.1.4.1), and no such server is in the lab.
+        let of_parent = kind == RecordType::DS && name.eq_ignore_ascii_case("lab.example.");
+        let kind = if of_parent { RecordType::CDS } else { kind };
         match self.below(3) {
             0 => query(&name, kind),
             1 => query_edns(&name, kind, 1232, false),
@@ -124,7 +127,7 @@ async fn random_questions_are_answered_as_unbound_answers_them() {
     let mut meant = 0;
     for number in 0..count {
         let asked = dice.question();
-        let direct = unbound.ask(&asked).expect("unbound answers");
+        let Some(direct) = unbound.ask(&asked) else { panic!("unbound does not answer question {number}\n{asked}") };
         let through = office.exchange(asked.clone()).await;
         if essence(&direct) == essence(&through) {
             continue;

@@ -11,7 +11,7 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use crate::office::query;
+use crate::office::{PATIENCE, query};
 
 /// The name in the certificates of the lab's servers.
 pub(crate) const NAME: &str = "dns.lab.example";
@@ -103,7 +103,7 @@ impl Server {
     /// Asks it directly.
     pub(crate) fn ask(&self, message: &Message) -> Option<Message> {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.connect(self.address).unwrap();
         let mut buffer = [0; 4096];
         socket.send(&message.to_vec().unwrap()).ok()?;
