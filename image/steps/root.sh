@@ -60,6 +60,8 @@ declare -A taken=()
 modules() {
     local tree=$1/usr/lib/modules order=$1/usr/lib/modules/$2 release source name parameters kind path file
     shift 2
+    # What feeds the loop below may fail without anybody noticing.
+    for file in "$@"; do [ -r "$file" ] || die "there is no list of modules $file"; done
     mkdir -p "$tree"
     release=$(kernel_release)
     source=$(unpacked kernel-modules)
