@@ -71,15 +71,25 @@ current() {
         "$(grep -Eo 'SHA256:[0-9a-f]{64}' <<<"$uri" | cut -d: -f2)"
 }
 
+# A lock that pins what the suites have already stays as it is, its date too.
 update_lock() {
-    local name
+    local name line
     {
         echo "# What the image is made of: recipe, package, version, sha256. ./build.sh image --update-lock writes it."
-        echo "# as of $(date -u -d "@$(date +%s)" +%Y%m%dT000000Z)"
-        for name in $(recipes); do printf '%s %s\n' "$name" "$(current "$name")"; done
+        echo "# as of $(date -u +%Y%m%dT000000Z)"
+        for name in $(recipes); do
+            line=$(current "$name") || die "the suite has no package for image/recipes/$name.recipe"
+            [[ $line =~ ^[^\ ]+\ [^\ ]+\ [0-9a-f]{64}$ ]] || die "apt says of $name nothing that could be pinned: $line"
+            printf '%s %s\n' "$name" "$line"
+        done
     } >"$LOCK.new"
+    if diff -q <(grep -v '^#' "$LOCK") <(grep -v '^#' "$LOCK.new") >/dev/null; then
+        rm "$LOCK.new"
+        say "image/lock: $(grep -vc '^#' "$LOCK") packages, nothing has changed"
+        return
+    fi
     mv "$LOCK.new" "$LOCK"
-    say "image/lock: $(grep -vc '^#' "$LOCK") packages"
+    say "image/lock: $(grep -vc '^#' "$LOCK") packages; git diff image/lock shows what has changed"
 }
 
 # fetch_one ROOT PACKAGE VERSION SHA256: into out/image/debs/SHA256.deb.
