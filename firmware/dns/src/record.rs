@@ -122,12 +122,12 @@ impl Recorder {
                 devices.notice(line.client, notice, &line.name, line.silent);
             }
         }
-        if line.silent && !refused || self.counts() && (refused || !about_ai) {
-            // What is steered was noticed above, and counted there.
-            return self.tallies.lock().add(line.client, &done.outcome);
-        }
         if counted {
+            // Among its device's figures, above.
             return;
+        }
+        if line.silent && !refused || self.counts() && (refused || !about_ai) {
+            return self.tallies.lock().add(line.client, &done.outcome);
         }
         let event = Event::Dns(DnsEvent {
             client: line.client,

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gate_core::DnsTally;
-use gate_dns::{Group, JournalQuestions, List};
+use gate_dns::{Group, Hardware, JournalQuestions, List};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use tokio::time::Instant;
 
 use crate::lab::Folder;
-use crate::office::{Office, PATIENCE, PUCK};
-use crate::upstream::{Upstream, a, answers};
+use crate::office::{Office, PATIENCE, PUCK, ip};
+use crate::upstream::{Upstream, a, answers, cname};
 
 const BOSS: &str = "127.0.0.7";
 const GUEST: &str = "127.0.0.8";
@@ -146,6 +146,60 @@ async fn names_that_a_silent_group_asks_for_are_in_no_record() {
         assert_eq!((counted, steered), (4, 1), "each question is counted once");
         assert!(devices.iter().all(|device| device.bypass.is_empty()));
         assert_eq!(devices.iter().map(|device| device.bypass_unnamed).sum::<u32>(), 1);
+    }
+}
+
+#[tokio::test]
+async fn another_name_of_a_provider_counts_as_steered_for_a_silent_client_and_is_named_nowhere() {
+    for (questions, steering) in
+        [(JournalQuestions::Each, true), (JournalQuestions::Count, true), (JournalQuestions::Count, false)]
+    {
+        let office = Office::open_with(|config| {
+            config.journal_questions = questions;
+            config.groups = vec![Group { silent: true, steering, ..group("council", BOSS) }];
+        })
+        .await;
+        let (alias, api) = ("alias.example", "api.acme.example");
+        let truth = a("api.acme.example.", 300, "203.0.113.1");
+        let target = cname("alias.example.", 300, "api.acme.example.");
+        office.upstream.set(alias, RecordType::A, answers(vec![target, truth.clone()]));
+        office.upstream.set(api, RecordType::A, answers(vec![truth]));
+        // Asked, then from the cache, then by the provider's own name.
+        for name in ["alias.example.", "alias.example.", "alias.example.", "api.acme.example."] {
+            let last = address(&office, BOSS, name).await.pop();
+            assert_eq!(last.as_deref(), Some(if steering { PUCK } else { "203.0.113.1" }), "{name}");
+        }
+        let journal = Arc::clone(&office.journal);
+        office.close().await;
+        assert_eq!(journal.events(), Vec::new(), "{questions:?}");
+        let devices = journal.devices();
+        let told: Vec<_> = devices.iter().map(|device| (device.client.to_string(), device.steered)).collect();
+        let counted: u64 = journal.tallies().iter().map(DnsTally::questions).sum();
+        // Where its answers are not changed, an alias is like any other name, and only the provider's own is about AI.
+        let (steered, others) = if steering { (4, 0) } else { (1, 3) };
+        assert_eq!((told, counted), (vec![(BOSS.to_owned(), steered)], others), "each question is counted once");
+        assert!(devices.iter().all(|device| device.bypass.is_empty() && device.bypass_unnamed == 0), "{devices:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_only_for_steered_names_is_no_device_that_never_asks() {
+    for silent in [false, true] {
+        let office = Office::open_with(|config| {
+            config.journal_questions = JournalQuestions::Count;
+            (config.journal_count_seconds, config.never_asks_seconds) = (1, 1);
+            config.groups = vec![Group { silent, ..group("council", BOSS) }];
+        })
+        .await;
+        let wire = [(1, BOSS), (2, GUEST)].map(|(number, client)| (Hardware::Address([number; 6]), ip(client)));
+        office.dns.see_wire(&wire);
+        assert_eq!(address(&office, BOSS, "api.acme.example.").await, [PUCK]);
+        let deadline = Instant::now() + PATIENCE;
+        while office.dns.silent_devices().is_empty() {
+            assert!(Instant::now() < deadline, "the other one is told");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(office.dns.silent_devices(), [ip(GUEST)], "silent group: {silent}");
     }
 }
 
