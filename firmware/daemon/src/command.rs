@@ -27,6 +27,7 @@ use crate::{CommandError, Outcome, packs, print};
 /// `nanogate check`: everything the daemon would read, built and thrown away.
 pub(crate) fn check(file: &Path) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
+    config.check_files(file).map_err(CommandError::input)?;
     worker::check(&config)?;
     if let Err(error) = packs::standing(&config) {
         eprintln!("nanogate: warning: the installed pack is not used: {}", crate::one_line(&error));

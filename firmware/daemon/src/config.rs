@@ -1,5 +1,8 @@
 //! The configuration file: read once, converted into typed values once, every error with file, line and key.
 
+mod files;
+mod place;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +15,8 @@ use thiserror::Error;
 use crate::cli::ProcessName;
 use crate::process::default_user;
 use crate::worker::rule_set;
+
+use self::place::{key_on, line_of};
 
 /// Above every range that distributions, systemd and subordinate ids use (systemd's UIDS-GIDS), below the sign bit.
 const FIRST_USER: u32 = 0x7f4e_4700;
@@ -200,12 +205,38 @@ pub(crate) enum ConfigError {
     Value { file: String, line: usize, message: String },
 }
 
+/// What is wrong with a value. The message begins with the full name of its key.
+struct Wrong {
+    message: String,
+    /// Which of the values that stand under the key it is, where there may be several.
+    value: Option<String>,
+}
+
+impl From<String> for Wrong {
+    fn from(message: String) -> Self {
+        Self { message, value: None }
+    }
+}
+
+/// Whether two texts are one name, however they are spelled.
+fn is_same_name(text: &str, name: &str) -> bool {
+    text == name || text.strip_suffix('.').unwrap_or(text).eq_ignore_ascii_case(name)
+}
+
 impl Config {
     /// Reads, parses and cross-checks a file.
     pub(crate) fn load(file: &Path) -> Result<Self, ConfigError> {
-        let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: name.clone(), source })?;
-        let mut config = Self::parse(&name, &text)?;
+        Self::of_text(file, &Self::read(file)?)
+    }
+
+    /// The text of a file.
+    pub(crate) fn read(file: &Path) -> Result<String, ConfigError> {
+        std::fs::read_to_string(file).map_err(|source| ConfigError::Read { file: file.display().to_string(), source })
+    }
+
+    /// Parses and cross-checks the text of a file, which may have another one by now.
+    pub(crate) fn of_text(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config = Self::parse(&file.display().to_string(), text)?;
         // Paths in the file are relative to the file, wherever the daemon is started.
         let base = file.parent().unwrap_or(Path::new(""));
         config.data = base.join(&config.data);
@@ -230,39 +261,43 @@ impl Config {
             let key = key_on(text, line).map_or_else(String::new, |key| format!("{key}: "));
             ConfigError::Syntax { file: file.to_owned(), line, message: format!("{key}{}", error.message()) }
         })?;
-        config.cross_check().map_err(|message| {
+        config.cross_check().map_err(|Wrong { message, value }| {
             let key = message.split([' ', ':']).next().unwrap_or_default();
-            ConfigError::Value { file: file.to_owned(), line: line_of(text, key), message }
+            let line = line_of(text, key, |text| value.as_deref().is_some_and(|value| is_same_name(text, value)));
+            ConfigError::Value { file: file.to_owned(), line, message }
         })?;
         Ok(config)
     }
 
     /// What the types cannot say. Every message begins with the full name of its key.
-    fn cross_check(&self) -> Result<(), String> {
+    fn cross_check(&self) -> Result<(), Wrong> {
         if self.identity.addresses.is_empty() || self.identity.addresses.len() > 16 {
-            return Err("identity.addresses must name 1 to 16 addresses of the puck".to_owned());
+            return Err("identity.addresses must name 1 to 16 addresses of the puck".to_owned().into());
         }
         if let Some(address) = self.identity.addresses.iter().find(|address| address.is_unspecified()) {
-            return Err(format!("identity.addresses: {address} is no address that clients could connect to"));
+            return Err(format!("identity.addresses: {address} is no address that clients could connect to").into());
         }
         if let Err(error) = self.own_name() {
-            return Err(format!("domain: {error}"));
+            return Err(format!("domain: {error}").into());
         }
         if !is_log_filter(&self.log.level) {
-            return Err(format!("log.level: `{}` is no level, nor a list of `target=level`", self.log.level));
+            return Err(format!("log.level: `{}` is no level, nor a list of `target=level`", self.log.level).into());
         }
         for (key, process) in self.process.all() {
             if !matches!(process.memory_mib, 0 | LEAST_MEMORY_MIB..=1_048_576) {
-                return Err(format!("{key}.memory_mib must be 0 or at least {LEAST_MEMORY_MIB}"));
+                return Err(format!("{key}.memory_mib must be 0 or at least {LEAST_MEMORY_MIB}").into());
             }
             if let Some(user) = &process.user
                 && let Err(error) = crate::process::ids(user)
             {
-                return Err(format!("{key}.user: {error}"));
+                return Err(format!("{key}.user: {error}").into());
             }
         }
         let worded = |error: &dyn std::fmt::Display| error.to_string();
-        self.dns.check(&self.identity.addresses).map_err(|error| worded(&error))?;
+        self.dns.check(&self.identity.addresses).map_err(|error| {
+            let value = error.value().map(str::to_owned);
+            Wrong { message: worded(&error), value }
+        })?;
         self.proxy.validate().map_err(|error| worded(&error))?;
         self.admin.check().map_err(|error| worded(&error))?;
         self.journal.check().map_err(|error| worded(&error))?;
@@ -311,33 +346,6 @@ impl Config {
         subnets.extend(self.own_subnets());
         subnets
     }
-}
-
-/// The whole name of the key that is set on a line, if one is.
-fn key_on(text: &str, line: usize) -> Option<String> {
-    let (leaf, _) = text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
-    let table = text.lines().take(line).filter_map(|line| line.trim().strip_prefix('[')?.split(']').next()).last();
-    let table = table.map_or_else(String::new, |table| format!("{}.", table.trim()));
-    Some(format!("{table}{}", leaf.trim()))
-}
-
-/// The line on which a dotted key stands, for messages about values that parsed but cannot be.
-fn line_of(text: &str, key: &str) -> usize {
-    let (table, leaf) = key.rsplit_once('.').unwrap_or(("", key));
-    let mut current = String::new();
-    let mut best = 1;
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            header.trim().clone_into(&mut current);
-            if current == table {
-                best = number + 1;
-            }
-        } else if current == table && line.strip_prefix(leaf).is_some_and(|rest| rest.trim_start().starts_with('=')) {
-            return number + 1;
-        }
-    }
-    best
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use super::{Config, line_of};
+use super::Config;
 
 const GOOD: &str = r#"
 data = "/data"
@@ -72,9 +72,39 @@ fn wrong_type_names_line_and_key() {
 }
 
 #[test]
-fn a_room_keeps_its_table_apart() {
-    assert_eq!(line_of("[a]\nlisten = 1\n[b]\nlisten = 2\n", "b.listen"), 4);
-    assert_eq!(line_of("[a]\nlisten = 1\n[b]\n", "b.listen"), 3);
+fn a_zone_with_two_servers_is_named_where_it_stands_again() {
+    let forward = |zones: &str| format!("[[dns.forward]]\nzones = {zones}\nupstreams = [\"192.0.2.1\"]\n");
+    let twice = format!("{}{}", forward("[\"corp.example\"]"), forward("[\n\"lan.example\",\n\"Corp.example\"]"));
+    let message = error(&format!("{GOOD}{twice}"));
+    assert!(message.starts_with("n.toml:16: dns.forward: the zone corp.example stands there twice"), "{message}");
+    let message = error(&format!("{GOOD}{}", forward("5")));
+    assert!(message.starts_with("n.toml:11: dns.forward.zones: invalid type"), "{message}");
+}
+
+#[test]
+fn files_that_are_not_there_are_named_where_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("ads"), "ads.example\n").unwrap();
+    let file = folder.path().join("n.toml");
+    let check = |more: &str| {
+        std::fs::write(&file, format!("{GOOD}{more}")).unwrap();
+        Config::load(&file).unwrap().check_files(&file).map_err(|error| error.to_string())
+    };
+    let group = "[[dns.groups]]\nname = \"guests\"\nclients = [\"192.0.2.7\"]\n";
+    let good =
+        "hosts_files = [\"ads\"]\nleases_files = [\"later\"]\nblock_lists = [\"https://lists.example/a\", \"ads\"]\n";
+    assert_eq!(check(&format!("{good}{group}block_lists = [\"ads\"]\n")), Ok(()));
+    let rows = [
+        ("hosts_files = [\"ads\", \"hosts\"]\n".to_owned(), 10, "dns.hosts_files", "hosts", "No such file"),
+        ("block_lists = [\n\"ads\",\n\"spies\",\n]\n".to_owned(), 12, "dns.block_lists", "spies", "No such file"),
+        ("block_lists = [\".\"]\n".to_owned(), 10, "dns.block_lists", ".", "it is no file"),
+        (format!("{group}block_lists = [\"games\"]\n"), 13, "dns.groups", "games", "No such file"),
+    ];
+    for (more, line, key, path, why) in rows {
+        let (path, message) = (folder.path().join(path), check(&more).unwrap_err());
+        let expected = format!("{}:{line}: {key}: {}: {why}", file.display(), path.display());
+        assert!(message.starts_with(&expected), "{message} {expected}");
+    }
 }
 
 #[test]

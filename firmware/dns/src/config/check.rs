@@ -1,5 +1,6 @@
 //! What the types of the configuration cannot say.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use thiserror::Error;
@@ -25,12 +26,26 @@ pub enum ConfigError {
     Anchor { text: String, why: String },
     #[error("dns.forward: an entry needs at least one zone and one upstream")]
     EmptyForward,
+    #[error("dns.forward: the zone {zone} stands there twice, so that it could not be told who is asked about it")]
+    ZoneTwice { zone: String },
     #[error("dns.groups: `{name}`: {why}")]
     Group { name: String, why: &'static str },
     #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
     NoUpstream,
     #[error("{key}: {upstream} is this resolver itself, so every question would go round in a circle")]
     Loop { key: String, upstream: Upstream },
+}
+
+impl ConfigError {
+    /// Which of the values that stand under the key is wrong, where there may be several.
+    pub fn value(&self) -> Option<&str> {
+        match self {
+            Self::Anchor { text: value, .. } | Self::ZoneTwice { zone: value } | Self::Group { name: value, .. } => {
+                Some(value)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Config {
@@ -43,6 +58,10 @@ impl Config {
         Anchors::read(&self.dnssec_anchors)?;
         if self.forward.iter().any(|one| one.upstreams.is_empty() || one.zones.is_empty()) {
             return Err(ConfigError::EmptyForward);
+        }
+        let mut zones = HashSet::new();
+        if let Some(zone) = self.forward.iter().flat_map(|one| &one.zones).find(|zone| !zones.insert(zone.wire())) {
+            return Err(ConfigError::ZoneTwice { zone: zone.to_string() });
         }
         group::check(&self.groups)?;
         let all = self.upstreams_by_key();
@@ -132,5 +151,18 @@ mod tests {
             toml::from_str("forward = [{ zones = [\"corp.example\"], upstreams = [\"192.0.2.53\"] }]").unwrap();
         let told = own_forward.check(&own).unwrap_err().to_string();
         assert!(told.starts_with("dns.forward of corp.example: 192.0.2.53:53 is this resolver itself"), "{told}");
+    }
+
+    #[test]
+    fn a_zone_has_one_place() {
+        let zones = |first: &str, second: &str| {
+            let one = |zone| format!("{{ zones = [\"{zone}\"], upstreams = [\"192.0.2.1\"] }}");
+            let config: Config = toml::from_str(&format!("forward = [{}, {}]", one(first), one(second))).unwrap();
+            config.check(&[]).map_err(|error| (error.value().map(str::to_owned), error.to_string()))
+        };
+        assert_eq!(zones("corp.example", "lab.corp.example"), Ok(()), "the innermost decides");
+        let (value, told) = zones("corp.example", "Corp.Example.").unwrap_err();
+        assert_eq!(value.as_deref(), Some("corp.example"));
+        assert!(told.starts_with("dns.forward: the zone corp.example stands there twice"), "{told}");
     }
 }
