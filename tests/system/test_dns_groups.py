@@ -98,6 +98,35 @@ def test_groups_change_without_a_restart_and_are_explained(own):
     assert told["source"] == "settings" and told["records"], "without the daemon its settings answer"
 
 
+def test_a_file_that_has_become_wrong_harms_nobody_and_is_told(own):
+    """Neither those who ask, nor a worker that comes back, nor the person who looks what is the matter."""
+    rewrite(own.puck, [{"name": "board", "clients": [INSPECTED], "steering": False}])
+    until(lambda: ask(own, "client-inspected", "api.openai.com"), lambda seen: seen == [plan.v4(10)])
+    good = own.puck.config_file.read_text()
+    line = next(number for number, line in enumerate(good.splitlines(), 1) if line.startswith("upstreams = "))
+    for wrong, where in [
+        (good.replace("\nupstreams = ", "\nupstream = "), f":{line}: "),
+        (good + "\n[dns\n", f":{good.count(chr(10)) + 2}: "),
+    ]:
+        own.puck.config_file.write_text(wrong)
+        victims = own.puck.kill()
+        own.puck.await_restart(victims)
+        assert ask(own, "client-watched", "api.openai.com") == [plan.PUCK], "the old settings hold"
+        assert ask(own, "client-inspected", "api.openai.com") == [plan.v4(10)], "and the groups in force"
+        until(lambda: own.puck.command("status", check=False).returncode, lambda code: code == 0)
+        told = own.puck.command("status").stdout
+        assert "WARNING: the configuration file is wrong by now" in told and where in told, told
+        asked = explain(own.puck, "www.example.com")
+        assert asked["source"] == "daemon" and asked["rcode"] == "NOERROR" and where in asked["warning"], asked
+        assert where in own.puck.command("dns", "query", "www.example.com").stdout
+        refused = own.puck.command("check", check=False)
+        assert refused.returncode == 2 and where in refused.stderr
+    own.puck.stop()
+    for words in [["status"], ["dns", "query", "www.example.com"]]:
+        refused = own.puck.command(*words, check=False)
+        assert refused.returncode == 2 and where in refused.stderr, "nobody is there who knows better"
+
+
 def device(record):
     return record["event"].get("dns_device") or {}
 

@@ -102,6 +102,9 @@ pub(crate) enum Verb {
         name: ProcessName,
         #[command(flatten)]
         config: ConfigArg,
+        /// The text that this file had when the supervisor read it.
+        #[arg(long, value_name = "FILE")]
+        settings: PathBuf,
     },
 }
 

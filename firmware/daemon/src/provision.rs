@@ -5,8 +5,8 @@
 //!   <data>/ca        0755  nanogate.pem  page-name.pem  page-address.pem
 //!   <data>/journal   0755  one folder a process, owned by it, readable to admin; device.pub.pem to verify with
 //!   <data>/packs     0755  installed.ngpack, as `nanogate pack install` took it
-//!   <data>/state     0755  running.json, policy.yaml, pack.ngpack and keys.json (what is in force); dns/ and admin/ owned by those
-//!                          processes
+//!   <data>/state     0755  settings.toml, running.json, policy.yaml, pack.ngpack and keys.json (what is in force); dns/ and
+//!                          admin/ owned by those processes
 //! ```
 
 use std::fs;
@@ -126,6 +126,17 @@ pub(crate) fn dns_socket(data: &Path) -> PathBuf {
 /// Where the `dns` worker keeps the lists that it fetches.
 pub(crate) fn lists_folder(data: &Path) -> PathBuf {
     data.join("state/dns/lists")
+}
+
+/// The settings that the supervisor started with, for every life of its workers.
+pub(crate) fn settings_file(data: &Path) -> PathBuf {
+    data.join("state/settings.toml")
+}
+
+/// Keeps the text of the owner's file for the workers, which may come back when that has become wrong.
+pub(crate) fn keep_settings(data: &Path, text: &str) -> Result<(), CommandError> {
+    // The owner's file may be readable to nobody else.
+    write(&settings_file(data), text.as_bytes(), 0o600)
 }
 
 /// What the owner's file says of groups of clients, for the `dns` worker.

@@ -75,7 +75,8 @@ enum Order {
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let text = Config::read(file).map_err(CommandError::input)?;
+    let config = Config::of_text(file, &text).map_err(CommandError::input)?;
     worker::start_log(&config.log);
     worker::check(&config)?;
     may_steer(&config)?;
@@ -87,6 +88,7 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
         notes::password(&*journal, taken);
     }
     let claim_code = provision::complete(&config)?;
+    provision::keep_settings(&config.data, &text)?;
     // Looked at before it is read, so that a pack that arrives between is noticed.
     let seen = worker::stamp(&packs::installed_file(&config.data));
     let (pack, news) = packs::activate(&config)?;
@@ -135,7 +137,8 @@ async fn supervise(
         let sockets = sockets::open(&config, name)?;
         let (journal, state, switch, button) =
             (journal.clone(), state.clone(), desk.switch.follow(), desk.button.follow());
-        keepers.push(Keeper { name, file: file.to_owned(), sockets, journal, state, switch, button });
+        let (file, settings) = (file.to_owned(), provision::settings_file(&config.data));
+        keepers.push(Keeper { name, file, settings, sockets, journal, state, switch, button });
     }
     // Nobody is started before every socket is ours.
     let mut workers = JoinSet::new();
@@ -163,7 +166,7 @@ async fn supervise(
     }));
     let mut readable = fence::dns_folders(&config.dns);
     let mut regroup = std::pin::pin!(follow_file(Some(file), CancellationToken::new(), async || {
-        if regroup(file, &mut readable) {
+        if regroup(file, &config, &mut readable) {
             let _ = orders.send(Order::StartAgain(ProcessName::Dns));
         }
     }));
@@ -190,19 +193,19 @@ async fn supervise(
 
 /// Reads the owner's file again for the groups of clients; its other keys count from the next start. Whether the `dns`
 /// worker has to start again, because a list lies where its fence, which stands since its start, lets it read nothing.
-fn regroup(file: &Path, readable: &mut BTreeSet<PathBuf>) -> bool {
-    let config = match Config::load(file) {
-        Ok(config) => config,
+fn regroup(file: &Path, config: &Config, readable: &mut BTreeSet<PathBuf>) -> bool {
+    let groups = match Config::load(file) {
+        Ok(config) => config.dns.groups,
         Err(error) => {
             tracing::error!(%error, "the new configuration is not used; the last good groups stay in force");
             return false;
         }
     };
-    if let Err(error) = provision::activate_groups(&config.data, &config.dns.groups) {
+    if let Err(error) = provision::activate_groups(&config.data, &groups) {
         tracing::error!(%error, "the groups of clients could not be handed to the dns process");
         return false;
     }
-    let wanted = fence::dns_folders(&config.dns);
+    let wanted = fence::dns_folders(&gate_dns::Config { groups, ..config.dns.clone() });
     let beyond = !wanted.is_subset(readable);
     if beyond {
         *readable = wanted;
@@ -225,6 +228,7 @@ async fn activate_pack(config: &Config, journal: &dyn Journal) {
 struct Keeper {
     name: ProcessName,
     file: PathBuf,
+    settings: PathBuf,
     sockets: Vec<OwnedFd>,
     journal: Arc<dyn Journal>,
     state: Arc<RunState>,
@@ -279,6 +283,8 @@ impl Keeper {
             .arg0("nanogate")
             .args(["worker", self.name.as_str(), "--config"])
             .arg(&self.file)
+            .arg("--settings")
+            .arg(&self.settings)
             .env("LISTEN_FDS", self.sockets.len().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -42,9 +42,11 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// Threads for files, sign-ins and whatever else blocks for a moment.
 const BLOCKING: usize = 16;
 
-/// Runs one worker until it is told to stop or its supervisor is gone.
-pub(crate) fn run(name: ProcessName, file: &Path) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+/// Runs one worker until it is told to stop or its supervisor is gone. Its settings are the text that the owner's `file` had
+/// when the supervisor read it: that is what the sockets were opened by, and the file may have become wrong since.
+pub(crate) fn run(name: ProcessName, file: &Path, settings: &Path) -> Result<Outcome, CommandError> {
+    let text = Config::read(settings).map_err(CommandError::internal)?;
+    let config = Config::of_text(file, &text).map_err(CommandError::input)?;
     start_log(&config.log);
     match name {
         ProcessName::Dns => dns::run(&config),

@@ -8,6 +8,7 @@ use gate_core::{Event, Journal, JournalError, Position, SystemClock};
 use gate_dns::{CacheState, Dns, Explained, InCache};
 use serde_json::json;
 
+use super::state::unused_settings;
 use crate::config::Config;
 use crate::worker::dns::control::{self, Ask};
 use crate::{CommandError, Outcome, print, provision, worker};
@@ -35,7 +36,7 @@ pub(crate) struct DnsQuestion<'a> {
 
 /// Has the daemon answer a question, or its settings where it does not run, and says what decided.
 pub(crate) fn dns_query(file: &Path, question: &DnsQuestion<'_>) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let (data, config) = Config::find(file).map_err(CommandError::input)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let ask = Ask {
         name: question.name.to_owned(),
@@ -43,15 +44,24 @@ pub(crate) fn dns_query(file: &Path, question: &DnsQuestion<'_>) -> Result<Outco
         client: question.client.unwrap_or(Ipv4Addr::LOCALHOST.into()),
         fresh: question.fresh,
     };
-    let running = runtime.block_on(control::ask(&provision::dns_socket(&config.data), &ask));
-    let (explained, source) = match running {
-        Some(told) => (told.map_err(CommandError::internal)?.map_err(CommandError::Input)?, "daemon"),
-        None => (runtime.block_on(settings_explain(&config, &ask))?, "settings"),
+    let running = runtime.block_on(control::ask(&provision::dns_socket(&data), &ask));
+    let (explained, source, warning) = match running {
+        Some(told) => {
+            let warning = config.err().map(|error| unused_settings(&error));
+            (told.map_err(CommandError::internal)?.map_err(CommandError::Input)?, "daemon", warning)
+        }
+        None => {
+            let config = config.map_err(CommandError::input)?;
+            (runtime.block_on(settings_explain(&config, &ask))?, "settings", None)
+        }
     };
     if question.json {
-        show_json(&explained, source)?;
+        show_json(&explained, source, warning.as_deref())?;
     } else {
         show(&explained, source, question.trace)?;
+        if let Some(warning) = warning {
+            print::line(format_args!("  WARNING: {warning}"))?;
+        }
     }
     Ok(if explained.rcode == "NOERROR" { Outcome::Done } else { Outcome::No })
 }
@@ -103,7 +113,7 @@ fn show(explained: &Explained, source: &str, trace: bool) -> Result<(), CommandE
     Ok(())
 }
 
-fn show_json(explained: &Explained, source: &str) -> Result<(), CommandError> {
+fn show_json(explained: &Explained, source: &str, warning: Option<&str>) -> Result<(), CommandError> {
     let asked: Vec<_> = explained
         .asked
         .iter()
@@ -117,6 +127,7 @@ fn show_json(explained: &Explained, source: &str) -> Result<(), CommandError> {
         "extended_error": explained.reason.as_ref().map(|(code, _)| code),
         "extended_text": explained.reason.as_ref().map(|(_, text)| text), "milliseconds": milliseconds(explained), "asked": asked,
         "group": explained.group, "cache": explained.cache, "source": source,
+        "warning": warning,
     }))
 }
 

@@ -7,16 +7,16 @@ use gate_audit::export;
 use gate_core::{AdminEvent, Clock, Event, Journal, SystemClock};
 use serde_json::json;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::run_state::{self, DnsState, Running};
 use crate::worker::resident;
 use crate::{CommandError, Outcome, packs, print, provision, worker};
 
 /// Who runs, since when, with how much memory; exit 1 when a process is missing or does nothing.
 pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
-    let Some(running) = Running::read(&config.data).ok().filter(|running| resident(running.supervisor).is_some())
-    else {
+    let (data, config) = Config::find(file).map_err(CommandError::input)?;
+    let Some(running) = Running::read(&data).ok().filter(|running| resident(running.supervisor).is_some()) else {
+        config.map_err(CommandError::input)?;
         if json {
             print::line(json!({"running": false}))?;
         } else {
@@ -33,9 +33,10 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
             json!({"name": process.name, "pid": process.pid, "alive": rss.is_some(), "stalled": process.stalled, "rss_bytes": rss, "restarts": process.restarts})
         })
         .collect();
-    let pack = packs::read_state(&config.data);
-    let warnings = run_state::warnings(&provision::warnings_file(&config.data));
-    let dns = DnsState::read(&provision::dns_file(&config.data));
+    let pack = packs::read_state(&data);
+    let mut warnings = run_state::warnings(&provision::warnings_file(&data));
+    warnings.extend(config.err().map(|error| unused_settings(&error)));
+    let dns = DnsState::read(&provision::dns_file(&data));
     let healthy = processes.iter().all(|process| process["alive"] == true && process["stalled"] == false);
     if json {
         let shown = json!({
@@ -73,6 +74,12 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
         }
     }
     Ok(if healthy { Outcome::Done } else { Outcome::No })
+}
+
+/// What is said where the daemon runs and its file has become wrong.
+pub(super) fn unused_settings(error: &ConfigError) -> String {
+    let error = crate::one_line(&error.to_string());
+    format!("the configuration file is wrong by now, and the daemon runs on with what it read at its start: {error}")
 }
 
 fn show_dns(dns: &DnsState) -> Result<(), CommandError> {

@@ -1,8 +1,9 @@
 //! The files that the file of settings names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gate_dns::List;
+use toml::de::DeTable;
 
 use super::{Config, ConfigError, line_of};
 
@@ -30,5 +31,20 @@ impl Config {
             return Err(ConfigError::Value { file: file.display().to_string(), line, message });
         }
         Ok(())
+    }
+
+    /// Where the daemon keeps what it writes, with all settings if the file is good. A file that has become wrong since the
+    /// daemon read it still says where the daemon is to be asked, as long as that key can be read.
+    pub(crate) fn find(file: &Path) -> Result<(PathBuf, Result<Self, ConfigError>), ConfigError> {
+        let error = match Self::load(file) {
+            Ok(config) => return Ok((config.data.clone(), Ok(config))),
+            Err(error) => error,
+        };
+        let text = Self::read(file)?;
+        let (root, _) = DeTable::parse_recoverable(&text);
+        match root.get_ref().get("data").and_then(|data| data.get_ref().as_str()) {
+            Some(data) => Ok((file.parent().unwrap_or(Path::new("")).join(data), Err(error))),
+            None => Err(error),
+        }
     }
 }

@@ -29,6 +29,8 @@ use crate::{CommandError, Outcome, fence, process, provision, worker};
 use self::warnings::Warnings;
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+    // Groups may have changed since the supervisor's start, and the fence below lets read what they name.
+    let config = &groups::in_force(config);
     let mut sockets = Inherited::take();
     let tcp = config.dns.listen.len();
     let (udp, tcp) = (sockets.udp(sockets.left().saturating_sub(tcp))?, sockets.tcp(tcp)?);

@@ -8,6 +8,8 @@ use std::path::Path;
 use gate_dns::{Dns, Group};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
+use crate::provision;
 use crate::worker::follow_file;
 
 /// Longest file: each group has a few lines.
@@ -24,6 +26,16 @@ pub(super) async fn follow(dns: &Dns, file: &Path, stop: &CancellationToken) {
         Err(error) => tracing::error!(%error, file = %file.display(), "the groups of clients stay as they were"),
     })
     .await;
+}
+
+/// The settings with the groups that were handed over last.
+pub(super) fn in_force(config: &Config) -> Config {
+    let mut config = config.clone();
+    match read(&provision::groups_file(&config.data)) {
+        Ok(groups) => config.dns.groups = groups,
+        Err(error) => tracing::error!(%error, "the groups of clients are those of the daemon's start"),
+    }
+    config
 }
 
 fn read(file: &Path) -> io::Result<Vec<Group>> {
