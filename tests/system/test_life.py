@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 
 import plan
 import planted
 import pytest
 from office import CLIENTS, VENV
-from puck import POLICY
+from puck import BINARY, POLICY
 
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": planted.CHAT}]})
 WORKERS = ["dns", "proxy", "admin", "steer"]
@@ -223,3 +224,30 @@ def await_outcome(office, wanted, timeout=5):
     while not wanted(office.chat("client-watched", "curl", {"prompt": "hello"})):
         assert time.monotonic() < deadline, "the policy was not reloaded"
         time.sleep(0.2)
+
+
+# Whoever holds the port holds it until its standard input ends.
+HOLDER = """
+import socket, sys
+stub = ("127.0.0.53", 53)
+listener, datagrams = socket.create_server(stub), socket.socket(type=socket.SOCK_DGRAM)
+datagrams.bind(stub)
+print("here", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_taken_port_is_named_with_who_holds_it_and_what_helps(own):
+    own.puck.stop()
+    text = own.puck.config_file.read_text()
+    own.puck.config_file.write_text(text.replace(f'"{plan.PUCK}:53"', '"0.0.0.0:53"'))
+    holder = own.puck.host.popen(
+        [sys.executable, "-c", HOLDER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "here\n"
+    done = own.puck.host.run([BINARY, "run", "--config", own.puck.config_file], check=False, timeout=30)
+    holder.communicate(timeout=10)
+    assert done.returncode == 2, done
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith("nanogate: dns.listen: TCP 0.0.0.0:53: "), told
+    assert "systemd-resolved listens at 127.0.0.53:53; `DNSStubListener=no`" in told, told

@@ -3,6 +3,7 @@
 mod batch;
 mod bind;
 mod cookie;
+mod holder;
 mod limit;
 mod origin;
 mod places;

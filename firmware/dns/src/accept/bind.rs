@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
+use super::holder::Holder;
 use super::origin::Origin;
 use crate::act::mdns::{GROUP as MDNS_GROUP, PORT as MDNS_PORT};
 
@@ -30,11 +31,21 @@ pub struct Sockets {
 
 /// Why an address cannot be listened on.
 #[derive(Debug, Error)]
-#[error("dns.listen: {protocol} {address}: {source}")]
+#[error("dns.listen: {protocol} {address}: {source}{holder}")]
 pub struct BindError {
     pub address: SocketAddr,
     pub protocol: &'static str,
     pub source: io::Error,
+    /// Who has it, as the rest of a sentence; empty where that cannot be told.
+    pub holder: String,
+}
+
+impl BindError {
+    fn new(address: SocketAddr, protocol: &'static str, source: io::Error) -> Self {
+        let taken = source.kind() == io::ErrorKind::AddrInUse;
+        let holder = taken.then(|| Holder::of(address, &protocol.to_ascii_lowercase())).flatten();
+        Self { address, protocol, source, holder: holder.map(|holder| format!(": {holder}")).unwrap_or_default() }
+    }
 }
 
 /// Opens UDP and TCP sockets on every address, `threads` UDP sockets on each (0: one for each core); call it before giving
@@ -44,7 +55,7 @@ pub fn bind(listen: &[SocketAddr], threads: usize) -> Result<Sockets, BindError>
     let count = if threads == 0 { cores() } else { threads }.min(SOCKETS_MAX);
     let mut sockets = Sockets { udp: Vec::new(), tcp: Vec::new() };
     for address in listen {
-        let failed = |protocol| move |source| BindError { address: *address, protocol, source };
+        let failed = |protocol| move |source| BindError::new(*address, protocol, source);
         // TCP first: it fails where another of us listens, with which UDP would share the port.
         sockets.tcp.push(tcp(*address).map_err(failed("TCP"))?);
         for _ in 0..count {
@@ -122,5 +133,12 @@ mod tests {
         assert_eq!((sockets.udp.len(), sockets.tcp.len()), (6, 2));
         let error = bind(&listen[..1], 3).unwrap_err().to_string();
         assert!(error.starts_with(&format!("dns.listen: TCP {}: ", listen[0])), "{error}");
+        assert!(error.ends_with(&format!("listens at {}", listen[0])), "by whom: {error}");
+        drop(sockets);
+        // One address of this machine's is enough to be in the way of all.
+        let other = std::net::UdpSocket::bind(("127.0.0.3", listen[0].port())).unwrap();
+        let error = bind(&listen[..1], 3).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("dns.listen: UDP {}: ", listen[0])), "{error}");
+        assert!(error.ends_with(&format!("listens at {}", other.local_addr().unwrap())), "{error}");
     }
 }
