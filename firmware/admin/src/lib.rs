@@ -53,8 +53,8 @@ pub use accept::Listeners;
 pub use config::{Config, ConfigError, Site};
 pub use decide::{HashedPassword, HashedPasswordError};
 pub use ports::{
-    CaInfo, Content, Direction, Feed, FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus,
-    PolicyView, Polled, Ports, ProcessStatus, Status, StatusReport, UpstreamStatus,
+    BlockListStatus, CaInfo, Content, Direction, Feed, FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector,
+    PackStatus, PolicyView, Polled, Ports, ProcessStatus, Status, StatusReport, UpstreamStatus,
 };
 pub use state::{Accounts, AccountsError, ClaimCode, FileError, Scope, Token, TokenSecret};
 

@@ -144,6 +144,8 @@ pub struct StatusReport {
     pub warnings: Vec<String>,
     /// Resolvers that questions are forwarded to.
     pub upstreams: Vec<UpstreamStatus>,
+    /// Block lists that somebody is answered by.
+    pub block_lists: Vec<BlockListStatus>,
 }
 
 /// One resolver that questions are forwarded to.
@@ -162,6 +164,19 @@ pub struct UpstreamStatus {
     pub asks_us: bool,
     /// It has answers for names that do not exist, as a captive portal does.
     pub makes_up: bool,
+}
+
+/// One list of names that are not answered.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct BlockListStatus {
+    /// A path or an address.
+    pub list: String,
+    /// Names that it holds by now.
+    pub names: usize,
+    /// Lines that were not understood.
+    pub foreign_lines: usize,
+    /// Why it was not read or fetched the last time.
+    pub error: Option<String>,
 }
 
 /// One supervised process.

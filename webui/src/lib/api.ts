@@ -90,6 +90,15 @@ export interface Status {
     asks_us: boolean;
     makes_up: boolean;
   }[];
+  block_lists: BlockList[];
+}
+
+/** A list of names that are not answered. */
+export interface BlockList {
+  list: string;
+  names: number;
+  foreign_lines: number;
+  error: string | null;
 }
 
 export interface Authority {

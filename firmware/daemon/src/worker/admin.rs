@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate_admin::{
-    Accounts, Admin, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus,
-    Scope, Site, Status, StatusReport, UpstreamStatus,
+    Accounts, Admin, BlockListStatus, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports,
+    ProcessStatus, Scope, Site, Status, StatusReport, UpstreamStatus,
 };
 use gate_audit::Follower;
 use gate_core::{Clock, Judge, Mode, SystemClock};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::provision::{Identity, PageIdentity};
-use crate::run_state::{self, DnsState, DnsUpstream, Running};
+use crate::run_state::{self, DnsList, DnsState, DnsUpstream, Running};
 use crate::sockets::Inherited;
 use crate::worker::inspect::Inspection;
 use crate::worker::on_demand::OnDemand;
@@ -240,6 +240,7 @@ impl Status for Report {
             packs: self.packs.load().to_vec(),
             warnings: run_state::warnings(&provision::warnings_file(&self.config.data)),
             upstreams: dns.upstreams.into_iter().map(upstream).collect(),
+            block_lists: dns.lists.into_iter().map(block_list).collect(),
         }
     }
 }
@@ -247,6 +248,11 @@ impl Status for Report {
 fn upstream(state: DnsUpstream) -> UpstreamStatus {
     let DnsUpstream { upstream, whose, working, failure, strips_signatures, asks_us, makes_up } = state;
     UpstreamStatus { upstream, whose, working, failure, strips_signatures, asks_us, makes_up }
+}
+
+fn block_list(state: DnsList) -> BlockListStatus {
+    let DnsList { list, names, foreign_lines, error } = state;
+    BlockListStatus { list, names, foreign_lines, error }
 }
 
 /// Resident memory of a living process, in bytes (proc_pid_status(5), `VmRSS`).

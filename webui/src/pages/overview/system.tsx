@@ -1,5 +1,6 @@
 import type { Overview, Status } from "../../lib/api";
 import { age, bytes, count, plural } from "../../lib/format";
+import { listName, listWords } from "../../lib/lists";
 import { Notice } from "../../parts/notice";
 import { Panel } from "../../parts/panel";
 
@@ -50,6 +51,17 @@ export function System({ status, dns }: { status: Status; dns: Overview["dns"] }
             </li>
           ))}
         </ul>
+        {status.block_lists.length > 0 && (
+          <ul class="processes lists">
+            {status.block_lists.map((list) => (
+              <li key={list.list} class={list.error === null ? "" : "down"} title={list.list}>
+                <strong>{listName(list)}</strong>
+                <span>{listWords(list)}</span>
+                <span class="hint">{list.error ?? "block list"}</span>
+              </li>
+            ))}
+          </ul>
+        )}
         <ul class="packs">
           {status.packs.map((pack) => (
             <li key={pack.name}>

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gate_admin::{
-    CaInfo, Content, Feed, FeedEntry, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports,
-    ProcessStatus, Status, StatusReport, UpstreamStatus,
+    BlockListStatus, CaInfo, Content, Feed, FeedEntry, InspectAnswer, InspectRequest, Inspector, PackStatus,
+    PolicyView, Polled, Ports, ProcessStatus, Status, StatusReport, UpstreamStatus,
 };
 use gate_core::{
     Action, Event, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason, Record,
@@ -169,6 +169,12 @@ impl Status for FixedStatus {
                 strips_signatures: false,
                 asks_us: false,
                 makes_up: false,
+            }],
+            block_lists: vec![BlockListStatus {
+                list: "/etc/nanogate/ads.txt".to_owned(),
+                names: 12_000,
+                foreign_lines: 3,
+                error: None,
             }],
         }
     }
