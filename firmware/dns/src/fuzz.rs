@@ -96,7 +96,7 @@ pub fn answer(bytes: &[u8]) {
         return;
     }
     let mut ready = Ready::new(8);
-    ready.keep((question, 0), &first, answer.ttls(), NOW, LONGEST);
+    ready.keep((question, 0), &first, answer.marks(), NOW, LONGEST);
     let mut room = [0xaa; 1232];
     let mut sought = Sought::default();
     ready.seek(&again, 0, &mut sought);

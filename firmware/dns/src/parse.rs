@@ -7,7 +7,7 @@ mod wire;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use answer::{Answer, AnswerError, Security, Wanted, has_opt, is_mail};
+pub(crate) use answer::{Answer, AnswerError, Marks, Security, Wanted, has_opt, is_mail};
 pub(crate) use extended::{EXTENDED_ERROR, Explanation};
 pub(crate) use name::Name;
 pub(crate) use wire::{COOKIE, HEADER, Rcode, class, flag, kind};

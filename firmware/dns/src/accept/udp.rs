@@ -186,7 +186,7 @@ impl Answerer {
             return;
         }
         if let Some((question, ..)) = self.batch.question(at) {
-            self.ready.keep((question, group), message, answer.ttls(), now, seconds);
+            self.ready.keep((question, group), message, answer.marks(), now, seconds);
         }
     }
 }

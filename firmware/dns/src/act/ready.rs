@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 
-use crate::parse::HEADER;
+use crate::parse::{HEADER, Marks};
 
 /// Longest question that is looked up: the longest name, type and class, and an empty OPT record.
 const QUESTION_MAX: usize = HEADER + 255 + 4 + OPT;
@@ -18,6 +18,8 @@ const SPARE: usize = 2;
 const LINE: usize = 64;
 /// Records whose lifetime is counted down; replies with more are made anew each time.
 const TTLS: usize = 16;
+/// Places where the question's name is written out again; the same holds for them.
+const OWNERS: usize = 16;
 
 /// A table of fixed size for one thread; no lock, and no allocation on a hit.
 ///
@@ -35,13 +37,15 @@ pub(crate) struct Ready {
 }
 
 struct Entry {
-    /// The key, the reply, and the places of the lifetimes in it, two bytes each.
+    /// The key, the reply, the places of the lifetimes in it, two bytes each, and those of the question's name with how many
+    /// bytes of it stand there, four bytes each.
     bytes: Box<[u8]>,
     /// Seconds since 1970.
     made: u64,
     seconds: u32,
     key: u16,
     ttls: u8,
+    owners: u8,
 }
 
 impl Sought {
@@ -150,25 +154,31 @@ impl Ready {
         let key = &sought.key;
         let entry = self.tagged(sought).find(|entry| entry.is(key))?;
         let age = entry.age(now)?;
-        let (reply, ttls) = entry.reply();
+        let (reply, ttls, owners) = entry.reply();
         let out = out.get_mut(..reply.len())?;
         out.copy_from_slice(reply);
         out[..2].copy_from_slice(&question[..2]);
-        out[HEADER..HEADER + key.name].copy_from_slice(&question[HEADER..HEADER + key.name]);
+        let name = &question[HEADER..HEADER + key.name];
+        out[HEADER..HEADER + key.name].copy_from_slice(name);
+        let word = |bytes: &[u8]| usize::from(u16::from_ne_bytes([bytes[0], bytes[1]]));
+        for owner in owners.chunks_exact(4) {
+            let (at, length) = (word(owner), word(&owner[2..]));
+            out[at..at + length].copy_from_slice(&name[..length]);
+        }
         for at in ttls.chunks_exact(2) {
-            let at = usize::from(u16::from_ne_bytes([at[0], at[1]]));
+            let at = word(at);
             let ttl = u32::from_be_bytes(out[at..at + 4].try_into().expect("four bytes"));
             out[at..at + 4].copy_from_slice(&ttl.saturating_sub(age).to_be_bytes());
         }
         Some(reply.len())
     }
 
-    /// Keeps the reply to a question for `seconds`; `ttls` are the places of the lifetimes in it.
+    /// Keeps the reply to a question for `seconds`.
     pub(crate) fn keep(
         &mut self,
         (question, group): (&[u8], u8),
         reply: &[u8],
-        ttls: impl Iterator<Item = usize>,
+        marks: Marks<'_>,
         now: u64,
         seconds: u32,
     ) {
@@ -178,7 +188,7 @@ impl Ready {
         if tag == 0 {
             return;
         }
-        let Some(entry) = Entry::new(key, reply, ttls, now, seconds) else { return };
+        let Some(entry) = Entry::new(key, reply, marks, now, seconds) else { return };
         // Its own place if it has one, a free one, or that of the reply which ends first.
         let rank = |at: &usize| match &self.entries[set][*at] {
             Some(old) if old.is(key) => (0, 0),
@@ -199,28 +209,32 @@ impl Ready {
 }
 
 impl Entry {
-    /// Nothing for a reply with more lifetimes, or further behind, than can be noted.
-    fn new(key: &Key, reply: &[u8], ttls: impl Iterator<Item = usize>, made: u64, seconds: u32) -> Option<Self> {
-        let mut bytes = Vec::with_capacity(key.length + reply.len() + 2 * TTLS);
+    /// Nothing for a reply with more marks than can be noted.
+    fn new(key: &Key, reply: &[u8], marks: Marks<'_>, made: u64, seconds: u32) -> Option<Self> {
+        let Marks { ttls, owners } = marks;
+        if ttls.len() > TTLS || owners.len() > OWNERS {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(key.length + reply.len() + size_of_val(ttls) + size_of_val(owners));
         bytes.extend_from_slice(key.as_slice());
         bytes.extend_from_slice(reply);
-        let mut count = 0;
-        for ttl in ttls {
-            count += 1;
-            bytes.extend_from_slice(&u16::try_from(ttl).ok()?.to_ne_bytes());
-        }
-        let (key, ttls) = (u16::try_from(key.length).ok()?, u8::try_from(count).ok()?);
-        (count <= TTLS).then(|| Self { bytes: bytes.into(), made, seconds, key, ttls })
+        let owners = owners.iter().flat_map(|(at, length)| [*at, u16::from(*length)]);
+        bytes.extend(ttls.iter().copied().chain(owners).flat_map(u16::to_ne_bytes));
+        let (key, ttls) = (u16::try_from(key.length).ok()?, u8::try_from(ttls.len()).ok()?);
+        let owners = u8::try_from(marks.owners.len()).ok()?;
+        Some(Self { bytes: bytes.into(), made, seconds, key, ttls, owners })
     }
 
     fn is(&self, key: &Key) -> bool {
         self.bytes[..usize::from(self.key)] == *key.as_slice()
     }
 
-    /// The reply and the places of the lifetimes in it.
-    fn reply(&self) -> (&[u8], &[u8]) {
+    /// The reply, the places of the lifetimes in it, and those of the question's name.
+    fn reply(&self) -> (&[u8], &[u8], &[u8]) {
         let rest = &self.bytes[usize::from(self.key)..];
-        rest.split_at(rest.len() - 2 * usize::from(self.ttls))
+        let (rest, owners) = rest.split_at(rest.len() - 4 * usize::from(self.owners));
+        let (reply, ttls) = rest.split_at(rest.len() - 2 * usize::from(self.ttls));
+        (reply, ttls, owners)
     }
 
     /// Seconds since it was made, while it holds. The clock may be set at any time, also back.

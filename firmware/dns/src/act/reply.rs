@@ -106,13 +106,17 @@ pub(crate) fn relayed(query: &Query, answer: &Answer, age: Age, longest: u32, tr
         };
         message[at..at + 4].copy_from_slice(&left.to_be_bytes());
     }
-    message[HEADER..HEADER + query.name.sent().len()].copy_from_slice(query.name.sent());
+    let name = query.name.sent();
+    for (at, length) in answer.owners() {
+        message[at..at + length].copy_from_slice(&name[..length]);
+    }
+    message[HEADER..HEADER + name.len()].copy_from_slice(name);
     let upstream = u16::from_be_bytes([message[2], message[3]]);
     let aware = query.authentic_data || query.dnssec_ok();
     let authentic = if aware { upstream & flag::AD } else { 0 };
     put(&mut message, 0, query.id);
     put(&mut message, 2, flags(query) | authentic | u16::from(answer.rcode()));
-    debug_assert_eq!(answer.head(), HEADER + query.name.sent().len() + 4, "an answer serves its own question");
+    debug_assert_eq!(answer.head(), HEADER + name.len() + 4, "an answer serves its own question");
     let options = match age {
         Age::Stale if answer.is_nxdomain() => Some(STALE_NXDOMAIN),
         Age::Stale => Some(STALE_ANSWER),

@@ -3,8 +3,8 @@ mod addresses;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::wire::{self, Header, Record, flag, kind, u32_at};
-use super::{EXTENDED_ERROR, Explanation, HEADER, Question, Rcode, class};
+use super::wire::{self, Header, Record, flag, kind, read_name, u32_at, written_out};
+use super::{EXTENDED_ERROR, Explanation, HEADER, Name, Question, Rcode, class};
 
 /// Longest EDE option passed on, the only one of an upstream's options that is, so that a short answer stays short.
 const EXTENDED_ERROR_MAX: usize = 128;
@@ -17,6 +17,9 @@ pub(crate) struct Answer {
     message: Box<[u8]>,
     /// Where the lifetimes stand.
     ttls: Box<[u16]>,
+    /// Where the question's name, or the start of it, is written out once more as the name of a record, and how many bytes of
+    /// it. Each client sees its own spelling there too: what the upstream repeats is the spelling that we made up for it.
+    owners: Box<[(u16, u8)]>,
     /// Length of the header and the question.
     head: usize,
     rcode: u8,
@@ -39,6 +42,15 @@ pub(crate) enum Security {
     Secure,
     Insecure,
     Bogus,
+}
+
+/// What of a kept message is not copied to a client as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks<'a> {
+    /// Where the lifetimes stand, which are counted down.
+    pub(crate) ttls: &'a [u16],
+    /// Where the question's name is written out behind the question, and how many bytes of its start: each client's own.
+    pub(crate) owners: &'a [(u16, u8)],
 }
 
 /// What an answer is checked against.
@@ -81,8 +93,7 @@ impl Answer {
         if header.has(flag::TC) {
             return Err(AnswerError::Truncated);
         }
-        let mut reader =
-            Reader { bytes, at: head, ttls: Vec::new(), lifetime: None, soa: false, direct: true, signatures: false };
+        let mut reader = Reader::new(bytes, &name, head);
         let Read { opt, answered } = reader.sections(&header, kind).ok_or(AnswerError::Malformed)?;
         let negative = header.counts[1] == 0 || rcode == Rcode::NxDomain as u8;
         let keepable = rcode == Rcode::NoError as u8 || rcode == Rcode::NxDomain as u8;
@@ -92,11 +103,13 @@ impl Answer {
             without_opt(bytes, reader.at, header.counts[3], opt.as_ref())
         };
         reader.ttls.retain(|at| usize::from(*at) < message.len());
+        reader.owners.retain(|(at, _)| usize::from(*at) < message.len());
         Ok(Self {
             // RFC 2308 section 5: a negative answer without SOA is not kept.
             lifetime: reader.lifetime.filter(|_| keepable && (!negative || reader.soa)),
             message,
             ttls: reader.ttls.into(),
+            owners: reader.owners.into(),
             head,
             rcode,
             direct: reader.direct,
@@ -122,6 +135,7 @@ impl Answer {
             head: message.len(),
             message: message.into(),
             ttls: Box::default(),
+            owners: Box::default(),
             rcode: Rcode::ServFail as u8,
             direct: true,
             lifetime: None,
@@ -158,7 +172,7 @@ impl Answer {
     /// Bytes of memory that it takes.
     pub(crate) fn bytes(&self) -> usize {
         let extended = self.extended_error.as_ref().map_or(0, |option| option.len());
-        size_of::<Self>() + self.message.len() + size_of_val(&*self.ttls) + extended
+        size_of::<Self>() + self.message.len() + size_of_val(&*self.ttls) + size_of_val(&*self.owners) + extended
     }
 
     pub(crate) fn head(&self) -> usize {
@@ -208,9 +222,19 @@ impl Answer {
         self.extended_error.as_deref()
     }
 
+    /// The places where copies differ.
+    pub(crate) fn marks(&self) -> Marks<'_> {
+        Marks { ttls: &self.ttls, owners: &self.owners }
+    }
+
     /// Where in the message the lifetimes stand.
     pub(crate) fn ttls(&self) -> impl Iterator<Item = usize> {
         self.ttls.iter().map(|at| usize::from(*at))
+    }
+
+    /// Where in the message the question's name is written out again, and how many bytes of its start.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.owners.iter().map(|(at, length)| (usize::from(*at), usize::from(*length)))
     }
 
     /// Whether it says something of the name that `question` asks for.
@@ -228,8 +252,10 @@ impl Answer {
         });
         let short = self.message.len() <= usize::from(u16::MAX) && self.rcode <= 0xf;
         let ttls = self.ttls().all(|at| at >= self.head && at + 4 <= self.message.len());
+        let name = question.name.len();
+        let owner = |(at, length)| at >= self.head && at + length <= self.message.len() && length <= name;
         let option = self.extended_error().is_none_or(|option| option.len() <= EXTENDED_ERROR_MAX);
-        asked && short && ttls && option
+        asked && short && ttls && self.owners().all(owner) && option
     }
 }
 
@@ -266,15 +292,23 @@ struct Opt {
 
 struct Reader<'a> {
     bytes: &'a [u8],
+    asked: &'a Name,
     at: usize,
     ttls: Vec<u16>,
+    owners: Vec<(u16, u8)>,
     lifetime: Option<u32>,
     soa: bool,
     direct: bool,
     signatures: bool,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// At the end of the question, which is for the name `asked`.
+    fn new(bytes: &'a [u8], asked: &'a Name, at: usize) -> Self {
+        let (ttls, owners) = (Vec::new(), Vec::new());
+        Self { bytes, asked, at, ttls, owners, lifetime: None, soa: false, direct: true, signatures: false }
+    }
+
     fn sections(&mut self, header: &Header, asked: u16) -> Option<Read> {
         let [_, answers, authorities, additionals] = header.counts;
         let mut opt = None;
@@ -307,6 +341,7 @@ impl Reader<'_> {
     fn record(&mut self) -> Option<u16> {
         let record = Record::read(self.bytes, self.at)?;
         self.at = record.rdata.end;
+        self.see_owner(record.start);
         self.ttls.push(u16::try_from(record.ttl_at).ok()?);
         // RFC 2181 section 8: a lifetime with the top bit set is none.
         let mut lifetime = if record.ttl > i32::MAX as u32 { 0 } else { record.ttl };
@@ -319,6 +354,16 @@ impl Reader<'_> {
         }
         self.lifetime = Some(self.lifetime.map_or(lifetime, |so_far| so_far.min(lifetime)));
         Some(record.kind)
+    }
+
+    /// Notes where the asked name is written out as the name of a record.
+    fn see_owner(&mut self, start: usize) {
+        let length = written_out(self.bytes, start);
+        // Most servers only point to the question.
+        if length > 0 && read_name(self.bytes, start).is_some_and(|owner| owner.folded() == self.asked.folded()) {
+            let at = u16::try_from(start).ok().zip(u8::try_from(length).ok());
+            self.owners.extend(at);
+        }
     }
 }
 

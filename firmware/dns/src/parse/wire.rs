@@ -174,6 +174,15 @@ fn skip_name(bytes: &[u8], start: usize) -> Option<usize> {
     }
 }
 
+/// How many bytes at the start of a name stand there as they are, before a pointer or the root.
+pub(super) fn written_out(bytes: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(label @ 1..=63) = bytes.get(at) {
+        at += 1 + usize::from(*label);
+    }
+    at - start
+}
+
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }

@@ -19,6 +19,7 @@ mod lookup;
 mod office;
 mod origin;
 mod providers;
+mod raw;
 mod ready;
 mod real_server;
 mod seeds;

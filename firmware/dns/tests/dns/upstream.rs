@@ -30,6 +30,14 @@ pub(crate) struct Zone {
     pub(crate) reason: Option<u16>,
     pub(crate) delay: Duration,
     pub(crate) silent: bool,
+    /// What stands behind the question, byte by byte; made of the question's name as it was asked.
+    pub(crate) raw: Option<fn(&[u8]) -> Raw>,
+}
+
+/// The records of an answer: how many there are in each section, and their bytes.
+pub(crate) struct Raw {
+    pub(crate) counts: [u16; 3],
+    pub(crate) records: Vec<u8>,
 }
 
 pub(crate) struct Upstream {
@@ -168,8 +176,8 @@ async fn serve_tcp(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 impl Shared {
-    async fn answer(&self, query: &[u8], udp: bool) -> Vec<Vec<u8>> {
-        let query = Message::from_vec(query).unwrap();
+    async fn answer(&self, bytes: &[u8], udp: bool) -> Vec<Vec<u8>> {
+        let query = Message::from_vec(bytes).unwrap();
         let question = query.queries[0].clone();
         let name = question.name().to_ascii().trim_end_matches('.').to_ascii_lowercase();
         self.heard.lock().unwrap().push((name.clone(), question.query_type()));
@@ -195,6 +203,9 @@ impl Shared {
         if zone.silent {
             return Vec::new();
         }
+        if let Some(raw) = zone.raw {
+            return vec![raw_answer(bytes, raw)];
+        }
         answer.metadata.response_code = zone.rcode.unwrap_or(ResponseCode::NoError);
         answer.metadata.authentic_data = zone.authentic;
         if zone.lowers {
@@ -219,6 +230,14 @@ impl Shared {
         let forged: Vec<_> = (0..rounds).flat_map(|_| forgeries(&answer)).collect();
         forged.into_iter().chain([answer]).map(|message| message.to_vec().unwrap()).collect()
     }
+}
+
+/// The question as it came, and what is written behind it.
+fn raw_answer(query: &[u8], raw: fn(&[u8]) -> Raw) -> Vec<u8> {
+    let end = 12 + query[12..].iter().position(|byte| *byte == 0).unwrap() + 1;
+    let Raw { counts, records } = raw(&query[12..end]);
+    let counts: Vec<u8> = counts.into_iter().flat_map(u16::to_be_bytes).collect();
+    [&query[..2], &[0x81, 0x80, 0, 1], &counts, &query[12..end + 4], &records].concat()
 }
 
 /// What a guesser would send: another identifier, another question, a question instead of an answer.

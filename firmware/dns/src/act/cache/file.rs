@@ -17,7 +17,7 @@ use thiserror::Error;
 use super::{Cache, Head};
 use crate::parse::{Answer, Question};
 
-const MAGIC: &[u8] = concat!("nanogate-dns-cache 4 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
+const MAGIC: &[u8] = concat!("nanogate-dns-cache 5 ", env!("CARGO_PKG_VERSION"), "\n").as_bytes();
 /// Before the question of each frame.
 const TIMES: usize = 12;
 /// Longest frame: a whole message with its question and what is noted beside it.

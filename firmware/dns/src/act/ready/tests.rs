@@ -1,4 +1,5 @@
-use super::{Ready, SPARE, Sought, TTLS};
+use super::{OWNERS, Ready, SPARE, Sought, TTLS};
+use crate::parse::Marks;
 
 const ADDRESS: u16 = 1;
 
@@ -19,16 +20,16 @@ fn question(id: u16, name: &str, kind: u16, flags: u16) -> Vec<u8> {
 }
 
 /// The question with an answer that lives for 300 seconds, and the place of that number.
-fn reply(question: &[u8]) -> (Vec<u8>, usize) {
+fn reply(question: &[u8]) -> (Vec<u8>, u16) {
     let mut reply = question.to_vec();
     reply[2] |= 0x80;
     reply.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 1]);
-    (reply, question.len() + 6)
+    (reply, u16::try_from(question.len()).unwrap() + 6)
 }
 
 fn keep(ready: &mut Ready, question: &[u8], now: u64, seconds: u32) {
     let (reply, ttl) = reply(question);
-    ready.keep((question, 0), &reply, [ttl].into_iter(), now, seconds);
+    ready.keep((question, 0), &reply, Marks { ttls: &[ttl], owners: &[] }, now, seconds);
 }
 
 fn ask(ready: &Ready, question: &[u8], now: u64) -> Option<Vec<u8>> {
@@ -45,8 +46,28 @@ fn a_reply_has_the_identifier_the_spelling_and_the_lifetime_of_the_moment() {
     keep(&mut ready, &question(7, "www.example", ADDRESS, 0x100), 1000, 300);
     let asked = question(0xbeef, "wWw.ExAmPlE", ADDRESS, 0x100);
     let (mut expected, ttl) = reply(&asked);
+    let ttl = usize::from(ttl);
     expected[ttl..ttl + 4].copy_from_slice(&58_u32.to_be_bytes());
     assert_eq!(ask(&ready, &asked, 1242), Some(expected));
+}
+
+#[test]
+fn a_name_that_is_written_out_again_has_the_spelling_of_the_moment_too() {
+    let mut ready = Ready::new(64);
+    let asked = question(7, "www.example", ADDRESS, 0x100);
+    let spelled = |question: &[u8]| {
+        let (mut reply, _) = reply(question);
+        let at = question.len();
+        // The name whole, and its first label before a pointer to the rest.
+        drop(reply.splice(at..at + 2, question[12..25].to_vec()));
+        let second = reply.len();
+        reply.extend([&question[12..16], &[0xc0, 16, 0, 1, 0, 1, 0, 0, 1, 44, 0, 4, 192, 0, 2, 2]].concat());
+        (reply, [(u16::try_from(at).unwrap(), 12), (u16::try_from(second).unwrap(), 4)])
+    };
+    let (reply, owners) = spelled(&asked);
+    ready.keep((&asked, 0), &reply, Marks { ttls: &[], owners: &owners }, 1000, 300);
+    let again = question(7, "wWw.eXample", ADDRESS, 0x100);
+    assert_eq!(ask(&ready, &again, 1000), Some(spelled(&again).0));
 }
 
 #[test]
@@ -115,8 +136,11 @@ fn what_does_not_fit_is_left_to_others() {
     let mut ready = Ready::new(64);
     let good = question(1, "a.example", ADDRESS, 0x100);
     let (reply, ttl) = reply(&good);
-    ready.keep((&good, 0), &reply, std::iter::repeat_n(ttl, TTLS + 1), 1000, 300);
-    assert_eq!(ask(&ready, &good, 1000), None, "too many lifetimes");
+    for (ttls, owners) in [(TTLS + 1, 0), (1, OWNERS + 1)] {
+        let marks = Marks { ttls: &vec![ttl; ttls], owners: &vec![(12, 10); owners] };
+        ready.keep((&good, 0), &reply, marks, 1000, 300);
+        assert_eq!(ask(&ready, &good, 1000), None, "too many marks");
+    }
     let cookie =
         [good.as_slice(), &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 12, 0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]].concat();
     let strange: [&[u8]; 5] = [b"", &good[..HEADER_AND_SOME], &good[..good.len() - 1], &cookie, &[0xff; 600]];
@@ -134,5 +158,5 @@ fn what_does_not_fit_is_left_to_others() {
 const HEADER_AND_SOME: usize = 14;
 
 fn keep_bytes(ready: &mut Ready, message: &[u8]) {
-    ready.keep((message, 0), message, std::iter::empty(), 1000, 300);
+    ready.keep((message, 0), message, Marks { ttls: &[], owners: &[] }, 1000, 300);
 }

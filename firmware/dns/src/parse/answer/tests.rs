@@ -133,6 +133,19 @@ fn what_answers_something_else_is_foreign_and_what_is_broken_says_so() {
 }
 
 #[test]
+fn the_asked_name_is_found_where_it_is_written_out_again() {
+    let rest = &A[2..];
+    let whole = [b"\x01A\x07eXample\x00".as_slice(), rest].concat();
+    let part = [b"\x01A\xc0\x0e".as_slice(), rest].concat();
+    let other = [b"\x01b\xc0\x0e".as_slice(), rest].concat();
+    let answer = read(&message(0x8180, [1, 4, 1, 1], &[A, &whole, &part, &other, &whole, OPT])).unwrap();
+    let start = 27 + A.len();
+    let expected = [(start, 10), (start + whole.len(), 2), (start + whole.len() + part.len() + other.len(), 10)];
+    assert_eq!(answer.owners().collect::<Vec<_>>(), expected);
+    assert_eq!(read(&message(0x8180, [1, 1, 0, 0], &[A])).unwrap().owners().count(), 0);
+}
+
+#[test]
 fn every_cut_and_every_flipped_bit_is_survived() {
     let good = message(0x8180, [1, 1, 1, 1], &[A, SOA, OPT]);
     for at in 0..good.len() {
@@ -142,6 +155,7 @@ fn every_cut_and_every_flipped_bit_is_survived() {
             bytes[at] ^= 1 << bit;
             if let Ok(answer) = read(&bytes) {
                 assert!(answer.ttls().all(|ttl| ttl + 4 <= answer.message().len()));
+                assert!(answer.owners().all(|(at, length)| at + length <= answer.message().len()));
                 let _ = crate::act::addresses(&answer);
             }
         }
