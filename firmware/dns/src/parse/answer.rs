@@ -1,8 +1,10 @@
 mod addresses;
+mod data;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use self::data::is_whole;
 use super::wire::{self, Header, Record, flag, kind, read_name, u32_at, written_out};
 use super::{EXTENDED_ERROR, Explanation, HEADER, Name, Question, Rcode, class};
 
@@ -339,7 +341,7 @@ impl<'a> Reader<'a> {
 
     /// Passes one record; its type.
     fn record(&mut self) -> Option<u16> {
-        let record = Record::read(self.bytes, self.at)?;
+        let record = Record::read(self.bytes, self.at).filter(|record| is_whole(self.bytes, record))?;
         self.at = record.rdata.end;
         self.see_owner(record.start);
         self.ttls.push(u16::try_from(record.ttl_at).ok()?);

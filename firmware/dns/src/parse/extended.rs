@@ -12,6 +12,7 @@ pub(crate) enum Explanation {
     UpstreamRefused,
     UpstreamNotUnderstood,
     UpstreamOddCode,
+    UpstreamMalformed,
     Blocked,
     /// The name is another name of one that is blocked.
     AliasBlocked,
@@ -40,6 +41,7 @@ impl Explanation {
             Self::TooFast => (0, "this device asks too fast"),
             Self::TooManyAliases => (0, "the answer has too many aliases"),
             Self::TooManyWaiting => (0, "too many questions of this device are waiting for an answer"),
+            Self::UpstreamMalformed => (0, "the upstream resolver's answer is malformed"),
             Self::Circle => (0, "the question came back from the resolver that it was sent to"),
             Self::Bogus => (6, "the answer does not fit its signatures (DNSSEC)"),
             Self::SignatureExpired => (7, "the signatures of the answer have expired (DNSSEC)"),

@@ -31,12 +31,17 @@ pub(crate) mod kind {
     pub(crate) const MX: u16 = 15;
     pub(crate) const TXT: u16 = 16;
     pub(crate) const AAAA: u16 = 28;
+    pub(crate) const LOC: u16 = 29;
+    pub(crate) const SRV: u16 = 33;
+    pub(crate) const NAPTR: u16 = 35;
+    pub(crate) const DNAME: u16 = 39;
     pub(crate) const OPT: u16 = 41;
     pub(crate) const DS: u16 = 43;
     pub(crate) const RRSIG: u16 = 46;
     pub(crate) const NSEC: u16 = 47;
     pub(crate) const DNSKEY: u16 = 48;
     pub(crate) const NSEC3: u16 = 50;
+    pub(crate) const TLSA: u16 = 52;
     pub(crate) const SVCB: u16 = 64;
     pub(crate) const HTTPS: u16 = 65;
     pub(crate) const TKEY: u16 = 249;
@@ -44,6 +49,7 @@ pub(crate) mod kind {
     pub(crate) const AXFR: u16 = 252;
     pub(crate) const MAILA: u16 = 254;
     pub(crate) const ANY: u16 = 255;
+    pub(crate) const CAA: u16 = 257;
 }
 
 pub(crate) mod class {
@@ -154,24 +160,30 @@ pub(super) fn read_name(bytes: &[u8], start: usize) -> Option<Name> {
     None
 }
 
-/// The end of a name that may be compressed. A pointer must lead back, so that following pointers always ends.
-fn skip_name(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut at = start;
-    loop {
-        let length = *bytes.get(at)?;
-        match length {
-            0 => return Some(at + 1),
-            1..=63 => at += 1 + usize::from(length),
+/// The end of a name that may be compressed, if all of it can be read: [`read_name`] without the name.
+pub(super) fn skip_name(bytes: &[u8], start: usize) -> Option<usize> {
+    let (mut at, mut before, mut length, mut end) = (start, start, 0, None);
+    // As long as a name can be, without the root.
+    while length < 255 {
+        let label = *bytes.get(at)?;
+        match label {
+            0 => return Some(end.unwrap_or(at + 1)),
+            1..=63 => {
+                length += 1 + usize::from(label);
+                at += 1 + usize::from(label);
+            }
             0xc0.. => {
+                end = end.or(Some(at + 2));
                 let target = usize::from(u16_at(bytes, at)? & 0x3fff);
-                return (HEADER <= target && target < start).then_some(at + 2);
+                if !(HEADER..before).contains(&target) {
+                    return None;
+                }
+                (at, before) = (target, target);
             }
             _ => return None,
         }
-        if at - start > 255 {
-            return None;
-        }
     }
+    None
 }
 
 /// How many bytes at the start of a name stand there as they are, before a pointer or the root.

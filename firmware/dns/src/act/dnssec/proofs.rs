@@ -90,12 +90,12 @@ mod tests {
         Question { name: Name::of_text(name).folded().into(), kind, dnssec_ok: true, checking_disabled: true, way }
     }
 
-    /// Of so many bytes in one record.
+    /// Of so many bytes in one record, a key whatever was asked: any bytes have the form of one.
     fn answer(question: &Question, length: u16) -> Arc<Answer> {
         let mut message = vec![0, 0, 0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0];
         message.extend_from_slice(&question.name);
         message
-            .extend([question.kind, 1, 0xc00c, question.kind, 1, 0, 300, length].iter().flat_map(|w| w.to_be_bytes()));
+            .extend([question.kind, 1, 0xc00c, kind::DNSKEY, 1, 0, 300, length].iter().flat_map(|w| w.to_be_bytes()));
         message.resize(message.len() + usize::from(length), 7);
         Arc::new(Answer::read(&message, Wanted { id: 0, question }).unwrap())
     }

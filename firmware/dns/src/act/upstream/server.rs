@@ -9,7 +9,7 @@ use super::Timeouts;
 use super::health::Health;
 use crate::Upstream;
 use crate::act::exchange::{Channel, ExchangeError, Trust};
-use crate::parse::{Answer, Question, kind};
+use crate::parse::{Answer, AnswerError, Explanation, Question, kind};
 
 /// An upstream whose speed is not known yet is given so long before the next one is asked beside it…
 const HEDGE_UNKNOWN: Duration = Duration::from_millis(250);
@@ -61,6 +61,12 @@ impl Server {
             Ok(answer) if answer.is_conclusive() => self.health.succeeded(start.elapsed()),
             // It lives, though it could not tell.
             Ok(_) => self.health.unwilling(),
+            // Or passes on what somebody else made: whoever owns a zone must not bring an upstream into disrepute by it.
+            Err(ExchangeError::Answer(AnswerError::Malformed)) => {
+                debug!(upstream = %self.upstream, "an upstream's answer is malformed");
+                self.health.unwilling();
+                return Ok(Answer::failure(question, Explanation::UpstreamMalformed));
+            }
             Err(error) => {
                 debug!(upstream = %self.upstream, %error, "an upstream gave no answer");
                 self.health.failed(Instant::now(), error);

@@ -56,8 +56,10 @@ fn lifetimes_are_those_of_the_shortest_record_and_of_the_soa() {
 
 #[test]
 fn mail_answers_come_without_additionals_and_know_their_aliases() {
-    let of = |kind: u16, record: &[u8]| [&record[..2], &kind.to_be_bytes(), &record[4..]].concat();
-    let (mx, cname, signature) = (of(15, A), of(5, A), of(46, A));
+    let of = |kind: u8, data: &[u8]| {
+        [b"\xc0\x0c\x00".as_slice(), &[kind], &A[4..11], &[u8::try_from(data.len()).unwrap()], data].concat()
+    };
+    let (mx, cname, signature) = (of(15, b"\x00\x0a\xc0\x0c"), of(5, b"\xc0\x0e"), of(46, &[0; 30]));
     let question = Question { kind: 15, ..question() };
     let ask = |counts, records: &[&[u8]]| {
         let mut bytes = message(0x8180, counts, records);
@@ -103,6 +105,9 @@ fn what_answers_something_else_is_foreign_and_what_is_broken_says_so() {
         bytes[at] = byte;
         bytes
     };
+    let with_length = |length: u8| {
+        message(0x8180, [1, 1, 0, 0], &[&[&A[..11], &[length], &A[12..12 + usize::from(length)]].concat()])
+    };
     let short_soa = [&A[..3], &[6], &A[4..11], &[3], &A[12..15]].concat();
     let rows = [
         ("another identifier", with(1, 0), AnswerError::Foreign),
@@ -117,6 +122,9 @@ fn what_answers_something_else_is_foreign_and_what_is_broken_says_so() {
         ("a record that is not there", with(7, 2), AnswerError::Malformed),
         ("data beyond the end", with(38, 5), AnswerError::Malformed),
         ("a name that points at itself", with(28, 0x1b), AnswerError::Malformed),
+        ("an address of three bytes", with_length(3), AnswerError::Malformed),
+        ("an alias that leads nowhere", with(30, 5), AnswerError::Malformed),
+        ("a name that points into a label", with(28, 0x0d), AnswerError::Malformed),
         ("a SOA without its last field", message(0x8180, [1, 0, 1, 0], &[&short_soa]), AnswerError::Malformed),
         ("two OPT", message(0x8180, [1, 0, 0, 2], &[OPT, OPT]), AnswerError::Malformed),
         (
