@@ -7,6 +7,10 @@ use super::Name;
 /// Length of the fixed part.
 pub(crate) const HEADER: usize = 12;
 
+/// Most pointers that a name is put together by, one for each of its labels: a chain of pointers to pointers through a whole
+/// message would be followed again for each record.
+const HOPS: usize = 127;
+
 /// The EDNS option that carries cookies (RFC 7873 section 4).
 pub(crate) const COOKIE: u16 = 10;
 
@@ -162,9 +166,9 @@ pub(super) fn read_name(bytes: &[u8], start: usize) -> Option<Name> {
 
 /// The end of a name that may be compressed, if all of it can be read: [`read_name`] without the name.
 pub(super) fn skip_name(bytes: &[u8], start: usize) -> Option<usize> {
-    let (mut at, mut before, mut length, mut end) = (start, start, 0, None);
+    let (mut at, mut before, mut length, mut end, mut hops) = (start, start, 0, None, 0);
     // As long as a name can be, without the root.
-    while length < 255 {
+    while length < 255 && hops <= HOPS {
         let label = *bytes.get(at)?;
         match label {
             0 => return Some(end.unwrap_or(at + 1)),
@@ -178,7 +182,7 @@ pub(super) fn skip_name(bytes: &[u8], start: usize) -> Option<usize> {
                 if !(HEADER..before).contains(&target) {
                     return None;
                 }
-                (at, before) = (target, target);
+                (at, before, hops) = (target, target, hops + 1);
             }
             _ => return None,
         }

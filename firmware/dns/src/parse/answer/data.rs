@@ -102,7 +102,7 @@ fn parameters(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_whole;
+    use super::{is_whole, skip_name};
     use crate::parse::wire::Record;
 
     /// A record at the end of a header and the name `a.example`, which it may point to.
@@ -171,5 +171,16 @@ mod tests {
             assert_eq!(whole(*kind, 1, data), *expected, "{kind} {data:x?}");
         }
         assert!(whole(1, 3, b"another class has other forms"));
+    }
+
+    #[test]
+    fn pointers_to_pointers_are_not_followed_for_long() {
+        let name = |pointers: usize| {
+            let chain: Vec<u8> = (0..pointers).flat_map(|at| (0xc00c_u16 + 2 * at as u16).to_be_bytes()).collect();
+            let message = [[0; 12].as_slice(), b"\x00\x00", &chain].concat();
+            skip_name(&message, message.len() - 2)
+        };
+        assert_eq!(name(127), Some(14 + 2 * 127));
+        assert_eq!((name(128), name(8000)), (None, None));
     }
 }
