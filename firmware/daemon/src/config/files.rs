@@ -8,9 +8,9 @@ use toml::de::DeTable;
 use super::{Config, ConfigError, line_of};
 
 impl Config {
-    /// Looks whether the files are there that the resolver is to read, for `nanogate check` with the file that this was read
-    /// from. The daemon starts without them, says so and reads them when they come; files of leases come with the first
-    /// lease. A list with an address is the network's matter.
+    /// Looks whether the files are there that the resolver is to read, for `nanogate check` with the file that this was
+    /// read from. The daemon starts without them, says so and reads them when they come; files of leases come with the
+    /// first lease. A list with an address is the network's matter.
     pub(crate) fn check_files(&self, file: &Path) -> Result<(), ConfigError> {
         let lists = self.dns.block_lists.iter().map(|list| ("dns.block_lists", list));
         let own = self.dns.groups.iter().flat_map(|group| group.block_lists.iter().flatten());
@@ -33,8 +33,8 @@ impl Config {
         Ok(())
     }
 
-    /// Where the daemon keeps what it writes, with all settings if the file is good. A file that has become wrong since the
-    /// daemon read it still says where the daemon is to be asked, as long as that key can be read.
+    /// Where the daemon keeps what it writes, with all settings if the file is good. A file that has become wrong since
+    /// the daemon read it still says where the daemon is to be asked, as long as that key can be read.
     pub(crate) fn find(file: &Path) -> Result<(PathBuf, Result<Self, ConfigError>), ConfigError> {
         let error = match Self::load(file) {
             Ok(config) => return Ok((config.data.clone(), Ok(config))),

@@ -12,8 +12,8 @@ pub(super) fn key_on(text: &str, line: usize) -> Option<String> {
     Some(format!("{table}{}", leaf.trim()))
 }
 
-/// The line of a dotted key whose value parsed but cannot be; of the last text below it that is `the_one`, if there is any.
-/// Where the key does not stand: that of the table that it would stand in.
+/// The line of a dotted key whose value parsed but cannot be; of the last text below it that is `the_one`, if there is
+/// any. Where the key does not stand: that of the table that it would stand in.
 pub(super) fn line_of(text: &str, key: &str, the_one: impl Fn(&str) -> bool) -> usize {
     let (root, _) = DeTable::parse_recoverable(text);
     let root = DeValue::Table(root.into_inner());
