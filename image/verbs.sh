@@ -139,7 +139,7 @@ test_image() {
     cat "$LOGS"/image-{timed,life,card}.log >"$LOGS/image.log"
 }
 
-# Two builds of one tree must give one image, and a hundred power cuts no broken card.
+# Two builds of one tree must give one image, a debug image its shell, and a hundred power cuts (POWER_CUTS) no broken card.
 soak_image() {
     local first second
     need_office
@@ -153,6 +153,12 @@ soak_image() {
     [ "$first" = "$second" ] || die "two builds gave two images: ${first%% *} and ${second%% *}"
     say "two builds gave one image: ${first%% *}"
     build_daemon
-    POWER_CUTS=100 shown soak-image tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider \
-        tests/image/boot/test_card.py -k power_cut
+    local boot=(tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider)
+    (
+        unset UPDATE_KEY
+        export IMAGE_DEBUG=yes
+        image_of qemu-aarch64 --allow-drift
+        shown soak-debug "${boot[@]}" tests/image/boot/soak_debug.py
+    )
+    POWER_CUTS=${POWER_CUTS:-100} shown soak-image "${boot[@]}" tests/image/boot/test_card.py -k power_cut
 }

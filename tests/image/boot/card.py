@@ -10,18 +10,18 @@ from chooser import partitions
 TOP = Path(__file__).resolve().parents[3]
 
 
-def built():
-    """The image that `./build.sh image qemu-aarch64` made."""
+def built(name="nanogate"):
+    """The image that `./build.sh image qemu-aarch64` made; of another name with `--debug`."""
     version = re.search(r'^version = "(.*)"', (TOP / "Cargo.toml").read_text(), re.MULTILINE).group(1)
-    return TOP / f"out/nanogate-qemu-aarch64-{version}.img"
+    return TOP / f"out/{name}-qemu-aarch64-{version}.img"
 
 
 class Card:
-    """A copy of the image that a test may change."""
+    """A copy of an image that a test may change."""
 
-    def __init__(self, file):
+    def __init__(self, file, image):
         self.file = Path(file)
-        subprocess.run(["cp", "--sparse=always", built(), self.file], check=True)
+        subprocess.run(["cp", "--sparse=always", image, self.file], check=True)
         self.places = {name: (begin, size) for name, begin, size in partitions(self.file).values()}
 
     def write(self, name, content, offset=0):

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import plan
-from card import Card
+from card import Card, built
 from chooser import Board
 from office import Office
 from puck import POLICY
@@ -29,14 +29,27 @@ allow_ranges = ["{plan.NET}.0/24", "{plan.NET6}:/64"]
 class Site(Office):
     """An office, a DHCP server on its router, and a board with a card, `larger` by so many bytes than the image."""
 
-    def __init__(self, *, settings=SETTINGS, device="", dhcp=True, extra=(), blank=False, larger=0, record=False, files=None, **options):
+    def __init__(
+        self,
+        *,
+        settings=SETTINGS,
+        device="",
+        dhcp=True,
+        extra=(),
+        blank=False,
+        larger=0,
+        record=False,
+        files=None,
+        image=None,
+        **options,
+    ):
         super().__init__(**options)
         self.settings = settings
         try:
             self.hosts["puck"].ip("link delete eth0")
             router = self.hosts["router"]
             router.ip("tuntap add dev tap0 mode tap", "link set tap0 master lan0", "link set tap0 up")
-            self.card = Card(self.folder / "card.img")
+            self.card = Card(self.folder / "card.img", image or built())
             os.truncate(self.card.file, self.card.file.stat().st_size + larger)
             if not blank:
                 self.card.fill_data(self._owner_files(settings, device) | (files or {}))
