@@ -5,6 +5,7 @@ import re
 import time
 from pathlib import Path
 
+import knock
 import plan
 import planted
 import pytest
@@ -21,7 +22,7 @@ def gateway():
             config={
                 "mode": "gateway",
                 "identity": {"addresses": [plan.PUCK, plan.PUCK6]},
-                "dns": {"never_asks_seconds": 1},
+                "dns": {"listen": [f"{plan.PUCK}:53", f"[{plan.PUCK6}]:53"], "never_asks_seconds": 1},
                 "proxy": {
                     "listen": ["0.0.0.0:8443", "[::]:8443"],
                     "http_listen": ["0.0.0.0:8088", "[::]:8088"],
@@ -69,6 +70,25 @@ def test_a_device_that_only_passes_through_is_told_of(gateway):
     while silent not in json.loads(gateway.puck.command("status", "--json").stdout)["dns"]["silent_devices"]:
         assert time.monotonic() < deadline, "the status does not name it"
         time.sleep(0.2)
+
+
+def test_nothing_listens_to_the_internet(gateway):
+    """A scan of the puck from beyond the router, which lets everything through here, by IPv4 and by IPv6: every TCP port,
+    and every UDP port that is in use."""
+    doors = knock.listening(gateway.hosts["puck"]) | {("tcp", 80), ("tcp", 443)}
+    addresses = (plan.PUCK, plan.PUCK6)
+    # The scan finds what the office is meant to find: else it would prove nothing.
+    found = knock.scan(gateway.hosts[INSPECTED], addresses, doors)
+    meant = {("tcp", 53), ("udp", 53), ("tcp", 80), ("tcp", 443), ("tcp", 8088), ("tcp", 8443)}
+    only_v4 = {("tcp", plan.PUCK, port) for port in (8080, 9443)}
+    assert found == {(kind, address, port) for kind, port in meant for address in addresses} | only_v4
+    provider = gateway.hosts["provider"]
+    assert all(knock.is_reached(provider, address) for address in addresses)
+    assert knock.scan(provider, addresses, doors | {("tcp", port) for port in range(1, 65536)}) == set()
+    # What it knocked at was dropped before a worker heard of it: there is no record.
+    strangers = (f'"{plan.NET}.', f'"{plan.NET6}:')
+    connections = [json.dumps(record["event"].get("connection")) for record in gateway.puck.journal(10_000)]
+    assert not [seen for seen in connections if f'"client": {strangers[0]}' in seen or f'"client": {strangers[1]}' in seen]
 
 
 def test_names_resolve_truly(gateway):

@@ -1,6 +1,10 @@
 //! The sockets of all workers. The supervisor binds them once and hands them to every life of a worker, so that what
 //! arrives while a worker is being started again waits in the kernel instead of being lost: a question that finds no `dns`
 //! process is answered a moment later. They are passed as systemd passes them (sd_listen_fds(3)), from descriptor 3 on.
+//!
+//! Each is shut to whoever is not of the office before anybody hears of it.
+
+mod door;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -65,6 +69,10 @@ pub(crate) fn open(config: &Config, name: ProcessName) -> Result<Vec<OwnedFd>, S
             sockets.extend(listen("admin.handover_listen", &[config.admin.handover_listen])?);
         }
         ProcessName::Steer => {}
+    }
+    let office = config.local_subnets();
+    for socket in &sockets {
+        door::shut(socket, &office);
     }
     Ok(sockets)
 }

@@ -1,7 +1,7 @@
 //! `nanogate.local`: a multicast DNS responder (RFC 6762) for one name, so that a browser finds the puck before anybody
 //! has changed anything in the office. A process of its own without privileges, because it reads what anybody sends.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -67,7 +67,8 @@ fn serve(lease: &Lease) -> std::io::Result<()> {
             }
         }
         let Ok((length, asker)) = socket.recv_from(&mut message) else { continue };
-        if let Some(answer) = answer(&message[..length], asker.port(), lease.address)
+        if on_link(asker.ip(), lease)
+            && let Some(answer) = answer(&message[..length], asker.port(), lease.address)
             && sent < MOST
         {
             sent += 1;
@@ -82,6 +83,13 @@ fn bind() -> std::io::Result<UdpSocket> {
     sockopt::set_socket_reuseaddr(&socket, true)?;
     rustix::net::bind(&socket, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, PORT))?;
     Ok(socket.into())
+}
+
+/// Whether somebody is on our cable; who comes from beyond a router gets no answer (section 11).
+fn on_link(asker: IpAddr, lease: &Lease) -> bool {
+    let IpAddr::V4(asker) = asker else { return false };
+    let beside = (asker.to_bits() ^ lease.address.to_bits()).leading_zeros() >= u32::from(lease.prefix);
+    beside || asker.is_link_local()
 }
 
 /// The answer to a message, if it asks for our address. `port` is the asker's: multicast resolvers ask from 5353.
@@ -139,7 +147,7 @@ fn render(id: u16, question: Option<&[u8]>, address: Ipv4Addr) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{A, ANY, Ipv4Addr, NAME, PORT, answer};
+    use super::{A, ANY, Ipv4Addr, Lease, NAME, PORT, answer, on_link};
 
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
 
@@ -187,6 +195,32 @@ mod tests {
         let mut response = question(NAME, A, 1);
         response[2] = 0x84;
         assert_eq!(answer(&response, PORT, ADDRESS), None);
+    }
+
+    #[test]
+    fn who_comes_from_beyond_a_router_hears_nothing() {
+        let lease = Lease {
+            interface: "eth0".to_owned(),
+            address: ADDRESS,
+            prefix: 24,
+            routers: Vec::new(),
+            clocks: Vec::new(),
+            resolvers: Vec::new(),
+            kept: None,
+        };
+        let rows = [
+            ("192.0.2.1", true),
+            ("192.0.2.255", true),
+            ("169.254.7.7", true),
+            ("192.0.3.1", false),
+            ("203.0.113.9", false),
+            ("fe80::1", false),
+        ];
+        for (asker, heard) in rows {
+            assert_eq!(on_link(asker.parse().expect("an address"), &lease), heard, "{asker}");
+        }
+        let alone = Lease { prefix: 32, ..lease };
+        assert!(on_link(ADDRESS.into(), &alone) && !on_link([192, 0, 2, 52].into(), &alone));
     }
 
     #[test]
