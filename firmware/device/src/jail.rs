@@ -1,14 +1,20 @@
 //! Between PID 1 and a program that is not root but may do one thing of root's: this binary again, under the name `jail`. It
-//! gives up every other capability, keeps the one over the change of user, and becomes the program.
+//! gives up every other capability, keeps what the one thing takes over the change of user, raises a fence around the files,
+//! and becomes the program.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
+    Scope, path_beneath_rules,
+};
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, configure_capability_in_ambient_set,
     remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
 };
 
+use crate::lease;
 use crate::services::May;
 
 /// The name under which PID 1 starts this binary.
@@ -17,16 +23,31 @@ const LINK: &str = "/sbin/jail";
 /// What takes part in the change of user, and is gone after it.
 const PASSING: CapabilitySet = CapabilitySet::SETUID.union(CapabilitySet::SETGID).union(CapabilitySet::SETPCAP);
 
+/// What is read in here, and started: programs and what they are loaded with, settings, the kernel's tables.
+const READ: [&str; 5] = ["/usr", "/etc", "/proc", "/sys", "/run/puck"];
+const DEVICES: [&str; 2] = ["/dev/null", "/dev/urandom"];
+
 impl May {
     fn word(self) -> &'static str {
         match self {
             Self::SetTheClock => "set-the-clock",
+            Self::SetTheAddress => "set-the-address",
         }
     }
 
-    fn capability(self) -> CapabilitySet {
+    fn capabilities(self) -> CapabilitySet {
         match self {
             Self::SetTheClock => CapabilitySet::SYS_TIME,
+            // DHCP listens below IP before there is an address, and on port 68 after; then it sets what it was given.
+            Self::SetTheAddress => CapabilitySet::NET_RAW | CapabilitySet::NET_BIND_SERVICE | CapabilitySet::NET_ADMIN,
+        }
+    }
+
+    /// The folders that are written to.
+    fn writes(self) -> &'static [&'static str] {
+        match self {
+            Self::SetTheClock => &[],
+            Self::SetTheAddress => &[lease::FOLDER],
         }
     }
 }
@@ -41,10 +62,13 @@ pub(crate) fn words(may: May, user: Option<u32>, program: Vec<String>) -> Vec<St
 pub(crate) fn run() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [may, user, program, rest @ ..] = &words[..] else { return ExitCode::from(2) };
-    let (Some(may), Ok(user)) = ([May::SetTheClock].into_iter().find(|known| known.word() == may), user.parse()) else {
-        return ExitCode::from(2);
-    };
-    if let Err(error) = keep_only(may.capability()) {
+    let known = [May::SetTheClock, May::SetTheAddress].into_iter().find(|known| known.word() == may);
+    let (Some(may), Ok(user)) = (known, user.parse()) else { return ExitCode::from(2) };
+    if let Err(error) = keep_only(may.capabilities()) {
+        eprintln!("jail: {error}");
+        return ExitCode::FAILURE;
+    }
+    if let Err(error) = fence(may) {
         eprintln!("jail: {error}");
         return ExitCode::FAILURE;
     }
@@ -53,7 +77,8 @@ pub(crate) fn run() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// From here on there is one capability, which the next program inherits whoever it is (capabilities(7), "ambient").
+/// From here on there are these capabilities alone, which the next program inherits whoever it is, and those that it starts
+/// (capabilities(7), "ambient").
 fn keep_only(kept: CapabilitySet) -> rustix::io::Result<()> {
     for capability in CapabilitySet::all().iter().filter(|capability| !(kept | PASSING).contains(*capability)) {
         // One that this kernel does not know is not there either.
@@ -62,9 +87,27 @@ fn keep_only(kept: CapabilitySet) -> rustix::io::Result<()> {
     let during = kept | PASSING;
     set_capabilities(None, CapabilitySets { effective: during, permitted: during, inheritable: kept })?;
     set_capabilities_secure_bits(CapabilitiesSecureBits::NO_SETUID_FIXUP)?;
-    configure_capability_in_ambient_set(kept, true)?;
+    for capability in kept.iter() {
+        configure_capability_in_ambient_set(capability, true)?;
+    }
     for capability in PASSING.iter() {
         remove_capability_from_bounding_set(capability)?;
     }
     set_no_new_privs(true)
+}
+
+/// Whoever breaks in finds nothing of the office's: neither `/data` nor what others left in `/run`.
+fn fence(may: May) -> Result<(), RulesetError> {
+    let version = ABI::V6;
+    Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(version))?
+        .scope(Scope::AbstractUnixSocket)?
+        .scope(Scope::Signal)?
+        .create()?
+        .add_rules(path_beneath_rules(READ, AccessFs::from_read(version)))?
+        .add_rules(path_beneath_rules(DEVICES, AccessFs::from_file(version)))?
+        .add_rules(path_beneath_rules(may.writes(), AccessFs::from_all(version) & !BitFlags::from(AccessFs::Execute)))?
+        .restrict_self()?;
+    Ok(())
 }

@@ -1,20 +1,30 @@
 //! What udhcpc hears: it starts this binary as `lease EVENT` and passes the offer in the environment. The event sets the
 //! interface and leaves a file, which PID 1 reads.
+//!
+//! udhcpc is not root, and so neither is this: the file lies in a folder of theirs, and PID 1 takes nothing of it on trust.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
 use std::net::Ipv4Addr;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::log::say;
 
-/// The lease in force.
-pub(crate) const FILE: &str = "/run/puck/lease.json";
+/// The folder of udhcpc, and the lease in force.
+pub(crate) const FOLDER: &str = "/run/puck/lease";
+pub(crate) const FILE: &str = "/run/puck/lease/lease.json";
 
-/// The last lease of the time before, on /data.
+/// The last lease of the time before, on /data, and where udhcpc may read it.
 pub(crate) const LAST: &str = "/data/state/puck/lease.json";
+pub(crate) const BEFORE: &str = "/run/puck/before.json";
+
+/// A lease takes some hundred bytes.
+const LONGEST: u64 = 4096;
 
 /// Most servers of a kind that are kept of an offer.
 const SERVERS: usize = 3;
@@ -57,9 +67,13 @@ impl Lease {
         })
     }
 
-    /// The lease in force, if there is one.
+    /// The lease in a file, if there is one. What is no plain file is not even waited for.
     pub(crate) fn read(file: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(file).ok()?).ok()
+        let plain = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let file = OpenOptions::new().read(true).custom_flags(plain).open(file).ok()?;
+        let mut text = Vec::new();
+        file.take(LONGEST).read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 }
 
@@ -82,7 +96,7 @@ pub(crate) fn run() -> ExitCode {
 /// Sets the interface to a lease and notes it for PID 1.
 pub(crate) fn take(lease: &Lease) -> ExitCode {
     let interface = &lease.interface;
-    let last = Lease::read(Path::new(LAST));
+    let last = Lease::read(Path::new(BEFORE));
     let kept = former(lease.address, last.as_ref()).filter(|former| is_free(*former, interface));
     let lease = Lease { kept, ..lease.clone() };
     let mut steps = vec![format!("address replace {}/{} dev {interface}", lease.address, lease.prefix)];
@@ -123,19 +137,42 @@ pub(crate) fn ip(line: &str) -> bool {
     ran.is_ok_and(|status| status.success())
 }
 
+/// Puts a file in place whole. It is always a new one: where others may write too, a link could lead anywhere.
 pub(crate) fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let new = file.with_extension("new");
-    fs::write(&new, content)?;
+    let _ = fs::remove_file(&new);
+    OpenOptions::new().write(true).create_new(true).open(&new)?.write_all(content)?;
     fs::rename(new, file)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Lease, former};
+    use super::{Lease, former, replace};
 
     fn offer(variables: &[(&str, &str)]) -> Option<Lease> {
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         Lease::from_variables(find)
+    }
+
+    #[test]
+    fn a_file_that_is_none_of_ours_is_neither_read_nor_followed_nor_waited_for() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let (file, new) = (folder.path().join("lease.json"), folder.path().join("lease.new"));
+        let secret = folder.path().join("secret");
+        let lease = offer(&[("ip", "192.0.2.53"), ("mask", "24")]).expect("a good offer");
+        let text = serde_json::to_vec(&lease).expect("a lease is JSON");
+        std::fs::write(&secret, &text).expect("written");
+        std::os::unix::fs::symlink(&secret, &file).expect("linked");
+        std::os::unix::fs::symlink(&secret, &new).expect("linked");
+        assert_eq!(Lease::read(&file), None, "followed");
+        replace(&file, b"{}").expect("put in place");
+        assert_eq!(std::fs::read(&secret).expect("still there"), text, "written through a link");
+
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).expect("a pipe");
+        assert_eq!(Lease::read(&pipe), None);
+        std::fs::write(&secret, [text.as_slice(), &[b' '; 5000]].concat()).expect("written");
+        assert_eq!(Lease::read(&secret), Some(lease), "no more is read than a lease takes");
     }
 
     #[test]

@@ -10,9 +10,11 @@ use serde::Deserialize;
 
 use crate::lease::{self, Lease};
 use crate::log::say;
-use crate::services::{Program, Services};
+use crate::services::{May, Program, Services};
 
 pub(crate) const INTERFACE: &str = "eth0";
+/// Whom udhcpc runs as; beside the numbers that office.rs gives others.
+const USER: u32 = 0x7f4e_4714;
 /// The owner's wish for a fixed address.
 const FIXED: &str = "/data/config/network.toml";
 /// How long DHCP may keep the office waiting.
@@ -41,6 +43,9 @@ impl Network {
     /// Starts asking for an address, unless the owner named one.
     pub(crate) fn begin(services: &mut Services, now: Instant) -> Self {
         let last = Lease::read(Path::new(lease::LAST));
+        if let Err(error) = make_folder(last.as_ref()) {
+            say!("udhcpc has no folder: {error}");
+        }
         match fixed(Path::new(FIXED)) {
             Some(lease) => {
                 let _ = lease::take(&lease);
@@ -101,12 +106,20 @@ impl Network {
         }
         let file = Path::new(lease::LAST);
         let kept = fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
-            .and_then(|()| lease::replace(file, &serde_json::to_vec(lease)?));
+            .and_then(|()| lease::replace(file, &serde_json::to_vec(lease)?))
+            .and_then(|()| lease::replace(Path::new(lease::BEFORE), &serde_json::to_vec(lease)?));
         if let Err(error) = kept {
             say!("the address cannot be remembered: {error}");
         }
         self.last = Some(lease.clone());
     }
+}
+
+/// The folder that udhcpc writes to, and beside it what it reads.
+fn make_folder(last: Option<&Lease>) -> std::io::Result<()> {
+    fs::create_dir_all(lease::FOLDER)?;
+    std::os::unix::fs::chown(lease::FOLDER, Some(USER), Some(USER))?;
+    last.map_or(Ok(()), |last| lease::replace(Path::new(lease::BEFORE), &serde_json::to_vec(last)?))
 }
 
 /// busybox's client: it asks for ever, and for the last address first.
@@ -119,7 +132,7 @@ fn udhcpc(last: Option<&Lease>) -> Program {
     if let Some(last) = last {
         words.extend(["-r".to_owned(), last.address.to_string()]);
     }
-    Program { name: "udhcpc", words, hears: None, user: None, may: None }
+    Program { name: "udhcpc", words, hears: None, user: Some(USER), may: Some(May::SetTheAddress) }
 }
 
 fn fixed(file: &Path) -> Option<Lease> {

@@ -38,6 +38,7 @@ pub(crate) struct Program {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum May {
     SetTheClock,
+    SetTheAddress,
 }
 
 /// When to start something that died.

@@ -1,7 +1,10 @@
 """The booted image does what the office is promised: promises 4 to 6 of image/README.md."""
 
 import json
+import re
+import time
 
+import knock
 import plan
 import planted
 import trust
@@ -36,31 +39,58 @@ def test_a_client_without_the_authority_is_watched(site):
     assert site.reach_provider() == "401", "the provider's own answer"
 
 
+# 80 and 443 are the steered ones, which lead to 8081 and 8443; 8080 is the explicit proxy, 9443 the page.
+MEANT = {("tcp", port) for port in (53, 80, 443, 8080, 8081, 8443, 9443)} | {("udp", 53)}
+# What a device could listen on: all of TCP that is not for clients' own use, and of UDP names, DHCP, time and mDNS.
+PORTS = {("tcp", port) for port in range(1, 10_001)} | {("udp", port) for port in (53, 67, 68, 123, 443, 546, 5353)}
+# What is lost on the way is sent again after a second.
+PATIENCE = 3
+
+
 def test_nothing_listens_but_what_is_meant_to(site):
     site.await_page()
-    scan = """
-import asyncio, json, sys
-async def main(address):
-    open_ports, gate = [], asyncio.Semaphore(400)
-    async def knock(port):
-        async with gate:
-            try:
-                _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), 5)
-            except OSError:
-                return
-            open_ports.append(port)
-            writer.close()
-    await asyncio.gather(*(knock(port) for port in range(1, 10001)))
-    print(json.dumps(sorted(open_ports)))
-asyncio.run(main(sys.argv[1]))
-"""
-    # 80 and 443 are the steered ones, which lead to 8081 and 8443; 8080 is the explicit proxy, 9443 the page.
-    meant = {53, 80, 443, 8080, 8081, 8443, 9443}
-    found = json.loads(site.python("client-watched", scan, plan.PUCK, timeout=120))
-    assert set(found) <= meant and {53, 443, 9443} <= set(found)
+    client = site.hosts["client-watched"]
+    found = {(kind, port) for kind, _, port in knock.scan(client, [plan.PUCK], PORTS, PATIENCE)}
+    assert {("tcp", 53), ("udp", 53), ("tcp", 443), ("tcp", 9443)} <= found <= MEANT
     # By IPv6 it is reached at the address that it made from its own number (RFC 4862).
-    found = json.loads(site.python("client-watched", scan, f"{site.link_local()}%eth0", timeout=120))
-    assert {53, 9443} <= set(found) <= meant
+    found = {(kind, port) for kind, _, port in knock.scan(client, [f"{site.link_local()}%eth0"], PORTS, PATIENCE)}
+    assert {("tcp", 53), ("tcp", 9443)} <= found <= MEANT
+
+
+def test_nothing_listens_to_the_internet(site):
+    """From beyond the router, which lets everything through here."""
+    site.await_page()
+    provider = site.hosts["provider"]
+    assert knock.is_reached(provider, plan.PUCK)
+    assert knock.scan(provider, [plan.PUCK], PORTS, PATIENCE) == set()
+
+
+# capabilities(7), by number: port 68, the network, packets below IP; the clock.
+ADDRESS, CLOCK, RULES = 1 << 10 | 1 << 12 | 1 << 13, 1 << 25, 1 << 12
+
+
+def test_hardly_anything_is_root(site):
+    """Who runs, and what of root's each may. The shell is the test bench's own."""
+    site.await_line("bench: ready")
+    site.await_page()
+    # The time daemon comes last.
+    deadline = time.monotonic() + 60
+    while "bench: who" not in site.board.log():
+        assert time.monotonic() < deadline
+        site.board.type("who ntp-daemon")
+        time.sleep(1)
+    words = re.search(r"bench: who (.*)", site.board.log())[1].split()
+    # A worker is started by the path /proc/self/exe, and the kernel calls it by the last part of that.
+    named = lambda name: "nanogate" if name == "exe" else name  # noqa: E731
+    running = [(named(name), int(user), int(may, 16)) for name, user, may in (word.split("/") for word in words)]
+    assert sorted(name for name, user, _ in running if user == 0) == ["busybox", "init", "nanogate"]
+    [supervisor] = [may for name, user, may in running if (name, user) == ("nanogate", 0)]
+    assert supervisor.bit_count() <= 10
+    others = sorted((name, may) for name, user, may in running if user != 0)
+    workers = [("nanogate", 0)] * 3 + [("nanogate", RULES)]
+    assert others == [("beacon", 0), ("busybox", ADDRESS), *workers, ("ntp-daemon", CLOCK)]
+    users = [user for _, user, _ in running if user != 0]
+    assert len(set(users)) == len(users), "each has a user of its own"
 
 
 def test_the_root_is_read_only(site):
