@@ -34,7 +34,8 @@ pub(crate) fn kernel() {
     let _ = fs::set_permissions("/dev/kmsg", fs::Permissions::from_mode(0o600));
 }
 
-/// Settings of the kernel: nothing of it is shown to programs, nothing is routed, redirected or spoofed.
+/// Settings of the kernel: nothing of it is shown to programs, nothing is redirected or spoofed, and nothing routed unless
+/// the office wants a gateway.
 const SETTINGS: [(&str, &str); 18] = [
     ("kernel/kptr_restrict", "2"),
     ("kernel/dmesg_restrict", "1"),
@@ -57,9 +58,29 @@ const SETTINGS: [(&str, &str); 18] = [
     ("net/ipv4/tcp_syncookies", "1"),
 ];
 
-/// Writes them; one that this kernel does not have is left out.
+/// What makes a router of this machine, whose clients are on the cable that its own router is on.
+const ROUTING: [(&str, &str); 4] = [
+    // It would tell them of the shorter way past it; the setting for all interfaces alone forbids nothing.
+    ("net/ipv4/conf/eth0/send_redirects", "0"),
+    // A router hears no other one's advertisements otherwise, and loses its own IPv6 address.
+    ("net/ipv6/conf/eth0/accept_ra", "2"),
+    ("net/ipv4/ip_forward", "1"),
+    ("net/ipv6/conf/all/forwarding", "1"),
+];
+
+/// Writes the kernel's settings.
 pub(crate) fn harden() {
-    for (key, value) in SETTINGS {
+    write(&SETTINGS);
+}
+
+/// The office's traffic goes through this machine from now on.
+pub(crate) fn route() {
+    write(&ROUTING);
+}
+
+/// One that this kernel does not have is left out.
+fn write(settings: &[(&str, &str)]) {
+    for (key, value) in settings {
         if let Err(error) = fs::write(format!("/proc/sys/{key}"), value) {
             say!("{key} is not set: {error}");
         }

@@ -20,7 +20,7 @@ use crate::person::{Person, State};
 use crate::services::{May, Program, Services};
 use crate::slot::{Booted, Slot};
 use crate::watchdog::Watchdog;
-use crate::{boot_partition, card, clock, init, settings, time_servers};
+use crate::{boot_partition, card, clock, init, mounts, settings, time_servers};
 
 /// How often the loop turns.
 const TURN: Duration = Duration::from_millis(100);
@@ -64,6 +64,8 @@ pub(crate) struct Office {
     begun: Instant,
     /// The time daemon was started, or could not be.
     keeps_time: bool,
+    /// The office wants a gateway, and the kernel has not been told yet.
+    routes: bool,
     /// What the boot partition says about the claim code, once it says anything.
     shown: Option<Option<String>>,
     /// The log says how much memory is in use once everything runs.
@@ -103,6 +105,7 @@ impl Office {
             answered: None,
             begun: now,
             keeps_time: false,
+            routes: false,
             shown: None,
             weighed: false,
             settled: false,
@@ -164,6 +167,12 @@ impl Office {
         let seen = self.seen();
         if self.health.alive(seen, now) {
             self.watchdog.feed();
+        }
+        // Nothing goes through before the rules stand that catch what must not: they are the first thing the daemon makes.
+        if self.routes && seen.whole {
+            self.routes = false;
+            mounts::route();
+            say!("the office's traffic goes through here from now on");
         }
         if !self.settled
             && let Booted::Slot { slot, trial } = self.booted
@@ -235,7 +244,10 @@ impl Office {
             self.desk.note("address_changed", true, &format!("from {before} to {}", lease.address));
         }
         match settings::configure(&lease, self.data == Data::Memory) {
-            Ok(domain) => self.start_daemon(&domain, now),
+            Ok(rendered) => {
+                self.routes |= rendered.routes;
+                self.start_daemon(&rendered.domain, now);
+            }
             Err(error) => say!("the daemon cannot be configured: {error}"),
         }
         if self.keeps_time {

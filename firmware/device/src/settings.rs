@@ -73,8 +73,17 @@ pub(crate) fn device() -> Device {
         .unwrap_or_default()
 }
 
-/// Renders the daemon's settings for a lease, for it to read; the office's domain. `volatile` says that /data lies in memory.
-pub(crate) fn configure(lease: &Lease, volatile: bool) -> Result<String, RenderError> {
+/// What the device itself takes from the daemon's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rendered {
+    /// The office's domain.
+    pub(crate) domain: String,
+    /// Whether the office's traffic goes through this machine.
+    pub(crate) routes: bool,
+}
+
+/// Renders the daemon's settings for a lease, for it to read. `volatile` says that /data lies in memory.
+pub(crate) fn configure(lease: &Lease, volatile: bool) -> Result<Rendered, RenderError> {
     let owner = read(Path::new(OWNER)).unwrap_or_else(|error| {
         say!("the owner's settings are left out: {error}");
         Table::new()
@@ -83,7 +92,8 @@ pub(crate) fn configure(lease: &Lease, volatile: bool) -> Result<String, RenderE
     let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
     std::fs::write(RENDERED, &text).map_err(rendered)?;
     let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
-    Ok(table.get("domain").and_then(Value::as_str).unwrap_or("lan").to_owned())
+    let word = |key: &str| table.get(key).and_then(Value::as_str);
+    Ok(Rendered { domain: word("domain").unwrap_or("lan").to_owned(), routes: word("mode") == Some("gateway") })
 }
 
 /// Reads a part; one that does not exist is empty.
