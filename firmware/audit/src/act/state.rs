@@ -1,9 +1,10 @@
 mod memory;
+mod segment;
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,20 +15,18 @@ use serde::Serialize;
 use tracing::error;
 
 use self::memory::Memory;
+use self::segment::{Newest, begin_segment, is_same, write_again};
 use super::Options;
 use crate::OpenError;
-use crate::accept::{Closed, Recovered, SegmentName, create_segment, recover};
+use crate::accept::{Closed, Recovered, recover};
 use crate::decide::{Chain, Head, Note, StoredHead, encode_head, link};
-use crate::parse::{BODY_MIN, FRAME_CAP, HEADER_LEN, Hash, Kind, PREFIX_LEN};
+use crate::parse::{BODY_MIN, FRAME_CAP, Kind, PREFIX_LEN};
 
 /// Kind and sequence number before the payload.
 const PAYLOAD_AT: usize = PREFIX_LEN + 9;
 
 /// How long a chain that failed rests before the next append tries to mend it.
 const BACK_OFF: Duration = Duration::from_secs(1);
-
-/// A segment is written again in pieces of this size.
-const PIECE: usize = 64 * 1024;
 
 /// Everything behind the writer's lock.
 pub(super) struct State {
@@ -53,14 +52,6 @@ pub(super) struct State {
     /// Whose chain it is.
     process: String,
     memory: Memory,
-}
-
-/// The segment being written.
-struct Newest {
-    name: SegmentName,
-    previous: Hash,
-    file: Arc<File>,
-    bytes: u64,
 }
 
 /// What the next sync has to make last, in this order.
@@ -295,61 +286,12 @@ impl State {
     }
 }
 
-impl Newest {
-    /// The segment to go on in, or a new one.
-    fn resume(
-        dir: &Path,
-        found: Option<(SegmentName, File, u64)>,
-        chain: &Chain,
-        pending: &mut Batch,
-    ) -> io::Result<Self> {
-        let Some((name, file, bytes)) = found else { return begin_segment(dir, chain, pending) };
-        Ok(Self { name, previous: segment_start(&file)?, file: Arc::new(file), bytes })
-    }
-}
-
-/// Writes a file's bytes where they are. After a failed sync the kernel takes pages for clean that never reached the
-/// disk; this has it try them again.
-fn write_again(file: &File) -> io::Result<()> {
-    let (mut piece, mut at) = (vec![0; PIECE], 0);
-    loop {
-        let read = file.read_at(&mut piece, at)?;
-        if read == 0 {
-            return Ok(());
-        }
-        file.write_all_at(&piece[..read], at)?;
-        at += read as u64;
-    }
-}
-
-fn is_same(one: &File, other: &File) -> bool {
-    let id = |file: &File| file.metadata().map(|data| (data.dev(), data.ino()));
-    matches!((id(one), id(other)), (Ok(one), Ok(other)) if one == other)
-}
-
 /// Why a chain that was open a moment ago cannot be found again.
 fn lost(error: OpenError) -> JournalError {
     match error {
         OpenError::Io { source, .. } => JournalError::Io(source),
         other => JournalError::Io(io::Error::other(other)),
     }
-}
-
-fn begin_segment(dir: &Path, chain: &Chain, pending: &mut Batch) -> io::Result<Newest> {
-    let name = SegmentName(chain.next_seq);
-    let file = Arc::new(create_segment(dir, name)?);
-    file.write_all_at(&chain.header().encode(), 0)?;
-    pending.files.push(Arc::clone(&file));
-    pending.names = true;
-    Ok(Newest { name, previous: chain.hash, file, bytes: HEADER_LEN as u64 })
-}
-
-/// The hash to which an existing segment is linked.
-fn segment_start(file: &File) -> io::Result<Hash> {
-    let mut bytes = [0; HEADER_LEN];
-    file.read_exact_at(&mut bytes, 0)?;
-    let header = crate::parse::Header::decode(&bytes).map_err(io::Error::other)?;
-    Ok(header.previous)
 }
 
 /// Only a record that did not fit is measured.
