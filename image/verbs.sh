@@ -84,11 +84,11 @@ cmd_flash() {
     [ "$(lsblk -dno TYPE "$device")" = disk ] || die "$device is a part of a drive, not a drive"
     [ "$(lsblk -dno RM "$device")" = 1 ] || [[ $device == /dev/mmcblk* ]] || die "$device cannot be taken out; that is no card"
     [ -z "$(lsblk -no MOUNTPOINTS "$device" | tr -d ' \n')" ] || die "something on $device is mounted"
-    image=$(echo out/nanogate-"$board"-*.img.xz)
+    image=out/nanogate-$board-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1).img.xz
     [ -e "$image" ] || die "there is no image yet: ./build.sh image $board"
     (cd out && sha256sum --quiet -c "$(basename "$image").sha256") || die "$image is not what was built"
     lsblk -o NAME,SIZE,VENDOR,MODEL,LABEL "$device" >&2
-    read -rp "everything on $device will be lost; type its name to go on: " answer
+    read -rp "everything on $device will be lost; type its name to go on: " answer || answer=
     [ "$answer" = "$device" ] || die "nothing was written"
     xz -dc "$image" | as_root dd of="$device" bs=4M iflag=fullblock oflag=direct status=progress
     as_root sync "$device"

@@ -51,6 +51,16 @@ def test_a_debug_image_is_never_signed():
     assert libraries.is_dir() and not (libraries / "debug").exists(), "this image has a shell"
 
 
+def test_what_is_no_card_is_not_written_to(tmp_path):
+    """Neither nothing nor a file: a drive's other ways to be none need a drive (`cmd_flash` in image/verbs.sh)."""
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    for words in ([], [precious]):
+        done = subprocess.run([TOP / "build.sh", "flash", *words], input=f"{precious}\n", capture_output=True, text=True)
+        assert done.returncode != 0 and "flash needs the card's device" in done.stderr
+    assert precious.read_text() == "kept"
+
+
 def test_a_package_that_is_not_what_the_lock_pins_is_refused(tmp_path):
     """The step that fetches, with a lock whose hash is another one: it must stop, and keep nothing."""
     tree = tmp_path / "tree"
