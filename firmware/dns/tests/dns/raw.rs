@@ -49,10 +49,13 @@ fn record(kind: u8, data: &[u8]) -> Raw {
     Raw { counts: [1, 0, 0], records: [head.as_slice(), data].concat() }
 }
 
+/// A name, what of it is asked, and what the upstream says.
+type Row = (&'static str, RecordType, fn(&[u8]) -> Raw);
+
 #[tokio::test]
 async fn a_malformed_answer_is_refused_and_says_so() {
     let office = Office::open().await;
-    let rows: [(&str, RecordType, fn(&[u8]) -> Raw); 6] = [
+    let rows: [Row; 6] = [
         ("short.example", RecordType::A, |_| record(1, &[203, 0, 113])),
         ("long.example", RecordType::AAAA, |_| record(28, &[0; 17])),
         ("mail.example", RecordType::MX, |_| record(15, b"\x00\x0a\x04mail\x07exa")),
