@@ -17,6 +17,7 @@ use crate::parse::Unread;
 use crate::problem::Problem;
 
 pub(crate) mod events;
+pub(crate) mod fallbacks;
 pub(crate) mod inspect;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
@@ -49,6 +50,8 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/api/v1/events", &["get"], get(events::events)),
         route("/api/v1/tokens", &["get", "post"], get(tokens::list).post(tokens::create)),
         route("/api/v1/tokens/{id}", &["delete"], delete(tokens::revoke)),
+        route("/api/v1/fallbacks", &["get"], get(fallbacks::list)),
+        route("/api/v1/fallbacks/{id}", &["delete"], delete(fallbacks::revoke)),
         route("/api/v1/inspect", &["post"], post(inspect::inspect)),
         route("/api/v1/ca", &["get"], get(trust::about)),
         route("/api/openapi.json", &["get"], get(openapi::document)),

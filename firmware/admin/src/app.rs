@@ -11,7 +11,7 @@ use crate::decide::password::Passwords;
 use crate::decide::sessions::Sessions;
 use crate::decide::throttle::{Commands, Guesses};
 use crate::live::Live;
-use crate::ports::{CaInfo, Inspector, PolicyView, Status};
+use crate::ports::{CaInfo, Fallbacks, Inspector, PolicyView, Status};
 use crate::state::Accounts;
 
 /// What every handler shares.
@@ -29,6 +29,7 @@ pub(crate) struct App {
     pub(crate) inspector: Arc<dyn Inspector>,
     pub(crate) status: Arc<dyn Status>,
     pub(crate) policy: Arc<dyn PolicyView>,
+    pub(crate) fallbacks: Arc<dyn Fallbacks>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ca: Arc<CaInfo>,
@@ -76,6 +77,7 @@ impl App {
             inspector: ports.inspector,
             status: ports.status,
             policy: ports.policy,
+            fallbacks: ports.fallbacks,
             journal: ports.journal,
             clock: ports.clock,
             ca: ports.ca,
@@ -96,6 +98,7 @@ pub(crate) struct AppPorts {
     pub(crate) inspector: Arc<dyn Inspector>,
     pub(crate) status: Arc<dyn Status>,
     pub(crate) policy: Arc<dyn PolicyView>,
+    pub(crate) fallbacks: Arc<dyn Fallbacks>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ca: Arc<CaInfo>,

@@ -53,8 +53,9 @@ pub use accept::Listeners;
 pub use config::{Config, ConfigError, Site};
 pub use decide::{HashedPassword, HashedPasswordError};
 pub use ports::{
-    BlockListStatus, CaInfo, Content, Direction, Feed, FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector,
-    PackStatus, PolicyView, Polled, Ports, ProcessStatus, Status, StatusReport, UpstreamStatus,
+    BlockListStatus, CaInfo, Content, Direction, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry, FeedError,
+    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports, ProcessStatus, Status,
+    StatusReport, UpstreamStatus,
 };
 pub use state::{Accounts, AccountsError, ClaimCode, FileError, Scope, Token, TokenSecret};
 
@@ -68,8 +69,8 @@ impl Admin {
     /// Puts everything together; nothing runs before [`Self::serve`].
     pub fn new(config: Config, site: Site, accounts: Arc<Accounts>, ports: Ports) -> Result<Self, ConfigError> {
         config.check()?;
-        let Ports { feed, inspector, status, policy, journal, clock, ca, button } = ports;
-        let ports = AppPorts { inspector, status, policy, journal, clock, ca, button };
+        let Ports { feed, inspector, status, policy, fallbacks, journal, clock, ca, button } = ports;
+        let ports = AppPorts { inspector, status, policy, fallbacks, journal, clock, ca, button };
         Ok(Self { app: Arc::new(App::new(config, site, accounts, ports)), feed })
     }
 

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gate_core::{Action, Clock, Finding, FindingCount, Journal, Mode, Position, Reason, Record, UnixMicros};
+use gate_core::{
+    Action, Clock, FallbackCause, Finding, FindingCount, Journal, Mode, Position, Reason, Record, UnixMicros,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -16,6 +18,7 @@ pub struct Ports {
     pub inspector: Arc<dyn Inspector>,
     pub status: Arc<dyn Status>,
     pub policy: Arc<dyn PolicyView>,
+    pub fallbacks: Arc<dyn Fallbacks>,
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub ca: Arc<CaInfo>,
@@ -206,6 +209,41 @@ pub struct PackStatus {
 pub trait PolicyView: Send + Sync + 'static {
     /// Watched, inspected or refused.
     fn mode_of(&self, client: IpAddr) -> Mode;
+}
+
+/// Clients that are watched because they do not take the authority's certificate.
+pub trait Fallbacks: Send + Sync + 'static {
+    /// Those that stand now, the newest first. May block on the disk.
+    fn list(&self) -> Vec<FallbackStatus>;
+
+    /// Has one inspected again; whether there was one of this name. Asks another process and waits for it.
+    fn revoke(&self, id: &str) -> Result<bool, FallbackError>;
+}
+
+/// The process that holds the fall-backs did not answer.
+#[derive(Debug, Error)]
+#[error("the proxy does not answer: {0}")]
+pub struct FallbackError(pub String);
+
+/// One client that is watched instead of inspected.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Fallback)]
+pub struct FallbackStatus {
+    /// Names it.
+    pub id: String,
+    #[schema(value_type = String)]
+    pub client: IpAddr,
+    pub host: String,
+    pub vendor: String,
+    /// The kind of TLS program by its first message (JA4).
+    pub ja4: String,
+    /// What the program seems to be: `apple`, `chromium`, `codex`, `curl`, `electron`, `firefox`, `go`, `java`, `node`,
+    /// `python`, `windows` or `unknown`.
+    pub runtime: String,
+    pub cause: FallbackCause,
+    pub since: UnixMicros,
+    /// When the client is inspected again.
+    pub until: UnixMicros,
 }
 
 /// The local certificate authority as people need it to trust it.

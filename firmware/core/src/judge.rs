@@ -61,6 +61,11 @@ pub enum Unread {
 pub trait Judge: Send + Sync + 'static {
     /// Splice, inspect or refuse a connection.
     fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict;
+    /// Whether a connection that is to be inspected may be watched instead because its client does not take our
+    /// certificate. It must not where watching would let through what inspecting would have refused by rule.
+    fn may_watch(&self, _facts: &ConnectionFacts<'_>) -> bool {
+        false
+    }
     /// Allow, redact or deny a request.
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict;
     /// Whether what cannot be read may pass: [`Action::Allow`], [`Action::Alert`] to note it, or [`Action::Deny`].

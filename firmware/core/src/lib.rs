@@ -29,7 +29,8 @@ pub use host::{HostError, HostName};
 pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicros};
 pub use judge::{ConnectionFacts, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
 pub use record::{
-    AdminEvent, ConnectionEvent, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FindingCount, Mode,
-    ProcessEvent, ProcessState, Reason, Record, RequestEvent, SteerEvent, Usage,
+    AdminEvent, ConnectionEvent, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause,
+    FallbackChange, FallbackEvent, FindingCount, Mode, ProcessEvent, ProcessState, Reason, Record, RequestEvent,
+    SteerEvent, Usage,
 };
 pub use zone_key::ZoneKey;

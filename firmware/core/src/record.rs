@@ -29,6 +29,7 @@ pub enum Event {
     Process(ProcessEvent),
     DnsTally(DnsTally),
     DnsDevice(DnsDevice),
+    Fallback(FallbackEvent),
 }
 
 /// One DNS question.
@@ -290,6 +291,41 @@ pub enum ProcessState {
     Stalled,
     /// It was stalled and goes on.
     Resumed,
+}
+
+/// A client that does not take our certificate is watched instead of inspected from here on, or no longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FallbackEvent {
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub client: IpAddr,
+    pub host: String,
+    pub vendor: String,
+    /// The kind of TLS program by its first message, such as `t13d1516h2_8daaf6152771_e5627efa2ab1`.
+    pub ja4: String,
+    /// The runtime that this kind belongs to as far as can be told, such as `python`, or `unknown`.
+    pub runtime: String,
+    pub change: FallbackChange,
+}
+
+/// How a fall-back began or ended. One that runs out does so at the time that its beginning names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FallbackChange {
+    Began { cause: FallbackCause, until: UnixMicros },
+    Revoked,
+}
+
+/// How a client shows that it does not take our certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FallbackCause {
+    /// A TLS alert about the certificate; its number (RFC 8446 section 6).
+    Alert(u8),
+    /// It closes when it has seen the certificate, without a request.
+    Closed,
 }
 
 /// Why something was refused or ended early. The words are stable: reports and alerts are keyed by them.

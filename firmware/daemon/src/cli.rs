@@ -94,6 +94,11 @@ pub(crate) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Clients that refuse the office's certificate and are watched instead of inspected for a day.
+    Fallback {
+        #[command(subcommand)]
+        verb: FallbackVerb,
+    },
     /// Read a password from standard input and print its hash, for `password_hash` in the file that sets up a device.
     Password,
     /// One of the processes that `run` supervises.
@@ -361,6 +366,25 @@ pub(crate) enum FreezeVerb {
     Off,
     /// Says where the switch stands; exit 1 when it is on.
     Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FallbackVerb {
+    /// Which, why, and for how long still; exit 1 when there are none.
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have one inspected again, at once.
+    Revoke {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// As `fallback list` shows it.
+        id: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,6 +3,7 @@
 mod audit;
 mod ca;
 mod dns;
+mod fallback;
 mod pack;
 mod password;
 mod scan;
@@ -15,6 +16,7 @@ use std::path::Path;
 pub(crate) use self::audit::{audit_export, audit_head, audit_tail, audit_verify};
 pub(crate) use self::ca::{ca_export, ca_show};
 pub(crate) use self::dns::{DnsQuestion, dns_query};
+pub(crate) use self::fallback::{fallback_list, fallback_revoke};
 pub(crate) use self::pack::{pack_build, pack_install, pack_list, pack_verify};
 pub(crate) use self::password::password;
 pub(crate) use self::scan::scan;

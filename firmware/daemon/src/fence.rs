@@ -110,7 +110,10 @@ fn reach(config: &Config, name: ProcessName) -> Reach {
             reach.read.extend(dns_folders(&config.dns));
             reach.dials = true;
         }
-        ProcessName::Proxy => reach.dials = true,
+        ProcessName::Proxy => {
+            reach.write.push(provision::proxy_state_dir(data));
+            reach.dials = true;
+        }
         ProcessName::Admin => {
             reach.read.push(data.join("journal"));
             reach.write.push(provision::admin_state_dir(data));

@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{AuditVerb, CaVerb, Cli, DnsVerb, PackVerb, PolicyVerb, SteerVerb, TokenVerb, Verb};
+use crate::cli::{AuditVerb, CaVerb, Cli, DnsVerb, FallbackVerb, PackVerb, PolicyVerb, SteerVerb, TokenVerb, Verb};
 
 /// How a command ends; CONTRACTS.md fixes the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +117,8 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
         Verb::Steer { verb: SteerVerb::Show { config } } => command::steer_show(&config.config),
         Verb::Freeze { verb, config, json } => command::freeze(&config.config, verb, json),
         Verb::Bypass { minutes, config, json } => command::bypass(&config.config, minutes, json),
+        Verb::Fallback { verb: FallbackVerb::List { config, json } } => command::fallback_list(&config.config, json),
+        Verb::Fallback { verb: FallbackVerb::Revoke { config, id } } => command::fallback_revoke(&config.config, &id),
         Verb::Status { config, json } => command::status(&config.config, json),
         Verb::Password => command::password(),
         Verb::Token { verb } => match verb {

@@ -5,8 +5,8 @@
 //!   <data>/ca        0755  nanogate.pem  page-name.pem  page-address.pem
 //!   <data>/journal   0755  one folder a process, owned by it, readable to admin; device.pub.pem to verify with
 //!   <data>/packs     0755  installed.ngpack, as `nanogate pack install` took it
-//!   <data>/state     0755  settings.toml, running.json, policy.yaml, pack.ngpack and keys.json (what is in force); dns/ and
-//!                          admin/ owned by those processes
+//!   <data>/state     0755  settings.toml, running.json, policy.yaml, pack.ngpack and keys.json (what is in force); dns/,
+//!                          proxy/ and admin/ owned by those processes
 //! ```
 
 use std::fs;
@@ -118,6 +118,20 @@ pub(crate) fn dns_file(data: &Path) -> PathBuf {
     data.join("state/dns/state.json")
 }
 
+/// Where the `proxy` worker keeps who is watched because it does not take the office's certificate.
+pub(crate) fn fallbacks_file(data: &Path) -> PathBuf {
+    proxy_state_dir(data).join("fallbacks.json")
+}
+
+/// Where the `proxy` worker is told to end that.
+pub(crate) fn proxy_socket(data: &Path) -> PathBuf {
+    proxy_state_dir(data).join("ask.sock")
+}
+
+pub(crate) fn proxy_state_dir(data: &Path) -> PathBuf {
+    data.join("state/proxy")
+}
+
 /// Where the `dns` worker is asked by a person.
 pub(crate) fn dns_socket(data: &Path) -> PathBuf {
     data.join("state/dns/ask.sock")
@@ -199,6 +213,8 @@ fn make_folders(config: &Config) -> io::Result<()> {
     folder(&data.join("state/dns"), 0o755)?;
     folder(&lists_folder(data), 0o755)?;
     folder(&admin_state_dir(data), 0o700)?;
+    // The set-group-id bit lets the admin process read the list, and speak at the socket.
+    folder(&proxy_state_dir(data), 0o2750)?;
     for process in ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([SUPERVISOR, CONSOLE]) {
         // The set-group-id bit hands the admin process's group on to every segment.
         folder(&chain_dir(data, process), 0o2750)?;
@@ -234,7 +250,8 @@ pub(crate) fn own_everything(config: &Config) -> Result<(), CommandError> {
                 give(&lists_folder(&config.data), uid, None)?;
             }
             ProcessName::Admin => give(&admin_state_dir(&config.data), uid, admin_group)?,
-            ProcessName::Proxy | ProcessName::Steer => {}
+            ProcessName::Proxy => give(&proxy_state_dir(&config.data), uid, admin_group)?,
+            ProcessName::Steer => {}
         }
     }
     give(&chain_dir(&config.data, SUPERVISOR), None, admin_group)?;

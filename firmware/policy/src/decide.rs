@@ -29,6 +29,8 @@ pub enum GroupMode {
 pub struct Policy {
     groups: Vec<Group>,
     default_mode: GroupMode,
+    /// [`Group::strict`] for everybody else.
+    default_strict: bool,
     rules: Vec<Rule>,
     findings: Vec<FindingRule>,
     unread: UnreadActions,
@@ -52,6 +54,8 @@ pub(crate) struct Group {
     pub(crate) name: String,
     pub(crate) clients: Clients,
     pub(crate) mode: GroupMode,
+    /// Who does not take our certificate stays refused.
+    pub(crate) strict: bool,
 }
 
 /// Every condition that is given must hold; groups are named by their place in the file.
@@ -95,12 +99,12 @@ struct Service<'a> {
 impl Policy {
     pub(crate) fn new(
         groups: Vec<Group>,
-        default_mode: GroupMode,
+        (default_mode, default_strict): (GroupMode, bool),
         rules: Vec<Rule>,
         findings: Vec<FindingRule>,
         unread: UnreadActions,
     ) -> Self {
-        Self { groups, default_mode, rules, findings, unread }
+        Self { groups, default_mode, default_strict, rules, findings, unread }
     }
 
     /// The name of the first group that holds a client, and its mode; no name for the default.
@@ -114,6 +118,10 @@ impl Policy {
         let group = self.groups.iter().position(|group| group.clients.hold(client));
         let mode = group.map_or(self.default_mode, |group| self.groups[group].mode);
         Place { client, group, mode }
+    }
+
+    fn is_strict(&self, place: Place) -> bool {
+        place.group.map_or(self.default_strict, |group| self.groups[group].strict)
     }
 
     /// The name under which a mode `deny` refuses.

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::act::{admin, dial, inspect, refuse, splice};
 use crate::decide::{Circumstances, Course};
+use crate::fallback::runtime::Runtime;
 use crate::meter::Meter;
 use crate::parse::hello::{Hello, Limits};
 use crate::ports::Snapshot;
@@ -69,6 +70,7 @@ impl Visitor {
             ech_public_names: &self.shared.ech_public_names,
             journal_broken: self.shared.journal_broken(),
             switch: self.shared.switch.stands(),
+            fallbacks: &self.shared.fallbacks,
             client: self.client.ip(),
             now: self.shared.now(),
         }
@@ -91,14 +93,34 @@ impl Visitor {
                 Ok(server) => {
                     self.pending.connected(mode);
                     let shared = Arc::clone(&self.shared);
+                    let revoked = self.revocation(&host, mode, &hello);
                     tokio::select! {
                         closed = self.connect((host, entry, mode), hello, (client, raw), server) => closed,
                         () = shared.switch.frozen(mode) => {
                             Closed { mode, reason: Some(switch::freeze()), alpn: None }
                         }
+                        () = revoked => {
+                            Closed { mode, reason: Some(Reason::Policy("fallback revoked".to_owned())), alpn: None }
+                        }
                     }
                 }
             },
+        }
+    }
+
+    /// Ends when a connection that is watched by a fall-back must be cut because that was revoked.
+    fn revocation(&self, host: &HostName, mode: Mode, hello: &Hello) -> impl Future<Output = ()> + use<> {
+        let standing = (mode == Mode::Watched)
+            .then(|| {
+                let who = (self.client.ip(), host);
+                self.shared.fallbacks.standing(who, || hello.print.ja4(), self.shared.now())
+            })
+            .flatten();
+        async move {
+            match standing {
+                Some(cut) => cut.cancelled_owned().await,
+                None => std::future::pending().await,
+            }
         }
     }
 
@@ -121,7 +143,16 @@ impl Visitor {
     }
 
     fn session(&self, host: HostName, entry: Option<Entry>, hello: Hello) -> Session {
-        Session { id: self.id, client: self.client, host, entry, alpn: hello.alpn, meter: Arc::clone(&self.meter) }
+        Session {
+            id: self.id,
+            client: self.client,
+            host,
+            entry,
+            ja4: hello.print.ja4(),
+            runtime: Runtime::of_hello(&hello),
+            alpn: hello.alpn,
+            meter: Arc::clone(&self.meter),
+        }
     }
 
     async fn hand_over(&mut self, admin: SocketAddr, client: TcpStream, raw: &[u8]) -> Closed {

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use gate_core::{ConnectionFacts, Entry, HostName, Mode, Reason, UnixMicros, Verdict};
 
+use crate::fallback::Fallbacks;
 use crate::parse::hello::Hello;
 use crate::ports::Snapshot;
 use crate::switch::{self, Switch};
@@ -45,6 +46,7 @@ pub(crate) struct Circumstances<'a> {
     /// AI connections must end in a record; while none can be written none starts.
     pub(crate) journal_broken: bool,
     pub(crate) switch: Switch,
+    pub(crate) fallbacks: &'a Fallbacks,
     pub(crate) client: IpAddr,
     pub(crate) now: UnixMicros,
 }
@@ -68,7 +70,19 @@ impl Circumstances<'_> {
         if hello.ech && self.ech_public_names.contains(host) {
             return Course::Refuse(Reason::NotInCatalogue);
         }
-        self.named(towards, host)
+        match self.named(towards, host) {
+            Course::Connect { host, entry, mode: Mode::Inspected } if self.falls_back(&host, entry.as_ref(), hello) => {
+                Course::Connect { host, entry, mode: Mode::Watched }
+            }
+            course => course,
+        }
+    }
+
+    /// Whether this client does not take our certificate, and may be watched instead.
+    fn falls_back(&self, host: &HostName, entry: Option<&Entry>, hello: &Hello) -> bool {
+        let facts = ConnectionFacts { client: self.client, host, entry, now: self.now };
+        self.fallbacks.standing((self.client, host), || hello.print.ja4(), self.now).is_some()
+            && self.snapshot.judge.may_watch(&facts)
     }
 
     /// Decides over a connection by its name alone.

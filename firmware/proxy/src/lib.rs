@@ -20,6 +20,9 @@
 //! **Invariant:** the proxy dials only what its own resolver says about the server name, after the SSRF guard; never
 //! the address the client used, and never itself.
 //!
+//! **Invariant:** a client that does not take our certificate is watched instead of inspected only where policy lets it,
+//! for a day, recorded and revocable; see [`Fallback`].
+//!
 //! **Invariant:** with a journal that takes no records no AI connection starts.
 
 mod accept;
@@ -35,6 +38,7 @@ mod record;
 mod config;
 mod corridor;
 mod counters;
+mod fallback;
 mod meter;
 mod ports;
 mod proxy;
@@ -53,6 +57,7 @@ pub use accept::Listeners;
 pub use act::inspect::{Inspector, Judged, Prompt, Refusal, ValueHash};
 pub use config::{Config, ConfigError};
 pub use counters::CountersSnapshot;
+pub use fallback::Fallback;
 pub use ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
 pub use proxy::Proxy;
 pub use shared::ProxyError;

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gate_core::{Event, FallbackChange};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -9,6 +11,7 @@ use crate::accept::{Listeners, Reception};
 use crate::config::Config;
 use crate::corridor::Door;
 use crate::counters::CountersSnapshot;
+use crate::fallback::Fallback;
 use crate::ports::Ports;
 use crate::shared::{ProxyError, Shared};
 use crate::switch::Switch;
@@ -37,6 +40,29 @@ impl Proxy {
     /// on their way to their records.
     pub fn turn(&self, switch: Switch) {
         self.shared.switch.turn(switch);
+    }
+
+    /// Clients that are watched because they do not take our certificate, the newest first.
+    pub fn fallbacks(&self) -> Vec<Fallback> {
+        self.shared.fallbacks.list(self.shared.now())
+    }
+
+    /// Tells of every change of [`Self::fallbacks`] but their running out.
+    pub fn fallback_changes(&self) -> watch::Receiver<u64> {
+        self.shared.fallbacks.changes()
+    }
+
+    /// Lets stand again what stood before a restart. It was recorded when it began.
+    pub fn restore_fallbacks(&self, kept: Vec<Fallback>) {
+        self.shared.fallbacks.restore(kept, self.shared.now());
+    }
+
+    /// Has a client inspected again, at once: what was open by its fall-back is cut. Whether there was one of this name.
+    pub fn revoke_fallback(&self, id: &str) -> bool {
+        let Some(fallback) = self.shared.fallbacks.revoke(id) else { return false };
+        // A failure is counted and logged by `append`; the revocation counts all the same.
+        let _ = self.shared.append(&Event::Fallback(fallback.event(FallbackChange::Revoked)));
+        true
     }
 
     /// Serves until `stop` is cancelled. Then nothing new is let in, open connections get `drain_seconds` to finish,

@@ -6,6 +6,8 @@ use gate_core::{ClientAddr, Entry, HostName, Mode, OrigDst, Reason};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::fallback::Who;
+use crate::fallback::runtime::Runtime;
 use crate::meter::Meter;
 use crate::ports::Snapshot;
 
@@ -31,6 +33,9 @@ pub(crate) struct Session {
     pub(crate) entry: Option<Entry>,
     /// The application protocols the client offered, in its order.
     pub(crate) alpn: Vec<Vec<u8>>,
+    /// The kind of TLS program, and what it seems to be.
+    pub(crate) ja4: String,
+    pub(crate) runtime: Runtime,
     /// Counts bytes on the client's wire; live, so that the record is exact even when the task is cut.
     pub(crate) meter: Arc<Meter>,
 }
@@ -46,6 +51,11 @@ pub(crate) struct Closed {
 }
 
 impl Session {
+    /// Who this is to the table of fall-backs.
+    pub(crate) fn who(&self) -> Who {
+        Who { client: self.client.ip(), host: self.host.clone(), ja4: self.ja4.clone() }
+    }
+
     /// The vendor's identifier, such as `openai`; empty for a name outside the catalogue.
     pub(crate) fn vendor(&self) -> &str {
         self.entry.as_ref().map_or("", |entry| &entry.vendor)

@@ -8,6 +8,7 @@ use crate::act::inspect;
 use crate::act::splice::Pipes;
 use crate::config::{Config, ConfigError};
 use crate::counters::Counters;
+use crate::fallback::Fallbacks;
 use crate::ports::{Ports, Snapshot};
 use crate::switch::{self, Switch, Switchboard};
 use crate::trust::{self, TrustError};
@@ -17,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) ports: Ports,
     pub(crate) counters: Counters,
+    /// Clients that are watched because they do not take our certificate.
+    pub(crate) fallbacks: Fallbacks,
     /// The global budget for buffered bodies, and each client's share of it.
     pub(crate) bodies: inspect::Budget,
     /// Verifies providers. The inspect path clones it to set ALPN; clones share the resumption store.
@@ -48,6 +51,7 @@ impl Shared {
             pipes: Pipes::default(),
             inspect: inspect::State::new(&config),
             counters: Counters::default(),
+            fallbacks: Fallbacks::new(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             switch: Switchboard::default(),

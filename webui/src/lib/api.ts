@@ -109,6 +109,19 @@ export interface Authority {
   pem: string;
 }
 
+/** A client that is watched because it does not take the certificate. */
+export interface Fallback {
+  id: string;
+  client: string;
+  host: string;
+  vendor: string;
+  ja4: string;
+  runtime: string;
+  cause: "closed" | { alert: number };
+  since: number;
+  until: number;
+}
+
 export interface Token {
   id: string;
   name: string;
@@ -159,6 +172,8 @@ export const api = {
   status: () => call<Status>("GET", "/api/v1/status"),
   records: (kinds: string) => call<{ records: Line[]; more: boolean }>("GET", `/api/v1/records?limit=60&kinds=${kinds}`),
   authority: () => call<Authority>("GET", "/api/v1/ca"),
+  fallbacks: () => call<{ fallbacks: Fallback[] }>("GET", "/api/v1/fallbacks"),
+  revokeFallback: (id: string) => call<undefined>("DELETE", `/api/v1/fallbacks/${encodeURIComponent(id)}`),
   tokens: () => call<{ tokens: Token[] }>("GET", "/api/v1/tokens"),
   createToken: (name: string, scopes: Scope[]) =>
     call<Token & { secret: string }>("POST", "/api/v1/tokens", { name, scopes }),

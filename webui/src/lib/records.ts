@@ -85,6 +85,14 @@ export interface ProcessEvent {
   state: "started" | "stopped" | "crashed" | "stalled" | "resumed";
 }
 
+/** A client does not take the certificate and is watched from here on, or no longer. */
+export interface FallbackEvent {
+  client: string;
+  host: string;
+  runtime: string;
+  change: "revoked" | { began: { cause: "closed" | { alert: number }; until: number } };
+}
+
 export interface Event {
   dns?: DnsEvent;
   connection?: ConnectionEvent;
@@ -94,6 +102,7 @@ export interface Event {
   process?: ProcessEvent;
   dns_tally?: DnsTally;
   dns_device?: DnsDevice;
+  fallback?: FallbackEvent;
 }
 
 export interface Line {
@@ -116,7 +125,8 @@ export interface Words {
 }
 
 export function describe(line: Line): Words {
-  const { dns, connection, request, steer, admin, process, dns_tally: tally, dns_device: device } = line.record.event;
+  const { dns, connection, request, steer, admin, process, dns_tally: tally, dns_device: device, fallback } =
+    line.record.event;
   if (connection) return describeConnection(connection);
   if (request) return describeRequest(request);
   if (dns) return describeDns(dns);
@@ -125,6 +135,7 @@ export function describe(line: Line): Words {
   if (admin) return describeAdmin(admin);
   if (process) return describeProcess(process);
   if (steer) return describeSteer(steer);
+  if (fallback) return describeFallback(fallback);
   return { tone: "quiet", label: "record", title: line.id, detail: "This page does not know its kind yet." };
 }
 
@@ -212,6 +223,7 @@ function describeDevice(device: DnsDevice): Words {
 const COMMANDS: Record<string, string> = {
   ca_download: "Certificate download",
   claim: "Claim",
+  fallback_revoke: "Fall-back revocation",
   inspect: "Inspection",
   sign_in: "Sign-in",
   sign_out: "Sign-out",
@@ -237,6 +249,14 @@ function describeSteer(event: SteerEvent): Words {
   const good = event.verified && event.error === null;
   const detail = event.error ?? (good ? "Read back and equal" : "The read-back differs");
   return { tone: good ? "quiet" : "refused", label: "steering", title, detail };
+}
+
+function describeFallback({ client, host, change }: FallbackEvent): Words {
+  const title = `${client} → ${host}`;
+  if (change === "revoked") return { tone: "inspected", label: "inspected again", title, detail: "Its fall-back was revoked" };
+  const { cause } = change.began;
+  const why = cause === "closed" ? "it closes when it sees the certificate" : `TLS alert ${cause.alert}`;
+  return { tone: "watched", label: "falls back", title, detail: `Watched for 24 h, content not read: ${why}` };
 }
 
 /** `3 × e-mail, 1 × API key` */

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
-import { api, type Overview as Numbers, Refusal, type Status } from "../lib/api";
+import { api, type Fallback, type Overview as Numbers, Refusal, type Status } from "../lib/api";
 import { count, duration, plural } from "../lib/format";
 import { useLive } from "../lib/live";
 import { kindWords } from "../lib/records";
@@ -10,6 +10,7 @@ import { FeedList } from "../parts/feed-list";
 import { Notice } from "../parts/notice";
 import { Panel } from "../parts/panel";
 import { Clients, Vendors } from "./overview/tables";
+import { Fallbacks } from "./overview/fallbacks";
 import { System } from "./overview/system";
 import { Treatment } from "./overview/treatment";
 
@@ -20,7 +21,7 @@ const REFRESH_MS = 1000;
 const IDLE_REFRESH_MS = 30_000;
 
 export function Overview({ onSignedOut }: { onSignedOut: () => void }) {
-  const { numbers, status, trouble, refresh } = useNumbers(onSignedOut);
+  const { numbers, status, fallbacks, trouble, refresh, fail } = useNumbers(onSignedOut);
   const [dns, setDns] = useState(false);
   const live = useLive(dns, refresh);
   if (!numbers) return trouble === undefined ? null : <Notice tone="refused">{trouble}</Notice>;
@@ -35,6 +36,7 @@ export function Overview({ onSignedOut }: { onSignedOut: () => void }) {
         {!numbers.live && <Notice tone="refused">The journals cannot be followed right now: the numbers stand still.</Notice>}
       </div>
       <Treatment numbers={numbers} />
+      <Fallbacks rows={fallbacks} now={numbers.at} onChanged={refresh} onTrouble={fail} />
       <Panel id="day" title="Connections by half-hour" wide>
         <Chart series={numbers.series} />
       </Panel>
@@ -52,13 +54,15 @@ export function Overview({ onSignedOut }: { onSignedOut: () => void }) {
 function useNumbers(onSignedOut: () => void) {
   const [numbers, setNumbers] = useState<Numbers>();
   const [status, setStatus] = useState<Status>();
+  const [fallbacks, setFallbacks] = useState<Fallback[]>([]);
   const [trouble, setTrouble] = useState<string>();
   const timer = useRef<number | undefined>(undefined);
 
   const fetchAll = useCallback(() => {
     timer.current = undefined;
-    Promise.all([api.overview(), api.status()]).then(
-      ([overview, report]) => {
+    Promise.all([api.overview(), api.status(), api.fallbacks()]).then(
+      ([overview, report, standing]) => {
+        setFallbacks(standing.fallbacks);
         setNumbers(overview);
         setStatus(report);
         setTrouble(undefined);
@@ -83,7 +87,7 @@ function useNumbers(onSignedOut: () => void) {
     };
   }, [fetchAll]);
 
-  return { numbers, status, trouble, refresh };
+  return { numbers, status, fallbacks, trouble, refresh, fail: setTrouble };
 }
 
 function Prompts({ numbers }: { numbers: Numbers }) {

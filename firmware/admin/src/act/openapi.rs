@@ -7,7 +7,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use crate::act::{events, inspect, metrics, overview, page, session, tokens, trust};
+use crate::act::{events, fallbacks, inspect, metrics, overview, page, session, tokens, trust};
 use crate::decide::sessions::COOKIE;
 use crate::live::recent::LineDocument;
 use crate::problem::ProblemDocument;
@@ -26,6 +26,7 @@ use crate::problem::ProblemDocument;
         overview::status, overview::overview, overview::healthz,
         events::records, events::events,
         tokens::list, tokens::create, tokens::revoke,
+        fallbacks::list, fallbacks::revoke,
         inspect::inspect,
         trust::about, trust::pem, trust::der, trust::mobileconfig,
         metrics::metrics,

@@ -14,7 +14,7 @@ use crate::ports::FeedEntry;
 const MAX_CHAINS: usize = 16;
 
 /// Kinds of records: one ring each, so that many questions to DNS cannot push the few refusals out.
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 
 /// What a record is about; the key of its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -26,6 +26,7 @@ pub(crate) enum Kind {
     Steer,
     Admin,
     Process,
+    Fallback,
 }
 
 /// A set of kinds.
@@ -78,6 +79,7 @@ impl Kind {
             Event::Steer(_) => Self::Steer,
             Event::Admin(_) => Self::Admin,
             Event::Process(_) => Self::Process,
+            Event::Fallback(_) => Self::Fallback,
         }
     }
 }

@@ -141,7 +141,14 @@ async fn records_are_paged_and_a_bad_question_is_named() {
 #[tokio::test]
 async fn nothing_is_shown_to_who_is_not_signed_in() {
     let door = Door::open().await;
-    for path in ["/api/v1/status", "/api/v1/overview", "/api/v1/records", "/api/v1/events", "/api/v1/tokens"] {
+    for path in [
+        "/api/v1/status",
+        "/api/v1/overview",
+        "/api/v1/records",
+        "/api/v1/events",
+        "/api/v1/tokens",
+        "/api/v1/fallbacks",
+    ] {
         let answer = Browser::new(&door).get(path).await;
         assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::UNAUTHORIZED, "unauthorized"), "{path}");
     }

@@ -144,9 +144,12 @@ async fn another_sites_page_can_do_nothing_with_our_cookie() {
         ours().with("sec-fetch-site", "same-site"),
     ];
     for page in &mut pages {
-        for (method, path) in
-            [(Method::POST, "/api/v1/tokens"), (Method::DELETE, "/api/v1/tokens/x"), (Method::POST, "/api/v1/sign-out")]
-        {
+        for (method, path) in [
+            (Method::POST, "/api/v1/tokens"),
+            (Method::DELETE, "/api/v1/tokens/x"),
+            (Method::DELETE, "/api/v1/fallbacks/0b1c2d3e4f506172"),
+            (Method::POST, "/api/v1/sign-out"),
+        ] {
             let answer = page.send(method, path, Some(r#"{"name":"x","scopes":["inspect"]}"#.to_owned())).await;
             assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::FORBIDDEN, "cross-site"), "{path}");
         }
@@ -189,4 +192,20 @@ async fn tokens_are_made_listed_and_ended() {
     let ended = Browser::new(&door).with("authorization", format!("Bearer {secret}"));
     let mut ended = ended;
     assert_eq!(ended.post("/api/v1/inspect", &json!({"text": "x"})).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn fall_backs_are_listed_and_revoked_with_a_record_each() {
+    let door = Door::open().await;
+    let mut owner = door.owner().await;
+    let listed = owner.get("/api/v1/fallbacks").await.json();
+    assert_eq!(listed["fallbacks"][0]["runtime"], "python");
+    assert_eq!(listed["fallbacks"][0]["cause"], json!({"alert": 48}));
+    for (id, status) in [("nobody", 404), ("later", 503), ("0b1c2d3e4f506172", 204), ("0b1c2d3e4f506172", 404)] {
+        let answer = owner.send(Method::DELETE, &format!("/api/v1/fallbacks/{id}"), None).await;
+        assert_eq!(answer.status.as_u16(), status, "{id}");
+    }
+    assert_eq!(owner.get("/api/v1/fallbacks").await.json()["fallbacks"], json!([]));
+    let ended = door.commands().into_iter().filter(|(name, ..)| name == "fallback_revoke");
+    assert_eq!(ended.map(|(_, ok, _)| ok).collect::<Vec<_>>(), [false, false, true, false]);
 }

@@ -129,6 +129,10 @@ impl Cells {
                 cells.set("event", "dns_device").set("client", device.client).set("name", names.join(" "));
                 cells.set("outcome", if device.never_asks { "never_asks" } else { "asked" });
             }
+            Event::Fallback(fallback) => {
+                cells.set("event", "fallback").set("client", fallback.client).set("vendor", &fallback.vendor);
+                cells.set("name", &fallback.host).set("outcome", word(&fallback.change));
+            }
             Event::Connection(connection) => {
                 cells.set("event", "connection").set("client", connection.client);
                 cells.set_some("vendor", connection.vendor.as_ref()).set_some("name", connection.host.as_ref());

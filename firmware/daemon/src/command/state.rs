@@ -7,9 +7,10 @@ use gate_audit::export;
 use gate_core::{AdminEvent, Clock, Event, Journal, SystemClock};
 use serde_json::json;
 
+use super::fallback;
 use crate::config::{Config, ConfigError};
 use crate::run_state::{self, DnsState, Running};
-use crate::worker::resident;
+use crate::worker::{fallbacks, resident};
 use crate::{CommandError, Outcome, packs, print, provision, worker};
 
 /// Who runs, since when, with how much memory; exit 1 when a process is missing or does nothing.
@@ -37,12 +38,13 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     let mut warnings = run_state::warnings(&provision::warnings_file(&data));
     warnings.extend(config.err().map(|error| unused_settings(&error)));
     let dns = DnsState::read(&provision::dns_file(&data));
+    let standing = fallbacks::standing(&data);
     let healthy = processes.iter().all(|process| process["alive"] == true && process["stalled"] == false);
     if json {
         let shown = json!({
             "running": true, "healthy": healthy, "version": running.version, "mode": running.mode,
             "uptime_seconds": uptime, "supervisor": running.supervisor, "processes": processes, "pack": pack,
-            "warnings": warnings, "dns": dns,
+            "warnings": warnings, "dns": dns, "fallbacks": standing,
         });
         print::line(shown)?;
     } else {
@@ -69,6 +71,7 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     }
     if !json {
         show_dns(&dns)?;
+        fallback::show(&standing)?;
         for warning in &warnings {
             print::line(format_args!("  WARNING: {warning}"))?;
         }

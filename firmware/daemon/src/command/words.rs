@@ -1,8 +1,8 @@
 //! A record in words, one line each, for people at a terminal.
 
 use gate_core::{
-    AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, ProcessEvent, ProcessState,
-    RequestEvent, SteerEvent,
+    AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause, FallbackChange,
+    FallbackEvent, ProcessEvent, ProcessState, RequestEvent, SteerEvent,
 };
 
 /// One line without the time.
@@ -16,6 +16,7 @@ pub(super) fn of(event: &Event) -> String {
         Event::Process(event) => process(event),
         Event::DnsTally(tally) => dns_tally(tally),
         Event::DnsDevice(device) => dns_device(device),
+        Event::Fallback(event) => fallback(event),
     }
 }
 
@@ -120,6 +121,21 @@ fn process(event: &ProcessEvent) -> String {
         ProcessState::Resumed => "goes on",
     };
     format!("process {} ({}) {state}", event.process, event.pid)
+}
+
+fn fallback(event: &FallbackEvent) -> String {
+    let FallbackEvent { client, host, vendor, ja4, runtime, change } = event;
+    let who = format!("{client} to {host} ({vendor}), {runtime} program {ja4}");
+    match change {
+        FallbackChange::Began { cause, .. } => {
+            let why = match cause {
+                FallbackCause::Alert(number) => format!("with TLS alert {number}"),
+                FallbackCause::Closed => "by closing".to_owned(),
+            };
+            format!("{who} refuses the certificate {why}: watched for 24 h instead of inspected")
+        }
+        FallbackChange::Revoked => format!("{who} is inspected again: its fall-back was revoked"),
+    }
 }
 
 fn time(micros: u64) -> String {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate_admin::{
-    Accounts, Admin, BlockListStatus, CaInfo, Feed, FeedEntry, FeedError, Listeners, PackStatus, PolicyView, Ports,
-    ProcessStatus, Scope, Site, Status, StatusReport, UpstreamStatus,
+    Accounts, Admin, BlockListStatus, CaInfo, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry, FeedError,
+    Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Scope, Site, Status, StatusReport, UpstreamStatus,
 };
 use gate_audit::Follower;
 use gate_core::{Clock, Judge, Mode, SystemClock};
 use gate_policy::Policy;
+use gate_proxy::Fallback;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::provision::{Identity, PageIdentity};
 use crate::run_state::{self, DnsList, DnsState, DnsUpstream, Running};
 use crate::sockets::Inherited;
+use crate::worker::fallbacks;
 use crate::worker::inspect::Inspection;
 use crate::worker::on_demand::OnDemand;
 use crate::worker::reload::{follow_file, follow_policy};
@@ -59,6 +61,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         inspector: Arc::new(Inspection::new(policy.clone(), rules.clone(), config)?),
         status: Arc::new(Report { config: config.clone(), host: own_name.to_string(), packs: packs.clone() }),
         policy: Arc::new(View(policy.clone())),
+        fallbacks: Arc::new(Standing(config.clone())),
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
         ca: Arc::new(ca),
@@ -209,6 +212,25 @@ struct View(Arc<ArcSwap<Policy>>);
 impl PolicyView for View {
     fn mode_of(&self, client: IpAddr) -> Mode {
         self.0.load().mode_of(client)
+    }
+}
+
+/// What the `proxy` worker keeps, read from its file and changed at its socket.
+struct Standing(Config);
+
+impl Fallbacks for Standing {
+    fn list(&self) -> Vec<FallbackStatus> {
+        fallbacks::standing(&self.0.data)
+            .into_iter()
+            .map(|one| {
+                let Fallback { id, client, host, vendor, ja4, runtime, cause, since, until } = one;
+                FallbackStatus { id, client, host, vendor, ja4, runtime, cause, since, until }
+            })
+            .collect()
+    }
+
+    fn revoke(&self, id: &str) -> Result<bool, FallbackError> {
+        fallbacks::revoke(&self.0.data, id).map_err(FallbackError)
     }
 }
 

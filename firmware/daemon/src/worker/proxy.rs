@@ -1,5 +1,7 @@
 //! The `proxy` worker: gate-proxy with its ports filled in.
 
+pub(crate) mod fallbacks;
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -75,6 +77,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     };
     let settings = gate_proxy::Config { extra_roots: provision::active_roots(config), ..config.proxy.clone() };
     let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
+    proxy.restore_fallbacks(fallbacks::read(&config.data));
     let runtime = worker::runtime(worker::BLOCKING)?;
     let stop = CancellationToken::new();
     let mut switch = worker::watch_supervisor(stop.clone()).switch;
@@ -93,7 +96,8 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         let repack = follow_pack(config, rules.seen, stop.clone(), |scanner| {
             snapshot.store(Arc::new(Snapshot { scanner, ..Snapshot::clone(&snapshot.load()) }));
         });
-        tokio::join!(proxy.serve(listeners, stop.clone()), reload, repack, follow_switch);
+        let follow_fallbacks = fallbacks::follow(&proxy, &config.data, &stop);
+        tokio::join!(proxy.serve(listeners, stop.clone()), reload, repack, follow_switch, follow_fallbacks);
         Ok(())
     });
     drop(proxy);

@@ -20,6 +20,13 @@ impl Judge for Policy {
         }
     }
 
+    fn may_watch(&self, facts: &ConnectionFacts<'_>) -> bool {
+        let place = self.place(facts.client);
+        let Some(entry) = facts.entry else { return false };
+        let service = Service { vendor: &entry.vendor, host: facts.host };
+        place.mode == GroupMode::Inspect && !self.is_strict(place) && !self.may_refuse(place, service)
+    }
+
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
         let place = self.place(facts.client);
         let refusal = self.refusal(place, Service { vendor: facts.vendor, host: facts.host }, facts.model);
@@ -63,6 +70,19 @@ impl Policy {
             }
         }
         None
+    }
+
+    /// Whether a rule refuses the service, or may refuse a model of it, which nobody sees in what is only watched.
+    fn may_refuse(&self, place: Place, service: Service<'_>) -> bool {
+        for rule in self.rules.iter().filter(|rule| rule.concerns(place, service)) {
+            match (rule.models.is_some(), rule.deny) {
+                (_, true) => return true,
+                (false, false) => return false,
+                // It allows some models; of the others a later rule says what becomes.
+                (true, false) => {}
+            }
+        }
+        false
     }
 
     /// Why a request is refused as a whole.

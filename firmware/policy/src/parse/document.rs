@@ -21,6 +21,8 @@ pub(super) struct Document {
     #[serde(default)]
     default_mode: GroupMode,
     #[serde(default)]
+    default_strict: bool,
+    #[serde(default)]
     rules: Vec<RuleText>,
     #[serde(default)]
     findings: Vec<FindingText>,
@@ -52,6 +54,8 @@ struct GroupText {
     name: String,
     clients: Clients,
     mode: GroupMode,
+    #[serde(default)]
+    strict: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,13 +116,16 @@ impl Document {
                 return Err(complain(&[Step::Key("groups"), Step::Index(index), Step::Key("name")], why));
             }
             check_list("groups", index, "clients", Some(group.clients.len()))?;
-            groups.push(Group { name: group.name, clients: group.clients, mode: group.mode });
+            let path = [Step::Key("groups"), Step::Index(index), Step::Key("strict")];
+            check_strict(&path, group.strict, group.mode)?;
+            groups.push(Group { name: group.name, clients: group.clients, mode: group.mode, strict: group.strict });
         }
+        check_strict(&[Step::Key("default_strict")], self.default_strict, self.default_mode)?;
         let rules = self.rules.into_iter().enumerate().map(|(index, rule)| rule.check(index, &numbers));
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         let findings = self.findings.into_iter().enumerate().map(|(index, finding)| finding.check(index, &numbers));
         let findings = findings.collect::<Result<Vec<_>, _>>()?;
-        Ok(Policy::new(groups, self.default_mode, rules, findings, self.unread.actions()))
+        Ok(Policy::new(groups, (self.default_mode, self.default_strict), rules, findings, self.unread.actions()))
     }
 }
 
@@ -195,6 +202,14 @@ fn group_number(
     let unknown =
         || complain(&[Step::Key(list), Step::Index(index), Step::Key("group")], format!("there is no group `{name}`"));
     groups.get(&name).copied().map(Some).ok_or_else(unknown)
+}
+
+/// Who writes it elsewhere believes in a protection that is not there.
+fn check_strict(path: &[Step], strict: bool, mode: GroupMode) -> Result<(), Complaint> {
+    if !strict || mode == GroupMode::Inspect {
+        return Ok(());
+    }
+    Err(complain(path, "only with mode inspect there is something to be strict about".to_owned()))
 }
 
 /// A name is a line that people read.

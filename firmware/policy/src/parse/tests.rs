@@ -69,6 +69,11 @@ fn what_is_not_understood_is_named_with_its_line() {
             &with("groups:\n  - name: a\n    clients:\n      - 192.0.2.1\n      - office\n    mode: watch\n"),
             "p.yaml, line 6: groups[0].clients[1]: `office` is neither an address nor a network",
         ),
+        (
+            &with("groups:\n  - name: a\n    clients: [192.0.2.1]\n    mode: deny\n    strict: true\n"),
+            "p.yaml, line 6: groups[0].strict: only with mode inspect",
+        ),
+        (&with("default_strict: true\n"), "p.yaml, line 2: default_strict: only with mode inspect"),
         (&with("default_mode: off\n"), "p.yaml, line 2: default_mode: unknown variant `off`"),
         (&with("rules:\n  - name: a\n    action: block\n"), "p.yaml, line 4: rules[0].action: unknown variant `block`"),
         (

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use bytes::Bytes;
-use gate_core::{Mode, Reason};
+use gate_core::{FallbackCause, Mode, Reason};
 use rustls::ServerConfig;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -30,6 +30,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use self::distrust::Quiet;
 use self::exchange::Exchange;
 use self::leaf::Leaves;
 use self::upstream::Upstream;
@@ -53,6 +54,7 @@ mod target;
 mod judge;
 mod memory;
 
+mod distrust;
 mod draft;
 mod exchange;
 mod limits;
@@ -114,9 +116,20 @@ pub(crate) async fn run(
     let wire = Wire::new(Arc::clone(&client), hello, Arc::clone(&session.meter));
     let alpn = upstream.alpn();
     let reason = match handshake(config, wire).await {
-        Ok(tls) => serve::serve(Arc::new(Exchange::new(shared, session, upstream)), tls).await,
+        Ok(tls) => {
+            let quiet = Quiet::begin(&session.meter);
+            let exchange = Arc::new(Exchange::new(shared, session, upstream));
+            let reason = serve::serve(Arc::clone(&exchange), tls).await;
+            if !exchange.asked() && quiet.is_refusal(&exchange.session.meter, reason.as_ref()) {
+                distrust::note(&exchange.shared, &exchange.session, FallbackCause::Closed);
+            }
+            reason
+        }
         Err(error) => {
             tracing::info!(%error, "the client broke the handshake");
+            if let Some(cause) = distrust::cause(&error, &session.meter) {
+                distrust::note(&shared, &session, cause);
+            }
             Some(Reason::ClientHandshake)
         }
     };

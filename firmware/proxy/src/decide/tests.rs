@@ -1,12 +1,13 @@
 use gate_core::{Clock as _, Reason, SystemClock, Verdict};
 
 use super::*;
+use crate::parse::hello::Print;
 use crate::tests::support::{host, office};
 
 /// A hello for this name, which may be one that no host has.
 fn hello(sni: Option<&str>, ech: bool) -> Hello {
     let sni = sni.map(|name| HostName::parse(name.as_bytes()));
-    Hello { sni, alpn: vec![b"h2".to_vec()], versions: vec![0x0304], ech }
+    Hello { sni, alpn: vec![b"h2".to_vec()], versions: vec![0x0304], ech, print: Print::default() }
 }
 
 fn short(course: &Course) -> Result<(Mode, Option<&str>), Reason> {
@@ -57,12 +58,14 @@ fn every_meeting_of_a_name_and_a_place_has_its_course() {
 
 fn circumstances(snapshot: &Snapshot, journal_broken: bool) -> Circumstances<'_> {
     static COVERS: std::sync::LazyLock<Vec<HostName>> = std::sync::LazyLock::new(|| vec![host("cloudflare-ech.com")]);
+    static NONE: std::sync::LazyLock<Fallbacks> = std::sync::LazyLock::new(Fallbacks::new);
     let client = "192.0.2.10".parse().unwrap();
     Circumstances {
         snapshot,
         ech_public_names: &COVERS,
         journal_broken,
         switch: Switch::Normal,
+        fallbacks: &NONE,
         client,
         now: SystemClock.now(),
     }
@@ -119,5 +122,39 @@ fn a_frozen_puck_lets_no_ai_start_and_a_bypassed_one_opens_nothing() {
         assert_eq!(course(Switch::Frozen, "api.openai.com"), Err(Reason::Policy("freeze".into())));
         assert_eq!(course(Switch::Bypassed, "api.openai.com"), bypassed);
         assert_eq!(course(Switch::Frozen, "nanogate.lan"), Ok(Mode::Admin));
+    }
+}
+
+#[test]
+fn who_fell_back_is_watched_only_where_inspecting_is_due_and_watching_allowed() {
+    use crate::fallback::{Who, runtime::Runtime};
+    use gate_core::FallbackCause;
+    let (fallbacks, now) = (Fallbacks::new(), SystemClock.now());
+    let fallen = hello(Some("api.openai.com"), false);
+    let ja4 = fallen.print.ja4();
+    let who = Who { client: "192.0.2.10".parse().unwrap(), host: host("api.openai.com"), ja4 };
+    for _ in 0..2 {
+        fallbacks.refused(&who, ("openai", Runtime::Unknown), FallbackCause::Closed, now, |_| Ok::<(), ()>(()));
+    }
+    let deny = || Reason::Policy("night".into());
+    let rows = [
+        (Verdict::Terminate, true, Ok(Mode::Watched)),
+        (Verdict::Terminate, false, Ok(Mode::Inspected)),
+        (Verdict::Refuse(deny()), true, Err(deny())),
+    ];
+    for (verdict, may_watch, want) in rows {
+        let snapshot = office().judge(move |_| verdict.clone()).may_watch(may_watch).snapshot();
+        let course = |hello: &Hello, client: &str| {
+            let client = client.parse().unwrap();
+            let circumstances = Circumstances { fallbacks: &fallbacks, client, ..circumstances(&snapshot, false) };
+            short(&circumstances.course(Towards::Own, hello)).map(|(mode, _)| mode)
+        };
+        assert_eq!(course(&fallen, "192.0.2.10"), want);
+        if want.is_ok() {
+            let mut other = fallen.clone();
+            other.print.suites.push(1);
+            assert_eq!(course(&other, "192.0.2.10"), Ok(Mode::Inspected), "another program");
+            assert_eq!(course(&fallen, "192.0.2.11"), Ok(Mode::Inspected), "another client");
+        }
     }
 }

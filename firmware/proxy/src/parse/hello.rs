@@ -14,6 +14,7 @@
 mod body;
 mod cursor;
 mod frame;
+mod print;
 
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use thiserror::Error;
 
 use body::ClientHello;
 use frame::frame;
+pub(crate) use print::Print;
 
 /// How much of a ClientHello is taken before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(crate) struct Hello {
     pub(crate) versions: Vec<u16>,
     /// Encrypted Client Hello is offered, real or GREASE: the name may be an outer one.
     pub(crate) ech: bool,
+    /// What kind of program this is.
+    pub(crate) print: Print,
 }
 
 /// Why some bytes are not a ClientHello that can be judged.
@@ -79,6 +83,7 @@ pub(crate) fn parse(raw: &[u8], limits: Limits) -> Result<Option<Hello>, HelloEr
         alpn: hello.alpn.iter().filter(|name| !is_grease_name(name)).map(|name| name.to_vec()).collect(),
         versions: hello.versions.iter().copied().filter(|version| !is_grease(*version)).collect(),
         ech: hello.ech,
+        print: Print::of(&hello),
     }))
 }
 

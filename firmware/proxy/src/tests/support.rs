@@ -47,6 +47,7 @@ pub(crate) struct Office {
     names: HashMap<HostName, Vec<IpAddr>>,
     pub(crate) dst: Arc<Mutex<Option<SocketAddr>>>,
     verdict: Arc<dyn Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync>,
+    may_watch: bool,
     admin: Option<SocketAddr>,
     local: bool,
     pub(crate) journal: Arc<MemoryJournal>,
@@ -59,6 +60,7 @@ pub(crate) fn office() -> Office {
         names: HashMap::new(),
         dst: Arc::new(Mutex::new(OWN.parse().ok())),
         verdict: Arc::new(|_| Verdict::Splice),
+        may_watch: false,
         admin: None,
         local: true,
         journal: Arc::default(),
@@ -87,6 +89,12 @@ impl Office {
         self
     }
 
+    /// The policy lets who does not take our certificate be watched.
+    pub(crate) fn may_watch(mut self, may_watch: bool) -> Self {
+        self.may_watch = may_watch;
+        self
+    }
+
     pub(crate) fn admin(mut self, admin: SocketAddr) -> Self {
         self.admin = Some(admin);
         self
@@ -105,7 +113,7 @@ impl Office {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let local = if self.local { vec!["127.0.0.0/8".parse().unwrap()] } else { vec![] };
         Snapshot {
-            judge: Arc::new(FakeJudge(Arc::clone(&self.verdict))),
+            judge: Arc::new(FakeJudge(Arc::clone(&self.verdict), self.may_watch)),
             catalogue: Arc::new(Catalogue::from_toml([("openai.toml", CATALOGUE)]).unwrap()),
             scanner: Scanner::new(Arc::new(Pack::compile([]).unwrap())),
             place: Place {
@@ -217,11 +225,15 @@ impl Journal for MemoryJournal {
     }
 }
 
-struct FakeJudge(Arc<dyn Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync>);
+struct FakeJudge(Arc<dyn Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync>, bool);
 
 impl Judge for FakeJudge {
     fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict {
         (self.0)(facts)
+    }
+
+    fn may_watch(&self, _: &ConnectionFacts<'_>) -> bool {
+        self.1
     }
 
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {

@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gate_admin::{
-    BlockListStatus, CaInfo, Content, Feed, FeedEntry, InspectAnswer, InspectRequest, Inspector, PackStatus,
-    PolicyView, Polled, Ports, ProcessStatus, Status, StatusReport, UpstreamStatus,
+    BlockListStatus, CaInfo, Content, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry, InspectAnswer,
+    InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports, ProcessStatus, Status, StatusReport,
+    UpstreamStatus,
 };
 use gate_core::{
-    Action, Event, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason, Record,
-    SystemClock, UnixMicros, Why,
+    Action, Event, FallbackCause, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason,
+    Record, SystemClock, UnixMicros, Why,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -193,6 +194,34 @@ impl PolicyView for OfficePolicy {
     }
 }
 
+/// One Python program on `.11`, until it is revoked; `later` asks for more than the proxy answers.
+pub(crate) struct OneFallback(Mutex<bool>);
+
+impl Fallbacks for OneFallback {
+    fn list(&self) -> Vec<FallbackStatus> {
+        let fallback = FallbackStatus {
+            id: "0b1c2d3e4f506172".to_owned(),
+            client: "192.0.2.11".parse().unwrap(),
+            host: "api.openai.com".to_owned(),
+            vendor: "openai".to_owned(),
+            ja4: "t13d1712h1_5b57614c22b0_3d5424432f57".to_owned(),
+            runtime: "python".to_owned(),
+            cause: FallbackCause::Alert(48),
+            since: now(),
+            until: UnixMicros(now().0 + 86_400_000_000),
+        };
+        self.0.lock().then_some(fallback).into_iter().collect()
+    }
+
+    fn revoke(&self, id: &str) -> Result<bool, FallbackError> {
+        match id {
+            "later" => Err(FallbackError("nobody listens".to_owned())),
+            "0b1c2d3e4f506172" => Ok(std::mem::take(&mut *self.0.lock())),
+            _ => Ok(false),
+        }
+    }
+}
+
 pub(crate) fn now() -> UnixMicros {
     gate_core::Clock::now(&SystemClock)
 }
@@ -220,6 +249,7 @@ pub(crate) fn ports(journals: &Arc<Journals>, button: watch::Receiver<bool>) -> 
         inspector: Arc::new(WordInspector),
         status: Arc::new(FixedStatus),
         policy: Arc::new(OfficePolicy),
+        fallbacks: Arc::new(OneFallback(Mutex::new(true))),
         journal: Arc::new(AdminJournal(Arc::clone(journals))),
         clock: Arc::new(SystemClock),
         ca: Arc::new(ca()),

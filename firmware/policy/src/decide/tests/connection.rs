@@ -1,6 +1,6 @@
 use gate_core::{ConnectionFacts, HostName, Judge, UnixMicros, Verdict};
 
-use super::{DENIED, INSPECTED, WATCHED, connection, ip, policy, refused};
+use super::{DENIED, GROUPS, INSPECTED, WATCHED, connection, ip, may_watch, policy, refused};
 use crate::{GroupMode, Policy};
 
 const HOST: &str = "api.openai.com";
@@ -127,4 +127,36 @@ fn what_will_not_do_as_it_seems_is_said() {
             "rule `late` is never reached: `everything` matches everything",
         ]
     );
+}
+
+#[test]
+fn only_who_is_inspected_without_a_rule_in_the_way_may_be_watched_instead() {
+    let rows = [
+        ("", true),
+        ("rules: [{name: x, vendors: [openai], action: deny}]\n", false),
+        ("rules: [{name: x, vendors: [openai], models: [o1], action: deny}]\n", false),
+        ("rules: [{name: x, vendors: [openai], action: allow}, {name: y, action: deny}]\n", true),
+        ("rules: [{name: x, vendors: [openai], models: [o1], action: allow}, {name: y, action: deny}]\n", false),
+        ("rules: [{name: x, vendors: [anthropic], action: deny}]\n", true),
+        ("rules: [{name: x, group: watched, action: deny}]\n", true),
+    ];
+    for (rest, allowed) in rows {
+        assert_eq!(may_watch(&policy(rest), INSPECTED, HOST), allowed, "{rest}");
+    }
+    for client in [DENIED, WATCHED, "198.51.100.1"] {
+        assert!(!may_watch(&policy(""), client, HOST), "{client} is not inspected at all");
+    }
+}
+
+#[test]
+fn the_strict_keep_being_refused() {
+    let strict = GROUPS.replace("[192.0.2.11], mode: inspect", "[192.0.2.11], mode: inspect, strict: true");
+    let everybody = format!("{strict}default_mode: inspect\n");
+    let nobody = format!("{GROUPS}default_mode: inspect\ndefault_strict: true\n");
+    for (text, group, others) in [(everybody, false, true), (nobody, true, false)] {
+        let policy = Policy::from_yaml("test", &text).unwrap();
+        assert_eq!(may_watch(&policy, INSPECTED, HOST), group, "{text}");
+        assert_eq!(may_watch(&policy, "198.51.100.1", HOST), others, "{text}");
+        assert_eq!(connection(&policy, INSPECTED, "openai", HOST), Verdict::Terminate);
+    }
 }

@@ -1,6 +1,7 @@
 //! One request and its answer: checked, gathered, judged, sent on, and recorded before the client sees its end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 
 use super::budget::Charge;
 use super::collect::{self, CollectError, Collected, Held};
+use super::distrust;
 use super::draft::Draft;
 use super::head;
 use super::judge::Judged;
@@ -45,6 +47,8 @@ pub(super) struct Exchange {
     pub(super) ending: Arc<Ending>,
     /// What the connection becomes when its last answer has left.
     pub(super) socket: Mutex<Option<Socket>>,
+    /// A request came in.
+    asked: AtomicBool,
 }
 
 /// A request that may go on.
@@ -58,7 +62,18 @@ struct Cleared {
 
 impl Exchange {
     pub(super) fn new(shared: Arc<Shared>, session: Session, upstream: Upstream) -> Self {
-        Self { shared, session, upstream, ending: Arc::default(), socket: Mutex::default() }
+        Self {
+            shared,
+            session,
+            upstream,
+            ending: Arc::default(),
+            socket: Mutex::default(),
+            asked: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// The beginning of a record.
@@ -70,6 +85,9 @@ impl Exchange {
     pub(super) async fn answer(self: Arc<Self>, mut request: Request<Incoming>) -> Response<Reply> {
         let upgrade = hyper::upgrade::on(&mut request);
         let (parts, body) = request.into_parts();
+        if !self.asked.swap(true, Ordering::Relaxed) {
+            distrust::over(&self.shared, &self.session, &parts.headers);
+        }
         let mut pending = self.pending(&parts.method);
         let dialect = self.dialect(&parts);
         let socket = socket::is_wanted(&parts).then_some(upgrade);

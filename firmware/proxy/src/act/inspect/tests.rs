@@ -3,6 +3,7 @@
 pub(super) mod support;
 
 mod bodies;
+mod distrust;
 mod history;
 mod lifetime;
 mod limits;

@@ -3,6 +3,7 @@ use super::cursor::Cursor;
 
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
+const SIGNATURE_ALGORITHMS: u16 = 13;
 const SUPPORTED_VERSIONS: u16 = 43;
 /// RFC 9849: `encrypted_client_hello`.
 const ECH: u16 = 0xfe0d;
@@ -24,6 +25,12 @@ pub(crate) struct ClientHello<'a> {
     /// GREASE included; the legacy version where the extension is absent.
     pub(crate) versions: Vec<u16>,
     pub(crate) ech: bool,
+    /// Cipher suites, two bytes each, GREASE included.
+    pub(crate) suites: &'a [u8],
+    /// Types of all extensions in the client's order, GREASE included.
+    pub(crate) extensions: Vec<u16>,
+    /// Signature algorithms, two bytes each, GREASE included.
+    pub(crate) signatures: &'a [u8],
 }
 
 impl<'a> ClientHello<'a> {
@@ -42,7 +49,7 @@ impl<'a> ClientHello<'a> {
         if cursor.vec8("compression methods")?.is_empty() {
             return Err(HelloError::Malformed("no compression method"));
         }
-        let mut hello = Self::default();
+        let mut hello = Self { suites, ..Self::default() };
         if !cursor.is_empty() {
             let extensions = cursor.vec16("extensions")?;
             cursor.end("bytes after the extensions")?;
@@ -70,11 +77,13 @@ impl<'a> ClientHello<'a> {
             match kind {
                 SERVER_NAME => self.server_name = Some(read_server_name(data)?),
                 ALPN => self.alpn = read_alpn(data)?,
+                SIGNATURE_ALGORITHMS => self.signatures = read_signatures(data)?,
                 SUPPORTED_VERSIONS => self.versions = read_versions(data)?,
                 ECH | ESNI => self.ech = true,
                 _ => {}
             }
         }
+        self.extensions = seen;
         Ok(())
     }
 }
@@ -108,6 +117,14 @@ fn read_alpn(data: &[u8]) -> Result<Vec<&[u8]>, HelloError> {
         names.push(name);
     }
     if names.is_empty() { Err(HelloError::Malformed("an empty protocol list")) } else { Ok(names) }
+}
+
+/// RFC 8446 section 4.2.3.
+fn read_signatures(data: &[u8]) -> Result<&[u8], HelloError> {
+    let mut outer = Cursor::new(data);
+    let list = outer.vec16("signature algorithms")?;
+    outer.end("bytes after the signature algorithms")?;
+    if list.len() % 2 == 0 { Ok(list) } else { Err(HelloError::Malformed("signature algorithms")) }
 }
 
 fn read_versions(data: &[u8]) -> Result<Vec<u16>, HelloError> {

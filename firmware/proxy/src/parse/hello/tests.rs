@@ -175,7 +175,8 @@ fn a_hello_without_extensions_names_nobody() {
     body.extend([7; 32]);
     body.extend([0, 0, 2, 0x00, 0x2f, 1, 0]);
     let hello = read(&records(&with_header(&body), 1 << 14));
-    assert_eq!(hello, Hello { sni: None, alpn: vec![], versions: vec![0x0303], ech: false });
+    let print = hello.print.clone();
+    assert_eq!(hello, Hello { sni: None, alpn: vec![], versions: vec![0x0303], ech: false, print });
 }
 
 #[test]

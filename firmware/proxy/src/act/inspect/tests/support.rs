@@ -24,6 +24,8 @@ use tokio_rustls::client::TlsStream;
 
 use crate::act::inspect::run;
 use crate::config::Config;
+use crate::fallback::Fallback;
+use crate::fallback::runtime::Runtime;
 use crate::meter::Meter;
 use crate::ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
 use crate::session::{Closed, Session};
@@ -140,6 +142,8 @@ impl TestJournal {
 #[derive(Default)]
 pub(super) struct TestJudge {
     pub(super) frozen: AtomicBool,
+    /// Who does not take the certificate stays refused.
+    pub(super) strict: AtomicBool,
     pub(super) banned_model: Option<&'static str>,
     /// Prompts for the model `slow` are not judged before this says so, or five seconds have passed.
     pub(super) gate: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
@@ -151,6 +155,10 @@ impl Judge for TestJudge {
             true => Verdict::Refuse(Reason::Policy("freeze".to_owned())),
             false => Verdict::Terminate,
         }
+    }
+
+    fn may_watch(&self, _: &ConnectionFacts<'_>) -> bool {
+        !self.strict.load(Ordering::SeqCst)
     }
 
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
@@ -262,7 +270,8 @@ impl Office {
             meter.add_up(n);
             hello.truncate(n);
             let client = ClientAddr(SocketAddr::from((CLIENT, 50_000)));
-            let session = Session { id: 7, client, host, entry, alpn, meter };
+            let (ja4, runtime) = ("t13d_test".to_owned(), Runtime::Unknown);
+            let session = Session { id: 7, client, host, entry, alpn, ja4, runtime, meter };
             run(shared, session, far, Bytes::from(hello), upstream).await
         });
         (near, serving)
@@ -282,6 +291,11 @@ impl Office {
 
     pub(super) async fn h2(&self) -> H2 {
         H2::new(self.connect(&["h2"]).await).await
+    }
+
+    /// What stands for the client now.
+    pub(super) fn fallbacks(&self) -> Vec<Fallback> {
+        self.shared.fallbacks.list(self.clock.now())
     }
 
     /// The one request that was recorded.
