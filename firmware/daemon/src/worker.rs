@@ -77,10 +77,7 @@ pub(crate) fn check(config: &Config) -> Result<(), CommandError> {
 
 /// Logs go to standard error; never with prompts, because no type that reaches a log line can hold one.
 pub(crate) fn start_log(log: &Log) {
-    // The validator's own crate prints each bogus answer whole, which any stranger can have it do.
-    let quiet = "hickory_net=error";
-    let filter = EnvFilter::try_new(format!("{quiet},{}", log.level));
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new(format!("{quiet},info")));
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second initialisation in one process happens only in tests; the first one stays.
     let _ = match log.format {

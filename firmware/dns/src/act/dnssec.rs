@@ -1,24 +1,23 @@
 //! DNSSEC: whether an answer is what the owner of its zone signed (RFC 4035).
 //!
-//! The chain of keys is hickory's to check; here is what a resolver does with the verdict. Upstreams are asked with CD, so
-//! that they hand over what is bogus too and the reason can be told.
+//! Signatures and digests are hickory's to compute; the way from a trusted key to an answer, and what proves that there is
+//! none, is walked here. Upstreams are asked with CD, so that they hand over what is bogus too and the reason can be told.
 
 mod alias;
+mod chain;
+mod denial;
 mod proofs;
 mod rewrite;
+mod rrset;
 mod source;
 mod verdict;
-mod wildcard;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use hickory_net::dnssec::DnssecDnsHandle;
-use hickory_net::proto::dnssec::Proof;
-use hickory_net::xfer::{DnsHandle, FirstAnswer};
-use hickory_proto::op::{DnsRequest, DnsRequestOptions, Message, Query};
+use hickory_proto::op::Message;
 use hickory_proto::rr::{Name as ZoneName, RecordType};
 use lru::LruCache;
 use parking_lot::Mutex;
@@ -36,9 +35,10 @@ use crate::config::{Anchors, Dnssec};
 use crate::parse::{Answer, Explanation, Name, Question, Security, kind};
 
 use alias::{Part, Parts};
+use chain::Chain;
 pub(crate) use proofs::Proofs;
 use source::Source;
-use verdict::{Verdict, judge};
+use verdict::Verdict;
 
 /// How often it is looked whether upstreams hand out signatures, when they do…
 const LOOK: Duration = Duration::from_secs(300);
@@ -47,8 +47,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// 2025-01-01. A clock before it has not been set since power came: no signature is valid then, and the clock could never
 /// be set because the names of time servers would not resolve.
 const CLOCK_UNSET: u64 = 1_735_689_600;
-/// RRsets whose verdict is remembered.
-const VERDICTS: usize = 4096;
 /// Bogus questions remembered, and for how long: the owner of the zone may be mending it.
 const BOGUS: usize = 256;
 const BOGUS_HOLD: Duration = Duration::from_secs(10);
@@ -57,7 +55,7 @@ const BOGUS_HOLD: Duration = Duration::from_secs(10);
 pub(crate) struct Validator {
     asker: Arc<Asker>,
     source: Source,
-    chain: ArcSwap<Chain>,
+    trust: ArcSwap<Trust>,
     /// Zones that are not checked although they are signed (RFC 7646).
     exempt: Vec<ZoneName>,
     /// Answers that cannot be checked because every upstream strips signatures are withheld.
@@ -67,10 +65,8 @@ pub(crate) struct Validator {
 }
 
 /// What hangs on the keys that are trusted to begin with, and goes with them.
-struct Chain {
-    handle: DnssecDnsHandle<Source>,
-    /// Zones with such keys.
-    anchored: Vec<ZoneName>,
+struct Trust {
+    chain: Chain,
     /// Whether upstreams hand out signatures, and until when that holds.
     looked: Mutex<Option<(Signatures, Instant)>>,
     looking: Flights<(), Signatures>,
@@ -78,15 +74,14 @@ struct Chain {
     bogus: Mutex<LruCache<Question, (Explanation, Instant)>>,
 }
 
-impl Chain {
-    fn new(source: &Source, anchors: Anchors) -> Self {
-        let handle = DnssecDnsHandle::with_trust_anchor(source.clone(), anchors.keys).validation_cache_size(VERDICTS);
+impl Trust {
+    fn new(anchors: Anchors) -> Self {
         let bogus = Mutex::new(LruCache::sparse(NonZeroUsize::new(BOGUS).expect("not zero")));
-        Self { handle, anchored: anchors.names, looked: Mutex::default(), looking: Flights::new(), bogus }
+        Self { chain: Chain::new(anchors), looked: Mutex::default(), looking: Flights::new(), bogus }
     }
 
     async fn look(&self, asker: &Asker) -> Signatures {
-        let Some(zone) = self.anchored.first() else { return Signatures::Unknown };
+        let Some(zone) = self.chain.anchored.first() else { return Signatures::Unknown };
         let name = Name::of_text(zone.to_ascii().trim_end_matches('.')).folded().into();
         let question = Question { name, kind: kind::DNSKEY, dnssec_ok: true, checking_disabled: true, way: 0 };
         let found = asker.look_for_signatures(&question).await;
@@ -114,7 +109,7 @@ impl Validator {
         let source = Source::new(Arc::clone(&asker), way, proofs);
         let exempt = config.dnssec_exempt.iter().filter_map(|zone| ZoneName::from_ascii(zone.as_str()).ok());
         Some(Self {
-            chain: ArcSwap::from_pointee(Chain::new(&source, anchors)),
+            trust: ArcSwap::from_pointee(Trust::new(anchors)),
             source,
             exempt: exempt.map(|zone| zone.to_lowercase()).map(fully_qualified).collect(),
             strict: config.dnssec == Dnssec::Strict,
@@ -134,42 +129,42 @@ impl Validator {
     /// upstreams have told: they may be older than these.
     pub(crate) fn trust(&self, anchors: Anchors) {
         self.source.forget();
-        self.chain.store(Arc::new(Chain::new(&self.source, anchors)));
+        self.trust.store(Arc::new(Trust::new(anchors)));
     }
 
     /// The answer in the form that the question asks for; "no" with a reason when it is bogus.
     pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
         let Some(name) = zone_name(&question.name) else { return self.unchecked(question).await };
         // One question is judged by one set of keys to its end.
-        let chain = self.chain.load_full();
+        let trust = self.trust.load_full();
         // Nobody stands above the root who could sign for it.
         let above_root = name.is_root() && question.kind == kind::DS;
-        if question.checking_disabled || above_root || !self.is_checked(&chain, &name) || !self.clock_is_set() {
+        if question.checking_disabled || above_root || !self.is_checked(&trust, &name) || !self.clock_is_set() {
             return self.unchecked(question).await;
         }
-        if self.signatures(&chain).await == Signatures::Stripped && !self.strict {
+        if self.signatures(&trust).await == Signatures::Stripped && !self.strict {
             return self.unchecked(question).await;
         }
-        if let Some((reason, _)) = chain.bogus.lock().get(question).filter(|(_, until)| Instant::now() < *until) {
+        if let Some((reason, _)) = trust.bogus.lock().get(question).filter(|(_, until)| Instant::now() < *until) {
             return Ok(rewrite::bogus(question, *reason));
         }
-        let raw = self.source.hold(whole(question)).await?;
+        let raw = self.source.asker().ask(&whole(question)).await?;
         if !raw.is_conclusive() {
-            return Ok(Answer::clone(&raw).marked(Security::Unchecked));
+            return Ok(raw.marked(Security::Unchecked));
         }
-        self.check(&chain, question, name, &raw).await
+        self.check(&trust, question, name, &raw).await
     }
 
     async fn check(
         &self,
-        chain: &Chain,
+        trust: &Trust,
         question: &Question,
         name: ZoneName,
-        raw: &Arc<Answer>,
+        raw: &Answer,
     ) -> Result<Answer, ExchangeError> {
         let verdict = match alias::parts(raw, &whole(question), &name) {
-            Ok(None) => self.verdict(chain, name, question.kind, raw).await,
-            Ok(Some(parts)) => self.verdict_on_parts(chain, parts, raw).await,
+            Ok(None) => self.verdict(trust, &name, question.kind, raw).await?,
+            Ok(Some(parts)) => self.verdict_on_parts(trust, parts, raw).await?,
             Err(()) => Verdict::Bogus(Explanation::Bogus),
         };
         debug!(name = %Name::read(&question.name).map(|name| name.text()).unwrap_or_default(), ?verdict, "checked");
@@ -179,48 +174,45 @@ impl Validator {
             }
             Verdict::Insecure => rewrite::unsigned(raw, question),
             Verdict::Bogus(reason) => {
-                chain.bogus.lock().put(question.clone(), (reason, Instant::now() + BOGUS_HOLD));
+                trust.bogus.lock().put(question.clone(), (reason, Instant::now() + BOGUS_HOLD));
                 rewrite::bogus(question, reason)
             }
         })
     }
 
-    async fn verdict(&self, chain: &Chain, name: ZoneName, kind: u16, raw: &Arc<Answer>) -> Verdict {
-        let query = Query::query(name, RecordType::from(kind));
-        let mut options = DnsRequestOptions::default();
-        (options.use_edns, options.edns_set_dnssec_ok) = (true, true);
-        let checked = chain.handle.send(DnsRequest::from_query(query, options)).first_answer().await;
-        judge(checked, |owner| self.is_checked(chain, owner), raw)
+    async fn verdict(&self, trust: &Trust, name: &ZoneName, kind: u16, raw: &Answer) -> Result<Verdict, ExchangeError> {
+        // Nobody signs signatures (RFC 4035 section 2.2).
+        if kind == kind::RRSIG {
+            return Ok(Verdict::Insecure);
+        }
+        verdict::judge(&trust.chain, &self.source, (name, RecordType::from(kind)), raw).await
     }
 
     /// An answer through aliases is what the least of its parts is.
-    async fn verdict_on_parts(&self, chain: &Chain, parts: Parts, raw: &Arc<Answer>) -> Verdict {
-        let Ok(mut message) = Message::from_vec(raw.message()) else { return Verdict::Bogus(Explanation::Bogus) };
+    async fn verdict_on_parts(&self, trust: &Trust, parts: Parts, raw: &Answer) -> Result<Verdict, ExchangeError> {
+        let Ok(mut message) = Message::from_vec(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
         let (mut answers, mut authorities, mut insecure) = (Vec::new(), Vec::new(), false);
         for Part { question, name, answer } in parts.parts {
-            let held = self.source.have(question.clone(), Arc::new(answer));
-            if !self.is_checked(chain, &name) {
+            if !self.is_checked(trust, &name) {
                 insecure = true;
                 continue;
             }
-            match self.verdict(chain, name, question.kind, &held).await {
+            match self.verdict(trust, &name, question.kind, &answer).await? {
                 Verdict::Secure(part) => {
                     answers.extend(part.answers);
                     authorities.extend(part.authorities);
                 }
                 Verdict::Insecure => insecure = true,
-                Verdict::Bogus(why) => return Verdict::Bogus(why),
+                Verdict::Bogus(why) => return Ok(Verdict::Bogus(why)),
             }
         }
         if insecure {
-            return Verdict::Insecure;
+            return Ok(Verdict::Insecure);
         }
-        answers.extend(parts.made.into_iter().map(|mut record| {
-            record.proof = Proof::Secure;
-            record
-        }));
+        answers.extend(parts.made);
         (message.answers, message.authorities) = (answers, authorities);
-        Verdict::Secure(Box::new(message))
+        message.additionals.clear();
+        Ok(Verdict::Secure(Box::new(message)))
     }
 
     async fn unchecked(&self, question: &Question) -> Result<Answer, ExchangeError> {
@@ -228,25 +220,25 @@ impl Validator {
     }
 
     /// Whether the chain of trust covers a name: it lies below a trusted key, and in no exempted zone.
-    fn is_checked(&self, chain: &Chain, name: &ZoneName) -> bool {
-        chain.anchored.iter().any(|zone| zone.zone_of(name)) && !self.exempt.iter().any(|zone| zone.zone_of(name))
+    fn is_checked(&self, trust: &Trust, name: &ZoneName) -> bool {
+        trust.chain.reaches(name) && !self.exempt.iter().any(|zone| zone.zone_of(name))
     }
 
     /// Whether upstreams hand out signatures. That is looked at again from time to time, and nobody waits for it who can go
     /// by what was found before: an upstream may have died meanwhile.
-    async fn signatures(&self, chain: &Arc<Chain>) -> Signatures {
-        let known = *chain.looked.lock();
+    async fn signatures(&self, trust: &Arc<Trust>) -> Signatures {
+        let known = *trust.looked.lock();
         let look = || {
-            let (chain, asker) = (Arc::clone(chain), Arc::clone(&self.asker));
-            async move { chain.look(&asker).await }
+            let (trust, asker) = (Arc::clone(trust), Arc::clone(&self.asker));
+            async move { trust.look(&asker).await }
         };
         match known {
             Some((known, until)) if Instant::now() < until => known,
             None | Some((Signatures::Unknown, _)) => {
-                chain.looking.join((), &self.looks, look).await.unwrap_or(Signatures::Unknown)
+                trust.looking.join((), &self.looks, look).await.unwrap_or(Signatures::Unknown)
             }
             Some((known, _)) => {
-                chain.looking.start((), &self.looks, &Handle::current(), look);
+                trust.looking.start((), &self.looks, &Handle::current(), look);
                 known
             }
         }
@@ -268,6 +260,26 @@ fn fully_qualified(mut name: ZoneName) -> ZoneName {
     name
 }
 
+/// All labels of a name, a wildcard's star among them.
+fn labels(name: &ZoneName) -> usize {
+    name.iter().count()
+}
+
+/// The last so many labels of a name.
+fn ancestor(name: &ZoneName, count: usize) -> ZoneName {
+    name.trim_to(count)
+}
+
+fn wildcard_of(name: &ZoneName) -> ZoneName {
+    // Of a name that is too long for another label there is no wildcard either.
+    name.prepend_label("*").unwrap_or_else(|_| name.clone())
+}
+
+/// Seconds since 1970, as signatures have them: a serial number that wraps (RFC 4034 section 3.1.5).
+fn now() -> u32 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs() as u32)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -285,17 +297,17 @@ mod tests {
         let (_socket, asker) = Asker::unheard();
         let anchors = Anchors::read(&[]).unwrap();
         let validator = Validator::new(&Config::default(), anchors, Arc::new(asker), 0, Arc::default()).unwrap();
-        let chain = validator.chain.load_full();
+        let trust = validator.trust.load_full();
         for known in [Signatures::Present, Signatures::Stripped] {
-            *chain.looked.lock() = Some((known, Instant::now()));
+            *trust.looked.lock() = Some((known, Instant::now()));
             let asked = Instant::now();
-            assert_eq!(validator.signatures(&chain).await, known);
-            assert_eq!(validator.signatures(&chain).await, known);
+            assert_eq!(validator.signatures(&trust).await, known);
+            assert_eq!(validator.signatures(&trust).await, known);
             assert!(asked.elapsed() < Duration::from_millis(500), "{:?}", asked.elapsed());
-            assert_eq!(chain.looking.len(), 1, "one look for all");
+            assert_eq!(trust.looking.len(), 1, "one look for all");
         }
         assert_eq!(validator.looks.len(), 1);
-        *chain.looked.lock() = None;
-        assert_eq!(validator.signatures(&chain).await, Signatures::Unknown, "there is nothing to go by");
+        *trust.looked.lock() = None;
+        assert_eq!(validator.signatures(&trust).await, Signatures::Unknown, "there is nothing to go by");
     }
 }

@@ -37,12 +37,20 @@ dn IN DNAME sub
 x.sub IN A 203.0.113.13
 out IN CNAME www.open
 *.wild IN TXT \"found\"
+real.wild IN TXT \"written\"
 open IN NS ns.open
 ns.open IN A 127.0.0.1
 ";
 
-const ZONES: [&str; 6] =
-    ["lab.example", "three.example", "old.example", "open.lab.example", "open.three.example", "plain.example"];
+const ZONES: [&str; 7] = [
+    "lab.example",
+    "three.example",
+    "opt.example",
+    "old.example",
+    "open.lab.example",
+    "open.three.example",
+    "plain.example",
+];
 
 /// The root delegates to the signed zones, with DS records, and to one that is not signed.
 const ROOT: &str = "\
@@ -52,6 +60,7 @@ $TTL 300
 lab.example. IN NS ns.lab.example.
 ns.lab.example. IN A 127.0.0.1
 three.example. IN NS ns.lab.example.
+opt.example. IN NS ns.lab.example.
 old.example. IN NS ns.lab.example.
 plain.example. IN NS ns.lab.example.
 ";
@@ -88,11 +97,12 @@ fn spoil(folder: &Path, zone: &str) {
 }
 
 /// A resolver, bind with the lab's zones behind it, and the root's key.
-async fn zones() -> (Server, Server, Folder, String) {
+pub(crate) async fn zones() -> (Server, Server, Folder, String) {
     let zones = Folder::new();
     let folder = zones.path();
     sign(folder, "lab.example", ZONE, &[]);
     sign(folder, "three.example", ZONE, &["-3", "-"]);
+    sign(folder, "opt.example", ZONE, &["-3", "-", "-A"]);
     sign(folder, "old.example", ZONE, &["-P", "-s", "20240101000000", "-e", "20240201000000"]);
     let key = sign(folder, ".", ROOT, &["-g"]);
     spoil(folder, "lab.example");
@@ -130,7 +140,7 @@ async fn resolver(bind: &Server) -> Server {
     bare_unbound(&format!("    do-not-query-localhost: no\n{stubs}")).await
 }
 
-async fn office(server: &Server, key: &str, change: impl FnOnce(&mut Config)) -> Office {
+pub(crate) async fn office(server: &Server, key: &str, change: impl FnOnce(&mut Config)) -> Office {
     Office::open_with(|config| {
         config.upstreams = vec![server.address.to_string().parse().unwrap()];
         config.dnssec = Dnssec::Validate;
@@ -172,6 +182,11 @@ async fn signed_answers_are_authentic_for_those_who_want_to_know() {
         for (name, kind, rcode, answers) in [
             ("nobody", RecordType::A, ResponseCode::NXDomain, 0),
             ("www", RecordType::MX, ResponseCode::NoError, 0),
+            ("dn", RecordType::A, ResponseCode::NoError, 0),
+            ("any.wild", RecordType::MX, ResponseCode::NoError, 0),
+            ("real.wild", RecordType::TXT, ResponseCode::NoError, 2),
+            ("sub", RecordType::A, ResponseCode::NoError, 0),
+            ("open", RecordType::DS, ResponseCode::NoError, 0),
             ("any.wild", RecordType::TXT, ResponseCode::NoError, 2),
             ("alias", RecordType::A, ResponseCode::NoError, 4),
         ] {
@@ -222,7 +237,7 @@ async fn aliases_are_proven_step_by_step_to_what_stands_at_their_end() {
 }
 
 /// Something between the office and its upstream that changes answers.
-async fn between(server: &Server, change: impl Fn(&mut Message) + Send + 'static) -> SocketAddr {
+pub(crate) async fn between(server: &Server, change: impl Fn(&mut Message) + Send + 'static) -> SocketAddr {
     let (socket, upstream) = (UdpSocket::bind("127.0.0.1:0").await.unwrap(), server.address);
     let address = socket.local_addr().unwrap();
     tokio::spawn(async move {

@@ -7,6 +7,7 @@ mod dnssec;
 mod edns;
 mod encrypted;
 mod failures;
+mod forged;
 mod forwarding;
 mod gateway;
 mod groups;

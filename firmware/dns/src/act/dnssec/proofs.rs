@@ -42,7 +42,7 @@ impl Proofs {
     /// Keeps an answer if the validator will want it for other names too.
     pub(super) fn put(&self, question: &Question, answer: &Arc<Answer>, until: Instant) {
         let more = cost(question, answer);
-        if !matches!(question.kind, kind::DNSKEY | kind::DS | kind::NS) || more > ANSWER_MAX {
+        if !matches!(question.kind, kind::DNSKEY | kind::DS) || more > ANSWER_MAX {
             return;
         }
         let mut kept = self.0.lock();

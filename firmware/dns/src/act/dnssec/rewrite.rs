@@ -5,9 +5,8 @@ use hickory_proto::rr::{Record, RecordType};
 
 use crate::parse::{Answer, Explanation, Question, Security, Wanted};
 
-/// A checked answer. What was not checked goes, so that AD says the truth about all that is left (RFC 4035 section 3.2.3).
+/// A checked answer, of which only what was checked is left, so that AD says the truth about all of it (RFC 4035 section 3.2.3).
 pub(super) fn signed(mut message: Box<Message>, question: &Question) -> Option<Answer> {
-    message.additionals.clear();
     if !message.answers.is_empty() {
         // Only proofs of what is not there may be needed beside an answer, and only by who checks them; and how long the "no"
         // holds in which an alias ends.
@@ -16,7 +15,6 @@ pub(super) fn signed(mut message: Box<Message>, question: &Question) -> Option<A
         let is_kept = |kind| is_proof(kind) || ends_with_no && kind == RecordType::SOA;
         message.authorities.retain(|record| is_kept(record.record_type()));
     }
-    message.authorities.retain(|record| record.proof.is_secure() || record.record_type() == RecordType::RRSIG);
     strip(&mut message, question);
     read(&mut message, question, Security::Secure)
 }

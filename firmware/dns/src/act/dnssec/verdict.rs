@@ -1,86 +1,114 @@
-use std::sync::Arc;
-use std::time::SystemTime;
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{Name, RecordType};
 
-use hickory_net::DnsError;
-use hickory_net::NetError;
-use hickory_net::proto::dnssec::Proof;
-use hickory_net::proto::dnssec::rdata::{DNSSECRData, NSEC3, RRSIG};
-use hickory_proto::op::{DnsResponse, Message, ResponseCode};
-use hickory_proto::rr::{Name, RData, Record, RecordType};
-
-use super::wildcard;
+use super::chain::{Chain, Standing, Zone, proofs};
+use super::denial::{Denial, Denied};
+use super::rrset::{Signed, Work, rrsig, sets};
+use super::source::Source;
+use super::{ancestor, labels, now};
+use crate::act::exchange::ExchangeError;
 use crate::parse::{Answer, Explanation};
 
 /// What the chain of trust says of an answer (RFC 4035 section 4.3).
 #[derive(Debug)]
 pub(super) enum Verdict {
+    /// What the zone signed of it, and nothing else.
     Secure(Box<Message>),
     Insecure,
     Bogus(Explanation),
 }
 
-/// Sums the verdicts on single record sets up; `is_checked` says which owners are checked at all.
-pub(super) fn judge(
-    checked: Result<DnsResponse, NetError>,
-    is_checked: impl Fn(&Name) -> bool,
-    raw: &Arc<Answer>,
-) -> Verdict {
-    let response = match checked {
-        Ok(response) => response,
-        Err(NetError::Dns(DnsError::Nsec { proof: Proof::Insecure, .. })) => return Verdict::Insecure,
-        Err(NetError::Dns(DnsError::Nsec { response, .. })) if wildcard::is_proven(&response) => *response,
-        Err(_) => return Verdict::Bogus(why(raw)),
+/// Judges an answer that no alias is a part of. It is insecure only where the chain itself shows that nobody signs the name that
+/// was asked for: nothing that stands in the answer can show that.
+pub(super) async fn judge(
+    chain: &Chain,
+    source: &Source,
+    (name, kind): (&Name, RecordType),
+    raw: &Answer,
+) -> Result<Verdict, ExchangeError> {
+    let Ok(message) = Message::from_vec(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
+    let work = Work::default();
+    // DS records are the parent's to tell.
+    let own = if kind == RecordType::DS { ancestor(name, labels(name).saturating_sub(1)) } else { name.clone() };
+    // Who is said to have signed it is where the zone is likely to be, which saves questions; it is not believed.
+    let likely = signer(&message, &own).filter(|signer| chain.reaches(signer));
+    let mut tried = None;
+    for end in likely.iter().chain([&own]) {
+        match chain.walk(source, end, &work).await? {
+            Standing::Unsigned => return Ok(Verdict::Insecure),
+            Standing::Broken => {}
+            Standing::Signed(zone) if tried.as_ref() == Some(&zone.name) => {}
+            Standing::Signed(zone) => match prove(&zone, (name, kind), &message, &work) {
+                Some(Proven::Secure(message)) => return Ok(Verdict::Secure(message)),
+                Some(Proven::Unsigned) => return Ok(Verdict::Insecure),
+                None => tried = Some(zone.name.clone()),
+            },
+        }
+    }
+    Ok(Verdict::Bogus(why(&message)))
+}
+
+/// The lowest zone above a name (or the name itself) that is said to have signed something of an answer.
+fn signer(message: &Message, name: &Name) -> Option<Name> {
+    let records = message.answers.iter().chain(&message.authorities);
+    let signers = records.filter_map(rrsig).map(|rrsig| &rrsig.input().signer_name);
+    signers.filter(|signer| signer.zone_of(name)).max_by_key(|signer| labels(signer)).map(Name::to_lowercase)
+}
+
+enum Proven {
+    Secure(Box<Message>),
+    Unsigned,
+}
+
+/// Proves an answer by the keys of one zone.
+fn prove(zone: &Zone, (name, kind): (&Name, RecordType), message: &Message, work: &Work) -> Option<Proven> {
+    if !zone.name.zone_of(name) {
+        return None;
+    }
+    let is_nxdomain = message.metadata.response_code == ResponseCode::NXDomain;
+    let sets = sets(&message.answers);
+    let asked = sets.iter().find(|set| set.kind == kind && set.owner == *name);
+    let denial = || {
+        let (records, _) = proofs(message, zone, work);
+        (Denial::of(&zone.name, records.iter()), records)
     };
-    let message = Message::from(response);
-    // A "yes" is proven by its answers, a "no" by what stands beside it.
-    let telling = if message.answers.is_empty() { &message.authorities } else { &message.answers };
-    let proof = |record: &Record| if is_checked(&record.name) { record.proof } else { Proof::Insecure };
-    let proofs = telling.iter().filter(|record| signature(record).is_none()).map(proof);
-    match proofs.min().unwrap_or(Proof::Insecure) {
+    let (answers, authorities, denied) = match asked {
         // Of a record that is there nobody can say that its name is not.
-        Proof::Secure if is_nxdomain(&message) && !message.answers.is_empty() => Verdict::Bogus(Explanation::Bogus),
-        Proof::Secure if rests_on_opt_out(&message) => Verdict::Insecure,
-        Proof::Secure => Verdict::Secure(Box::new(message)),
-        Proof::Insecure => Verdict::Insecure,
-        Proof::Bogus | Proof::Indeterminate => Verdict::Bogus(why(raw)),
+        Some(_) if is_nxdomain => return None,
+        Some(set) => {
+            let Signed { records, expanded } = zone.signed(set, work)?;
+            match expanded {
+                None => (records, Vec::new(), Denied::Proven),
+                Some(labels) => {
+                    let (denial, proofs) = denial();
+                    (records, proofs, denial.of_closer(name, labels))
+                }
+            }
+        }
+        None => {
+            let (denial, proofs) = denial();
+            let denied = if is_nxdomain { denial.of_name(name) } else { denial.of_kind(name, kind) };
+            (Vec::new(), proofs, denied)
+        }
+    };
+    match denied {
+        Denied::No => None,
+        Denied::Unsigned => Some(Proven::Unsigned),
+        Denied::Proven => {
+            let mut proven = message.clone();
+            (proven.answers, proven.authorities) = (answers, authorities);
+            proven.additionals.clear();
+            Some(Proven::Secure(Box::new(proven)))
+        }
     }
 }
 
-/// Whether a "no", or that a wildcard may speak, is proven by a range of names in which there may be unsigned delegations: then
-/// it must not be called authentic (RFC 5155 section 9.2).
-fn rests_on_opt_out(message: &Message) -> bool {
-    let nsec3s = || {
-        message.authorities.iter().filter_map(|record| match &record.data {
-            RData::DNSSEC(DNSSECRData::NSEC3(nsec3)) => Some(nsec3),
-            _ => None,
-        })
-    };
-    let expanded = message
-        .answers
-        .iter()
-        .any(|record| signature(record).is_some_and(|rrsig| rrsig.input().num_labels < record.name.num_labels()));
-    // A delegation without DS either has a record of its own, or lies in such a range.
-    let is_there = |nsec3: &NSEC3| {
-        let has = |kind| nsec3.type_bit_maps().any(|one| one == kind);
-        has(RecordType::NS) && !has(RecordType::SOA)
-    };
-    let asks_ds = message.queries.first().is_some_and(|query| query.query_type() == RecordType::DS);
-    let no_ds = message.answers.is_empty() && asks_ds && !nsec3s().any(is_there);
-    (is_nxdomain(message) || expanded || no_ds) && nsec3s().any(NSEC3::opt_out)
-}
-
-fn is_nxdomain(message: &Message) -> bool {
-    message.metadata.response_code == ResponseCode::NXDomain
-}
-
 /// Why an answer is bogus, as far as its own signatures tell.
-fn why(raw: &Answer) -> Explanation {
-    let Ok(message) = Message::from_vec(raw.message()) else { return Explanation::Bogus };
+fn why(message: &Message) -> Explanation {
     let telling = if message.answers.is_empty() { &message.authorities } else { &message.answers };
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
     // Times are serial numbers that wrap (RFC 4034 section 3.1.5); the signed difference is what counts.
-    let passed = |time: u32| (now as u32).wrapping_sub(time) as i32;
-    let signatures: Vec<_> = telling.iter().filter_map(signature).collect();
+    let passed = |time: u32| now().wrapping_sub(time) as i32;
+    let signatures: Vec<_> = telling.iter().filter_map(rrsig).collect();
     if signatures.is_empty() {
         Explanation::NoSignature
     } else if signatures.iter().all(|rrsig| passed(rrsig.input().sig_expiration.get()) > 0) {
@@ -89,12 +117,5 @@ fn why(raw: &Answer) -> Explanation {
         Explanation::SignatureNotYetValid
     } else {
         Explanation::Bogus
-    }
-}
-
-fn signature(record: &Record) -> Option<&RRSIG> {
-    match &record.data {
-        RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) => Some(rrsig),
-        _ => None,
     }
 }

@@ -1,0 +1,134 @@
+//! DNSSEC against somebody on the way who changes what zones say, and against zones whose servers say odd things of themselves.
+
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::SOA;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+use crate::dnssec::{between, office, zones};
+use crate::lab::Server;
+use crate::office::{Office, query_edns};
+
+fn name(text: &str) -> Name {
+    Name::from_ascii(text).unwrap()
+}
+
+/// The beginning of a zone that nobody signed.
+fn unsigned_soa() -> Record {
+    let soa = SOA::new(name("ns.plain.example."), name("hostmaster.plain.example."), 1, 3600, 900, 86400, 120);
+    Record::from_rdata(name("plain.example."), 300, RData::SOA(soa))
+}
+
+/// An office whose upstream somebody stands before.
+async fn office_behind(server: &Server, key: &str, change: impl Fn(&mut Message) + Send + 'static) -> Office {
+    let address = between(server, change).await;
+    office(server, key, |config| config.upstreams = vec![address.to_string().parse().unwrap()]).await
+}
+
+/// Whether an answer is the one to the client's question, and none of the chain's.
+fn is_asked(message: &Message, asked: &str, kind: RecordType) -> bool {
+    let question = &message.queries[0];
+    question.query_type() == kind && *question.name() == name(asked)
+}
+
+#[tokio::test]
+async fn nothing_that_an_answer_holds_makes_its_name_an_unsigned_one() {
+    let (server, _bind, _zones, key) = zones().await;
+    let rows = [
+        ("www.lab.example.", RecordType::A, ResponseCode::NoError),
+        ("www.lab.example.", RecordType::A, ResponseCode::NXDomain),
+        ("www.three.example.", RecordType::A, ResponseCode::NoError),
+        ("www.opt.example.", RecordType::A, ResponseCode::NXDomain),
+        ("lab.example.", RecordType::NS, ResponseCode::NoError),
+        ("open.lab.example.", RecordType::DS, ResponseCode::NXDomain),
+    ];
+    for (asked, kind, code) in rows {
+        for keeps_proofs in [false, true] {
+            let change = move |message: &mut Message| {
+                if is_asked(message, asked, kind) {
+                    message.answers.clear();
+                    message.metadata.response_code = code;
+                    if !keeps_proofs {
+                        message.authorities.clear();
+                    }
+                    message.authorities.push(unsigned_soa());
+                }
+            };
+            let office = office_behind(&server, &key, change).await;
+            let answer = office.exchange(query_edns(asked, kind, 1232, true)).await;
+            assert_eq!(answer.metadata.response_code, ResponseCode::ServFail, "{asked} {kind} {code}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_a_wildcard_made_is_not_put_in_the_place_of_what_is_written() {
+    let (server, _bind, _zones, key) = zones().await;
+    for zone in ["lab.example.", "three.example.", "opt.example."] {
+        let made = server.ask(&query_edns(&format!("any.wild.{zone}"), RecordType::TXT, 1232, true)).unwrap();
+        assert_eq!(made.answers.len(), 2, "{made}");
+        let written = format!("real.wild.{zone}");
+        for proofs in [vec![unsigned_soa()], made.authorities.clone()] {
+            let (answers, asked) = (made.answers.clone(), written.clone());
+            let change = move |message: &mut Message| {
+                if is_asked(message, &asked, RecordType::TXT) {
+                    (message.answers, message.authorities) = (answers.clone(), proofs.clone());
+                    message.answers.iter_mut().for_each(|record| record.name = name(&asked));
+                }
+            };
+            let office = office_behind(&server, &key, change).await;
+            let answer = office.exchange(query_edns(&written, RecordType::TXT, 1232, true)).await;
+            assert_eq!(answer.metadata.response_code, ResponseCode::ServFail, "{written}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn unsigned_zones_need_prove_nothing() {
+    let (server, _bind, _zones, key) = zones().await;
+    type Change = fn(&mut Message);
+    let odd: [Change; 3] = [
+        |message| message.metadata.response_code = ResponseCode::ServFail,
+        |message| message.metadata.response_code = ResponseCode::Refused,
+        |_| {},
+    ];
+    for spoil in odd {
+        let change = move |message: &mut Message| {
+            let question = message.queries[0].clone();
+            let below = ["open.lab.example.", "open.three.example.", "open.opt.example.", "plain.example."];
+            let below = below.iter().any(|zone| name(zone).zone_of(question.name()) && name(zone) != *question.name());
+            if question.query_type() == RecordType::NS || below && question.query_type() == RecordType::DS {
+                message.answers.clear();
+                message.authorities.clear();
+                spoil(message);
+            }
+        };
+        let office = office_behind(&server, &key, change).await;
+        for zone in ["open.lab.example.", "open.three.example.", "plain.example."] {
+            for (host, kind) in [("www", RecordType::A), ("x.sub", RecordType::A), ("alias", RecordType::A)] {
+                let answer = office.exchange(query_edns(&format!("{host}.{zone}"), kind, 1232, true)).await;
+                assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{host}.{zone}: {answer}");
+                assert!(!answer.answers.is_empty() && !answer.metadata.authentic_data, "{host}.{zone}: {answer}");
+            }
+            let missing = office.exchange(query_edns(&format!("nobody.{zone}"), RecordType::MX, 1232, true)).await;
+            assert_eq!(missing.metadata.response_code, ResponseCode::NXDomain, "{zone}: {missing}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_unsigned_zones_may_lie_nothing_missing_is_called_authentic() {
+    let (server, _bind, _zones, key) = zones().await;
+    let office = office(&server, &key, |_| {}).await;
+    let rows = [
+        ("www.opt.example.", RecordType::A, ResponseCode::NoError, true),
+        ("www.opt.example.", RecordType::MX, ResponseCode::NoError, true),
+        ("any.wild.opt.example.", RecordType::MX, ResponseCode::NoError, false),
+        ("any.wild.opt.example.", RecordType::TXT, ResponseCode::NoError, false),
+        ("nobody.opt.example.", RecordType::A, ResponseCode::NXDomain, false),
+    ];
+    for (asked, kind, code, authentic) in rows {
+        let answer = office.exchange(query_edns(asked, kind, 1232, true)).await;
+        let got = (answer.metadata.response_code, answer.metadata.authentic_data);
+        assert_eq!(got, (code, authentic), "{asked} {kind}: {answer}");
+    }
+}
