@@ -49,6 +49,7 @@ use route::Routes;
 
 pub use cache::CacheFileError;
 pub(crate) use cache::{Cache, Freshness, Kept, load, save};
+pub(crate) use dnssec::take_apart;
 pub use exchange::TrustError;
 pub use explain::{CacheState, ExplainError, Explained, InCache};
 pub(crate) use flight::Flights;

@@ -6,7 +6,7 @@ use gate_core::DnsOutcome;
 use tokio::time::Instant;
 
 use crate::act::mdns::Heard;
-use crate::act::{Age, Ready, Sought, Transport, is_truncated, reply as render};
+use crate::act::{Age, Ready, Sought, Transport, is_truncated, reply as render, take_apart};
 use crate::decide::{Data, Local, Names, Place, Table};
 use crate::parse::{Answer, HEADER, Query, Rcode, Wanted};
 
@@ -68,7 +68,7 @@ fn check(query: &Query, question: &[u8], message: &[u8]) {
 }
 
 /// Any question with any records that an upstream might answer it with: what is read can be kept, given back and sent in
-/// every way, and a copy from the table of ready replies is byte for byte what would have been made.
+/// every way, its proofs are judged, and a copy from the table of ready replies is byte for byte what would have been made.
 ///
 /// The first byte is the length of the question; the two after it are its age when it is asked again, and the next the
 /// other spelling of its name.
@@ -79,6 +79,7 @@ pub fn answer(bytes: &[u8]) {
     let wanted = query.question();
     let Some(message) = upstream(question, query.name.sent().len(), records) else { return };
     let Ok(answer) = Answer::read(&message, Wanted { id: 0, question: &wanted }) else { return };
+    take_apart(&answer, &wanted);
     assert!(answer.serves(&wanted), "what was read is taken back from a file");
     let encoded = postcard::to_stdvec(&answer).expect("plain data is encoded");
     assert_eq!(postcard::from_bytes::<Answer>(&encoded).as_ref(), Ok(&answer));

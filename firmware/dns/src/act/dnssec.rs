@@ -36,6 +36,7 @@ use crate::parse::{Answer, Explanation, Name, Question, Security, kind};
 
 use alias::{Part, Parts};
 use chain::Chain;
+use denial::Denial;
 pub(crate) use proofs::Proofs;
 use source::Source;
 use verdict::Verdict;
@@ -182,7 +183,7 @@ impl Validator {
 
     async fn verdict(&self, trust: &Trust, name: &ZoneName, kind: u16, raw: &Answer) -> Result<Verdict, ExchangeError> {
         // Nobody signs signatures (RFC 4035 section 2.2).
-        if kind == kind::RRSIG {
+        if kind == kind::RRSIG && !raw.is_negative() {
             return Ok(Verdict::Insecure);
         }
         verdict::judge(&trust.chain, &self.source, (name, RecordType::from(kind)), raw).await
@@ -258,6 +259,20 @@ fn zone_name(wire: &[u8]) -> Option<ZoneName> {
 fn fully_qualified(mut name: ZoneName) -> ZoneName {
     name.set_fqdn(true);
     name
+}
+
+/// What is done with an answer before a key is looked at, and with its proofs as if a zone had signed them. For the fuzzer.
+pub(crate) fn take_apart(answer: &Answer, question: &Question) {
+    let Some(name) = zone_name(&question.name) else { return };
+    let _ = alias::parts(answer, &whole(question), &name);
+    let Ok(message) = Message::from_vec(answer.message()) else { return };
+    for zone in (0..=labels(&name)).rev().take(3).map(|count| ancestor(&name, count)) {
+        let denial = Denial::of(&zone, message.authorities.iter());
+        denial.of_kind(&name, question.kind.into());
+        denial.of_name(&name);
+        denial.place(&name);
+        denial.of_closer(&name, labels(&zone));
+    }
 }
 
 /// All labels of a name, a wildcard's star among them.

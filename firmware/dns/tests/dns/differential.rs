@@ -1,6 +1,7 @@
 //! Random questions, put to a resolver directly and through ours: they must agree, but where we mean to differ.
 
 mod bent;
+mod signed;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -42,7 +42,7 @@ open IN NS ns.open
 ns.open IN A 127.0.0.1
 ";
 
-const ZONES: [&str; 7] = [
+pub(crate) const ZONES: [&str; 7] = [
     "lab.example",
     "three.example",
     "opt.example",
@@ -128,8 +128,13 @@ pub(crate) async fn zones() -> (Server, Server, Folder, String) {
     (resolver(&bind).await, bind, zones, key)
 }
 
-/// unbound, which resolves from bind and validates nothing. Every zone is named: delegations do not carry a port.
+/// unbound, which resolves from bind and validates nothing.
 async fn resolver(bind: &Server) -> Server {
+    resolver_with(bind, "").await
+}
+
+/// The same with other settings. Every zone is named: delegations do not carry a port.
+pub(crate) async fn resolver_with(bind: &Server, more: &str) -> Server {
     let stub = |zone: &&str| {
         format!(
             "stub-zone:\n    name: \"{zone}\"\n    stub-addr: 127.0.0.1@{}\n    stub-prime: no\n",
@@ -137,7 +142,7 @@ async fn resolver(bind: &Server) -> Server {
         )
     };
     let stubs: String = ZONES.iter().chain(&["."]).map(stub).collect();
-    bare_unbound(&format!("    do-not-query-localhost: no\n{stubs}")).await
+    bare_unbound(&format!("    do-not-query-localhost: no\n{more}{stubs}")).await
 }
 
 pub(crate) async fn office(server: &Server, key: &str, change: impl FnOnce(&mut Config)) -> Office {

@@ -95,10 +95,7 @@ impl Chain {
         let Some(begin) = self.anchored.iter().filter(|zone| zone.zone_of(name)).max_by_key(|zone| labels(zone)) else {
             return Ok(Standing::Unsigned);
         };
-        let mut zone = match self.step(source, None, begin, work).await? {
-            Step::Zone(zone) => zone,
-            _ => return Ok(Standing::Broken),
-        };
+        let Step::Zone(mut zone) = self.step(source, None, begin, work).await? else { return Ok(Standing::Broken) };
         for count in (labels(begin) + 1..=labels(name)).take(STEPS + 1) {
             if count > labels(begin) + STEPS {
                 return Ok(Standing::Broken);
