@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use thiserror::Error;
 
-use super::{Anchors, Config, Forward, LEARN_ADDRESSES_CAP, Upstream, group};
+use super::{Anchors, Config, Forward, Group, LEARN_ADDRESSES_CAP, Upstream, group};
 use crate::accept::SOCKETS_MAX;
 
 /// A day: what has been over for longer is more likely wrong than useful (RFC 8767 section 5 suggests one to three).
@@ -70,6 +71,17 @@ impl Config {
             Some((key, upstream)) => Err(ConfigError::Loop { key, upstream: upstream.clone() }),
             None => Ok(()),
         }
+    }
+
+    /// What is said and cannot come true; `local` are the subnets whose clients are answered.
+    pub fn warnings(&self, local: &[IpNet]) -> Vec<String> {
+        let words = |group: &Group| {
+            format!(
+                "dns.groups: `{}`: none of its clients lies in a subnet that is answered (dns.local_subnets)",
+                group.name
+            )
+        };
+        group::outside(&self.groups, local).map(words).collect()
     }
 
     fn upstreams_by_key(&self) -> Vec<(String, &[Upstream])> {

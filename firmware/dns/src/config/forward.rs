@@ -1,7 +1,9 @@
 use std::cmp::Reverse;
 use std::fmt;
+use std::net::IpAddr;
 
 use gate_core::HostName;
+use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::Upstream;
@@ -19,12 +21,27 @@ pub struct Forward {
 
 /// A zone's name, folded and in wire form.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "HostName")]
+#[serde(try_from = "String")]
 pub struct Zone(Box<[u8]>);
 
 impl From<HostName> for Zone {
     fn from(name: HostName) -> Self {
         Self(Name::of_host(&name).folded().into())
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let wrong = |why: &str| Err(format!("`{text}` is no zone: {why}"));
+        if text == "." {
+            return wrong("it is every name there is, which dns.upstreams are asked about");
+        }
+        if text.parse::<IpNet>().is_ok() || text.parse::<IpAddr>().is_ok() {
+            return wrong("the names of a network's addresses are a zone such as 7.168.192.in-addr.arpa");
+        }
+        HostName::parse(text.as_bytes()).map(Self::from).or_else(|error| wrong(&error.to_string()))
     }
 }
 
@@ -73,8 +90,25 @@ pub(crate) fn forward_of(forwards: &[Forward], name: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Forward, forward_of};
+    use super::{Forward, Zone, forward_of};
     use crate::parse::Name;
+
+    #[test]
+    fn what_is_no_zone_is_told_in_words() {
+        let read = |zone: &str| Zone::try_from(zone.to_owned());
+        assert_eq!(read("Corp.example.").unwrap().to_string(), "corp.example");
+        let rows = [
+            (".", "`.` is no zone: it is every name there is, which dns.upstreams are asked about"),
+            ("192.168.7.0/24", "a zone such as 7.168.192.in-addr.arpa"),
+            ("fd00::/8", "a zone such as 7.168.192.in-addr.arpa"),
+            ("192.168.7.1", "a zone such as 7.168.192.in-addr.arpa"),
+            ("co rp", "`co rp` is no zone: the name holds a byte that no host name has"),
+        ];
+        for (zone, words) in rows {
+            let told = read(zone).unwrap_err();
+            assert!(told.contains(words), "{told}");
+        }
+    }
 
     #[test]
     fn the_innermost_zone_decides() {

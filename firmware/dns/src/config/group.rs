@@ -47,6 +47,11 @@ fn yes() -> bool {
 }
 
 impl Net {
+    /// Whether some client of it lies in a subnet.
+    fn meets(self, subnet: &IpNet) -> bool {
+        self.0.contains(subnet) || subnet.contains(&self.0)
+    }
+
     pub(crate) fn holds(self, client: IpAddr) -> bool {
         self.0.contains(&client)
     }
@@ -80,6 +85,12 @@ pub(crate) fn way(upstreams: &[Upstream]) -> u64 {
     hasher.finish().max(1)
 }
 
+/// Groups whose clients all lie outside `local`, which are the subnets that are answered: nobody is in them.
+pub(super) fn outside<'a>(groups: &'a [Group], local: &'a [IpNet]) -> impl Iterator<Item = &'a Group> {
+    let inside = |net: &Net| local.iter().any(|subnet| net.meets(subnet));
+    groups.iter().filter(move |group| !group.clients.iter().any(inside))
+}
+
 /// Checks what the types cannot say.
 pub(super) fn check(groups: &[Group]) -> Result<(), ConfigError> {
     if groups.len() > GROUPS_MAX {
@@ -104,7 +115,7 @@ pub(super) fn check(groups: &[Group]) -> Result<(), ConfigError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Group, check, way};
+    use super::{Group, check, outside, way};
 
     fn group(text: &str) -> Result<Group, String> {
         toml::from_str(text).map_err(|error| error.to_string())
@@ -127,6 +138,21 @@ mod tests {
         assert!(plain.clients[0].holds("192.0.2.7".parse().unwrap()));
         assert_ne!(way(&guests.upstreams), way(&plain.upstreams));
         assert_eq!(way(&plain.upstreams), 0);
+    }
+
+    #[test]
+    fn a_group_of_nobody_is_found() {
+        let clients = |text: &str| group(&format!("name = \"x\"\nclients = [{text}]")).unwrap();
+        let local = ["192.0.2.0/24".parse().unwrap(), "2001:db8::/64".parse().unwrap()];
+        let rows = [
+            ("\"192.0.2.7\"", false),
+            ("\"192.0.0.0/16\"", false),
+            ("\"198.51.100.7\", \"2001:db8::7\"", false),
+            ("\"198.51.100.7\", \"2001:db8:1::7\"", true),
+        ];
+        for (text, nobody) in rows {
+            assert_eq!(outside(&[clients(text)], &local).count() == 1, nobody, "{text}");
+        }
     }
 
     #[test]

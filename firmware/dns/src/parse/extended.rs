@@ -9,6 +9,9 @@ pub(crate) enum Explanation {
     TooFast,
     TooManyWaiting,
     NoUpstream,
+    UpstreamFailed,
+    /// What an upstream answered says nothing of the name that it was asked for.
+    OfAnotherName,
     UpstreamRefused,
     UpstreamNotUnderstood,
     UpstreamOddCode,
@@ -56,6 +59,8 @@ impl Explanation {
             Self::Transfer => (21, "zones are not transferred here"),
             Self::NoKind => (21, "no type of records is asked for"),
             Self::NoUpstream => (22, "no upstream resolver answered"),
+            Self::UpstreamFailed => (22, "the upstream resolver found no answer (SERVFAIL)"),
+            Self::OfAnotherName => (0, "the upstream resolver answered for another name"),
             Self::UpstreamRefused => (22, "the upstream resolver refuses to answer this question (REFUSED)"),
             Self::UpstreamNotUnderstood => (23, "the upstream resolver does not understand this question"),
             Self::UpstreamOddCode => (23, "the upstream resolver answers with a code that no answer has"),

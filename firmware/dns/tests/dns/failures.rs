@@ -10,7 +10,7 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use tokio::time::Instant;
 
 use crate::office::{Office, query, query_edns};
-use crate::upstream::{Zone, a, answers, soa};
+use crate::upstream::{Zone, a, answers, cname, soa};
 
 const START: u64 = 1_800_000_000;
 
@@ -42,6 +42,7 @@ async fn who_asks_again_at_once_is_told_the_same() {
         ("refused.example", fails(ResponseCode::Refused, Some(20)), ResponseCode::ServFail, 20, DnsOutcome::Cached),
         ("unsaid.example", fails(ResponseCode::Refused, None), ResponseCode::ServFail, 22, DnsOutcome::Cached),
         ("unknown.example", fails(ResponseCode::NotImp, None), ResponseCode::ServFail, 23, DnsOutcome::Cached),
+        ("wordless.example", fails(ResponseCode::ServFail, None), ResponseCode::ServFail, 22, DnsOutcome::Cached),
         ("odd.example", fails(ResponseCode::YXDomain, None), ResponseCode::ServFail, 23, DnsOutcome::Cached),
     ];
     for (name, zone, rcode, code, outcome) in rows {
@@ -108,4 +109,25 @@ async fn a_question_for_which_there_was_no_room_has_not_failed() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(office.ask("www.example.", RecordType::A).await.answers.len(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_of_another_name_only_is_none() {
+    let office = Office::open().await;
+    let elsewhere = || answers(vec![a("other.example.", 60, "203.0.113.1")]);
+    let ask = |name: &str| office.exchange(query_edns(name, RecordType::A, 1232, false));
+    office.upstream.set("mism.example", RecordType::A, elsewhere());
+    for _ in 0..2 {
+        let answer = ask("mism.example.").await;
+        assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::ServFail, 0));
+        assert_eq!(reason(&answer), Some(0));
+    }
+    // Its own name among others, and one that it is an alias of, are answers.
+    let both = vec![a("other.example.", 60, "203.0.113.1"), a("Both.example.", 60, "203.0.113.2")];
+    office.upstream.set("both.example", RecordType::A, answers(both));
+    let alias = vec![cname("alias.example.", 60, "other.example."), a("other.example.", 60, "203.0.113.1")];
+    office.upstream.set("alias.example", RecordType::A, answers(alias));
+    for name in ["both.example.", "alias.example."] {
+        assert_eq!(ask(name).await.answers.len(), 2, "{name}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use gate_dns::Dns;
+use gate_dns::{Dns, KeyOrigin};
 use tokio_util::sync::CancellationToken;
 
 use crate::packs::Keys;
@@ -13,6 +13,9 @@ use crate::worker::follow_file;
 pub(crate) fn trust(dns: &Dns, file: &Path) {
     match Keys::read(file) {
         Ok(Keys { from, keys }) => match dns.see_keys(&from, &keys) {
+            Ok(()) if dns.keys().origin == KeyOrigin::Settings => {
+                tracing::info!(from, "DNSSEC starts from the keys of dns.dnssec_anchors, not from the pack's");
+            }
             Ok(()) => tracing::info!(from, keys = keys.len(), "the keys that DNSSEC starts from are in force"),
             Err(error) => tracing::error!(%error, from, "the keys that DNSSEC starts from stay as they were"),
         },

@@ -73,12 +73,13 @@ fn told(question: &Question, answer: Answer) -> Answer {
     let failure = |why: Explanation| Answer::failure_with(question, own().or(Some(why.option().into())));
     match answer.rcode() {
         _ if answer.leads_too_far() => Answer::failure(question, Explanation::TooManyAliases),
+        _ if answer.is_conclusive() && answer.is_of_others() => Answer::failure(question, Explanation::OfAnotherName),
         _ if answer.is_conclusive() => answer,
         REFUSED => failure(Explanation::UpstreamRefused),
         code if NOT_UNDERSTOOD.contains(&code) => failure(Explanation::UpstreamNotUnderstood),
         code if code != Rcode::ServFail as u8 => failure(Explanation::UpstreamOddCode),
-        // Of another name, where an alias led to it.
-        _ if !answer.asks(question) => Answer::failure_with(question, own()),
+        // Of another name, where an alias led to it, or without a word of why.
+        _ if !answer.asks(question) || answer.extended_error().is_none() => failure(Explanation::UpstreamFailed),
         _ => answer,
     }
 }

@@ -61,6 +61,27 @@ impl Answer {
         None
     }
 
+    /// Whether its answer section holds records, and none of the asked name: such an answer says nothing, whatever it may be
+    /// meant to make somebody keep.
+    pub(crate) fn is_of_others(&self) -> bool {
+        let of_others = || {
+            let (asked, ..) = read_question(&self.message, HEADER)?;
+            let mut at = self.head;
+            let count = Header::read(&self.message)?.counts[1];
+            for _ in 0..count {
+                let record = Record::read(&self.message, at)?;
+                let owner = read_name(&self.message, record.start)?;
+                // A zone may be an alias as a whole (RFC 6672).
+                if owner.folded() == asked.folded() || record.kind == kind::DNAME && asked.is_below(&owner) {
+                    return None;
+                }
+                at = record.rdata.end;
+            }
+            (count > 0).then_some(())
+        };
+        of_others().is_some()
+    }
+
     /// Owner and type of each record of the answer section, and what an alias stands for.
     fn answer_records(&self) -> Option<Vec<(Name, u16, Option<Name>)>> {
         let mut found = Vec::new();
