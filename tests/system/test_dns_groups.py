@@ -5,6 +5,7 @@ import time
 
 import plan
 import pytest
+from puck import BINARY
 
 WATCHED, INSPECTED = f"{plan.LAN}.10", f"{plan.LAN}.11"
 
@@ -44,6 +45,32 @@ def until(what, wanted, timeout=8):
 
 def explain(puck, *words, check=False):
     return json.loads(puck.command("dns", "query", *words, "--json", check=check).stdout)
+
+
+def test_files_beside_the_configuration_are_found_from_its_folder(new_office):
+    """As the README starts the daemon: in the folder of the file, which it names without one."""
+    office = new_office()
+    folder = office.folder / "puck"
+    folder.mkdir()
+    (folder / "games.txt").write_text("alias.example.com\n")
+    (folder / "hosts.txt").write_text("192.0.2.30 printer\n127.0.0.1 localhost\n")
+    (folder / "leases.txt").mkdir()
+    files = {"block_lists": ["games.txt"], "hosts_files": ["hosts.txt"], "leases_files": ["leases.txt"]}
+    puck = office.install_puck(config={"policy": "policy.yaml", "dns": files})
+    puck.stop()
+    run = ["sh", "-ec", f"cd {folder}; exec {BINARY} run --config {puck.config_file.name}"]
+    puck.process = puck.host.popen(run, stdout=puck.output, stderr=puck.log)
+    puck.await_ready()
+    assert ask(office, "client-watched", f"printer.{plan.DOMAIN}") == ["192.0.2.30"]
+    assert ask(office, "client-watched", "printer") == ["192.0.2.30"]
+    assert ask(office, "client-watched", "alias.example.com") == [], "the list is in force"
+    status = until(
+        lambda: json.loads(puck.command("status", "--json", check=False).stdout),
+        lambda seen: any("leases.txt cannot be read: Is a directory" in warning for warning in seen["warnings"]),
+    )
+    assert [one["error"] for one in status["dns"]["lists"]] == [None], status
+    explained = explain(puck, f"printer.{plan.DOMAIN}")
+    assert explained["rule"] == f"a name of the office, from the hosts file {folder}/hosts.txt"
 
 
 def test_groups_change_without_a_restart_and_are_explained(own):

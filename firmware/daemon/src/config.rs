@@ -236,9 +236,12 @@ impl Config {
 
     /// Parses and cross-checks the text of a file, which may have another one by now.
     pub(crate) fn of_text(file: &Path, text: &str) -> Result<Self, ConfigError> {
-        let mut config = Self::parse(&file.display().to_string(), text)?;
-        // Paths in the file are relative to the file, wherever the daemon is started.
-        let base = file.parent().unwrap_or(Path::new(""));
+        let name = file.display().to_string();
+        let mut config = Self::parse(&name, text)?;
+        // Paths in the file are relative to the file, wherever the daemon is started; whole, because a fence needs the folder
+        // of each and a bare name has none.
+        let whole = std::path::absolute(file).map_err(|source| ConfigError::Read { file: name, source })?;
+        let base = whole.parent().unwrap_or(Path::new("/"));
         config.data = base.join(&config.data);
         config.policy = config.policy.map(|policy| base.join(policy));
         config.packs.trust = config.packs.trust.iter().map(|key| base.join(key)).collect();
@@ -251,7 +254,9 @@ impl Config {
                 *file = base.join(&*file);
             }
         }
+        config.dns.clock_unsure = config.dns.clock_unsure.map(|file| base.join(file));
         config.proxy.extra_roots = config.proxy.extra_roots.map(|roots| base.join(roots));
+        config.console.socket = config.console.socket.map(|socket| base.join(socket));
         Ok(config)
     }
 

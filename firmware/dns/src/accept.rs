@@ -88,6 +88,8 @@ pub(crate) async fn serve(
         cut: CancellationToken::new(),
         runtime: Handle::current(),
     });
+    // Their first questions wait in the kernel meanwhile.
+    door.act.read_first().await;
     for socket in sockets.0 {
         // The thread counts as a task: it is over when the thread is.
         door.tasks.spawn(udp::spawn(Arc::clone(&door), socket));

@@ -43,6 +43,7 @@ use crate::{Config, Identity};
 use circle::Circles;
 use failures::Failures;
 use fetch::Fetcher;
+use files::Told;
 use lists::Desk;
 use mdns::Heard;
 use route::Routes;
@@ -85,6 +86,7 @@ pub(crate) struct Act {
     desk: Desk,
     heard: Mutex<Heard>,
     fetcher: Fetcher,
+    told: Mutex<Told>,
     pub(crate) clock: Arc<dyn Clock>,
     large: Arc<Semaphore>,
     prefetches: Arc<Semaphore>,
@@ -140,6 +142,7 @@ impl Act {
             view: ArcSwap::from_pointee(view),
             routers: ArcSwap::default(),
             generation: AtomicU64::new(0),
+            told: Mutex::default(),
             cache: Mutex::new(Cache::new(&config)),
             failures: Failures::new(),
             flights: Flights::new(),

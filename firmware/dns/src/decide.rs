@@ -20,7 +20,7 @@ pub(crate) use block::{NAMES_MAX, Table, names_something};
 pub(crate) use group::{Groups, NamedTable};
 pub(crate) use inside::leads_inside;
 pub(crate) use names::{Names, Place, is_nameable};
-pub(crate) use special::is_of_the_internet;
+pub(crate) use special::{is_of_the_internet, special_words};
 use special::{special_use, unknown_inside};
 
 /// Who the puck is in its network.
@@ -179,6 +179,11 @@ fn special(query: &Query) -> Option<Local> {
     let zone = |(zone, rcode): &(&str, Rcode)| query.name.suffix(zone).map(|apex| (apex, *rcode));
     let (apex, rcode) = SPECIAL.iter().find_map(zone)?;
     Some(Local { outcome: DnsOutcome::Special, rcode, data: Vec::new(), apex, why: None })
+}
+
+/// Whether a question is about this device itself.
+pub(crate) fn is_pucks(query: &Query, view: &View) -> bool {
+    own(query, view).is_some()
 }
 
 fn own(query: &Query, view: &View) -> Option<Local> {

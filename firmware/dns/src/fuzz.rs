@@ -1,5 +1,6 @@
 //! Doors for `tests/fuzz` into what reads a stranger's bytes; nothing else calls them.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use gate_core::DnsOutcome;
@@ -48,9 +49,10 @@ pub fn files(bytes: &[u8]) {
     });
     assert!(table.expect("memory is read without error").len() <= 64);
     let mut names = Names::default();
-    names.add_hosts(&text, "lan");
-    let office = Place { domain: "lan", forwards: &[] };
-    names.add_leases(&text, office, NOW);
+    let file = Arc::from(Path::new("/file"));
+    names.add_hosts(&file, &text, "lan");
+    let office = Place { domain: "lan", forwards: &[], own_names: &[] };
+    names.add_leases(&[(file, text.clone().into_owned())], office, NOW);
     let (mut heard, now) = (Heard::default(), Instant::now());
     heard.take(bytes, [192, 0, 2, 7].into(), |_| true, now);
     for (label, addresses) in heard.names(now).1 {

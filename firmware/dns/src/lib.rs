@@ -63,6 +63,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gate_core::{Catalogue, Clock, Journal, ZoneKey};
@@ -249,6 +250,11 @@ impl Dns {
             cache_bytes: bytes as u64,
             in_flight: self.act.flights.len() as u64,
             learnt: self.act.learnt.len() as u64,
+    /// Files that should name hosts of the office and cannot be read, and why.
+    pub fn file_faults(&self) -> Vec<(PathBuf, String)> {
+        self.act.file_faults()
+    }
+
             ..self.counting.snapshot()
         }
     }

@@ -4,16 +4,19 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use gate_core::DnsOutcome;
-use hickory_proto::op::{Message, MessageType, OpCode, Query as Asked};
+use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query as Asked};
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use hickory_proto::rr::{Name as AskedName, RecordType};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::upstream::UpstreamState;
-use super::{Act, Freshness, Kept, Transport};
-use crate::decide::{Decision, Local, View, decide, is_local, manner, withheld};
-use crate::parse::{Answer, Explanation, Query, Security, Unserved, kind};
+use super::{Act, Age, Freshness, Kept, Transport, reply};
+use crate::decide::{
+    Decision, Local, View, decide, is_local, is_pucks, manner, special_words, steered_entry, withheld,
+};
+use crate::parse::{Answer, EXTENDED_ERROR, Explanation, Query, Rcode, Security, Unserved, kind};
 
 /// How a question is answered, and why.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -75,7 +78,7 @@ pub enum ExplainError {
 impl Act {
     /// Reads the files that rules come from, for an explanation without anybody who serves.
     pub(crate) async fn read_all(&self) {
-        self.see_names(self.read_names().await);
+        self.take_names().await;
         self.read_lists().await;
     }
 
@@ -95,7 +98,7 @@ impl Act {
         let group = view.groups.rules(query.manner.group).name.clone();
         let start = Instant::now();
         if let Decision::Local(local) = decide(&query, &self.config, &view) {
-            let message = super::reply::local(&query, &local, self.config.steer_ttl_seconds, Transport::Tcp);
+            let message = reply::local(&query, &local, self.config.steer_ttl_seconds, Transport::Tcp);
             let rule = rule(&local, &query, &view);
             return Ok(Explained {
                 group,
@@ -106,19 +109,31 @@ impl Act {
         }
         let kept = (!fresh).then(|| self.cache.lock().get(&query.question(), self.clock.now())).flatten();
         let cache = kept.as_ref().map(|kept| self.in_cache(kept));
+        // Of providers nothing is given that is over, and no try is spared.
+        let watched = steered_entry(&query, &view.catalogue).is_some();
         let mut explained = match kept {
-            Some(kept) if matches!(kept.state, Freshness::Fresh | Freshness::Due) => {
-                self.judged(&query, &view, &kept.answer, "from the cache")
+            Some(Kept { answer, age, state: Freshness::Fresh | Freshness::Due }) => {
+                self.judged(&query, &view, (&answer, Age::Seconds(age)), "from the cache")
+            }
+            Some(Kept { answer, state: Freshness::Resting, .. }) if !watched => {
+                let way = "from the cache, though it is over: no upstream answered a moment ago";
+                self.judged(&query, &view, (&answer, Age::Stale), way)
+            }
+            Some(Kept { answer, state: Freshness::Stale, .. }) if !watched => {
+                self.ask_for_a_while(&query, &view, &answer).await
             }
             // What failed a moment ago is not asked again at once.
-            None if !fresh && let Some(failure) = self.failures.get(&query.question(), self.clock.now()) => {
-                const WAY: &str = "it failed a moment ago and is not asked again before that";
+            None if !fresh
+                && !watched
+                && let Some(failure) = self.failures.get(&query.question(), self.clock.now()) =>
+            {
+                const WAY: &str = "it failed a moment ago and is not asked again for some seconds";
                 match failure {
-                    Some(answer) => self.judged(&query, &view, &answer, WAY),
-                    None => Explained { dnssec: "unchecked".to_owned(), ..explained(WAY.to_owned(), &[]) },
+                    Some(answer) => self.judged(&query, &view, (&answer, Age::Seconds(0)), WAY),
+                    None => failed(&query, WAY.to_owned()),
                 }
             }
-            _ => self.ask_and_explain(&query, &view).await,
+            _ => self.ask_and_explain(&query, &view).await.0,
         };
         (explained.group, explained.cache, explained.took) = (group, cache, start.elapsed());
         Ok(explained)
@@ -135,17 +150,32 @@ impl Act {
         InCache { age: kept.age, left: seconds.saturating_sub(kept.age), state }
     }
 
-    async fn ask_and_explain(&self, query: &Query, view: &View) -> Explained {
+    /// As a client is answered for whom there is an answer that is over: it is given when the upstreams take too long.
+    async fn ask_for_a_while(&self, query: &Query, view: &View, over: &Answer) -> Explained {
+        let longest = Duration::from_millis(self.config.stale_wait_ms);
+        match timeout(longest, self.ask_and_explain(query, view)).await {
+            Ok((explained, true)) => explained,
+            given => {
+                let way = "from the cache, though it is over: no upstream answered in time";
+                let asked = given.map(|(explained, _)| explained.asked).unwrap_or_default();
+                Explained { asked, ..self.judged(query, view, (over, Age::Stale), way) }
+            }
+        }
+    }
+
+    /// Asks past the cache; also says whether that told anything that a client gets in place of what is over.
+    async fn ask_and_explain(&self, query: &Query, view: &View) -> (Explained, bool) {
         let question = query.question();
         let (way, states) = self.routes.describe(&question, &self.config);
         let before = states();
-        let mut explained = match self.routes.ask(&question, query.manner.silent, &self.config, &view.identity).await {
-            Ok(answer) => self.judged(query, view, &answer, way),
-            Err(error) => {
-                let rule = format!("{way}; no upstream answered: {error}");
-                Explained { dnssec: "unchecked".to_owned(), ..explained(rule, &[]) }
-            }
-        };
+        let (mut explained, tells) =
+            match self.routes.ask(&question, query.manner.silent, &self.config, &view.identity).await {
+                Ok(answer) => {
+                    let tells = answer.is_conclusive() || answer.is_bogus();
+                    (self.judged(query, view, (&answer, Age::Seconds(0)), way), tells)
+                }
+                Err(error) => (failed(query, format!("{way}; no upstream answered: {error}")), false),
+            };
         let since = |(now, then): (UpstreamState, UpstreamState)| UpstreamState {
             answered: now.answered - then.answered,
             unanswered: now.unanswered - then.unanswered,
@@ -153,13 +183,17 @@ impl Act {
         };
         let asked = states().into_iter().zip(before).map(since);
         explained.asked = asked.filter(|state| state.answered + state.unanswered > 0).collect();
-        explained
+        if explained.asked.is_empty() && explained.dnssec == "bogus" {
+            explained.rule =
+                format!("{way} a moment ago: what was bogus then is for some seconds, without asking again");
+        }
+        (explained, tells)
     }
 
     /// What an upstream's answer becomes for the client.
-    fn judged(&self, query: &Query, view: &View, answer: &Answer, way: &str) -> Explained {
+    fn judged(&self, query: &Query, view: &View, (answer, age): (&Answer, Age), way: &str) -> Explained {
         if let Some(local) = withheld(query, answer, &self.config, view) {
-            let message = super::reply::local(query, &local, self.config.steer_ttl_seconds, Transport::Tcp);
+            let message = reply::local(query, &local, self.config.steer_ttl_seconds, Transport::Tcp);
             let rule = match &local.outcome {
                 DnsOutcome::Steered { vendor } => {
                     format!("{way}, and withheld: it leads to a name of {vendor}, around the puck")
@@ -168,8 +202,8 @@ impl Act {
             };
             return Explained { dnssec: "local".to_owned(), ..explained(rule, &message) };
         }
-        let (dnssec, reason) = (dnssec(answer).to_owned(), reason(answer));
-        Explained { dnssec, reason, ..explained(way.to_owned(), answer.message()) }
+        let message = reply::relayed(query, answer, age, self.config.cache_seconds, Transport::Tcp);
+        Explained { dnssec: dnssec(answer).to_owned(), ..explained(way.to_owned(), &message) }
     }
 }
 
@@ -179,6 +213,8 @@ fn read(name: &str, kind: &str) -> Result<Query, ExplainError> {
     let mut message = Message::new(0, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;
     message.metadata.authentic_data = true;
+    // Reasons are for those who know of extensions.
+    message.set_edns(Edns::new());
     message.add_query(Asked::query(asked, kind));
     let bytes = message.to_vec().map_err(|_| ExplainError::Name(name.to_owned()))?;
     let why =
@@ -196,7 +232,10 @@ fn record_type(text: &str) -> Option<RecordType> {
 fn rule(local: &Local, query: &Query, view: &View) -> String {
     match &local.outcome {
         DnsOutcome::Steered { vendor } => format!("steered: it is a name of {vendor}"),
-        DnsOutcome::Own => "a name of the office: the puck's own, a hosts file, a lease or an announcement".to_owned(),
+        DnsOutcome::Own => match view.names.source(query).filter(|_| !is_pucks(query, view)) {
+            Some(source) => format!("a name of the office, from {source}"),
+            None => "this device's own name or address".to_owned(),
+        },
         _ if local.why == Some(Explanation::Blocked) => {
             let list = view.groups.rules(query.manner.group).blocks(query.name.folded()).cloned();
             format!("blocked by {}", list.unwrap_or_default())
@@ -204,15 +243,32 @@ fn rule(local: &Local, query: &Query, view: &View) -> String {
         _ if query.kind == kind::ANY => {
             "special: who asks for everything is answered with a word (RFC 8482)".to_owned()
         }
-        _ => "special: a canary, or a name without a server on the internet".to_owned(),
+        _ => special_words(query, view),
     }
 }
 
+/// Nobody answered.
+fn failed(query: &Query, rule: String) -> Explained {
+    let message = reply::code(query, Rcode::ServFail, Some(Explanation::NoUpstream));
+    Explained { dnssec: "unchecked".to_owned(), ..explained(rule, &message) }
+}
+
+/// What a client is sent, in words.
 fn explained(rule: String, message: &[u8]) -> Explained {
-    let message = Message::from_vec(message).ok();
+    let mut message = Message::from_vec(message).ok();
+    message.iter_mut().for_each(respell);
     let records = message.iter().flat_map(|message| &message.answers).map(ToString::to_string).collect();
+    let reason = message.as_ref().and_then(reason);
     let rcode = message.map_or_else(|| "SERVFAIL".to_owned(), |message| code(message.metadata.response_code.into()));
-    Explained { rule, rcode, records, ..Explained::default() }
+    Explained { rule, rcode, records, reason, ..Explained::default() }
+}
+
+/// Writes the asked name as it was asked for: upstreams may have heard it in another spelling.
+fn respell(message: &mut Message) {
+    let Some(asked) = message.queries.first().map(|query| query.name().clone()) else { return };
+    for record in message.answers.iter_mut().filter(|record| record.name == asked) {
+        record.name = asked.clone();
+    }
 }
 
 fn code(rcode: u16) -> String {
@@ -229,8 +285,10 @@ fn dnssec(answer: &Answer) -> &'static str {
     }
 }
 
-/// Code and length stand before it.
-fn reason(answer: &Answer) -> Option<(u16, String)> {
-    let (code, text) = answer.extended_error()?.get(4..)?.split_first_chunk()?;
+/// The extended error (RFC 8914) and its words, if it has any.
+fn reason(message: &Message) -> Option<(u16, String)> {
+    let option = message.edns.as_ref()?.option(EdnsCode::from(EXTENDED_ERROR))?;
+    let EdnsOption::Unknown(_, data) = option else { return None };
+    let (code, text) = data.split_first_chunk()?;
     Some((u16::from_be_bytes(*code), String::from_utf8_lossy(text).into_owned()))
 }

@@ -1,10 +1,12 @@
 //! The files that name the office's hosts, read again when they change.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -18,9 +20,31 @@ const TURN: Duration = Duration::from_secs(5);
 /// Larger files are not read: no office has so many hosts.
 const FILE_MAX: u64 = 4 << 20;
 
+/// Longest wait for them before the first answer; what comes meanwhile waits in the sockets.
+const FIRST: Duration = Duration::from_millis(1500);
+/// Machines that are told of at once.
+const TOLD: usize = 16;
+
 type Stamp = Vec<Option<(SystemTime, u64)>>;
 
+/// What the last reading found to be told.
+#[derive(Default)]
+pub(super) struct Told {
+    /// Files that are there and cannot be read, or should be there.
+    faults: BTreeMap<PathBuf, String>,
+    /// Machines that are not called as they call themselves.
+    left_out: BTreeSet<String>,
+}
+
 impl Act {
+    /// Puts the hosts of the files in place before anybody is answered: clients keep a "no such name" for longer than any
+    /// reading takes. Files on a disk that does not answer are read later.
+    pub(crate) async fn read_first(&self) {
+        if timeout(FIRST, self.take_names()).await.is_err() {
+            warn!("the files that name hosts are slow; their names come later");
+        }
+    }
+
     /// Keeps the names of hosts as the files say, and the hosts themselves, until `stop`.
     pub(crate) async fn follow_files(self: Arc<Self>, stop: CancellationToken) {
         let files: Vec<PathBuf> = self.config.hosts_files.iter().chain(&self.config.leases_files).cloned().collect();
@@ -34,30 +58,65 @@ impl Act {
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             let now = (stamp(&files).await, self.announced().0);
             let patient = turned.elapsed() >= TURN;
-            if seen.as_ref().is_some_and(|(stamp, version)| *stamp == now.0 && (*version == now.1 || !patient)) {
+            // A file may become readable without being another one.
+            let faulty = patient && !self.told.lock().faults.is_empty();
+            let same = |(stamp, version): &(Stamp, u64)| *stamp == now.0 && (*version == now.1 || !patient);
+            if seen.as_ref().is_some_and(same) && !faulty {
                 continue;
             }
             (seen, turned) = (Some(now), Instant::now());
-            let names = self.read_names().await;
+            self.take_names().await;
+        }
+    }
+
+    /// Reads all files again and puts what has changed in place.
+    pub(super) async fn take_names(&self) {
+        let names = self.read_names().await;
+        if names != *self.view().names {
             info!(hosts = names.len(), "the office's hosts were read");
             self.see_names(names);
         }
     }
 
-    pub(super) async fn read_names(&self) -> Names {
+    async fn read_names(&self) -> Names {
         let domain = self.domain();
-        let office = Place { domain: &domain, forwards: &self.config.forward };
-        let mut names = Names::default();
+        let own_names = self.view().identity.own_names.clone();
+        let office = Place { domain: &domain, forwards: &self.config.forward, own_names: &own_names };
+        let (mut names, mut leases, mut faults) = (Names::default(), Vec::new(), BTreeMap::new());
         for file in &self.config.hosts_files {
-            names.add_hosts(&read(file).await, &domain);
+            names.add_hosts(&Arc::from(file.as_path()), &self.read(file, true, &mut faults).await, &domain);
         }
         for file in &self.config.leases_files {
-            names.add_leases(&read(file).await, office, self.seconds());
+            // A DHCP server writes its first lease late.
+            leases.push((Arc::from(file.as_path()), self.read(file, false, &mut faults).await));
         }
+        let left_out = names.add_leases(&leases, office, self.seconds()).into_iter().collect();
         for (label, addresses) in self.announced().1 {
             names.add_announced(&label, &addresses, office);
         }
+        self.told.lock().tell(faults, left_out);
         names
+    }
+
+    /// What a file holds; nothing, and a fault, where that cannot be said.
+    async fn read(&self, file: &Path, expected: bool, faults: &mut BTreeMap<PathBuf, String>) -> String {
+        let text = async {
+            if tokio::fs::metadata(file).await?.len() > FILE_MAX {
+                return Err(io::Error::other("too large a file for names of hosts"));
+            }
+            Ok(String::from_utf8_lossy(&tokio::fs::read(file).await?).into_owned())
+        };
+        match text.await {
+            Ok(text) => return text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !expected => {}
+            Err(error) => drop(faults.insert(file.to_owned(), error.to_string())),
+        }
+        String::new()
+    }
+
+    /// The files of names that cannot be read, and why.
+    pub(crate) fn file_faults(&self) -> Vec<(PathBuf, String)> {
+        self.told.lock().faults.clone().into_iter().collect()
     }
 
     /// What follows the first label of the puck's own name.
@@ -77,15 +136,20 @@ async fn stamp(files: &[PathBuf]) -> Stamp {
     stamp
 }
 
-/// A file that is missing has no names: a DHCP server writes its first lease late.
-async fn read(file: &PathBuf) -> String {
-    match tokio::fs::metadata(file).await {
-        Ok(meta) if meta.len() > FILE_MAX => warn!(file = %file.display(), "too large a file for names of hosts"),
-        Ok(_) => match tokio::fs::read(file).await {
-            Ok(bytes) => return String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => warn!(file = %file.display(), %error, "names of hosts cannot be read"),
-        },
-        Err(error) => info!(file = %file.display(), %error, "no names of hosts yet"),
+impl Told {
+    /// Takes down what is to be told, and logs what was not told before.
+    fn tell(&mut self, faults: BTreeMap<PathBuf, String>, left_out: BTreeSet<String>) {
+        for (file, error) in faults.iter().filter(|(file, error)| self.faults.get(*file) != Some(error)) {
+            warn!(file = %file.display(), error, "names of hosts cannot be read");
+        }
+        // Any guest may lease as many names as it likes.
+        let new: Vec<_> = left_out.difference(&self.left_out).collect();
+        for words in new.iter().take(TOLD) {
+            warn!("{words}: the name is not given to it");
+        }
+        if let Some(more) = new.len().checked_sub(TOLD).filter(|more| *more > 0) {
+            warn!(more, "names that machines call themselves are not given to them");
+        }
+        *self = Self { faults, left_out };
     }
-    String::new()
 }

@@ -1,7 +1,15 @@
-//! The office's own hosts: a file in the form of hosts(5), and what the DHCP server leased.
+//! The office's own hosts: files in the form of hosts(5), what the DHCP server leased, and what hosts announce.
+//!
+//! **Invariant:** a name belongs to the first who has it: the owner's files, then leases, then announcements. Whoever names its
+//! own machine after another one gets none of that one's traffic.
+
+mod leases;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use gate_core::{DnsOutcome, HostName};
 
@@ -12,96 +20,151 @@ use crate::parse::{Name, Query, Rcode, kind};
 /// Most names taken from all files together.
 const NAMES_MAX: usize = 20_000;
 /// Names that make clients trust whoever has them; a guest's machine may not lease them.
-const NOT_LEASED: &[&str] = &["wpad", "isatap", "localhost", "nanogate", "router", "gateway"];
+const NOT_LEASED: &[&str] = &["wpad", "isatap", "nanogate", "router", "gateway"];
+/// What hosts files call the machine that they lie on, and groups of machines: no host of the office.
+const NO_HOSTS: &[&str] = &[
+    "localhost",
+    "localhost4",
+    "localhost6",
+    "loopback",
+    "ip6-localhost",
+    "ip6-loopback",
+    "ip6-localnet",
+    "ip6-mcastprefix",
+    "ip6-allnodes",
+    "ip6-allrouters",
+    "ip6-allhosts",
+    "broadcasthost",
+];
 
 /// Whether a machine may give itself a name.
 pub(crate) fn is_nameable(label: &str) -> bool {
     let plain = HostName::parse(label.as_bytes()).is_ok_and(|host| host.as_str() == label);
-    plain && !label.contains('.') && !NOT_LEASED.contains(&label)
+    plain && !label.contains('.') && !NOT_LEASED.contains(&label) && !NO_HOSTS.contains(&label)
 }
 
-/// Where machines name themselves: the office's domain, and the zones that are asked of its servers.
+/// Where machines name themselves: the office's domain, the zones that are asked of its servers, and the puck's own names.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     pub(crate) domain: &'a str,
     pub(crate) forwards: &'a [Forward],
+    pub(crate) own_names: &'a [HostName],
+}
+
+/// Who says that a host has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Hosts(Arc<Path>),
+    Leases(Arc<Path>),
+    Announced,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hosts(file) => write!(f, "the hosts file {}", file.display()),
+            Self::Leases(file) => write!(f, "a lease in {}", file.display()),
+            Self::Announced => f.write_str("the host's own announcement"),
+        }
+    }
+}
+
+/// One host.
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    addresses: BTreeSet<IpAddr>,
+    source: Source,
 }
 
 /// Names of hosts in the office and the way back.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Names {
     /// By name, folded and in wire form.
-    hosts: HashMap<Box<[u8]>, BTreeSet<IpAddr>>,
+    hosts: HashMap<Box<[u8]>, Known>,
+    /// What hosts files call hosts without the office's domain, and the whole name.
+    bare: HashMap<Box<[u8]>, Box<[u8]>>,
     /// All names above them.
     parents: HashSet<Box<[u8]>>,
-    pointers: BTreeMap<IpAddr, HostName>,
+    pointers: BTreeMap<IpAddr, (HostName, Source)>,
 }
 
 impl Names {
-    /// Adds a hosts file: an address, then its names; `#` begins a comment. Names without a dot get the office's domain.
-    pub(crate) fn add_hosts(&mut self, text: &str, domain: &str) {
+    /// Adds a hosts file: an address, then its names; `#` begins a comment. Names without a dot get the office's domain, and
+    /// answer without it too.
+    pub(crate) fn add_hosts(&mut self, file: &Arc<Path>, text: &str, domain: &str) {
+        let source = Source::Hosts(Arc::clone(file));
         for line in text.lines() {
             let line = line.split('#').next().unwrap_or_default();
             let mut words = line.split_whitespace();
             let Some(address) = words.next().and_then(|word| word.parse::<IpAddr>().ok()) else { continue };
-            for name in words {
-                self.add(name, address, domain);
+            for name in words.filter(|name| is_host(name, address, domain)) {
+                self.add(name, address, domain, &source);
             }
         }
     }
 
-    /// Adds a leases file of dnsmasq: expiry, hardware address, address, name or `*`, client. The names are the clients'
-    /// own choice, so only a first label counts, always inside the office's domain.
-    pub(crate) fn add_leases(&mut self, text: &str, office: Place<'_>, now: u64) {
-        for line in text.lines() {
-            let mut words = line.split_whitespace();
-            let (Some(expiry), Some(_), Some(address), Some(name)) =
-                (words.next(), words.next(), words.next(), words.next())
-            else {
+    /// Adds files of leases as dnsmasq writes them, all at once: of two leases of one name the newer one has it, in
+    /// whichever file it stands. The names are the clients' own choice, so only a first label counts, always inside the
+    /// office's domain. Returns what was left out, and why.
+    pub(crate) fn add_leases(&mut self, files: &[(Arc<Path>, String)], office: Place<'_>, now: u64) -> Vec<String> {
+        let mut left_out = Vec::new();
+        for leases::Lease { label, address, file } in leases::newest(files, now, &mut left_out) {
+            if office.domain.is_empty() {
                 continue;
-            };
-            let holds = expiry.parse::<u64>().is_ok_and(|expiry| expiry == 0 || expiry > now);
-            let label = name.split('.').next().unwrap_or_default().to_ascii_lowercase();
-            let leased = holds && !office.domain.is_empty() && is_nameable(&label);
-            if let (true, Ok(address)) = (leased, address.parse()) {
-                self.claim(&format!("{label}.{}", office.domain), address, office);
+            }
+            let source = Source::Leases(file);
+            if let Err(owner) = self.claim(&format!("{label}.{}", office.domain), address, office, &source) {
+                left_out.push(format!("{address} calls itself {label}, which {owner} already names; {source}"));
             }
         }
+        left_out
     }
 
-    /// Adds a host that named itself by multicast: as `NAME.local`, and inside the office's domain unless a file has that
+    /// Adds a host that named itself by multicast: as `NAME.local`, and inside the office's domain, unless a file has that
     /// name already.
     pub(crate) fn add_announced(&mut self, label: &str, addresses: &[IpAddr], office: Place<'_>) {
-        let whole = format!("{label}.{}", office.domain);
-        let taken = HostName::parse(whole.as_bytes())
-            .map_or(true, |host| self.hosts.contains_key(Name::of_host(&host).folded()));
         for address in addresses {
-            if !taken && !office.domain.is_empty() {
-                self.claim(&whole, *address, office);
+            // Most hosts in the files announce themselves as well, so it is no news that those have the name.
+            if !office.domain.is_empty() {
+                let _ = self.claim(&format!("{label}.{}", office.domain), *address, office, &Source::Announced);
             }
-            self.claim(&format!("{label}.local"), *address, office);
+            let _ = self.claim(&format!("{label}.local"), *address, office, &Source::Announced);
         }
     }
 
-    /// Adds what a machine says of itself, unless a server of the office knows such names: a guest could take over the
-    /// directory's.
-    fn claim(&mut self, name: &str, address: IpAddr, office: Place<'_>) {
-        let Ok(host) = HostName::parse(name.as_bytes()) else { return };
+    /// Adds what a machine says of itself, unless it names a machine of a zone that the office's own servers know: the
+    /// domain controller is whom they say, forth and back. The error is who has the name, if that is another address.
+    fn claim(&mut self, name: &str, address: IpAddr, office: Place<'_>, source: &Source) -> Result<(), String> {
+        let Ok(host) = HostName::parse(name.as_bytes()) else { return Ok(()) };
+        if office.own_names.contains(&host) {
+            return Err("this device".to_owned());
+        }
+        let name = Name::of_host(&host);
+        match self.hosts.get(name.folded()) {
+            Some(known) if known.addresses.contains(&address) => return Ok(()),
+            Some(known) if !known.source.is_like(source) => return Err(known.source.to_string()),
+            _ => {}
+        }
         let is_forwarded = |name: &Name| forward_of(office.forwards, name.folded()).is_some();
-        if !is_forwarded(&Name::of_host(&host)) {
-            self.insert(host, address, !is_forwarded(&reverse_name(address)));
+        if !is_forwarded(&name) {
+            self.insert(host, address, !is_forwarded(&reverse_name(address)), source);
         }
+        Ok(())
     }
 
-    fn add(&mut self, name: &str, address: IpAddr, domain: &str) {
+    fn add(&mut self, name: &str, address: IpAddr, domain: &str, source: &Source) {
         let bare = !name.trim_end_matches('.').contains('.');
         let whole = if bare && !domain.is_empty() { format!("{name}.{domain}") } else { name.to_owned() };
-        if let Ok(host) = HostName::parse(whole.as_bytes()) {
-            self.insert(host, address, true);
+        let Ok(host) = HostName::parse(whole.as_bytes()) else { return };
+        if let (true, Ok(label)) = (bare, HostName::parse(name.as_bytes())) {
+            let (short, long) = (Name::of_host(&label), Name::of_host(&host));
+            self.bare.insert(short.folded().into(), long.folded().into());
         }
+        // Whoever blocks names in a hosts file gives them all one address, which is no machine.
+        self.insert(host, address, !address.is_unspecified() && !address.is_loopback(), source);
     }
 
-    fn insert(&mut self, host: HostName, address: IpAddr, points: bool) {
+    fn insert(&mut self, host: HostName, address: IpAddr, points: bool, source: &Source) {
         if self.hosts.len() >= NAMES_MAX {
             return;
         }
@@ -111,11 +174,26 @@ impl Names {
                 break;
             }
         }
-        self.hosts.entry(name.folded().into()).or_default().insert(address);
+        let known = || Known { addresses: BTreeSet::new(), source: source.clone() };
+        self.hosts.entry(name.folded().into()).or_insert_with(known).addresses.insert(address);
         // The first name of an address is its proper one.
         if points {
-            self.pointers.entry(address).or_insert(host);
+            self.pointers.entry(address).or_insert_with(|| (host, source.clone()));
         }
+    }
+
+    /// A host by the name that is asked for. Without the domain only its addresses are known: the same label may be a zone of
+    /// the internet, which has records of other types.
+    fn known(&self, query: &Query) -> Option<&Known> {
+        let folded = query.name.folded();
+        let bare = || self.bare.get(folded).filter(|_| matches!(query.kind, kind::A | kind::AAAA));
+        self.hosts.get(folded).or_else(|| self.hosts.get(bare()?))
+    }
+
+    /// Who says what is answered to a question about a host of the office.
+    pub(crate) fn source(&self, query: &Query) -> Option<&Source> {
+        let back = || Some(&self.pointers.get(&reverse_address(&query.name)?)?.1);
+        self.known(query).map(|known| &known.source).or_else(back)
     }
 
     /// The answer to a question about a host of the office.
@@ -123,10 +201,10 @@ impl Names {
         if query.kind == kind::ANY || self.hosts.is_empty() {
             return None;
         }
-        let data = match self.hosts.get(query.name.folded()) {
-            Some(known) => addresses(query.kind, known.iter().copied()),
+        let data = match self.known(query) {
+            Some(known) => addresses(query.kind, known.addresses.iter().copied()),
             None => {
-                let host = self.pointers.get(&reverse_address(&query.name)?)?;
+                let (host, _) = self.pointers.get(&reverse_address(&query.name)?)?;
                 let pointer = (query.kind == kind::PTR).then(|| Data::Pointer(Name::of_host(host)));
                 pointer.into_iter().collect()
             }
@@ -145,76 +223,22 @@ impl Names {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use gate_core::HostName;
-
-    use super::{Names, Place};
-    use crate::config::Forward;
-
-    const LAN: Place<'_> = Place { domain: "lan", forwards: &[] };
-
-    fn hosts(names: &Names) -> Vec<String> {
-        let mut hosts: Vec<_> = names.pointers.iter().map(|(ip, host)| format!("{host} {ip}")).collect();
-        hosts.sort();
-        hosts
-    }
-
-    #[test]
-    fn reads_hosts_as_they_are_written() {
-        let mut names = Names::default();
-        names.add_hosts(
-            "# office\n192.168.7.9 nas NAS.other.example # disk\nfd00::9\tnas\n bad line\n\n1.2.3 x\n",
-            "lan",
-        );
-        assert_eq!(hosts(&names), ["nas.lan 192.168.7.9", "nas.lan fd00::9"]);
-        assert_eq!(names.len(), 2, "nas.lan and nas.other.example");
-    }
-
-    #[test]
-    fn what_a_host_calls_itself_comes_after_what_the_office_calls_it() {
-        let mut names = Names::default();
-        names.add_hosts("192.168.7.9 nas", "lan");
-        names.add_announced("nas", &["192.168.7.66".parse().unwrap()], LAN);
-        let printer = ["192.168.7.30", "fd00::30"].map(|ip| ip.parse().unwrap());
-        names.add_announced("printer", &printer, LAN);
-        let expected =
-            ["nas.lan 192.168.7.9", "nas.local 192.168.7.66", "printer.lan 192.168.7.30", "printer.lan fd00::30"];
-        assert_eq!(hosts(&names), expected);
-        assert_eq!(names.len(), 4, "printer.local leads to it too");
-    }
-
-    #[test]
-    fn a_lease_names_itself_only_inside_the_domain() {
-        let mut names = Names::default();
-        let text = "2000 aa:bb:cc:dd:ee:ff 192.168.7.20 laptop 01:aa\n\
-                    2000 aa:bb:cc:dd:ee:fe 192.168.7.21 api.openai.com *\n\
-                    2000 aa:bb:cc:dd:ee:fd 192.168.7.22 wpad *\n\
-                    2000 aa:bb:cc:dd:ee:fc 192.168.7.23 * *\n\
-                    999 aa:bb:cc:dd:ee:fb 192.168.7.24 gone *\n\
-                    0 aa:bb:cc:dd:ee:fa 192.168.7.25 printer *\n\
-                    duid 00:01:00:01\n";
-        names.add_leases(text, LAN, 1000);
-        assert_eq!(hosts(&names), ["api.lan 192.168.7.21", "laptop.lan 192.168.7.20", "printer.lan 192.168.7.25"]);
-    }
-
-    #[test]
-    fn no_machine_names_itself_inside_a_zone_of_the_offices_servers() {
-        let zones = ["corp.example", "7.168.192.in-addr.arpa"].map(|zone| HostName::parse(zone.as_bytes()).unwrap());
-        let forwards = [Forward { zones: zones.map(Into::into).to_vec(), upstreams: Vec::new() }];
-        let office = Place { domain: "corp.example", forwards: &forwards };
-        let mut names = Names::default();
-        names.add_hosts("192.168.7.9 nas", "corp.example");
-        let lease = "0 aa:bb:cc:dd:ee:ff 192.168.7.66 dc1 *\n0 aa:bb:cc:dd:ee:fe 192.168.8.66 dc2 *\n";
-        names.add_leases(lease, office, 1000);
-        let addresses = ["192.168.7.66", "192.168.8.66", "fd00::66"].map(|ip| ip.parse().unwrap());
-        names.add_announced("dc1", &addresses, office);
-        let expected = ["dc1.local 192.168.8.66", "dc1.local fd00::66", "nas.corp.example 192.168.7.9"];
-        assert_eq!(hosts(&names), expected, "neither forth nor back; the owner's own file may");
-        assert_eq!(names.len(), 2, "nas.corp.example and dc1.local");
-        let local = [Forward { zones: vec![HostName::parse(b"local").unwrap().into()], upstreams: Vec::new() }];
-        let mut names = Names::default();
-        names.add_announced("dc1", &addresses, Place { domain: "lan", forwards: &local });
-        assert_eq!(names.len(), 1, "dc1.lan");
+impl Source {
+    /// Whether both are of one kind: what one kind says in several places is true together.
+    fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
     }
 }
+
+/// Whether a line of a hosts file names a host of the office. Most such files begin with the machine that they lie on, which
+/// for everybody else would be the own machine.
+fn is_host(name: &str, address: IpAddr, domain: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let (label, rest) = name.split_once('.').unwrap_or((&name, ""));
+    let group = address.is_multicast() || address == IpAddr::from([255; 4]);
+    let own = address.is_loopback() && (rest.is_empty() || name.strip_suffix(domain).is_some_and(|n| n.ends_with('.')));
+    !group && !own && !NO_HOSTS.contains(&label)
+}
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use gate_core::DnsOutcome;
 
-use super::{Data, Identity, Local, Scope, View, addresses, reverse_name, scope};
+use super::{Data, Identity, Local, Scope, View, addresses, is_canary, reverse_name, scope};
 use crate::parse::{Name, Query, Rcode, kind};
 use crate::{Config, Upstream};
 
@@ -89,6 +89,28 @@ pub(super) fn special_use(query: &Query, view: &View) -> Option<Local> {
         Meaning::Loopback => (Rcode::NoError, addresses(query.kind, loopback.into_iter())),
     };
     Some(Local { outcome: DnsOutcome::Special, rcode, data, apex, why: None })
+}
+
+/// What such a name is, for people; what [`special_use`], [`unknown_inside`] and the canaries answer.
+pub(crate) fn special_words(query: &Query, view: &View) -> String {
+    if is_canary(query) {
+        return "special: a canary, by which browsers and phones learn that this network resolves for itself"
+            .to_owned();
+    }
+    if query.name.suffix("resolver.arpa").is_some() {
+        return "special: it would lead to an encrypted resolver around this device (RFC 9462)".to_owned();
+    }
+    match zone_of(&query.name) {
+        Some((_, Meaning::Loopback)) => "special: it is the machine of whoever asks (RFC 6761)".to_owned(),
+        Some((apex, _)) => {
+            let zone = Name::read(&query.name.folded()[apex..]).map_or_else(String::new, |zone| zone.text());
+            format!("special: {zone} has no server on the internet, and nobody in here has this name of it")
+        }
+        None if office_zone(&query.name, &view.identity).is_some() => {
+            "unknown: nobody has this name of the office, and the internet is not asked for it".to_owned()
+        }
+        None => "unknown: a name without a domain, for which the internet is not asked".to_owned(),
+    }
 }
 
 /// "No such name" for names of the office that nobody knows and which only a server in here could: what machines call each other

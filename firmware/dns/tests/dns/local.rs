@@ -59,6 +59,49 @@ async fn hosts_come_from_files_that_may_change() {
 }
 
 #[tokio::test]
+async fn the_first_answer_knows_the_hosts() {
+    let folder = Folder::new();
+    let many: String = (0..15_000).map(|host| format!("10.7.{}.{} host{host}\n", host / 250, host % 250)).collect();
+    let hosts = folder.write("hosts", &format!("{many}192.168.7.9 nas\n127.0.0.1 localhost\n"));
+    let leases =
+        folder.write("leases", "0 aa:bb:cc:dd:ee:ff 192.168.7.66 nas *\n0 aa:bb:cc:dd:ee:fe 192.168.7.20 pc *\n");
+    let office = Office::open_with(|config| {
+        (config.hosts_files, config.leases_files) = (vec![hosts], vec![leases]);
+    })
+    .await;
+    assert_eq!(data(&office, "nas.office.example.", RecordType::A).await, ["192.168.7.9"], "and no lease joins it");
+    assert_eq!(data(&office, "pc.office.example.", RecordType::A).await, ["192.168.7.20"]);
+    assert_eq!(data(&office, "nas.", RecordType::A).await, ["192.168.7.9"], "without the domain too");
+    for (name, kind) in [("localhost.office.example.", RecordType::A), ("1.0.0.127.in-addr.arpa.", RecordType::PTR)] {
+        let answer = office.ask(name, kind).await;
+        assert!(answer.answers.is_empty(), "{answer}");
+    }
+    assert_eq!(office.dns.file_faults(), []);
+}
+
+#[tokio::test]
+async fn files_of_hosts_that_cannot_be_read_are_told_until_they_can() {
+    let folder = Folder::new();
+    let (hosts, leases) = (folder.path().join("hosts"), folder.path().join("leases"));
+    std::fs::create_dir(&leases).unwrap();
+    let files = (vec![hosts.clone()], vec![leases.clone(), folder.path().join("not-yet")]);
+    let office = Office::open_with(|config| (config.hosts_files, config.leases_files) = files).await;
+    office.ask("nas.office.example.", RecordType::A).await;
+    let faults = office.dns.file_faults();
+    let told: Vec<_> = faults.iter().map(|(file, why)| (file.clone(), why.split(" (").next().unwrap())).collect();
+    let expected = [(hosts.clone(), "No such file or directory"), (leases.clone(), "Is a directory")];
+    assert_eq!(told, expected, "a DHCP server writes its first lease late");
+    std::fs::remove_dir(&leases).unwrap();
+    std::fs::write(&hosts, "192.168.7.9 nas\n").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(8);
+    while !office.dns.file_faults().is_empty() {
+        assert!(Instant::now() < deadline, "{:?}", office.dns.file_faults());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(data(&office, "nas.office.example.", RecordType::A).await, ["192.168.7.9"]);
+}
+
+#[tokio::test]
 async fn names_that_mean_nothing_elsewhere_are_not_asked_of_the_internet() {
     let office = Office::open().await;
     let nothing = [
@@ -320,4 +363,47 @@ async fn zones_of_the_office_exist_where_they_begin_and_above_what_is_in_them() 
     assert_eq!(office.upstream.asked(), (0, 0));
     office.ask("home.arpa.", RecordType::DS).await;
     assert_eq!(office.upstream.heard("home.arpa", RecordType::DS), 1, "that there are no signatures is proven there");
+}
+
+#[tokio::test]
+async fn a_person_is_told_where_a_name_comes_from() {
+    let folder = Folder::new();
+    let hosts = folder.write("hosts", "192.168.7.9 nas\n");
+    let leases = folder.write("leases", "0 aa:bb:cc:dd:ee:ff 192.168.7.20 laptop *\n");
+    let office = Office::open_with(|config| {
+        // Who asks a private upstream asks it for names of the office too.
+        config.upstreams = vec!["203.0.113.53".parse().unwrap()];
+        (config.hosts_files, config.leases_files) = (vec![hosts.clone()], vec![leases.clone()]);
+    })
+    .await;
+    office.ask("nas.office.example.", RecordType::A).await;
+    let (hosts, leases) = (hosts.display(), leases.display());
+    let rows = [
+        ("nas.office.example", "A", format!("a name of the office, from the hosts file {hosts}")),
+        ("nas", "A", format!("a name of the office, from the hosts file {hosts}")),
+        ("9.7.168.192.in-addr.arpa", "PTR", format!("a name of the office, from the hosts file {hosts}")),
+        ("laptop.office.example", "A", format!("a name of the office, from a lease in {leases}")),
+        ("nanogate.office.example", "A", "this device's own name or address".to_owned()),
+        (
+            "mask.icloud.com",
+            "A",
+            "special: a canary, by which browsers and phones learn that this network resolves for itself".to_owned(),
+        ),
+        (
+            "_dns.resolver.arpa",
+            "SVCB",
+            "special: it would lead to an encrypted resolver around this device (RFC 9462)".to_owned(),
+        ),
+        ("x.localhost", "A", "special: it is the machine of whoever asks (RFC 6761)".to_owned()),
+        (
+            "x.y.local",
+            "A",
+            "special: local has no server on the internet, and nobody in here has this name of it".to_owned(),
+        ),
+        ("nobody", "A", "unknown: a name without a domain, for which the internet is not asked".to_owned()),
+    ];
+    for (name, kind, rule) in rows {
+        let told = office.dns.explain((name, kind), crate::office::ip("127.0.0.1"), false).await.unwrap();
+        assert_eq!(told.rule, rule, "{name}");
+    }
 }

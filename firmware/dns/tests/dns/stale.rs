@@ -9,7 +9,7 @@ use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use tokio::time::Instant;
 
-use crate::office::{Office, PATIENCE, query_edns};
+use crate::office::{Office, PATIENCE, ip, query_edns};
 use crate::upstream::{Zone, a, answers, mx, soa};
 
 const START: u64 = 1_800_000_000;
@@ -221,4 +221,30 @@ async fn the_next_process_has_the_answers_of_this_one() {
     }
     assert_eq!(second.upstream.asked().0, 0);
     assert!(second.dns.load(&mut b"something else".as_slice()).is_err());
+}
+
+#[tokio::test]
+async fn a_person_is_told_what_clients_get_in_an_outage() {
+    let office = office(NetworkMode::Dns).await;
+    office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 100, "203.0.113.1")]));
+    ask(&office, "WWW.example.").await;
+    office.clock.set_seconds(START + 200);
+    office.upstream.set("www.example", RecordType::A, silent());
+    office.upstream.set("other.example", RecordType::A, silent());
+    let explain = async |name| office.dns.explain((name, "A"), ip("127.0.0.1"), false).await.unwrap();
+    let told = explain("wWw.example").await;
+    assert_eq!(told.rule, "from the cache, though it is over: no upstream answered in time");
+    assert_eq!((told.rcode.as_str(), told.reason), ("NOERROR", Some((3, String::new()))), "as for a client");
+    assert_eq!(told.records, ["wWw.example. 30 IN A 203.0.113.1"], "in the spelling of whoever asks");
+    assert_eq!(ask(&office, "www.example.").await, (30, Some(3)));
+    let told = explain("www.example").await;
+    assert_eq!(told.rule, "from the cache, though it is over: no upstream answered a moment ago");
+    assert_eq!((told.rcode.as_str(), told.reason), ("NOERROR", Some((3, String::new()))));
+    let silence = Some((22, "no upstream resolver answered".to_owned()));
+    let told = explain("other.example").await;
+    assert_eq!((told.rcode.as_str(), told.reason), ("SERVFAIL", silence.clone()));
+    office.ask("other.example.", RecordType::A).await;
+    let told = explain("other.example").await;
+    assert_eq!(told.rule, "it failed a moment ago and is not asked again for some seconds");
+    assert_eq!((told.rcode.as_str(), told.reason), ("SERVFAIL", silence));
 }

@@ -1,7 +1,7 @@
 //! How the resolver does, for `nanogate status` and the page: written when it changes, so that nobody has to wait for this
 //! process, and flash memory lasts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gate_dns::{Dns, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
@@ -20,6 +20,7 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
         let (upstreams, groups, forwards, lists) = (dns.upstreams(), dns.groups(), dns.forwards(), dns.lists());
         warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &forwards, checks));
         warnings.tell("lists", lists.iter().filter_map(list_warning).collect());
+        warnings.tell("hosts", dns.file_faults().iter().map(hosts_warning).collect());
         let state = DnsState {
             upstreams: all_upstreams(&upstreams, &groups, &forwards),
             groups: groups.iter().map(group).collect(),
@@ -162,6 +163,10 @@ fn stripping(main: &[UpstreamState]) -> Option<String> {
     let rest = main.iter().filter(|state| is_working(state)).any(|state| !state.strips_signatures);
     let (names, then) = (names.join(", "), if rest { "it is asked last" } else { "answers cannot be checked" });
     Some(format!("DNSSEC signatures are taken out of its answers by {names}: {then}"))
+}
+
+fn hosts_warning((file, error): &(PathBuf, String)) -> String {
+    format!("{} cannot be read: {error}; the hosts that it names are unknown", file.display())
 }
 
 fn list_warning(list: &ListState) -> Option<String> {
