@@ -86,7 +86,7 @@ def dns_lines():
     yield f"dns-rr=api.openai.com,46,{RRSIG_RECORD}"
     yield f"dns-rr=www.example.com,46,{RRSIG_RECORD}"
     yield "cname=alias.example.com,www.example.com"
-    for host, address in plan.TRAPS.items():
+    for host, address in (plan.TRAPS | plan.FRESH).items():
         yield f"host-record={host},{address},300"
 
 

@@ -55,6 +55,9 @@ TRAPS = {
     "ula.openai.azure.com": "fd00::5",
 }
 
+# Names that nobody has asked for, each at an address of its own where nothing answers (RFC 2544).
+FRESH = {f"fresh{number}.openai.azure.com": f"198.18.0.{number}" for number in range(1, 21)}
+
 
 def v4(last):
     return f"{NET}.{last}"

@@ -185,6 +185,26 @@ pub(crate) fn replace_with(
     mode: u32,
     write: impl FnOnce(&mut fs::File) -> io::Result<()>,
 ) -> io::Result<()> {
+    let (out, new) = beside(file, mode, write)?;
+    out.sync_all()?;
+    fs::rename(&new, file)?;
+    fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Writes a file whole for other processes, before the disk has it: after a power cut there may be the old content, the new or
+/// none. Returns the file, for who then waits for the disk.
+pub(crate) fn replace_soon(file: &Path, bytes: &[u8], mode: u32) -> io::Result<fs::File> {
+    let (out, new) = beside(file, mode, |out| out.write_all(bytes))?;
+    fs::rename(&new, file)?;
+    Ok(out)
+}
+
+/// Writes a new file beside another one.
+fn beside(
+    file: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut fs::File) -> io::Result<()>,
+) -> io::Result<(fs::File, PathBuf)> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -196,7 +216,5 @@ pub(crate) fn replace_with(
     }
     let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
     write(&mut out)?;
-    out.sync_all()?;
-    fs::rename(&new, file)?;
-    fs::File::open(file.parent().unwrap_or(Path::new(".")))?.sync_all()
+    Ok((out, new))
 }

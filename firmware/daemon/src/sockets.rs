@@ -9,6 +9,7 @@ mod door;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
 
 use command_fds::FdMapping;
 use listenfd::ListenFd;
@@ -17,7 +18,7 @@ use thiserror::Error;
 
 use crate::CommandError;
 use crate::cli::ProcessName;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 
 /// Connections that may wait to be accepted; Linux caps it at `net.core.somaxconn` anyway.
 const BACKLOG: i32 = 1024;
@@ -96,6 +97,17 @@ fn listen(key: &'static str, addresses: &[SocketAddr]) -> Result<Vec<OwnedFd>, S
     addresses.iter().map(named).collect()
 }
 
+/// Whether `dns` and `steer` have a link: where addresses are redirected that `dns` learns.
+pub(crate) fn are_linked(config: &Config) -> bool {
+    config.mode == Mode::Gateway && config.steer.enabled
+}
+
+/// The ends of the link between `dns` and `steer`, each the last of its worker's sockets. It outlives both.
+pub(crate) fn link() -> Result<[(ProcessName, OwnedFd); 2], SocketError> {
+    let (dns, steer) = UnixDatagram::pair().map_err(SocketError::Handover)?;
+    Ok([(ProcessName::Dns, dns.into()), (ProcessName::Steer, steer.into())])
+}
+
 /// Copies of the sockets for one life of a worker.
 pub(crate) fn mappings(sockets: &[OwnedFd]) -> io::Result<Vec<FdMapping>> {
     let mapping = |(child_fd, socket): (i32, &OwnedFd)| Ok(FdMapping { parent_fd: socket.try_clone()?, child_fd });
@@ -126,6 +138,13 @@ impl Inherited {
     /// The next `count` sockets, which are TCP listeners.
     pub(crate) fn tcp(&mut self, count: usize) -> Result<Vec<TcpListener>, SocketError> {
         self.each(count, ListenFd::take_tcp_listener)
+    }
+
+    /// The worker's end of the link.
+    pub(crate) fn link(&mut self) -> Result<UnixDatagram, SocketError> {
+        let [link] =
+            <[_; 1]>::try_from(self.each(1, ListenFd::take_unix_datagram)?).map_err(|_| SocketError::Missing(0))?;
+        Ok(link)
     }
 
     fn each<T>(

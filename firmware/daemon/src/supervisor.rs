@@ -21,7 +21,7 @@ mod button;
 mod desk;
 mod notes;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -130,11 +130,13 @@ async fn supervise(
     let mut desk = Desk::open(&config, journal.clone());
     let (orders, _) = broadcast::channel(16);
     let mut keepers = Vec::new();
+    let mut link = if sockets::are_linked(&config) { BTreeMap::from(sockets::link()?) } else { BTreeMap::new() };
     for name in ProcessName::ALL {
         if name == ProcessName::Steer && !config.steer.enabled {
             continue;
         }
-        let sockets = sockets::open(&config, name)?;
+        let mut sockets = sockets::open(&config, name)?;
+        sockets.extend(link.remove(&name));
         let (journal, state, switch, button) =
             (journal.clone(), state.clone(), desk.switch.follow(), desk.button.follow());
         let (file, settings) = (file.to_owned(), provision::settings_file(&config.data));

@@ -197,10 +197,7 @@ impl Door {
         if let Decision::Local(local) = decide(&query, &self.act.config, &view) {
             return (line, Step::Done(Done::local(query, local)));
         }
-        if let Some(step) = self.act.cached(&query, transport, &view, watched) {
-            return (line, step);
-        }
-        (line, self.act.admit(query, transport, client, watched))
+        (line, self.act.answer(query, transport, client, watched, &view))
     }
 
     /// The question with the cookie that goes back with its answer.

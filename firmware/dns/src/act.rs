@@ -55,6 +55,7 @@ pub use exchange::TrustError;
 pub use explain::{CacheState, ExplainError, Explained, InCache};
 pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
+pub use learn::{Destinations, LEARN_NAMES_CAP};
 pub(crate) use lookup::addresses;
 pub(crate) use ready::{Ready, Sought};
 pub(crate) use reply::{Age, PAYLOAD, Transport, is_truncated};
@@ -85,8 +86,8 @@ pub(crate) struct Act {
     circles: Circles,
     desk: Desk,
     heard: Mutex<Heard>,
-    fetcher: Fetcher,
     told: Mutex<Told>,
+    fetcher: Fetcher,
     pub(crate) clock: Arc<dyn Clock>,
     large: Arc<Semaphore>,
     prefetches: Arc<Semaphore>,
@@ -117,9 +118,12 @@ pub(crate) enum Step {
 /// A question that waits for an upstream, with its places in the limits.
 pub(crate) struct Waiting {
     query: Query,
+    client: IpAddr,
     transport: Transport,
     /// The name is a provider's: its answers are never older than they say.
     watched: bool,
+    /// Its rules, or the redirection of its addresses, were not in force when it came.
+    held: bool,
     _slot: OwnedSemaphorePermit,
     _seat: Option<Seat>,
 }
@@ -138,11 +142,11 @@ impl Act {
             circles: Circles::default(),
             routes,
             heard: Mutex::default(),
+            told: Mutex::default(),
             desk: Desk::new(config.groups.clone()),
             view: ArcSwap::from_pointee(view),
             routers: ArcSwap::default(),
             generation: AtomicU64::new(0),
-            told: Mutex::default(),
             cache: Mutex::new(Cache::new(&config)),
             failures: Failures::new(),
             flights: Flights::new(),

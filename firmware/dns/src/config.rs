@@ -140,6 +140,10 @@ pub struct Config {
     /// Gateway mode: an address is remembered at least this long after it was last answered, because clients keep
     /// using it after its own lifetime. Default: 3600 seconds.
     pub learn_seconds: u32,
+    /// Gateway mode: whether answers about AI wait until [`Dns::confirm`](crate::Dns::confirm) says that their addresses are
+    /// redirected. Not a key of this table: the daemon sets it.
+    #[serde(skip)]
+    pub confirm_learnt: bool,
     /// Gateway mode: about how often the catalogue's steered names are resolved without being asked for, so that
     /// clients which never ask this resolver are caught too. Default: 600 seconds.
     pub learn_refresh_seconds: u32,
@@ -197,6 +201,7 @@ impl Default for Config {
             tcp_idle_seconds: 10,
             learn_addresses: LEARN_ADDRESSES_CAP,
             learn_seconds: 3600,
+            confirm_learnt: false,
             learn_refresh_seconds: 600,
             journal_queue: 2048,
             journal_questions: JournalQuestions::default(),

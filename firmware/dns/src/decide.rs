@@ -17,7 +17,7 @@ use crate::parse::{Answer, Explanation, Manner, Name, Query, Rcode, is_mail, kin
 use crate::{Config, NetworkMode};
 
 pub(crate) use block::{NAMES_MAX, Table, names_something};
-pub(crate) use group::{Groups, NamedTable};
+pub(crate) use group::{Groups, Lists};
 pub(crate) use inside::leads_inside;
 pub(crate) use names::{Names, Place, is_nameable};
 pub(crate) use special::{is_of_the_internet, special_words};

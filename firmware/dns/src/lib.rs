@@ -12,9 +12,9 @@
 //! ```
 //!
 //! In `dns` mode names of AI providers that the catalogue steers are answered with the puck's own address; in `gateway`
-//! mode they resolve truly and their addresses are published for nftables, and the catalogue's names are resolved from
-//! time to time even if no client asks. [`Upstreams`] is the way around our own view: the proxy resolves through it what
-//! it dials.
+//! mode they resolve truly and their addresses are published for nftables, which a client's answer waits for, and the
+//! catalogue's names are resolved from time to time even if no client asks. [`Upstreams`] is the way around our own
+//! view: the proxy resolves through it what it dials.
 //!
 //! Each UDP socket has a thread of its own, which takes questions and sends answers many at a time. What it has answered
 //! from the cache once it copies from then on, without reading the question further than its name; there may be a socket
@@ -25,7 +25,8 @@
 //! never an answer.
 //!
 //! **Invariant:** special, own, steered and cached answers wait for nothing: they are made between receiving and sending
-//! on the socket's own thread. Only questions for an upstream become tasks, and those are capped, per client too.
+//! on the socket's own thread. Only questions for an upstream become tasks, and those that are held for a moment because a
+//! block list is being read or the kernel does not redirect an address yet; all are capped, per client too.
 //!
 //! **Invariant:** in `dns` mode no answer about a steered name leads elsewhere, whatever the type or the spelling: no
 //! CNAME, no address but ours, no HTTPS or SVCB record; nor does one about another name that leads to a steered one.
@@ -62,8 +63,8 @@ mod config;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, UdpSocket};
-use std::sync::Arc;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::{Catalogue, Clock, Journal, ZoneKey};
@@ -76,8 +77,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind, bind_mdns};
 pub use act::{
-    CacheFileError, CacheState, ExplainError, Explained, GroupState, InCache, KeyOrigin, KeyState, ListState,
-    LookupError, Timeouts, TrustError, UpstreamState, Upstreams,
+    CacheFileError, CacheState, Destinations, ExplainError, Explained, GroupState, InCache, KeyOrigin, KeyState,
+    LEARN_NAMES_CAP, ListState, LookupError, Timeouts, TrustError, UpstreamState, Upstreams,
 };
 pub use config::{
     Config, ConfigError, Dnssec, Forward, Group, JournalQuestions, KeyError, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
@@ -184,14 +185,21 @@ impl Dns {
         self.devices.lock().silent()
     }
 
-    /// Gateway mode: the addresses that steered names lead to, published before the client gets them.
-    pub fn destinations(&self) -> watch::Receiver<Arc<BTreeSet<IpAddr>>> {
+    /// Gateway mode: the addresses that steered names lead to with those names, published before the client gets them.
+    pub fn destinations(&self) -> watch::Receiver<Arc<Destinations>> {
         self.act.learnt.subscribe()
     }
 
+    /// Gateway mode: says that connections to the addresses of a set from [`Dns::destinations`], known by its life and its
+    /// sequence, are redirected; so are those of all sets before it. With
+    /// [`confirm_learnt`](Config::confirm_learnt) clients get new addresses after that.
+    pub fn confirm(&self, life: u64, sequence: u64) {
+        self.act.learnt.confirm(life, sequence);
+    }
+
     /// Gateway mode: takes over what an earlier process had learnt, as if it had just been answered: clients still use it.
-    pub fn remember(&self, addresses: &BTreeSet<IpAddr>) {
-        self.act.learnt.add(addresses, Duration::ZERO, Instant::now());
+    pub fn remember(&self, earlier: &Destinations) {
+        self.act.learnt.remember(earlier, Instant::now());
     }
 
     /// Writes what is in the cache, for [`Dns::load`] of the next process. Answers go on meanwhile. Returns how many answers
@@ -242,6 +250,11 @@ impl Dns {
         self.act.list_states()
     }
 
+    /// Files that should name hosts of the office and cannot be read, and why.
+    pub fn file_faults(&self) -> Vec<(PathBuf, String)> {
+        self.act.file_faults()
+    }
+
     /// What was done since the start and what is held now.
     pub fn counters(&self) -> Counters {
         let (entries, bytes) = self.act.cache.lock().size();
@@ -250,11 +263,6 @@ impl Dns {
             cache_bytes: bytes as u64,
             in_flight: self.act.flights.len() as u64,
             learnt: self.act.learnt.len() as u64,
-    /// Files that should name hosts of the office and cannot be read, and why.
-    pub fn file_faults(&self) -> Vec<(PathBuf, String)> {
-        self.act.file_faults()
-    }
-
             ..self.counting.snapshot()
         }
     }

@@ -9,21 +9,21 @@ mod routers;
 mod state;
 mod warnings;
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use gate_core::SystemClock;
 use gate_dns::{Dns, Dnssec, Identity, NetworkMode, bind_mdns};
 use tokio::net::UdpSocket;
-use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::destinations;
+use super::destinations::{self, DnsEnd};
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
-use crate::sockets::Inherited;
+use crate::sockets::{Inherited, are_linked};
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
 use self::warnings::Warnings;
@@ -32,8 +32,10 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     // Groups may have changed since the supervisor's start, and the fence below lets read what they name.
     let config = &groups::in_force(config);
     let mut sockets = Inherited::take();
-    let tcp = config.dns.listen.len();
-    let (udp, tcp) = (sockets.udp(sockets.left().saturating_sub(tcp))?, sockets.tcp(tcp)?);
+    let (tcp, linked) = (config.dns.listen.len(), are_linked(config));
+    let udp = sockets.left().saturating_sub(tcp + usize::from(linked));
+    let (udp, tcp) = (sockets.udp(udp)?, sockets.tcp(tcp)?);
+    let link = linked.then(|| sockets.link()).transpose()?;
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
     fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
@@ -52,15 +54,15 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let (dns, kept) = (Arc::new(dns), provision::answers_file(&config.data));
     answers::load(&dns, &kept);
     let warnings = Warnings::new(provision::warnings_file(&config.data));
-    let destinations = dns.destinations();
     // The room answers from threads of its own; this one waits for upstreams and serves TCP.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let stop = CancellationToken::new();
     worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, async {
+        let link = link.map(DnsEnd::new).transpose().map_err(CommandError::internal)?;
         let publish = async {
             if gateway {
-                publish(file, destinations, &stop).await;
+                tokio::join!(publish(&dns, file, link.as_ref(), &stop), hear(&dns, link.as_ref(), &stop));
             }
         };
         let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
@@ -120,6 +122,7 @@ pub(crate) fn settings(config: &Config) -> gate_dns::Config {
     gate_dns::Config {
         mode,
         extra_roots: provision::active_roots(config),
+        confirm_learnt: are_linked(config),
         lists_folder: Some(provision::lists_folder(&config.data)),
         ..config.dns.clone()
     }
@@ -128,20 +131,66 @@ pub(crate) fn settings(config: &Config) -> gate_dns::Config {
 /// Clients go on using addresses that an earlier process gave them: what it had learnt must stay redirected.
 fn remember(dns: &Dns, file: &Path) {
     match destinations::read(file) {
-        Ok(addresses) => dns.remember(&addresses),
+        Ok(earlier) => dns.remember(&earlier),
         Err(error) if error.is_missing() => {}
         Err(error) => tracing::error!(%error, file = %file.display(), "the addresses learnt before cannot be read"),
     }
 }
 
-/// Writes every new set of addresses, whole, for the `steer` worker to find; nothing before there is something new. Disks
-/// are slow, so this happens beside the thread that answers, and sets that come meanwhile are written as one.
-async fn publish(file: PathBuf, mut set: watch::Receiver<Arc<BTreeSet<IpAddr>>>, stop: &CancellationToken) {
+/// How often it is said again that there is something new, as long as nobody says that it is in force.
+const RING_AGAIN: Duration = Duration::from_secs(1);
+
+/// Writes every new set of addresses, whole, for the `steer` worker, and tells it; nothing before there is something new. It
+/// happens beside the thread that answers, and sets that come meanwhile are written as one. Clients wait for it, so nothing
+/// here waits for the disk.
+async fn publish(dns: &Dns, file: PathBuf, link: Option<&DnsEnd>, stop: &CancellationToken) {
+    let (mut set, mut on_disk) = (dns.destinations(), None);
+    if set.borrow().sequence > 0 {
+        // What an earlier process had learnt has a new number.
+        set.mark_changed();
+    }
     while let Some(Ok(())) = stop.run_until_cancelled(set.changed()).await {
-        let (addresses, to) = (set.borrow_and_update().clone(), file.clone());
-        let written = tokio::task::spawn_blocking(move || destinations::write(&to, &addresses)).await;
-        if let Err(error) = written.map_err(std::io::Error::from).flatten() {
-            tracing::error!(%error, file = %file.display(), "the steered addresses could not be written");
+        let (set, to) = (set.borrow_and_update().clone(), file.clone());
+        let written = tokio::task::spawn_blocking(move || destinations::write(&to, &set)).await;
+        match written.map_err(std::io::Error::from).flatten() {
+            Ok(new) => {
+                link.into_iter().for_each(DnsEnd::ring);
+                // What comes while the disk is busy it has a little later.
+                if on_disk.as_ref().is_none_or(JoinHandle::is_finished) {
+                    on_disk = Some(tokio::task::spawn_blocking(move || new.sync_all()));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, file = %file.display(), "the steered addresses could not be written");
+            }
+        }
+    }
+}
+
+/// Hears which sets are in force, and asks again where nothing is heard: whoever redirects may have started again.
+async fn hear(dns: &Dns, link: Option<&DnsEnd>, stop: &CancellationToken) {
+    let Some(link) = link else { return };
+    let (set, mut last) = (dns.destinations(), 0);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            heard = link.in_force() => match heard {
+                Ok((life, sequence)) => {
+                    if life == set.borrow().life {
+                        last = sequence;
+                    }
+                    dns.confirm(life, sequence);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the link to steer");
+                    tokio::time::sleep(RING_AGAIN).await;
+                }
+            },
+            () = tokio::time::sleep(RING_AGAIN) => {
+                if set.borrow().sequence != last {
+                    link.ring();
+                }
+            }
         }
     }
 }

@@ -11,19 +11,20 @@ use gate_core::{Event, Journal};
 use gate_steer::{Desired, RuleSet};
 use tokio_util::sync::CancellationToken;
 
-use super::destinations::Follower;
+use super::destinations::{Follower, SteerEnd};
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
+use crate::sockets::{Inherited, are_linked};
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
-/// How often the learnt addresses are looked at. A client dials what it has just resolved, so this is the time in which a
-/// new address is not redirected yet; `stat` ten times a second costs nothing.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the learnt addresses are looked at although nobody said that there are new ones.
+const LOOK: Duration = Duration::from_secs(1);
 /// How often the kernel is asked whether the rules still stand: somebody may have flushed them.
 const WATCH: Duration = Duration::from_secs(10);
 
 pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
+    let link = are_linked(config).then(|| Inherited::take().link()).transpose()?;
     let key = provision::device_key(config)?;
     process::confine(&config.process.of(ProcessName::Steer), &[Capability::CAP_NET_ADMIN])
         .map_err(CommandError::internal)?;
@@ -31,7 +32,10 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Steer.as_str(), key)?);
     let stop = CancellationToken::new();
     worker::watch_supervisor(stop.clone());
-    let result = worker::serve(&runtime, &stop, keep_rules(config, &*journal, &stop));
+    let result = worker::serve(&runtime, &stop, async {
+        let link = link.map(SteerEnd::new).transpose().map_err(CommandError::internal)?;
+        keep_rules(config, &*journal, link.as_ref(), &stop).await
+    });
     worker::close(runtime, journal);
     result
 }
@@ -60,18 +64,31 @@ pub(crate) fn rule_set(config: &Config, destinations: BTreeSet<IpAddr>) -> Resul
 }
 
 /// Puts the rules in place and keeps them there. They stay when this ends: AI traffic fails closed without us.
-async fn keep_rules(config: &Config, journal: &dyn Journal, stop: &CancellationToken) -> Result<(), CommandError> {
+async fn keep_rules(
+    config: &Config,
+    journal: &dyn Journal,
+    link: Option<&SteerEnd>,
+    stop: &CancellationToken,
+) -> Result<(), CommandError> {
     let file = provision::destinations_file(&config.data);
     let mut learnt = Follower::start(file, || in_force(config));
     apply(config, journal, learnt.addresses())?;
+    // The kernel's table was read back: what it should hold it holds.
+    let tell = |learnt: &Follower| {
+        if let (Some(link), Some(number)) = (link, learnt.number()) {
+            link.tell(number);
+        }
+    };
+    tell(&learnt);
     let mut watch = tokio::time::interval_at(tokio::time::Instant::now() + WATCH, WATCH);
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
-            () = tokio::time::sleep(LOOK), if config.mode == Mode::Gateway => {
+            () = news(link), if config.mode == Mode::Gateway => {
                 if learnt.look() {
                     apply(config, journal, learnt.addresses())?;
                 }
+                tell(&learnt);
             }
             _ = watch.tick() => {
                 let expected = rule_set(config, learnt.addresses().clone())?;
@@ -82,6 +99,17 @@ async fn keep_rules(config: &Config, journal: &dyn Journal, stop: &CancellationT
             }
         }
     }
+}
+
+/// Waits until there may be something new to learn. A client dials what it has just resolved, and waits for this.
+async fn news(link: Option<&SteerEnd>) {
+    let rung = async {
+        match link {
+            Some(link) => link.rung().await.unwrap_or_else(|error| tracing::warn!(%error, "the link to dns")),
+            None => std::future::pending().await,
+        }
+    };
+    let _ = tokio::time::timeout(LOOK, rung).await;
 }
 
 fn apply(config: &Config, journal: &dyn Journal, destinations: &BTreeSet<IpAddr>) -> Result<(), CommandError> {

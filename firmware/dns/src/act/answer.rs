@@ -9,14 +9,20 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::exchange::ExchangeError;
 use super::route::Full;
 use super::{Act, Age, Done, Freshness, Kept, LARGE_FROM, Reply, Step, Transport, Waiting, addresses};
 use crate::NetworkMode;
-use crate::decide::{View, steered_entry, steered_target, withheld};
+use crate::decide::{Decision, View, decide, manner, steered_entry, steered_target, withheld};
 use crate::parse::{Answer, Explanation, Query, Question, Rcode, Security, kind};
+
+/// Longest wait until the kernel redirects an address that was not known before.
+const IN_FORCE: Duration = Duration::from_millis(500);
+
+/// What is kept may not be given yet.
+struct Held;
 
 impl Act {
     /// How long copies of an answer may be given without looking whether it should be asked for again.
@@ -28,23 +34,41 @@ impl Act {
         self.cache.lock().undue_seconds(answer).saturating_sub(age)
     }
 
-    /// The kept answer, if there is one that is better than waiting for an upstream.
-    pub(crate) fn cached(&self, query: &Query, transport: Transport, view: &View, watched: bool) -> Option<Step> {
+    /// What can be answered at once, or a place among those who wait.
+    pub(crate) fn answer(
+        &self,
+        query: Query,
+        transport: Transport,
+        client: IpAddr,
+        watched: bool,
+        view: &View,
+    ) -> Step {
+        let held = self.awaits_lists(&query, view);
+        let kept = if held { Some(Err(Held)) } else { self.cached(&query, transport, view, watched) };
+        match kept {
+            Some(Ok(step)) => step,
+            Some(Err(Held)) => self.admit(query, transport, client, (watched, true)),
+            None => self.admit(query, transport, client, (watched, false)),
+        }
+    }
+
+    /// The kept answer, if there is one that is better than waiting for an upstream; held where it may not go yet.
+    fn cached(&self, query: &Query, transport: Transport, view: &View, watched: bool) -> Option<Result<Step, Held>> {
         let question = query.question();
         let kept = self.cache.lock().get(&question, self.clock.now());
         let Some(Kept { answer, age, state }) = kept else {
-            return self.failed_lately(query, transport, watched).map(Step::Done);
+            return self.failed_lately(query, transport, watched).map(|done| Ok(Step::Done(done)));
         };
         let age = match state {
             Freshness::Fresh | Freshness::Due => Age::Seconds(age),
             Freshness::Resting if !watched => Age::Stale,
             Freshness::Stale | Freshness::Resting => return None,
         };
-        if age != Age::Stale {
-            self.learn(query, &answer, view);
+        if !self.learnt.is_in_force(self.learn(query, &answer, view)) {
+            return Some(Err(Held));
         }
         let done = self.relay(query.clone(), answer, age, transport, DnsOutcome::Cached);
-        Some(if state == Freshness::Due { Step::Due(done, question) } else { Step::Done(done) })
+        Some(Ok(if state == Freshness::Due { Step::Due(done, question) } else { Step::Done(done) }))
     }
 
     /// The failure of a moment ago; never a provider's, for which no try is spared.
@@ -57,19 +81,19 @@ impl Act {
     }
 
     /// Gives a question its place among those that wait, or says why there is none.
-    pub(crate) fn admit(&self, query: Query, transport: Transport, client: IpAddr, watched: bool) -> Step {
+    fn admit(&self, query: Query, transport: Transport, client: IpAddr, (watched, held): (bool, bool)) -> Step {
         if self.circles.hears(&query.name) {
             let reply = Some(Reply::Code(query, Rcode::Refused, Some(Explanation::Circle)));
             return Step::Done(Done { reply, outcome: DnsOutcome::Special });
         }
         // A router asks for everybody behind it.
-        let client = Some(client).filter(|client| !self.is_router(*client));
-        let (slot, seat) = match self.routes.place(&query.name, query.manner.way, client, &self.config) {
+        let counted = Some(client).filter(|client| !self.is_router(*client));
+        let (slot, seat) = match self.routes.place(&query.name, query.manner.way, counted, &self.config) {
             Ok(place) => place,
-            Err(Full::All) => return Step::Done(self.stale_or(query, transport, watched, failed)),
-            Err(Full::Client) => return Step::Done(self.refuse(query, transport, watched)),
+            Err(Full::All) => return Step::Done(self.stale_or(query, transport, watched || held, failed)),
+            Err(Full::Client) => return Step::Done(self.refuse(query, transport, watched || held)),
         };
-        Step::Waiting(Waiting { query, transport, watched, _slot: slot, _seat: seat })
+        Step::Waiting(Waiting { query, client, transport, watched, held, _slot: slot, _seat: seat })
     }
 
     fn refuse(&self, query: Query, transport: Transport, watched: bool) -> Done {
@@ -84,10 +108,15 @@ impl Act {
     /// at hand nobody waits for longer than people notice (RFC 8767 section 5); the upstreams are waited for all the same.
     pub(crate) async fn resolve(
         self: Arc<Self>,
-        waiting: Waiting,
+        mut waiting: Waiting,
         tasks: &TaskTracker,
         cut: &CancellationToken,
     ) -> Done {
+        if waiting.held
+            && let Some(done) = self.release(&mut waiting).await
+        {
+            return done;
+        }
         let Waiting { query, transport, watched, .. } = &waiting;
         let question = query.question();
         let work = || Arc::clone(&self).fetch(question.clone(), query.manner.silent, cut.clone());
@@ -105,8 +134,7 @@ impl Act {
         };
         match (answer, stale) {
             (Some(answer), _) => {
-                self.learn(query, &answer, &self.view.load());
-                self.relay(query.clone(), answer, Age::Seconds(0), *transport, DnsOutcome::Forwarded)
+                self.relay_in_force(query, answer, Age::Seconds(0), *transport, DnsOutcome::Forwarded).await
             }
             (None, Some(answer)) => {
                 self.cache.lock().failed(&question, self.clock.now());
@@ -114,6 +142,42 @@ impl Act {
             }
             (None, None) => failed(query.clone()),
         }
+    }
+
+    /// Judges a question anew that was held until what it is judged by was there; nothing if an upstream must be asked.
+    async fn release(&self, waiting: &mut Waiting) -> Option<Done> {
+        self.lists_looked_at(&waiting.query).await;
+        let Waiting { query, client, transport, watched, .. } = waiting;
+        let view = self.view().clone();
+        query.manner = manner(query, *client, &self.config, &view);
+        if let Decision::Local(local) = decide(query, &self.config, &view) {
+            return Some(Done::local(query.clone(), local));
+        }
+        let Kept { answer, age, state } = self.cache.lock().get(&query.question(), self.clock.now())?;
+        let age = match state {
+            Freshness::Fresh | Freshness::Due => Age::Seconds(age),
+            Freshness::Resting if !*watched => Age::Stale,
+            Freshness::Stale | Freshness::Resting => return None,
+        };
+        Some(self.relay_in_force(query, answer, age, *transport, DnsOutcome::Cached).await)
+    }
+
+    /// Passes an answer on once connections to its addresses are redirected, if it is one to be redirected; AI fails closed.
+    async fn relay_in_force(
+        &self,
+        query: &Query,
+        answer: Arc<Answer>,
+        age: Age,
+        transport: Transport,
+        outcome: DnsOutcome,
+    ) -> Done {
+        let change = self.learn(query, &answer, &self.view());
+        if self.learnt.in_force(change, IN_FORCE).await {
+            return self.relay(query.clone(), answer, age, transport, outcome);
+        }
+        warn!(change, "an answer about AI is withheld: nobody has said that its addresses are redirected");
+        let reply = Reply::Code(query.clone(), Rcode::ServFail, Some(Explanation::NotRedirected));
+        Done { reply: Some(reply), outcome: DnsOutcome::Failed }
     }
 
     /// Asks for what will soon be over, without anybody waiting for it.
@@ -198,20 +262,24 @@ impl Act {
         Done { reply: Some(Reply::Relayed { query, answer, age, _memory: memory }), outcome }
     }
 
-    /// Gateway mode: remembers where a steered name leads, before the client knows.
-    fn learn(&self, query: &Query, answer: &Answer, view: &View) {
+    /// Gateway mode: remembers where a steered name leads, before the client knows. Returns the change that must be in force
+    /// before it may; 0, which always is, where there is none.
+    fn learn(&self, query: &Query, answer: &Answer, view: &View) -> u64 {
         let addresses = matches!(query.kind, kind::A | kind::AAAA) && self.config.mode == NetworkMode::Gateway;
         // A group that is not steered teaches nothing either: its own way stays free until others ask.
         let taught = addresses && query.manner.steered;
         let leads = || !answer.is_direct() && steered_target(&answer.targets(), &view.catalogue).is_some();
-        if taught && (steered_entry(query, &view.catalogue).is_some() || leads()) {
-            self.learn_addresses(answer);
+        if !taught || !(steered_entry(query, &view.catalogue).is_some() || leads()) {
+            return 0;
         }
+        let change = self.learn_addresses(&query.name.text(), answer);
+        // Without anybody who redirects there is nobody to wait for.
+        if self.config.confirm_learnt { change } else { 0 }
     }
 
-    pub(super) fn learn_addresses(&self, answer: &Answer) {
+    pub(super) fn learn_addresses(&self, name: &str, answer: &Answer) -> u64 {
         let lifetime = Duration::from_secs(answer.lifetime().unwrap_or_default().into());
-        self.learnt.add(&addresses(answer), lifetime, Instant::now());
+        self.learnt.add(Some(&name.to_ascii_lowercase()), &addresses(answer), lifetime, Instant::now())
     }
 }
 

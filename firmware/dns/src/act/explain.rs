@@ -95,6 +95,8 @@ impl Act {
             return Err(ExplainError::Refused("the client lies in no local subnet"));
         }
         query.manner = manner(&query, client, &self.config, &view);
+        self.lists_looked_at(&query).await;
+        let view = self.view().clone();
         let group = view.groups.rules(query.manner.group).name.clone();
         let start = Instant::now();
         if let Decision::Local(local) = decide(&query, &self.config, &view) {

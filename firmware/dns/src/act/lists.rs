@@ -1,6 +1,6 @@
 //! The office's groups and their block lists: which there are, what stands in them, read again when they change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -9,17 +9,21 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Act;
 use super::fetch::kept_file;
-use crate::config::{Group, List};
-use crate::decide::{Groups, NAMES_MAX, NamedTable, Table, View};
+use crate::config::{Group, List, forward_of};
+use crate::decide::{Groups, Lists, NAMES_MAX, Table, View};
+use crate::parse::Query;
 
 /// How often it is looked whether a list has changed.
 const LOOK: Duration = Duration::from_secs(2);
+/// So long at most nobody is answered from past a list that has never been read: a million names take a small board less.
+/// Then names have to be resolved, whatever is wrong with the disk.
+const HOLD: Duration = Duration::from_secs(3);
 /// No more of a list is read.
 pub(super) const LIST_MAX: u64 = 256 << 20;
 /// Longer lines of it speak of more than names.
@@ -33,6 +37,8 @@ pub(super) struct Desk {
     papers: Mutex<Papers>,
     /// There are other groups, or another list was fetched.
     pub(super) changed: Notify,
+    /// A list was looked at.
+    looked: Notify,
 }
 
 #[derive(Default)]
@@ -41,15 +47,23 @@ struct Papers {
     tables: HashMap<List, (Option<Stamp>, Arc<Table>)>,
     /// Why lists could not be read the last time.
     faults: HashMap<List, String>,
+    /// Those that were looked at, read or not: what they hold is as well known as it will be for now.
+    looked: HashSet<List>,
+    /// Until when those that were not are waited for.
+    patience: Option<Instant>,
 }
 
 impl Desk {
     pub(super) fn new(groups: Vec<Group>) -> Self {
-        Self { papers: Mutex::new(Papers { groups, ..Papers::default() }), changed: Notify::new() }
+        let papers = Papers { groups, patience: Some(Instant::now() + HOLD), ..Papers::default() };
+        Self { papers: Mutex::new(papers), changed: Notify::new(), looked: Notify::new() }
     }
 
     pub(super) fn see(&self, groups: Vec<Group>) {
-        self.papers.lock().groups = groups;
+        let mut papers = self.papers.lock();
+        papers.groups = groups;
+        papers.patience = Some(Instant::now() + HOLD);
+        drop(papers);
         self.changed.notify_waiters();
     }
 
@@ -91,14 +105,44 @@ impl Act {
     /// Puts what lies on the desk in place for everybody.
     pub(super) fn judge_by_desk(&self) {
         let papers = self.desk.papers.lock();
-        let named = |lists: &[List]| -> Vec<NamedTable> {
+        let named = |lists: &[List]| {
             let table = |list: &List| Some((list.to_string().into(), Arc::clone(&papers.tables.get(list)?.1)));
-            lists.iter().filter_map(table).collect()
+            let awaited = lists.iter().any(|list| !papers.looked.contains(list));
+            Lists { read: lists.iter().filter_map(table).collect(), awaited }
         };
         let own = |group: &Group| group.block_lists.as_deref().map(named);
         let groups = Arc::new(Groups::new(&papers.groups, &named(&self.config.block_lists), own));
         // The lock is held until then, so that of two changes the later one wins.
         self.change(|view| View { groups: Arc::clone(&groups), ..view.clone() });
+    }
+
+    /// Whether the answer to a client's question has to wait until its lists are read. Names of the office's own zones are not
+    /// blocked by any.
+    pub(super) fn awaits_lists(&self, query: &Query, view: &View) -> bool {
+        view.groups.rules(query.manner.group).awaits_lists()
+            && forward_of(&self.config.forward, query.name.folded()).is_none()
+            && self.desk.papers.lock().patience.is_some_and(|end| Instant::now() < end)
+    }
+
+    /// Waits until it need not wait any more.
+    pub(super) async fn lists_looked_at(&self, query: &Query) {
+        loop {
+            // Made before it is looked, so that nothing is missed between.
+            let looked = self.desk.looked.notified();
+            let patience = self.desk.papers.lock().patience;
+            if !self.awaits_lists(query, &self.view()) {
+                return;
+            }
+            let _ = timeout_at(patience.unwrap_or_else(Instant::now), looked).await;
+        }
+    }
+
+    /// A list is as well known as it will be for now.
+    fn look_at(&self, list: &List) {
+        if self.desk.papers.lock().looked.insert(list.clone()) {
+            self.judge_by_desk();
+        }
+        self.desk.looked.notify_waiters();
     }
 
     /// Keeps the lists as their files say, until `stop`. Whoever writes such a file puts it in place whole.
@@ -118,6 +162,9 @@ impl Act {
     pub(super) async fn read_lists(&self) {
         let lists = self.lists();
         self.forget_lists(&lists);
+        // Those that are not there are no reason to wait for.
+        let absent = |list: &&List| self.list_path(list).is_none_or(|path| !path.exists());
+        lists.iter().filter(absent).for_each(|list| self.look_at(list));
         for list in lists {
             let Some(path) = self.list_path(&list) else { continue };
             let stamp = stamp(&path);
@@ -135,15 +182,19 @@ impl Act {
                     info!(%list, names, bytes, foreign, "a block list was read");
                     let mut papers = self.desk.papers.lock();
                     papers.faults.remove(&list);
-                    papers.tables.insert(list, (stamp, Arc::new(table)));
+                    papers.tables.insert(list.clone(), (stamp, Arc::new(table)));
+                    papers.looked.insert(list);
                     drop(papers);
                     self.judge_by_desk();
+                    self.desk.looked.notify_waiters();
                 }
                 // Tried again each time, because a file may become readable without being another one; told once.
-                Err(error) if self.desk.note(&list, &error) => {
-                    warn!(%list, %error, "a block list cannot be read; what it held before holds on");
+                Err(error) => {
+                    if self.desk.note(&list, &error) {
+                        warn!(%list, %error, "a block list cannot be read; what it held before holds on");
+                    }
+                    self.look_at(&list);
                 }
-                Err(_) => {}
             }
         }
     }
@@ -154,6 +205,7 @@ impl Act {
         let before = papers.tables.len();
         papers.tables.retain(|list, _| lists.contains(list));
         papers.faults.retain(|list, _| lists.contains(list));
+        papers.looked.retain(|list| lists.contains(list));
         let fewer = papers.tables.len() < before;
         drop(papers);
         if fewer {

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 
 use super::{Act, Freshness, Kept, lookup};
 use crate::decide::View;
-use crate::parse::{Question, kind};
+use crate::parse::{Name, Question, kind};
 
 /// Questions of a round on their way at once: some hundred names take seconds, and clients hardly notice.
 const AT_ONCE: usize = 8;
@@ -63,6 +63,7 @@ impl Act {
 
     /// Learns from the kept answer or an upstream's; whether there was one.
     async fn learn_unasked(self: Arc<Self>, question: Question, tasks: TaskTracker, cut: CancellationToken) -> bool {
+        let name = Name::read(&question.name).map(|name| name.text()).unwrap_or_default();
         let kept = self.cache.lock().get(&question, self.clock.now());
         let answer = match kept {
             Some(Kept { answer, state: Freshness::Fresh | Freshness::Due, .. }) => Some(answer),
@@ -72,7 +73,7 @@ impl Act {
             }
         };
         let Some(answer) = answer.filter(|answer| answer.is_conclusive()) else { return false };
-        self.learn_addresses(&answer);
+        self.learn_addresses(&name, &answer);
         true
     }
 }

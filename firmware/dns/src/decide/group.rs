@@ -10,6 +10,14 @@ use crate::parse::Manner;
 /// A list's name, and what it holds.
 pub(crate) type NamedTable = (Arc<str>, Arc<Table>);
 
+/// The lists that hold for somebody, as far as they have been read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lists {
+    pub(crate) read: Vec<NamedTable>,
+    /// Some have never been looked at: nobody can say yet what is blocked.
+    pub(crate) awaited: bool,
+}
+
 /// The rules of every group.
 #[derive(Debug)]
 pub(crate) struct Groups {
@@ -24,7 +32,7 @@ pub(crate) struct Rules {
     /// Nothing for everybody else.
     pub(crate) name: Option<String>,
     manner: Manner,
-    lists: Vec<NamedTable>,
+    lists: Lists,
 }
 
 impl Default for Groups {
@@ -35,8 +43,8 @@ impl Default for Groups {
 
 impl Groups {
     /// `lists` are those of everybody who has none of his own, `own` the lists of each group that has.
-    pub(crate) fn new(groups: &[Group], lists: &[NamedTable], own: impl Fn(&Group) -> Option<Vec<NamedTable>>) -> Self {
-        let mut all = Self { members: Vec::new(), rules: vec![Rules { lists: lists.to_vec(), ..Rules::default() }] };
+    pub(crate) fn new(groups: &[Group], lists: &Lists, own: impl Fn(&Group) -> Option<Lists>) -> Self {
+        let mut all = Self { members: Vec::new(), rules: vec![Rules { lists: lists.clone(), ..Rules::default() }] };
         for (number, group) in (1..).zip(groups) {
             all.members.extend(group.clients.iter().map(|net| (*net, number)));
             all.rules.push(Rules {
@@ -47,7 +55,7 @@ impl Groups {
                     steered: group.steering,
                     silent: group.silent,
                 },
-                lists: own(group).unwrap_or_else(|| lists.to_vec()),
+                lists: own(group).unwrap_or_else(|| lists.clone()),
             });
         }
         all
@@ -67,20 +75,26 @@ impl Groups {
 }
 
 impl Rules {
+    /// Whether some of its lists have never been looked at.
+    pub(crate) fn awaits_lists(&self) -> bool {
+        self.lists.awaited
+    }
+
     /// The list that blocks a name in folded wire form.
     pub(crate) fn blocks(&self, name: &[u8]) -> Option<&Arc<str>> {
-        if self.lists.is_empty() {
+        let lists = &self.lists.read;
+        if lists.is_empty() {
             return None;
         }
-        match listed(self.lists.iter().map(|(_, table)| &**table), name) {
-            Listed::Blocked(at) => Some(&self.lists[at].0),
+        match listed(lists.iter().map(|(_, table)| &**table), name) {
+            Listed::Blocked(at) => Some(&lists[at].0),
             Listed::No | Listed::Allowed => None,
         }
     }
 
     /// Whether a list takes a name in folded wire form out of all of them.
     pub(crate) fn allows(&self, name: &[u8]) -> bool {
-        is_allowed(self.lists.iter().map(|(_, table)| &**table), name)
+        is_allowed(self.lists.read.iter().map(|(_, table)| &**table), name)
     }
 }
 
@@ -88,7 +102,7 @@ impl Rules {
 mod tests {
     use std::net::IpAddr;
 
-    use super::Groups;
+    use super::{Groups, Lists};
     use crate::config::Group;
 
     #[test]
@@ -100,7 +114,7 @@ mod tests {
             group("boss", &["192.0.2.7"], "silent = true"),
             group("guests", &["192.0.2.0/26", "2001:db8::/64"], "steering = false\nupstreams = [\"192.0.2.99\"]"),
         ];
-        let groups = Groups::new(&groups, &[], |_| None);
+        let groups = Groups::new(&groups, &Lists::default(), |_| None);
         let rows = [
             ("192.0.2.7", Some("boss"), true, true),
             ("192.0.2.8", Some("guests"), false, false),

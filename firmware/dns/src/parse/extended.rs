@@ -9,6 +9,8 @@ pub(crate) enum Explanation {
     TooFast,
     TooManyWaiting,
     NoUpstream,
+    /// The kernel does not send connections to its addresses to the proxy yet.
+    NotRedirected,
     UpstreamFailed,
     /// What an upstream answered says nothing of the name that it was asked for.
     OfAnotherName,
@@ -45,6 +47,7 @@ impl Explanation {
             Self::TooManyAliases => (0, "the answer has too many aliases"),
             Self::TooManyWaiting => (0, "too many questions of this device are waiting for an answer"),
             Self::UpstreamMalformed => (0, "the upstream resolver's answer is malformed"),
+            Self::NotRedirected => (0, "connections to its addresses do not go through this device yet"),
             Self::Circle => (0, "the question came back from the resolver that it was sent to"),
             Self::Bogus => (6, "the answer does not fit its signatures (DNSSEC)"),
             Self::SignatureExpired => (7, "the signatures of the answer have expired (DNSSEC)"),

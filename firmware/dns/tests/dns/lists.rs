@@ -260,3 +260,41 @@ async fn what_a_list_holds_is_refused_with_the_reason_and_what_it_says_besides_i
         assert_eq!(option(&answer, 15).unwrap(), b"\0\x0fa block list of this office holds the name");
     }
 }
+
+#[tokio::test]
+async fn nothing_passes_a_list_that_is_being_read() {
+    let folder = Folder::new();
+    // Enough to take longer than any answer here, and less than anybody is held, with what is asked for at its end.
+    let many: String = (0..50_000).map(|number| format!("n{number}.filler.example\n")).collect();
+    let list = folder.write("list", &format!("{many}ads.example\n"));
+    let upstream = Upstream::start().await;
+    for name in ["ads.example", "www.example"] {
+        upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 600, "203.0.113.1")]));
+    }
+    let office = Office::open_behind(upstream, |config| config.block_lists = vec![List::File(list)]);
+    let asked = async |name| {
+        let answer = office.ask(name, RecordType::A).await;
+        (answer.metadata.response_code, answer.answers.len())
+    };
+    let (ads, www, own) = tokio::join!(asked("ads.example."), asked("www.example."), asked("nanogate.office.example."));
+    assert_eq!(own, (ResponseCode::NoError, 1));
+    assert_eq!(ads, (ResponseCode::NXDomain, 0));
+    assert_eq!(www, (ResponseCode::NoError, 1));
+    assert_eq!(office.dns.lists()[0].names, 50_001);
+    assert_eq!(office.upstream.heard("ads.example", RecordType::A), 0);
+}
+
+#[tokio::test]
+async fn a_list_that_is_not_there_keeps_nobody_waiting() {
+    let folder = Folder::new();
+    let upstream = Upstream::start().await;
+    upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 600, "203.0.113.1")]));
+    let url: List = format!("https://{NAME}:1/never").try_into().unwrap();
+    let lists = vec![List::File(folder.path().join("none")), url];
+    let kept = self::lists(&folder);
+    let office =
+        Office::open_behind(upstream, |config| (config.block_lists, config.lists_folder) = (lists, Some(kept)));
+    let start = Instant::now();
+    assert_eq!(office.ask("www.example.", RecordType::A).await.answers.len(), 1);
+    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+}

@@ -1,11 +1,25 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::Path;
 
+use gate_dns::{Destinations, LEARN_NAMES_CAP};
 use gate_steer::DESTINATIONS_CAP;
 use tempfile::TempDir;
 
-use super::{DestinationsError, FILE_CAP, Follower, read, write};
+use super::{DestinationsError, FILE_CAP, Follower, read};
+
+fn write(file: &Path, set: &Destinations) {
+    super::write(file, set).unwrap();
+}
+
+/// A set with as many names as are told.
+fn named(addresses: &BTreeSet<IpAddr>) -> Destinations {
+    let name = |number: usize| format!("{number:0>63}.{}.{}.{}", "a".repeat(63), "b".repeat(63), "c".repeat(61));
+    let mut names = (0..LEARN_NAMES_CAP).map(name);
+    let addresses = addresses.iter().map(|address| (*address, names.by_ref().take(16).collect())).collect();
+    Destinations { life: u64::MAX, sequence: u64::MAX, addresses }
+}
 
 fn addresses(count: usize) -> BTreeSet<IpAddr> {
     // The longest texts that addresses have.
@@ -17,12 +31,12 @@ fn addresses(count: usize) -> BTreeSet<IpAddr> {
 fn the_fullest_set_goes_through_the_file_and_no_fuller_one() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("destinations.json");
-    let full = addresses(DESTINATIONS_CAP);
-    write(&file, &full).unwrap();
+    let full = named(&addresses(DESTINATIONS_CAP));
+    write(&file, &full);
     assert_eq!(read(&file).unwrap(), full);
 
     let short: BTreeSet<IpAddr> = (0..=DESTINATIONS_CAP as u128).map(|at| Ipv6Addr::from(at).into()).collect();
-    write(&file, &short).unwrap();
+    write(&file, &named(&short));
     assert!(matches!(read(&file), Err(DestinationsError::TooMany(count)) if count == DESTINATIONS_CAP + 1));
     fs::write(&file, vec![b' '; usize::try_from(FILE_CAP).unwrap() + 1]).unwrap();
     assert!(matches!(read(&file), Err(DestinationsError::TooLong)));
@@ -39,10 +53,15 @@ fn a_file_that_cannot_be_read_takes_no_address_away() {
     let (kernel, learnt) = (addresses(1), addresses(3));
     let mut follower = Follower::start(file.clone(), || kernel.clone());
     assert_eq!(*follower.addresses(), kernel, "what the kernel redirects stays");
+    assert_eq!(follower.number(), None);
 
-    write(&file, &learnt).unwrap();
+    write(&file, &Destinations { life: 7, sequence: 1, ..named(&learnt) });
     assert!(follower.look() && !follower.look());
-    let too_many = serde_json::to_vec(&addresses(DESTINATIONS_CAP + 1)).unwrap();
+    assert_eq!(follower.number(), Some((7, 1)));
+    write(&file, &Destinations { life: 7, sequence: 2, ..named(&learnt) });
+    assert!(!follower.look(), "the same addresses");
+    assert_eq!(follower.number(), Some((7, 2)), "under another number");
+    let too_many = serde_json::to_vec(&named(&addresses(DESTINATIONS_CAP + 1))).unwrap();
     for broken in [Some(b"".as_slice()), Some(b"{}"), Some(&too_many), None] {
         match broken {
             Some(bytes) => fs::write(&file, bytes).unwrap(),
@@ -52,7 +71,7 @@ fn a_file_that_cannot_be_read_takes_no_address_away() {
         assert_eq!(*follower.addresses(), learnt);
     }
 
-    write(&file, &kernel).unwrap();
+    write(&file, &named(&kernel));
     assert!(follower.look(), "a shorter list that is said is followed");
     assert_eq!(*follower.addresses(), kernel);
     let restarted = Follower::start(file, || panic!("the file can be read"));
