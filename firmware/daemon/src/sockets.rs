@@ -13,7 +13,7 @@ use std::os::unix::net::UnixDatagram;
 
 use command_fds::FdMapping;
 use listenfd::ListenFd;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use thiserror::Error;
 
 use crate::CommandError;
@@ -72,7 +72,11 @@ pub(crate) fn open(config: &Config, name: ProcessName) -> Result<Vec<OwnedFd>, S
         ProcessName::Steer => {}
     }
     let office = config.local_subnets();
-    for socket in &sockets {
+    // A question from elsewhere gets no answer either way; its worker counts it, which the owner wants to see.
+    let counted = |socket: &OwnedFd| {
+        name == ProcessName::Dns && SockRef::from(socket).r#type().is_ok_and(|kind| kind == Type::DGRAM)
+    };
+    for socket in sockets.iter().filter(|socket| !counted(socket)) {
         door::shut(socket, &office);
     }
     Ok(sockets)
