@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -98,7 +99,7 @@ fn names_are_told_with_their_addresses_and_are_bounded() {
         }
     }
     learnt.expire(now);
-    let all: Vec<usize> = seen.borrow().addresses.values().map(|names| names.len()).collect();
+    let all: Vec<usize> = seen.borrow().addresses.values().map(BTreeSet::len).collect();
     assert_eq!((all.iter().sum::<usize>(), all.iter().max()), (LEARN_NAMES_CAP, Some(&NAMES_OF_ONE)));
     learnt.expire(now + 11 * SECOND);
     learnt.add(Some("c.example"), &[ip(1)], SECOND, now);
