@@ -174,6 +174,9 @@ impl<'a> Case<'a> {
         if scanned.opaque.iter().any(|part| part.said_to_be_text) {
             return Err(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding));
         }
+        if kind == Kind::Calls && !Kind::is_plain_calls(body) {
+            return self.leave_unread(Unread::Costly, Reason::BadEncoding);
+        }
         if kind == Kind::Opaque || !scanned.opaque.is_empty() {
             self.leave_unread(Unread::Opaque, Reason::BadEncoding)?;
         }
