@@ -16,8 +16,8 @@ from puck import BINARY
 from site_with_puck import SETTINGS
 
 CUTS = int(os.environ.get("POWER_CUTS", "5"))
-
-
+# MB a day that the kept answers may take: firmware/daemon, worker/dns/answers.rs.
+KEPT_ANSWERS = 24
 # What a card has beyond the image.
 MORE = 512 << 20
 
@@ -144,7 +144,8 @@ def test_the_card_is_written_to_seldom(new_site, capsys):
     day = (busy * 8 + idle * 16) * 3600 / 1e6
     with capsys.disabled():
         print(f"\nthe card: {busy / 1000:.1f} kB/s busy, {idle / 1000:.1f} kB/s idle, {day:.0f} MB a day")
-    assert day < 200
+    # They are not written in the first five minutes.
+    assert day + KEPT_ANSWERS < 200
 
     site.board.pull_card()
     # Longer than it takes a puck that is allowed no memory to notice and to deny.
