@@ -16,8 +16,8 @@ from puck import BINARY
 from site_with_puck import SETTINGS
 
 CUTS = int(os.environ.get("POWER_CUTS", "5"))
-# MB a day that the kept answers may take: firmware/daemon, worker/dns/answers.rs.
-KEPT_ANSWERS = 24
+
+
 # What a card has beyond the image.
 MORE = 512 << 20
 
@@ -125,7 +125,7 @@ def test_the_card_is_written_to_seldom(new_site, capsys):
     for name in plan.CLIENTS:
         site._point_dns(name, plan.PUCK)
     # What a start writes is no part of a day: the clock is set, lists and devices are seen for the first time.
-    time.sleep(40)
+    time.sleep(20)
 
     def written(seconds, ask):
         begin, start = site.board.record.stat().st_size, time.monotonic()
@@ -140,12 +140,13 @@ def test_the_card_is_written_to_seldom(new_site, capsys):
         # A machine with too much to do takes longer, and the puck goes on writing meanwhile.
         return sectors * SECTOR / (time.monotonic() - start)
 
-    idle, busy = written(30, False), written(60, True)
+    busy, idle = written(40, True), written(30, False)
     day = (busy * 8 + idle * 16) * 3600 / 1e6
     with capsys.disabled():
         print(f"\nthe card: {busy / 1000:.1f} kB/s busy, {idle / 1000:.1f} kB/s idle, {day:.0f} MB a day")
-    # They are not written in the first five minutes.
-    assert day + KEPT_ANSWERS < 200
+    # The answers kept for the next start are not among it: they come after five minutes, and have a bound of their own
+    # (firmware/daemon, worker/dns/answers.rs).
+    assert day < 200
 
     site.board.pull_card()
     # Longer than it takes a puck that is allowed no memory to notice and to deny.
