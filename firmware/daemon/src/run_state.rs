@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use gate_core::{Clock, SystemClock};
 use serde::{Deserialize, Serialize};
+use tokio::net::UnixListener;
 
 use crate::config::Config;
 
@@ -172,6 +174,17 @@ impl Running {
     pub(crate) fn read(data: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&fs::read(RunState::file(data))?)?)
     }
+}
+
+/// A socket in the place of a file, which an earlier process may have left; `mode` says who may open it.
+pub(crate) fn listen(file: &Path, mode: u32) -> io::Result<UnixListener> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(file)?;
+    fs::set_permissions(file, fs::Permissions::from_mode(mode))?;
+    Ok(listener)
 }
 
 /// Writes a file whole: its readers see the old content or the new, also after a power cut.

@@ -4,7 +4,6 @@
 use std::fs;
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +11,12 @@ use std::time::Duration;
 use gate_dns::{Dns, Explained};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use crate::run_state;
 
 /// Longest line of a question.
 const ASK_MAX: u64 = 4 << 10;
@@ -41,7 +42,7 @@ type Told = Result<Explained, String>;
 
 /// Answers until `stop`.
 pub(super) async fn serve(dns: &Arc<Dns>, file: &Path, stop: &CancellationToken) {
-    let listener = match listen(file) {
+    let listener = match run_state::listen(file, 0o600) {
         Ok(listener) => listener,
         Err(error) => {
             tracing::warn!(%error, file = %file.display(), "nobody can ask about the running resolver");
@@ -63,16 +64,6 @@ pub(super) async fn serve(dns: &Arc<Dns>, file: &Path, stop: &CancellationToken)
         });
     }
     let _ = fs::remove_file(file);
-}
-
-fn listen(file: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(file)?;
-    fs::set_permissions(file, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
 
 async fn answer(dns: &Dns, mut stream: UnixStream) -> io::Result<()> {

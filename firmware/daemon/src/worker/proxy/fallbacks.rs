@@ -7,7 +7,6 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,12 +15,12 @@ use gate_core::{Clock, SystemClock};
 use gate_proxy::{Fallback, Proxy};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::provision;
 use crate::run_state::replace;
+use crate::{provision, run_state};
 
 /// Longest line either way.
 const LINE_MAX: u64 = 4 << 10;
@@ -85,7 +84,8 @@ async fn keep(proxy: &Proxy, file: PathBuf, stop: &CancellationToken) {
 }
 
 async fn serve(proxy: &Proxy, file: &Path, stop: &CancellationToken) {
-    let listener = match listen(file) {
+    // The folder's group is the page's.
+    let listener = match run_state::listen(file, 0o660) {
         Ok(listener) => listener,
         Err(error) => {
             tracing::error!(%error, file = %file.display(), "nobody can revoke a fall-back");
@@ -100,17 +100,6 @@ async fn serve(proxy: &Proxy, file: &Path, stop: &CancellationToken) {
         }
     }
     let _ = fs::remove_file(file);
-}
-
-fn listen(file: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(file)?;
-    // The folder's group is the page's.
-    fs::set_permissions(file, fs::Permissions::from_mode(0o660))?;
-    Ok(listener)
 }
 
 async fn answer(proxy: &Proxy, mut stream: UnixStream) -> io::Result<()> {
