@@ -2,7 +2,7 @@
 //! arrives while a worker is being started again waits in the kernel instead of being lost: a question that finds no `dns`
 //! process is answered a moment later. They are passed as systemd passes them (sd_listen_fds(3)), from descriptor 3 on.
 //!
-//! Each is shut to whoever is not of the office before anybody hears of it.
+//! Each but the resolver's for datagrams is shut to whoever is not of the office before anybody hears of it.
 
 mod door;
 
