@@ -10,6 +10,7 @@ import pytest
 from test_life import Digger
 
 # What the daemon takes by itself when it is root and the machine has no users of these names.
+SUPERVISOR = 0x7F4E4700
 USERS = {"dns": 0x7F4E4701, "proxy": 0x7F4E4702, "admin": 0x7F4E4703, "steer": 0x7F4E4704}
 MEMORY_MIB = {"dns": 80, "proxy": 300, "admin": 150, "steer": 40}
 # capabilities(7): CAP_NET_ADMIN is bit 12.
@@ -120,5 +121,9 @@ def test_every_worker_stands_inside_a_fence(office):
         found = status(pid)
         assert found["NoNewPrivs"] == "1" and found["Seccomp"] == "2", name
     # Of what root may do, the supervisor keeps what its work needs, for itself and for whatever it starts.
-    for kind in ("CapEff", "CapPrm", "CapBnd"):
-        assert int(status(supervisor)[kind], 16) & ~SUPERVISOR_CAPABILITIES == 0, kind
+    found = status(supervisor)
+    if may_change_users():
+        assert set(found["Uid"].split()) == set(found["Gid"].split()) == {str(SUPERVISOR)}
+        assert found["Groups"].split() == [str(SUPERVISOR)]
+    for kind in ("CapEff", "CapPrm", "CapBnd", "CapAmb"):
+        assert int(found[kind], 16) & ~SUPERVISOR_CAPABILITIES == 0, kind

@@ -119,6 +119,15 @@ pub(crate) struct Processes {
     pub(crate) proxy: ProcessConfig,
     pub(crate) admin: ProcessConfig,
     pub(crate) steer: ProcessConfig,
+    pub(crate) supervisor: SupervisorConfig,
+}
+
+/// User of the process that starts the others.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct SupervisorConfig {
+    /// Name or number. Without it: `nanogate` or a number of its own when the daemon is root, else the user that started it.
+    pub(crate) user: Option<String>,
 }
 
 /// User and memory of one process.
@@ -164,8 +173,14 @@ impl Processes {
             ProcessName::Steer => (&self.steer, 48, 4),
         };
         let memory_mib = if chosen.memory_mib == 0 { memory_mib } else { chosen.memory_mib };
-        let user = chosen.user.clone().or_else(|| default_user(name.as_str(), FIRST_USER + number));
+        let name = format!("nanogate-{}", name.as_str());
+        let user = chosen.user.clone().or_else(|| default_user(&name, FIRST_USER + number));
         ProcessConfig { user, memory_mib }
+    }
+
+    /// The user of the process that starts the others.
+    pub(crate) fn supervisors_user(&self) -> Option<String> {
+        self.supervisor.user.clone().or_else(|| default_user("nanogate", FIRST_USER))
     }
 }
 

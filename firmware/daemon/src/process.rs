@@ -1,4 +1,4 @@
-//! What every worker does before it touches the network's bytes: it gives up everything it does not need.
+//! What every process does before it touches the network's bytes: it gives up everything it does not need.
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -37,13 +37,20 @@ const SUPERVISOR: [Capability; 10] = [
     Capability::CAP_SETUID,
 ];
 
-/// Gives up every other capability, for the supervisor and all that it starts. Called before any thread is started.
-pub(crate) fn confine_supervisor() -> Result<(), ConfineError> {
+/// Gives up root and every other capability, for the supervisor and all that it starts. Called before any thread is started.
+pub(crate) fn confine_supervisor(user: Option<&str>) -> Result<(), ConfineError> {
     let held = caps::read(None, CapSet::Permitted)?;
     let keep: CapsHashSet = SUPERVISOR.iter().copied().filter(|capability| held.contains(capability)).collect();
     bound(&held, &keep)?;
+    if let Some(user) = user {
+        become_user(user, &keep)?;
+    }
     caps::set(None, CapSet::Effective, &keep)?;
     caps::set(None, CapSet::Permitted, &keep)?;
+    // Who is not root loses them all at the start of a program, but for the ambient ones (capabilities(7)); a worker needs
+    // them to become its own user.
+    caps::set(None, CapSet::Inheritable, &keep)?;
+    caps::set(None, CapSet::Ambient, &keep)?;
     nix::sys::prctl::set_no_new_privs().map_err(|source| ConfineError::System { step: "set no_new_privs", source })
 }
 
@@ -74,6 +81,11 @@ pub(crate) fn confine(config: &ProcessConfig, keep: &[Capability]) -> Result<(),
     caps::set(None, CapSet::Permitted, &keep)?;
     nix::sys::prctl::set_no_new_privs().map_err(|source| ConfineError::System { step: "set no_new_privs", source })?;
     cap_resources(config)
+}
+
+/// Whether this process holds the capability. A kernel that does not say counts as no.
+pub(crate) fn may(capability: Capability) -> bool {
+    caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false)
 }
 
 fn cap_resources(config: &ProcessConfig) -> Result<(), ConfineError> {
@@ -107,16 +119,15 @@ pub(crate) fn ids(user: &str) -> Result<(Uid, Gid), ConfineError> {
     found.map(|found| (found.uid, found.gid)).ok_or_else(|| ConfineError::NoUser(user.to_owned()))
 }
 
-/// The user a process gets when the daemon is root and the configuration names none: `nanogate-<process>` if the machine
+/// The user a process gets when the daemon may change users and the configuration names none: `name` if the machine
 /// has it, else a number that no distribution hands out. None where there is nobody else to become: without root, and in
 /// a user namespace that has only one user.
-pub(crate) fn default_user(process: &str, number: u32) -> Option<String> {
-    if !Uid::effective().is_root() {
+pub(crate) fn default_user(name: &str, number: u32) -> Option<String> {
+    if !may(Capability::CAP_SETUID) {
         return None;
     }
-    let name = format!("nanogate-{process}");
-    if matches!(User::from_name(&name), Ok(Some(_))) {
-        return Some(name);
+    if matches!(User::from_name(name), Ok(Some(_))) {
+        return Some(name.to_owned());
     }
     let map = std::fs::read_to_string("/proc/self/uid_map").ok()?;
     let mapped = map.lines().any(|line| {

@@ -14,10 +14,10 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use caps::Capability;
 use gate_admin::Accounts;
 use gate_core::{Catalogue, Clock, SystemClock, UnixMicros};
 use gate_seal::{Authority, DeviceKey, Leaf, LeafRequest, issue_self_signed};
-use nix::unistd::Uid;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use crate::cli::ProcessName;
@@ -233,14 +233,20 @@ fn folder(path: &Path, mode: u32) -> io::Result<()> {
 
 /// Gives each process its own folders, when the processes have users of their own.
 pub(crate) fn own_everything(config: &Config) -> Result<(), CommandError> {
-    if !Uid::effective().is_root() {
+    if !process::may(Capability::CAP_CHOWN) {
         return Ok(());
     }
-    let ids = |name| match &config.process.of(name).user {
-        Some(user) => process::ids(user).map(Some).map_err(CommandError::input),
+    let numbers = |user: Option<String>| match user {
+        Some(user) => process::ids(&user).map(Some).map_err(CommandError::input),
         None => Ok(None),
     };
+    let ids = |name| numbers(config.process.of(name).user);
     let admin_group = ids(ProcessName::Admin)?.map(|(_, gid)| gid.as_raw());
+    let supervisor = numbers(config.process.supervisors_user())?;
+    let (supervisor, own_group) = (supervisor.map(|(uid, _)| uid.as_raw()), supervisor.map(|(_, gid)| gid.as_raw()));
+    for part in ["keys", "ca", "journal", "packs", "state"] {
+        give(&config.data.join(part), supervisor, own_group)?;
+    }
     for name in ProcessName::ALL {
         let uid = ids(name)?.map(|(uid, _)| uid.as_raw());
         give(&chain_dir(&config.data, name.as_str()), uid, admin_group)?;
@@ -254,17 +260,21 @@ pub(crate) fn own_everything(config: &Config) -> Result<(), CommandError> {
             ProcessName::Steer => {}
         }
     }
-    give(&chain_dir(&config.data, SUPERVISOR), None, admin_group)?;
+    give(&chain_dir(&config.data, SUPERVISOR), supervisor, admin_group)?;
     give(&chain_dir(&config.data, CONSOLE), None, admin_group)
 }
 
+/// A folder and the files in it; folders in it are given by themselves.
 fn give(dir: &Path, uid: Option<u32>, gid: Option<u32>) -> Result<(), CommandError> {
     if uid.is_none() && gid.is_none() {
         return Ok(());
     }
     let set = || -> io::Result<()> {
         for entry in fs::read_dir(dir)? {
-            std::os::unix::fs::lchown(entry?.path(), uid, gid)?;
+            let entry = entry?;
+            if !entry.file_type()?.is_dir() {
+                std::os::unix::fs::lchown(entry.path(), uid, gid)?;
+            }
         }
         let mode = fs::metadata(dir)?.permissions();
         chown(dir, uid, gid)?;

@@ -28,7 +28,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use caps::{CapSet, Capability};
+use caps::Capability;
 use command_fds::CommandFdExt;
 use gate_audit::ChainWriter;
 use gate_core::{Journal, ProcessState};
@@ -81,7 +81,7 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     worker::check(&config)?;
     may_steer(&config)?;
     let key = provision::begin(&config)?;
-    process::confine_supervisor().map_err(CommandError::internal)?;
+    process::confine_supervisor(config.process.supervisors_user().as_deref()).map_err(CommandError::internal)?;
     fence::raise_around_all(&config).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(&config, provision::SUPERVISOR, key)?);
     if let Some(taken) = setup::take_password(&config.data) {
@@ -105,8 +105,7 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
 
 /// Without the capability the `steer` worker would die again and again, and AI traffic go past the puck meanwhile.
 fn may_steer(config: &Config) -> Result<(), CommandError> {
-    let able = caps::has_cap(None, CapSet::Effective, Capability::CAP_NET_ADMIN).map_err(CommandError::internal)?;
-    if config.steer.enabled && !able {
+    if config.steer.enabled && !process::may(Capability::CAP_NET_ADMIN) {
         return Err(CommandError::Input(
             "steer.enabled: writing the kernel's rules needs CAP_NET_ADMIN: start nanogate as root, or with that \
              capability, or set steer.enabled = false"

@@ -83,12 +83,11 @@ def test_hardly_anything_is_root(site):
     # A worker is started by the path /proc/self/exe, and the kernel calls it by the last part of that.
     named = lambda name: "nanogate" if name == "exe" else name  # noqa: E731
     running = [(named(name), int(user), int(may, 16)) for name, user, may in (word.split("/") for word in words)]
-    assert sorted(name for name, user, _ in running if user == 0) == ["busybox", "init", "nanogate"]
-    [supervisor] = [may for name, user, may in running if (name, user) == ("nanogate", 0)]
-    assert supervisor.bit_count() <= 10
+    assert sorted(name for name, user, _ in running if user == 0) == ["busybox", "init"]
     others = sorted((name, may) for name, user, may in running if user != 0)
-    workers = [("nanogate", 0)] * 3 + [("nanogate", RULES)]
-    assert others == [("beacon", 0), ("busybox", ADDRESS), *workers, ("ntp-daemon", CLOCK)]
+    *workers, supervisor = [may for name, may in others if name == "nanogate"]
+    assert workers == [0, 0, 0, RULES] and supervisor.bit_count() <= 10
+    assert [other for other in others if other[0] != "nanogate"] == [("beacon", 0), ("busybox", ADDRESS), ("ntp-daemon", CLOCK)]
     users = [user for _, user, _ in running if user != 0]
     assert len(set(users)) == len(users), "each has a user of its own"
 
