@@ -148,6 +148,9 @@ def test_a_file_that_has_become_wrong_harms_nobody_and_is_told(own):
         assert where in own.puck.command("dns", "query", "www.example.com").stdout
         refused = own.puck.command("check", check=False)
         assert refused.returncode == 2 and where in refused.stderr
+        for words in [["freeze", "on"], ["freeze", "off"], ["fallback", "list"], ["audit", "verify"]]:
+            done = own.puck.command(*words, check=False)
+            assert done.returncode == (1 if words[0] == "fallback" else 0) and where in done.stderr, (words, done)
     own.puck.stop()
     for words in [["status"], ["dns", "query", "www.example.com"]]:
         refused = own.puck.command(*words, check=False)

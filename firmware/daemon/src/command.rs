@@ -11,6 +11,7 @@ mod state;
 mod switch;
 mod words;
 
+use std::fs;
 use std::path::Path;
 
 pub(crate) use self::audit::{audit_export, audit_head, audit_tail, audit_verify};
@@ -23,8 +24,23 @@ pub(crate) use self::scan::scan;
 pub(crate) use self::state::{status, steer_show, token_add, token_list, token_revoke};
 pub(crate) use self::switch::{bypass, freeze};
 use crate::config::Config;
+use crate::run_state::Running;
 use crate::worker::{self, read_policy};
-use crate::{CommandError, Outcome, packs, print};
+use crate::{CommandError, Outcome, packs, print, provision};
+
+/// The settings that are in force: the file's or, where it has become wrong, those that the running daemon started with, so
+/// that a slip of the pen does not keep anybody from the panic switch.
+fn settings(file: &Path) -> Result<Config, CommandError> {
+    let (data, config) = Config::find(file).map_err(CommandError::input)?;
+    let error = match config {
+        Ok(config) => return Ok(config),
+        Err(error) => error,
+    };
+    let kept = Running::alive(&data).and_then(|_| fs::read_to_string(provision::settings_file(&data)).ok());
+    let Some(text) = kept else { return Err(CommandError::input(error)) };
+    eprintln!("nanogate: warning: {}", state::unused_settings(&error));
+    Config::of_text(file, &text).map_err(CommandError::input)
+}
 
 /// `nanogate check`: everything the daemon would read, built and thrown away.
 pub(crate) fn check(file: &Path) -> Result<Outcome, CommandError> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
 use crate::config::Config;
+use crate::worker::resident;
 
 /// The file's content.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -173,6 +174,11 @@ impl RunState {
 impl Running {
     pub(crate) fn read(data: &Path) -> io::Result<Self> {
         Ok(serde_json::from_slice(&fs::read(RunState::file(data))?)?)
+    }
+
+    /// The file of a daemon that lives; one that was killed leaves its own behind.
+    pub(crate) fn alive(data: &Path) -> Option<Self> {
+        Self::read(data).ok().filter(|running| resident(running.supervisor).is_some())
     }
 }
 

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::settings;
 use crate::cli::CaFormat;
-use crate::config::Config;
 use crate::{CommandError, Outcome, print, provision};
 
 /// Subject, fingerprint, end and the names it may sign.
 pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let config = settings(file)?;
     let authority = provision::authority(&config)?;
     let (subject, fingerprint) = (provision::ca_subject(&config), authority.fingerprint_sha256());
     let names: Vec<&str> = authority.permitted_domains().collect();
@@ -33,7 +33,7 @@ pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> 
 
 /// The certificate in the form a trust store wants.
 pub(crate) fn ca_export(file: &Path, format: CaFormat) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let config = settings(file)?;
     let authority = provision::authority(&config)?;
     let bytes = match format {
         CaFormat::Pem => authority.cert_pem().into_bytes(),

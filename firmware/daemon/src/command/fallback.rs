@@ -5,14 +5,14 @@ use std::path::Path;
 use gate_core::{Clock, FallbackCause, SystemClock};
 use gate_proxy::Fallback;
 
+use super::settings;
 use super::state::note;
-use crate::config::Config;
 use crate::worker::fallbacks;
 use crate::{CommandError, Outcome, print};
 
 /// Who stands now; "no" when nobody does.
 pub(crate) fn fallback_list(file: &Path, json: bool) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let config = settings(file)?;
     let list = fallbacks::standing(&config.data);
     if json {
         print::line(serde_json::to_string(&list).map_err(CommandError::internal)?)?;
@@ -24,7 +24,7 @@ pub(crate) fn fallback_list(file: &Path, json: bool) -> Result<Outcome, CommandE
 
 /// Has a client inspected again; "no" where there is no fall-back of this name.
 pub(crate) fn fallback_revoke(file: &Path, id: &str) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let config = settings(file)?;
     let done = fallbacks::revoke(&config.data, id);
     note(file, "fallback_revoke", done == Ok(true), Some(done.clone().err().unwrap_or_else(|| id.to_owned())))?;
     match done {

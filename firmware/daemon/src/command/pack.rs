@@ -12,6 +12,7 @@ use gate_scrub::{Pack, PackError, PackSource};
 use gate_seal::DeviceKey;
 use serde_json::{Value, json};
 
+use super::settings;
 use super::state::note;
 use crate::config::Config;
 use crate::packs::{self, Install, PackFile, PackFileError, public_key};
@@ -75,7 +76,7 @@ pub(crate) fn pack_verify(path: &Path, keys: &[PathBuf], json: bool) -> Result<O
 pub(crate) fn pack_list(file: Option<&Path>, config: Option<&Path>, json: bool) -> Result<Outcome, CommandError> {
     let (pack, origin) = match (file, config) {
         (Some(file), _) => (packs::compile(file, &[]).map_err(CommandError::Input)?, "file"),
-        (None, Some(config)) => in_force(&Config::load(config).map_err(CommandError::input)?)?,
+        (None, Some(config)) => in_force(&settings(config)?)?,
         (None, None) => (builtin()?, "builtin"),
     };
     if json {
@@ -88,7 +89,7 @@ pub(crate) fn pack_list(file: Option<&Path>, config: Option<&Path>, json: bool) 
 
 /// Puts a pack in force, or says why not.
 pub(crate) fn pack_install(path: &Path, config_file: &Path, allow_older: bool) -> Result<Outcome, CommandError> {
-    let config = Config::load(config_file).map_err(CommandError::input)?;
+    let config = settings(config_file)?;
     // The folders may not be there yet: a pack can be installed before the first start.
     provision::begin(&config)?;
     let installed = packs::install(&config, path, allow_older);

@@ -7,7 +7,7 @@ use gate_audit::export;
 use gate_core::{AdminEvent, Clock, Event, Journal, SystemClock};
 use serde_json::json;
 
-use super::fallback;
+use super::{fallback, settings};
 use crate::config::{Config, ConfigError};
 use crate::run_state::{self, DnsState, Running};
 use crate::worker::{fallbacks, resident};
@@ -16,7 +16,7 @@ use crate::{CommandError, Outcome, packs, print, provision, worker};
 /// Who runs, since when, with how much memory; exit 1 when a process is missing or does nothing.
 pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     let (data, config) = Config::find(file).map_err(CommandError::input)?;
-    let Some(running) = Running::read(&data).ok().filter(|running| resident(running.supervisor).is_some()) else {
+    let Some(running) = Running::alive(&data) else {
         config.map_err(CommandError::input)?;
         if json {
             print::line(json!({"running": false}))?;
@@ -124,20 +124,20 @@ fn show_dns(dns: &DnsState) -> Result<(), CommandError> {
 
 /// The live table, as `nft list table` would print it.
 pub(crate) fn steer_show(file: &Path) -> Result<Outcome, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let config = settings(file)?;
     let set = gate_steer::list(&config.steer.table).map_err(CommandError::internal)?;
     print::bytes(set.to_nft().as_bytes())?;
     Ok(Outcome::Done)
 }
 
 fn accounts(file: &Path) -> Result<Accounts, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let config = settings(file)?;
     Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::input)
 }
 
 /// Notes a command of the person at the console; it has no chain of its own process, so it opens one for the moment.
 pub(super) fn note(file: &Path, command: &str, ok: bool, detail: Option<String>) -> Result<(), CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let config = settings(file)?;
     let journal = worker::open_journal_with(&config, provision::CONSOLE, provision::device_key(&config)?)?;
     let actor = Some("console".to_owned());
     let event = Event::Admin(AdminEvent { client: None, actor, command: command.to_owned(), ok, detail });

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use super::settings;
 use crate::cli::FreezeVerb;
-use crate::config::Config;
 use crate::console::{self, Order, Reply};
 use crate::{CommandError, Outcome, print};
 
@@ -25,7 +25,7 @@ pub(crate) fn bypass(file: &Path, minutes: u64, json: bool) -> Result<Outcome, C
 }
 
 fn tell(file: &Path, order: &Order, json: bool) -> Result<Reply, CommandError> {
-    let config = Config::load(file).map_err(CommandError::input)?;
+    let config = settings(file)?;
     let reply = console::tell(&config.console_socket(), order).map_err(CommandError::input)?;
     if let Some(error) = &reply.error {
         return Err(CommandError::input(error));

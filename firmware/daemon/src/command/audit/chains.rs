@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use gate_audit::Records;
 use gate_core::{Event, Position, ProcessState};
 
+use super::super::settings;
 use crate::CommandError;
 use crate::cli::{JournalArgs, ProcessName};
 use crate::config::Config;
@@ -29,7 +30,7 @@ impl Journal {
     pub(super) fn of(args: &JournalArgs) -> Result<Self, CommandError> {
         match (&args.config, &args.dir) {
             (Some(file), _) => {
-                let config = Config::load(file).map_err(CommandError::input)?;
+                let config = settings(file)?;
                 Ok(Self { root: config.data.join("journal"), config: Some(config) })
             }
             (None, Some(dir)) => Ok(Self { root: dir.clone(), config: None }),
