@@ -12,6 +12,7 @@ mod unmarked;
 mod value;
 mod work;
 
+pub(crate) use attack::Meaning;
 pub use attack::{
     ACT_SLOTS, Act, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, Concept, FEATURE_VERSION, Features, LOOK, Lexicon,
     LexiconError, ModelError, SLOT_BITS, Spelling,

@@ -6,7 +6,7 @@ mod simd;
 mod marks;
 mod wanted;
 
-pub(crate) use marks::{Classes, MIN_RUN, Marks, begins_word};
+pub(crate) use marks::{Classes, MIN_RUN, Marks, TOO_LONG, begins_word};
 use wanted::{BLOCK, blocks};
 pub(crate) use wanted::{SETS, WINDOW, Wanted, Windows, is_link};
 

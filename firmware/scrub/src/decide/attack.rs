@@ -37,6 +37,7 @@ pub use features::{ACT_SLOTS, BIAS_SLOT, CONCEPT_SLOTS, Features};
 pub use format::ModelError;
 pub use lexicon::{Concept, LOOK, Lexicon, LexiconError, Spelling};
 
+pub(crate) use lexicon::Meaning;
 pub(crate) use windows::{AHEAD, BACK, Cue, REACH, Text};
 
 /// Changes whenever the same text gives other features, so that weights never meet features they were not made for.

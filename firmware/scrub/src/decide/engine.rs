@@ -5,7 +5,7 @@ use std::ops::Range;
 use gate_core::Why;
 
 use super::assigned::{is_assigned, names_credential};
-use super::attack::{self, Cue, Text};
+use super::attack::{self, Cue, Meaning, Text};
 use super::dump::is_in_dump;
 use super::table::{self, Heading, Tables};
 use super::unmarked::{Run, UNMET, base58_runs, phrases};
@@ -133,7 +133,7 @@ impl<'a> Engine<'a> {
         let (pack, text, marks) = (self.pack, self.text, self.marks);
         pack.anchors().find(text, marks, |literal, start| {
             for index in literal.rules() {
-                self.attempt(*index, pack.rule(*index), start..start + literal.len());
+                self.attempt(*index, pack.rule(*index), start..start + literal.len(), literal.meaning());
             }
         });
     }
@@ -179,7 +179,7 @@ impl<'a> Engine<'a> {
             let fraction = at.checked_sub(2).is_some_and(|two| text[two].is_ascii_digit() && text[two + 1] == b'.');
             if !fraction {
                 for index in pack.digit_rules().at(text, at, self.open) {
-                    self.attempt(*index, pack.rule(*index), at..at);
+                    self.attempt(*index, pack.rule(*index), at..at, None);
                 }
             }
         });
@@ -226,8 +226,8 @@ impl<'a> Engine<'a> {
         reach.end
     }
 
-    /// Tries one rule where its anchor stands.
-    fn attempt(&mut self, index: usize, rule: &Rule, anchor: Range<usize>) {
+    /// Tries one rule where its anchor stands, which may mean something to the attack model.
+    fn attempt(&mut self, index: usize, rule: &Rule, anchor: Range<usize>, meaning: Option<Meaning>) {
         self.work.spend(ATTEMPT_COST);
         if self.work.is_spent() {
             return;
@@ -250,10 +250,7 @@ impl<'a> Engine<'a> {
                 }
             }
             Approach::Within(within) => self.within(index, rule, anchor, *within),
-            Approach::Model => {
-                let lexicon = self.pack.attack_model().map(|(_, model)| model.lexicon());
-                self.cues.extend(lexicon.and_then(|lexicon| lexicon.cue(self.text, anchor)));
-            }
+            Approach::Model => self.cues.extend(meaning.and_then(|meaning| meaning.cue(self.text, anchor))),
         }
     }
 

@@ -29,9 +29,10 @@ pub(super) struct Run {
 }
 
 /// The runs of words of the list of mnemonics, all that have twelve of them.
-/// `marks` are those of the text: a word of one or two letters, of which most texts are full, is none of the list.
+/// `marks` are those of the text: words that are shorter or longer than those of the list, of which most texts are full,
+/// and wide gaps are in none.
 pub(super) fn phrases(text: &[u8], marks: &Marks) -> impl Iterator<Item = Run> {
-    let long = |at: usize| marks.has_long_words(at, phrase::SPREAD as u32);
+    let long = |at: usize| marks.may_be_words(at, phrase::SPREAD as u32);
     probe(text, move |text, at| if long(at) { phrase::run_around(text, at) } else { None })
 }
 

@@ -30,22 +30,27 @@ pub(crate) struct Classes {
 /// Where in a text something begins.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    blocks: Vec<Block>,
+    /// All masks of one sort, then all of the next one: who looks for one sort reads nothing else.
+    masks: Vec<u64>,
+    /// How many masks a sort has, each for 64 bytes.
+    blocks: usize,
 }
 
-/// The marks of 64 bytes.
-#[derive(Debug)]
-struct Block {
-    words: u64,
-    numbers: u64,
-    leads: u64,
-    links: u64,
-    signs: u64,
-    windows: u64,
-    runs: u64,
-    /// Where words of one or two letters begin, apart from some at the end.
-    short: u64,
+/// What a mask marks.
+#[derive(Clone, Copy)]
+enum Sort {
+    Words,
+    Numbers,
+    Leads,
+    Links,
+    Signs,
+    Windows,
+    Runs,
+    /// What is no part of a row of words of three to eight letters, apart from some.
+    Breaks,
 }
+
+const SORTS: usize = 8;
 
 /// The words that begin in 64 bytes.
 pub(crate) struct Words<'a> {
@@ -74,28 +79,42 @@ impl Iterator for Words<'_> {
 /// hiding, have so many.
 pub(crate) const MIN_RUN: usize = 11;
 
+/// Letters, or other bytes between them, of which there are too many for a row of words.
+pub(crate) const TOO_LONG: u32 = 9;
+
 impl Marks {
     /// Looks through `text`. Nothing stands before or behind it.
     pub(crate) fn of(text: &[u8], wanted: &Wanted) -> Self {
-        let mut blocks = Vec::with_capacity(text.len() / 64 + 1);
-        let mut before = Classes::default();
+        let blocks = text.len().div_ceil(64);
+        let mut masks = vec![0; SORTS * blocks];
+        let (mut index, mut before) = (0, Classes::default());
         simd::classes(text, wanted, |classes| {
-            blocks.push(classes.marks(before));
-            before = classes;
+            for (sort, mask) in classes.marks(before).into_iter().enumerate() {
+                masks[sort * blocks + index] = mask;
+            }
+            (index, before) = (index + 1, classes);
         });
         // The zeros behind the text may look like something that is wanted.
-        if let Some(last) = blocks.last_mut() {
-            let inside = u64::MAX >> (text.len().next_multiple_of(64) - text.len());
-            (last.windows, last.signs) = (last.windows & inside, last.signs & inside);
+        let inside = u64::MAX >> (text.len().next_multiple_of(64) - text.len());
+        for sort in [Sort::Signs, Sort::Windows, Sort::Breaks] {
+            if let Some(last) = masks[sort as usize * blocks..][..blocks].last_mut() {
+                *last &= inside;
+            }
         }
-        Self { blocks }
+        Self { masks, blocks }
+    }
+
+    /// The masks of one sort, in order.
+    #[inline(always)]
+    fn of_sort(&self, sort: Sort) -> &[u64] {
+        &self.masks[sort as usize * self.blocks..][..self.blocks]
     }
 
     /// Calls `each` for every 64 bytes of `text`, of which these are the marks, with the places where a word begins
     /// ([`Classes::word_starts`]), and the eight bytes from there on, the first one lowest. Behind the text stand zeros.
     #[inline(always)]
     pub(crate) fn words(&self, text: &[u8], mut each: impl FnMut(Words<'_>)) {
-        for (index, block) in self.blocks.iter().enumerate() {
+        for (index, mask) in self.of_sort(Sort::Words).iter().enumerate() {
             let rest = &text[64 * index..];
             let mut last = [0; 64 + 8];
             // Of so many bytes eight stand behind each of 64, which needs no proof at each word.
@@ -103,16 +122,17 @@ impl Marks {
                 last[..rest.len().min(64 + 8)].copy_from_slice(rest);
                 &last
             });
-            each(Words { bytes, start: 64 * index, mask: block.words });
+            each(Words { bytes, start: 64 * index, mask: *mask });
         }
     }
 
     /// Calls `each` with every place in `range` where a word begins.
     #[inline]
     pub(crate) fn words_in(&self, range: Range<usize>, mut each: impl FnMut(usize)) {
-        for index in range.start / 64..range.end.div_ceil(64).min(self.blocks.len()) {
+        let words = self.of_sort(Sort::Words);
+        for index in range.start / 64..range.end.div_ceil(64).min(self.blocks) {
             let inside = |at: usize| u64::MAX.checked_shl(at.saturating_sub(64 * index) as u32).unwrap_or(0);
-            let mut mask = self.blocks[index].words & inside(range.start) & !inside(range.end);
+            let mut mask = words[index] & inside(range.start) & !inside(range.end);
             while mask != 0 {
                 each(64 * index + mask.trailing_zeros() as usize);
                 mask &= mask - 1;
@@ -120,24 +140,26 @@ impl Marks {
         }
     }
 
-    /// Whether so many bytes around `at`, or more, begin no word of one or two letters. At most 64 on either side count.
+    /// Whether so many bytes around `at`, or more, may be words of three to eight letters with at most as many other bytes
+    /// between them. At most 64 on either side count.
     #[inline]
-    pub(crate) fn has_long_words(&self, at: usize, count: u32) -> bool {
-        let [before, after] = self.around(at, |block| block.short);
+    pub(crate) fn may_be_words(&self, at: usize, count: u32) -> bool {
+        let [before, after] = self.around(at, Sort::Breaks);
         before.leading_zeros() + after.trailing_zeros() >= count
     }
 
     /// Whether so many bytes around `at`, or more, are characters of base64. At most 64 on either side count.
     #[inline]
     pub(crate) fn has_run(&self, at: usize, count: u32) -> bool {
-        let [before, after] = self.around(at, |block| block.runs);
+        let [before, after] = self.around(at, Sort::Runs);
         before.leading_ones() + after.trailing_ones() >= count
     }
 
     /// A mask of the 64 bytes up to `at`, and of those behind.
     #[inline]
-    fn around(&self, at: usize, mask: impl Fn(&Block) -> u64) -> [u64; 2] {
-        let block = |index: Option<usize>| index.and_then(|index| self.blocks.get(index)).map_or(0, &mask);
+    fn around(&self, at: usize, sort: Sort) -> [u64; 2] {
+        let masks = self.of_sort(sort);
+        let block = |index: Option<usize>| index.and_then(|index| masks.get(index)).copied().unwrap_or(0);
         let (index, bit) = (at / 64, at as u32 % 64);
         let here = block(Some(index));
         let before = here << (63 - bit) | block(index.checked_sub(1)).checked_shr(bit + 1).unwrap_or(0);
@@ -147,9 +169,10 @@ impl Marks {
 
     /// The first stretch of [`MIN_RUN`] or more characters of base64 at `from` or behind it, in the first `len` bytes.
     pub(crate) fn run_from(&self, from: usize, len: usize) -> Option<Range<usize>> {
-        let block = |index: usize| self.blocks.get(index).map_or(0, |block| block.runs);
+        let masks = self.of_sort(Sort::Runs);
+        let block = |index: usize| masks.get(index).copied().unwrap_or(0);
         let mut after = u64::MAX << (from % 64);
-        for index in from / 64..self.blocks.len() {
+        for index in from / 64..masks.len() {
             let mask = runs(block(index), block(index + 1)) & after;
             if mask != 0 {
                 let start = 64 * index + mask.trailing_zeros() as usize;
@@ -163,11 +186,13 @@ impl Marks {
 
     /// Where the characters of base64 from `from` on end.
     fn run_end(&self, from: usize) -> usize {
-        let mut others = self.blocks.get(from / 64).map_or(u64::MAX, |block| !block.runs) & u64::MAX << (from % 64);
+        let masks = self.of_sort(Sort::Runs);
+        let others_of = |index: usize| masks.get(index).map_or(u64::MAX, |mask| !mask);
         let mut index = from / 64;
+        let mut others = others_of(index) & u64::MAX << (from % 64);
         while others == 0 {
             index += 1;
-            others = self.blocks.get(index).map_or(u64::MAX, |block| !block.runs);
+            others = others_of(index);
         }
         64 * index + others.trailing_zeros() as usize
     }
@@ -175,21 +200,21 @@ impl Marks {
     /// Calls `each` with the place of every digit that follows none.
     #[inline(always)]
     pub(crate) fn numbers(&self, each: impl FnMut(usize)) {
-        self.places(|block| block.numbers, each);
+        places(self.of_sort(Sort::Numbers).iter().copied(), each);
     }
 
     /// Calls `each` with the place of every first byte of a character beyond ASCII.
     #[inline(always)]
     pub(crate) fn leads(&self, each: impl FnMut(usize)) {
-        self.places(|block| block.leads, each);
+        places(self.of_sort(Sort::Leads).iter().copied(), each);
     }
 
     /// The first byte of a character beyond ASCII at `from` or behind it.
     #[inline]
     pub(crate) fn lead_from(&self, from: usize) -> Option<usize> {
         let mut after = u64::MAX << (from % 64);
-        for (index, block) in self.blocks.iter().enumerate().skip(from / 64) {
-            let mask = block.leads & after;
+        for (index, leads) in self.of_sort(Sort::Leads).iter().enumerate().skip(from / 64) {
+            let mask = leads & after;
             if mask != 0 {
                 return Some(64 * index + mask.trailing_zeros() as usize);
             }
@@ -201,32 +226,44 @@ impl Marks {
     /// Calls `each` with the place of every link ([`Wanted::LINKS`]) and of every digit that follows none.
     #[inline(always)]
     pub(crate) fn links(&self, each: impl FnMut(usize)) {
-        self.places(|block| block.links | block.numbers, each);
+        let masks = self.of_sort(Sort::Links).iter().zip(self.of_sort(Sort::Numbers));
+        places(masks.map(|(links, numbers)| links | numbers), each);
     }
 
     /// Calls `each` with the place of every sign that is wanted, and perhaps of some others.
     #[inline(always)]
     pub(crate) fn signs(&self, each: impl FnMut(usize)) {
-        self.places(|block| block.signs, each);
+        places(self.of_sort(Sort::Signs).iter().copied(), each);
     }
 
     /// Calls `each` with the place of every window that is wanted, and of some others.
     #[inline(always)]
     pub(crate) fn windows(&self, each: impl FnMut(usize)) {
-        self.places(|block| block.windows, each);
+        places(self.of_sort(Sort::Windows).iter().copied(), each);
     }
+}
 
-    /// Calls `each` with the places of the ones of a mask, in order.
-    #[inline(always)]
-    fn places(&self, mask: impl Fn(&Block) -> u64, mut each: impl FnMut(usize)) {
-        for (index, block) in self.blocks.iter().enumerate() {
-            let mut mask = mask(block);
-            while mask != 0 {
-                each(64 * index + mask.trailing_zeros() as usize);
-                mask &= mask - 1;
-            }
+/// Calls `each` with the places of the ones of masks, in order.
+#[inline(always)]
+fn places(masks: impl Iterator<Item = u64>, mut each: impl FnMut(usize)) {
+    for (index, mut mask) in masks.enumerate() {
+        while mask != 0 {
+            each(64 * index + mask.trailing_zeros() as usize);
+            mask &= mask - 1;
         }
     }
+}
+
+/// Where [`TOO_LONG`] ones end in a mask that follows another one.
+#[inline]
+fn long_runs(mask: u64, before: u64) -> u64 {
+    let (mut mask, mut before) = (mask, before);
+    for step in [1, 2, 4, TOO_LONG - 8] {
+        // What the lower bits of `before` are does not matter: no run of so many ones reaches there.
+        mask &= mask << step | before >> (64 - step);
+        before &= before << step;
+    }
+    mask
 }
 
 /// Where [`MIN_RUN`] ones begin in a mask that goes on with another.
@@ -241,19 +278,26 @@ fn runs(mask: u64, next: u64) -> u64 {
 }
 
 impl Classes {
-    /// What begins in these bytes, of which the 64 before are `before`.
+    /// What begins in these bytes, of which the 64 before are `before`: a mask for each [`Sort`], in order.
     #[inline]
-    fn marks(self, before: Self) -> Block {
-        Block {
-            words: self.word_starts(before),
-            numbers: self.digits & !(self.digits << 1 | before.digits >> 63),
-            leads: self.leads,
-            links: self.links,
-            signs: self.signs,
-            windows: self.windows,
-            runs: self.letters | self.digits | self.joiners,
-            short: self.short_words(before),
-        }
+    fn marks(self, before: Self) -> [u64; SORTS] {
+        [
+            self.word_starts(before),
+            self.digits & !(self.digits << 1 | before.digits >> 63),
+            self.leads,
+            self.links,
+            self.signs,
+            self.windows,
+            self.letters | self.digits | self.joiners,
+            self.breaks(before),
+        ]
+    }
+
+    /// What stands between words of three to eight letters at most once in so many bytes, or makes other words of them.
+    #[inline]
+    fn breaks(self, before: Self) -> u64 {
+        let long = long_runs(self.letters, before.letters) | long_runs(!self.letters, !before.letters);
+        self.short_words(before) | long | self.leads | self.escapes
     }
 
     /// The bytes that begin one or two letters which stand alone; what stands behind these bytes may be letters.
@@ -304,7 +348,7 @@ pub(crate) fn begins_word(before: u8, byte: u8, any_case: bool) -> bool {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{MIN_RUN, Marks};
+    use super::{MIN_RUN, Marks, TOO_LONG};
     use crate::lanes::Wanted;
 
     fn is_part(byte: u8) -> bool {
@@ -344,20 +388,26 @@ mod tests {
         }
 
         #[test]
-        fn words_around_a_place_are_long_if_none_is_short(text in "([a-c]{1,4}[ .1é]{1,9}){0,40}", at in 0_usize..400) {
+        fn words_around_a_place_are_no_row_if_something_breaks_it(
+            text in "([a-c]{1,4}|[a-c]{3,11}|[ .1]{1,10}|[%é ]){0,40}",
+            at in 0_usize..400,
+        ) {
             let text = text.as_bytes();
             let letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
             let begins = |at: usize| letter(at) && !(at > 0 && letter(at - 1));
             // A letter or two that a block ends with may go on.
             let short = |at: usize| begins(at) && !(letter(at + 1) || at % 64 == 63) | !(letter(at + 2) || at % 64 > 61);
+            let alike = |at: usize, is: bool| (0..TOO_LONG as usize).all(|back| at.checked_sub(back).map_or(!is, |at| letter(at) == is));
+            let sign = |at: usize| text[at] >= 0xC0 || text[at] == b'%';
+            let breaks = |at: usize| at < text.len() && (short(at) || alike(at, true) || alike(at, false) || sign(at));
             let at = at % text.len().max(1);
-            let before = (0..=at).rev().take(64).take_while(|at| !short(*at)).count();
+            let before = (0..=at).rev().take(64).take_while(|at| !breaks(*at)).count();
             // Before the text stands nothing.
             let before = if before == at + 1 { 64 } else { before };
-            let after = (at + 1..).take(64).take_while(|at| !short(*at)).count();
+            let after = (at + 1..).take(64).take_while(|at| !breaks(*at)).count();
             for count in [1, 30, 44, 60] {
-                let long = Marks::of(text, &Wanted::default()).has_long_words(at, count);
-                prop_assert_eq!(long, before + after >= count as usize, "{} {}", before, after);
+                let row = Marks::of(text, &Wanted::default()).may_be_words(at, count);
+                prop_assert_eq!(row, before + after >= count as usize, "{} {}", before, after);
             }
         }
     }

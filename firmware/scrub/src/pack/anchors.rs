@@ -26,6 +26,7 @@ use self::choice::{BEFORE_LINK, Choice, choice};
 use self::table::{Bytes, Table};
 use self::words::{Batch, Words};
 use super::rule::Rule;
+use crate::decide::Meaning;
 use crate::lanes::{self, Marks, Wanted};
 
 /// A literal to look for.
@@ -38,6 +39,8 @@ pub(crate) struct Literal {
     begins_word: bool,
     /// The rules that it is an anchor of, in rising order.
     rules: Vec<usize>,
+    /// What it stands for, if it is a cue of the attack model.
+    meaning: Option<Meaning>,
 }
 
 /// All literals of a pack, and what finds them.
@@ -69,6 +72,11 @@ impl Literal {
         &self.rules
     }
 
+    /// What it stands for, if it is a cue of the attack model.
+    pub(crate) fn meaning(&self) -> Option<Meaning> {
+        self.meaning
+    }
+
     /// Whether the literal stands in a text at `start`.
     fn stands(&self, text: &[u8], start: usize) -> bool {
         let there = start.checked_add(self.len()).and_then(|end| text.get(start..end));
@@ -89,17 +97,26 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Adds an anchor of the rule with the number `rule`; rules come in rising order. It `begins_word` if the rule wants
-    /// none of it inside a word ([`lanes::Classes::word_starts`](crate::lanes::Classes::word_starts)).
-    pub(super) fn add(&mut self, anchor: &str, ignore_case: bool, begins_word: bool, rule: usize) {
+    /// none of it inside a word ([`lanes::Classes::word_starts`](crate::lanes::Classes::word_starts)), and may have a
+    /// `meaning` for the attack model.
+    pub(super) fn add(
+        &mut self,
+        anchor: &str,
+        ignore_case: bool,
+        begins_word: bool,
+        rule: usize,
+        meaning: Option<Meaning>,
+    ) {
         let bytes = if ignore_case { anchor.to_ascii_lowercase() } else { anchor.to_owned() }.into_bytes();
         let next = self.literals.len();
         let index = *self.known.entry((bytes.clone(), ignore_case)).or_insert(next);
         if index == next {
             let begins_word = bytes.first().is_some_and(u8::is_ascii_alphanumeric);
-            self.literals.push(Literal { bytes, ignore_case, begins_word, rules: Vec::new() });
+            self.literals.push(Literal { bytes, ignore_case, begins_word, rules: Vec::new(), meaning: None });
         }
         let literal = &mut self.literals[index];
         literal.begins_word &= begins_word;
+        literal.meaning = literal.meaning.or(meaning);
         if literal.rules.last() != Some(&rule) {
             literal.rules.push(rule);
         }

@@ -212,7 +212,8 @@ impl Parts {
         for anchor in keyword::literals(raw.anchors, &rule) {
             let begins_word =
                 model.map_or_else(|| rule.begins_word(&anchor), |model| model.lexicon().begins_word(&anchor));
-            self.anchors.add(&anchor, raw.ignore_case, begins_word, index);
+            let meaning = model.and_then(|model| model.lexicon().meaning(&anchor));
+            self.anchors.add(&anchor, raw.ignore_case, begins_word, index, meaning);
         }
         self.memory += rule.memory();
         self.rules.push(rule);

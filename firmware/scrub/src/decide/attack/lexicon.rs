@@ -13,7 +13,6 @@ use super::normal::{Normal, View};
 use super::prefixes::Prefixes;
 use super::spellings::meanings;
 use super::windows::{Cue, Text, Window, visit};
-use crate::pack::MAX_ANCHOR;
 use crate::parse::{Shadow, Source};
 
 /// Most concepts: features keep them in the bits of a word.
@@ -77,7 +76,7 @@ pub struct Lexicon {
 
 /// What a cue stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Meaning {
+pub(crate) struct Meaning {
     pub(super) concept: u8,
     pub(super) pull: u8,
     pub(super) view: View,
@@ -85,6 +84,15 @@ pub(super) struct Meaning {
     pub(super) starts_word: bool,
     /// Whether no letter may follow.
     pub(super) ends_word: bool,
+}
+
+impl Meaning {
+    /// The cue that an anchor with this meaning is where it stands, if its neighbours allow.
+    pub(crate) fn cue(self, text: &[u8], hit: Range<usize>) -> Option<Cue> {
+        let letter = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphabetic);
+        let cut = (self.starts_word && letter(hit.start.checked_sub(1))) || (self.ends_word && letter(Some(hit.end)));
+        (!cut).then_some(Cue { start: hit.start, end: hit.end, meaning: self })
+    }
 }
 
 impl Lexicon {
@@ -131,17 +139,9 @@ impl Lexicon {
         self.cues.get(anchor.as_bytes()).is_some_and(|meaning| meaning.starts_word)
     }
 
-    /// The cue that an anchor's hit is, if its neighbours allow.
-    pub(crate) fn cue(&self, text: &[u8], hit: Range<usize>) -> Option<Cue> {
-        let mut anchor = [0; MAX_ANCHOR];
-        let anchor = anchor.get_mut(..hit.len())?;
-        anchor.copy_from_slice(&text[hit.clone()]);
-        anchor.make_ascii_lowercase();
-        let meaning = *self.cues.get(&*anchor)?;
-        let letter = |at: Option<usize>| at.and_then(|at| text.get(at)).is_some_and(u8::is_ascii_alphabetic);
-        let cut =
-            (meaning.starts_word && letter(hit.start.checked_sub(1))) || (meaning.ends_word && letter(Some(hit.end)));
-        (!cut).then_some(Cue { start: hit.start, end: hit.end, meaning })
+    /// What an anchor, in ASCII lower case, stands for.
+    pub(crate) fn meaning(&self, anchor: &str) -> Option<Meaning> {
+        self.cues.get(anchor.as_bytes()).copied()
     }
 
     /// Calls `read` with each window of a text as [`windows::visit`] does.
@@ -181,7 +181,8 @@ impl Lexicon {
             anchors.expect("a bounded number of short literals fits one automaton")
         });
         let hits = finder.find_overlapping_iter(text);
-        let mut cues: Vec<Cue> = hits.filter_map(|hit| self.cue(text, hit.range())).collect();
+        let meaning = |hit: Range<usize>| self.cues.get(&text[hit].to_ascii_lowercase()).copied();
+        let mut cues: Vec<Cue> = hits.filter_map(|hit| meaning(hit.range())?.cue(text, hit.range())).collect();
         cues.sort_by_key(|cue| (cue.start, cue.end));
         cues
     }

@@ -2,9 +2,14 @@
 
 use crate::lanes;
 
-/// Buckets of the table, and bits of its filter, as powers of two.
-const BUCKET_BITS: u32 = 12;
-const FILTER_BITS: u32 = 16;
+/// Most bits of a table's filter, as a power of two, and fewest; each word has so many of them to itself, as a power of two.
+/// A small filter stays where a processor finds it at once.
+const MAX_FILTER_BITS: u32 = 16;
+const MIN_FILTER_BITS: u32 = 8;
+const WORD_BITS: u32 = 4;
+
+/// How many bits of a filter share a bucket of the table, as a power of two.
+const BUCKET_SHIFT: u32 = 4;
 
 /// Bytes of a word by which it is looked up, and of one that is shorter than that.
 const KEY: usize = 4;
@@ -21,6 +26,8 @@ pub(super) struct Prefixes {
 struct Table {
     /// A bit for each hash that a key has: most words of a text have none of them.
     filter: Vec<u64>,
+    /// The lower bits of a key's product that its hash does without.
+    shift: u32,
     /// Where each bucket begins in `entries`, and one past the last.
     heads: Vec<u32>,
     entries: Vec<Entry>,
@@ -63,7 +70,7 @@ impl Prefixes {
                 continue;
             };
             let table = if long_key.is_some() { &mut long } else { &mut short };
-            table.push((hash(key), word, number));
+            table.push((product(key), word, number));
         }
         Self { long: Table::new(long), short: Table::new(short) }
     }
@@ -81,28 +88,30 @@ impl Prefixes {
 }
 
 impl Table {
-    /// Words with the hashes of their keys and their numbers. Those that a text begins with are found in order.
-    fn new(mut words: Vec<(usize, Vec<u8>, u8)>) -> Self {
+    /// Words with the products of their keys and their numbers. Those that a text begins with are found in order.
+    fn new(mut words: Vec<(u32, Vec<u8>, u8)>) -> Self {
         words.sort_unstable();
         words.dedup();
-        let mut filter = vec![0; 1 << (FILTER_BITS - u64::BITS.ilog2())];
-        words.iter().for_each(|(hash, ..)| filter[hash / 64] |= 1 << (hash % 64));
-        let head = |bucket: usize| words.partition_point(|(hash, ..)| bucket_of(*hash) < bucket);
-        let heads = (0..=1 << BUCKET_BITS).map(|bucket| u32::try_from(head(bucket)).unwrap_or(u32::MAX)).collect();
+        let bits = (words.len().max(1).ilog2() + 1 + WORD_BITS).clamp(MIN_FILTER_BITS, MAX_FILTER_BITS);
+        let shift = u32::BITS - bits;
+        let hash = |product: u32| (product >> shift) as usize;
+        let mut filter = vec![0; 1 << (bits - u64::BITS.ilog2())];
+        words.iter().for_each(|(product, ..)| filter[hash(*product) / 64] |= 1 << (hash(*product) % 64));
+        let head = |bucket: usize| words.partition_point(|(product, ..)| hash(*product) >> BUCKET_SHIFT < bucket);
+        let heads = (0..=1 << (bits - BUCKET_SHIFT)).map(|bucket| u32::try_from(head(bucket)).unwrap_or(u32::MAX));
         let entries = words.iter().map(|(_, word, number)| Entry::new(word, *number)).collect();
-        Self { filter, heads, entries }
+        Self { filter, shift, heads: heads.collect(), entries }
     }
 
     #[inline]
     fn report(&self, key: u32, text: &[u8], found: &mut impl FnMut(u8)) {
-        let hash = hash(key);
-        if self.filter[hash / 64] & (1 << (hash % 64)) != 0 {
-            self.confirm(hash, text, found);
+        let hash = (product(key) >> self.shift) as usize;
+        if self.filter.get(hash / 64).is_some_and(|bits| bits & (1 << (hash % 64)) != 0) {
+            self.confirm(hash >> BUCKET_SHIFT, text, found);
         }
     }
 
-    fn confirm(&self, hash: usize, text: &[u8], found: &mut impl FnMut(u8)) {
-        let bucket = bucket_of(hash);
+    fn confirm(&self, bucket: usize, text: &[u8], found: &mut impl FnMut(u8)) {
         let eight = u64::from_le_bytes(lanes::eight(text, 0));
         for entry in &self.entries[self.heads[bucket] as usize..self.heads[bucket + 1] as usize] {
             if entry.begins(eight, text) {
@@ -122,14 +131,11 @@ fn short_of(key: [u8; SHORT_KEY]) -> u32 {
     u32::from(u16::from_le_bytes(key))
 }
 
+/// A number whose upper bits depend on all of the key.
 #[inline]
-fn hash(key: u32) -> usize {
-    // 2^32 divided by the golden ratio, odd (Knuth, TAOCP 6.4): the upper bits depend on all of the key.
-    (key.wrapping_mul(0x9E37_79B1) >> (u32::BITS - FILTER_BITS)) as usize
-}
-
-fn bucket_of(hash: usize) -> usize {
-    hash >> (FILTER_BITS - BUCKET_BITS)
+fn product(key: u32) -> u32 {
+    // 2^32 divided by the golden ratio, odd (Knuth, TAOCP 6.4).
+    key.wrapping_mul(0x9E37_79B1)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use sha2::{Digest, Sha256};
 
 use super::Run;
-use crate::lanes;
+use crate::lanes::{self, TOO_LONG};
 
 /// The English list of BIP-39 (github.com/bitcoin/bips, bip-0039/english.txt), which is in the public domain.
 static WORDS: LazyLock<Words> = LazyLock::new(|| Words::new(include_str!("bip39_english.txt")));
@@ -22,6 +22,7 @@ const MIN_LEN: usize = SPREAD + LETTERS.start;
 
 /// Longest mark between two words: a quote, a comma, a line break and a number with its full stop.
 const MAX_GAP: usize = 8;
+const _: () = assert!(LETTERS.end == TOO_LONG as usize && MAX_GAP + 1 == TOO_LONG as usize);
 
 /// Bytes of the longest word and mark.
 pub(super) const MAX_WORD: usize = LETTERS.end - 1 + MAX_GAP;

@@ -2,6 +2,7 @@
 
 use super::Literal;
 use super::choice::Window;
+use crate::lanes;
 
 /// Bits of a window's hash, which address a byte of the filter: 16 KiB, so that two of them stay in a processor's first
 /// cache.
@@ -31,10 +32,12 @@ pub(super) struct Table {
 /// A literal, and where it begins if one of its windows stands at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
-    /// Its first bytes, folded, at the lower end.
+    /// Its first eight bytes, folded, at the lower end.
     head: u64,
-    /// Bits that are not compared, at the upper end.
-    unknown: u8,
+    /// The same of the eight bytes behind these.
+    next: u64,
+    /// Bits of both that are not compared, at the upper end.
+    unknown: [u8; 2],
     /// Bytes of the literal before the window.
     before: u8,
     literal: u16,
@@ -164,17 +167,14 @@ pub(super) fn fold(bytes: u64) -> u64 {
 
 impl Entry {
     pub(super) fn new(bytes: &[u8], before: u8, literal: u16) -> Self {
-        let mut head = [0; 8];
-        let len = bytes.len().min(8);
-        head[..len].copy_from_slice(&bytes[..len]);
-        let unknown = 64 - 8 * len as u8;
-        Self {
-            head: fold(u64::from_le_bytes(head)) << unknown >> unknown,
-            unknown,
-            before,
-            literal,
-            fourth: Fourth::Any,
-        }
+        let (head, next) = bytes.split_at(bytes.len().min(8));
+        let known = |part: &[u8]| {
+            let unknown = 64 - 8 * part.len().min(8) as u8;
+            let keep = u64::MAX.checked_shr(u32::from(unknown)).unwrap_or(0);
+            (fold(u64::from_le_bytes(lanes::eight(part, 0))) & keep, unknown)
+        };
+        let ((head, in_head), (next, in_next)) = (known(head), known(next));
+        Self { head, next, unknown: [in_head, in_next], before, literal, fourth: Fourth::Any }
     }
 
     /// The same for those places only where this is the fourth byte of the window.
@@ -187,8 +187,12 @@ impl Entry {
     #[inline]
     fn may_stand(&self, text: &[u8], at: usize) -> bool {
         let Some(start) = at.checked_sub(usize::from(self.before)) else { return false };
-        let there = text.get(start..).and_then(<[u8]>::first_chunk);
-        there.is_none_or(|bytes| (fold(u64::from_le_bytes(*bytes)) ^ self.head) << self.unknown == 0)
+        let is = |from: usize, known: u64, unknown: u8| {
+            let there = text.get(from..).and_then(<[u8]>::first_chunk);
+            let differs = |bytes: &[u8; 8]| (fold(u64::from_le_bytes(*bytes)) ^ known).checked_shl(u32::from(unknown));
+            there.is_none_or(|bytes| differs(bytes).unwrap_or(0) == 0)
+        };
+        is(start, self.head, self.unknown[0]) && is(start + 8, self.next, self.unknown[1])
     }
 
     /// Calls `found` if the literal may stand in `text`, with its number and place.

@@ -20,7 +20,10 @@ fn anchors(anchors: &[(String, bool)], begin_words: bool) -> Anchors {
         crate::pack::Rule::compile(raw.into_inner(), file.kb, crate::pack::Alphabet::Ascii).unwrap()
     };
     let rules: Vec<_> = file.rules.into_iter().map(compile).collect();
-    anchors.iter().enumerate().for_each(|(at, (anchor, ignore_case))| draft.add(anchor, *ignore_case, begin_words, at));
+    anchors
+        .iter()
+        .enumerate()
+        .for_each(|(at, (anchor, ignore_case))| draft.add(anchor, *ignore_case, begin_words, at, None));
     draft.finish(&rules)
 }
 

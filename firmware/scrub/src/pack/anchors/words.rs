@@ -6,7 +6,7 @@
 //!      ▼    ▼
 //!   [… 5,8 … 4 …]            the gate: of how many bytes are the literals that begin like this?
 //!      ▼
-//!   p a s s w                as many as the shortest has, hashed: a bit if some literal begins so
+//!   p a s s w                as many as the shortest has, hashed: two bits if some literal begins so
 //!      ▼
 //!   p a s s w o r d          the same for each other length; eight bytes are enough
 //!   _ p a s s w o r d        and with the byte before, for literals of which the word is not the first
@@ -21,11 +21,12 @@
 use super::Literal;
 use super::choice::Window;
 use super::table::{Entry, Fourth, class, fold};
+use crate::lanes;
 
 /// Bits of the hash that addresses the gate: 32 KiB, of which a text reads only where its words lead.
 const GATE_BITS: u32 = 15;
 
-/// Bits of the key of a word's beginning, which address a bit each: 16 KiB.
+/// Bits of the filter of words' beginnings, as a power of two: 16 KiB.
 const ASKED_BITS: u32 = 17;
 
 /// The same of a whole literal. Few words get there, and so it may have more.
@@ -64,24 +65,17 @@ pub(super) struct Words {
     entries: Vec<Entry>,
 }
 
-/// Words that begin like some literal.
+/// Where words begin that begin like some literal. Nothing more of them is kept, so that a batch leaves the nearest memory
+/// to the tables.
 pub(super) struct Batch {
-    words: [Word; BATCH],
+    places: [usize; BATCH],
     len: usize,
-}
-
-/// A word of a text: its first eight bytes, folded, where it begins and of how many bytes literals are that begin like it.
-#[derive(Clone, Copy, Default)]
-struct Word {
-    bytes: u64,
-    at: usize,
-    lengths: u8,
 }
 
 impl Batch {
     /// An empty one.
     pub(super) fn new() -> Self {
-        Self { words: [Word::default(); BATCH], len: 0 }
+        Self { places: [0; BATCH], len: 0 }
     }
 
     /// Whether the words of 64 bytes more might not fit.
@@ -97,20 +91,35 @@ struct Pending {
     len: usize,
 }
 
-/// Keys, a bit for each.
+/// Keys, two bits of one number for each: few others have both of them.
 #[derive(Debug)]
 struct Keys<const WORDS: usize>(Box<[u64; WORDS]>);
 
 impl<const WORDS: usize> Keys<WORDS> {
-    fn new(keys: impl Iterator<Item = usize>) -> Self {
+    const BITS: u32 = WORDS.ilog2();
+
+    fn new(hashes: impl Iterator<Item = u64>) -> Self {
         let mut all = Box::new([0; WORDS]);
-        keys.for_each(|key| all[key >> 6] |= 1 << (key & 63));
+        hashes.for_each(|hash| all[Self::word(hash)] |= 1 << Self::bit(hash, 1) | 1 << Self::bit(hash, 2));
         Self(all)
     }
 
+    /// Whether a key has this hash, of which the upper bits count.
     #[inline(always)]
-    fn has(&self, key: usize) -> bool {
-        self.0[key >> 6] >> (key & 63) & 1 != 0
+    fn has(&self, hash: u64) -> bool {
+        let bits = self.0[Self::word(hash)];
+        bits >> Self::bit(hash, 1) & bits >> Self::bit(hash, 2) & 1 != 0
+    }
+
+    #[inline(always)]
+    fn word(hash: u64) -> usize {
+        (hash >> (64 - Self::BITS)) as usize
+    }
+
+    /// The six bits of a hash that follow those of the word, or the next six.
+    #[inline(always)]
+    fn bit(hash: u64, number: u32) -> u32 {
+        (hash >> (64 - Self::BITS - 6 * number)) as u32 & 63
     }
 }
 
@@ -177,7 +186,7 @@ impl Words {
         let asked = |known: &Known| {
             known.places.iter().map(|at| known.bytes << SHIFTS[usize::from(gate[*at])]).collect::<Vec<_>>()
         };
-        let multiplier = multiplier(&known.iter().flat_map(asked).collect::<Vec<_>>());
+        let (multiplier, asked) = keys(&known.iter().flat_map(asked).collect::<Vec<_>>());
         let whole = |known: &Known| {
             let bytes = known.bytes << known.shift();
             known.before.map_or(bytes, |before| behind(before, bytes)).wrapping_mul(multiplier)
@@ -190,10 +199,8 @@ impl Words {
         let begins = |list: usize| listed.partition_point(|entry| entry.0 < list);
         let begins = |list: usize| u16::try_from(begins(list)).expect("a pack has fewer literals");
         Self {
-            asked: Keys::new(
-                known.iter().flat_map(asked).map(|bytes| key::<ASKED_BITS>(bytes.wrapping_mul(multiplier))),
-            ),
-            whole: Keys::new(known.iter().map(|known| key::<WHOLE_BITS>(whole(known)))),
+            whole: Keys::new(known.iter().map(whole)),
+            asked,
             gate,
             multiplier,
             lists: Box::new(std::array::from_fn(begins)),
@@ -208,16 +215,16 @@ impl Words {
         let bytes = fold(eight);
         let lengths = self.gate[place(bytes as u32, (eight >> 24) as u8)];
         let asked = bytes << (SHIFTS[usize::from(lengths % MAX_LENGTHS)] & 63);
-        batch.words[batch.len % BATCH] = Word { bytes, at, lengths };
-        batch.len += usize::from(self.asked.has(key::<ASKED_BITS>(asked.wrapping_mul(self.multiplier))));
+        batch.places[batch.len % BATCH] = at;
+        batch.len += usize::from(self.asked.has(asked.wrapping_mul(self.multiplier)));
     }
 
     /// Looks for the literals that stand where the words of a batch do, and empties it.
     #[inline(never)]
     pub(super) fn find(&self, batch: &mut Batch, text: &[u8], found: &mut impl FnMut(usize, usize)) {
         let mut pending = Pending { lists: [(0, 0); PENDING], len: 0 };
-        for word in &batch.words[..std::mem::take(&mut batch.len)] {
-            self.ask(word, text, &mut pending);
+        for at in &batch.places[..std::mem::take(&mut batch.len)] {
+            self.ask(*at, text, &mut pending);
             if pending.len > PENDING - MOST {
                 self.compare(&mut pending, text, found);
             }
@@ -225,17 +232,19 @@ impl Words {
         self.compare(&mut pending, text, found);
     }
 
-    /// Asks which lists have literals that begin like a word.
+    /// Asks which lists have literals that begin like the word at `at`.
     #[inline(always)]
-    fn ask(&self, word: &Word, text: &[u8], pending: &mut Pending) {
-        let before = word.at.checked_sub(1).map_or(0, |before| text[before]);
-        let mut lengths = word.lengths;
+    fn ask(&self, at: usize, text: &[u8], pending: &mut Pending) {
+        let before = at.checked_sub(1).map_or(0, |before| text[before]);
+        let eight = u64::from_le_bytes(lanes::eight(text, at));
+        let word = fold(eight);
+        let mut lengths = self.gate[place(word as u32, (eight >> 24) as u8)];
         while lengths != 0 {
-            let bytes = word.bytes << (8 * lengths.trailing_zeros());
+            let bytes = word << (8 * lengths.trailing_zeros());
             for (bytes, inside) in [(bytes, false), (behind(before, bytes), true)] {
                 let hash = bytes.wrapping_mul(self.multiplier);
-                pending.lists[pending.len % PENDING] = (list(hash, inside), word.at);
-                pending.len += usize::from(self.whole.has(key::<WHOLE_BITS>(hash)));
+                pending.lists[pending.len % PENDING] = (list(hash, inside), at);
+                pending.len += usize::from(self.whole.has(hash));
             }
             lengths &= lengths - 1;
         }
@@ -290,17 +299,15 @@ const FOURTH: [u32; 256] = {
     kinds
 };
 
-/// A multiplier by which what the gate says of nothing is the key of none of these.
-fn multiplier(all: &[u64]) -> u64 {
+/// A multiplier and what it makes of these keys, so that what the gate says of nothing is none of them.
+fn keys<const WORDS: usize>(all: &[u64]) -> (u64, Keys<WORDS>) {
     /// 2^64 divided by the golden ratio, odd (Knuth, TAOCP 6.4).
     const FIRST: u64 = 0x9E37_79B9_7F4A_7C15;
-    let is_free = |by: &u64| {
-        let key = |bytes: u64| key::<ASKED_BITS>(bytes.wrapping_mul(*by));
-        let nothing = [key(0), key(1 << NOTHING)];
-        !all.iter().any(|bytes| nothing.contains(&key(*bytes)))
-    };
-    // Where none is, more is looked at than needs to be.
-    (0..TRIES).map(|step| FIRST + 2 * step).find(is_free).unwrap_or(FIRST)
+    let keys = |by: u64| Keys::new(all.iter().map(|bytes| bytes.wrapping_mul(by)));
+    let is_nothing = |by: u64, keys: &Keys<WORDS>| keys.has(0) || keys.has((1_u64 << NOTHING).wrapping_mul(by));
+    let tried = (0..TRIES).map(|step| FIRST + 2 * step).map(|by| (by, keys(by)));
+    // Where none is free, more is looked at than needs to be.
+    tried.into_iter().find(|(by, keys)| !is_nothing(*by, keys)).unwrap_or_else(|| (FIRST, keys(FIRST)))
 }
 
 /// The place of the gate for three folded bytes and a fourth one.
