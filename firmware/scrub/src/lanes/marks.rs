@@ -30,11 +30,15 @@ pub(crate) struct Classes {
 /// Where in a text something begins.
 #[derive(Debug, Default)]
 pub(crate) struct Marks {
-    /// All masks of one sort, then all of the next one: who looks for one sort reads nothing else.
-    masks: Vec<u64>,
-    /// How many masks a sort has, each for 64 bytes.
-    blocks: usize,
+    /// Masks of so many blocks of 64 bytes, those of a sort together: who looks for one sort reads little else.
+    groups: Vec<Sorts>,
 }
+
+/// The masks of one group: those of each [`Sort`].
+type Sorts = [[u64; GROUP]; SORTS];
+
+/// Masks that lie in one line of a processor's cache.
+const GROUP: usize = 8;
 
 /// What a mask marks.
 #[derive(Clone, Copy)]
@@ -85,54 +89,61 @@ pub(crate) const TOO_LONG: u32 = 9;
 impl Marks {
     /// Looks through `text`. Nothing stands before or behind it.
     pub(crate) fn of(text: &[u8], wanted: &Wanted) -> Self {
-        let blocks = text.len().div_ceil(64);
-        let mut masks = vec![0; SORTS * blocks];
+        let mut groups = vec![[[0; GROUP]; SORTS]; text.len().div_ceil(64 * GROUP)];
         let (mut index, mut before) = (0, Classes::default());
         simd::classes(text, wanted, |classes| {
-            for (sort, mask) in classes.marks(before).into_iter().enumerate() {
-                masks[sort * blocks + index] = mask;
+            for (masks, mask) in groups[index / GROUP].iter_mut().zip(classes.marks(before)) {
+                masks[index % GROUP] = mask;
             }
             (index, before) = (index + 1, classes);
         });
         // The zeros behind the text may look like something that is wanted.
         let inside = u64::MAX >> (text.len().next_multiple_of(64) - text.len());
-        for sort in [Sort::Signs, Sort::Windows, Sort::Breaks] {
-            if let Some(last) = masks[sort as usize * blocks..][..blocks].last_mut() {
-                *last &= inside;
+        if let Some(last) = index.checked_sub(1) {
+            let sorts = &mut groups[last / GROUP];
+            for sort in [Sort::Signs, Sort::Windows, Sort::Breaks] {
+                sorts[sort as usize][last % GROUP] &= inside;
             }
         }
-        Self { masks, blocks }
+        Self { groups }
     }
 
-    /// The masks of one sort, in order.
+    /// The mask of one sort for the 64 bytes with a number; zero behind the text.
     #[inline(always)]
-    fn of_sort(&self, sort: Sort) -> &[u64] {
-        &self.masks[sort as usize * self.blocks..][..self.blocks]
+    fn mask(&self, sort: Sort, index: usize) -> u64 {
+        self.groups.get(index / GROUP).map_or(0, |sorts| sorts[sort as usize][index % GROUP])
     }
 
-    /// Calls `each` for every 64 bytes of `text`, of which these are the marks, with the places where a word begins
+    /// How many blocks of 64 bytes there are masks for.
+    fn blocks(&self) -> usize {
+        self.groups.len() * GROUP
+    }
+
+    /// Calls `each` for all 64 bytes of `text`, of which these are the marks, in which words begin, with the places of these
     /// ([`Classes::word_starts`]), and the eight bytes from there on, the first one lowest. Behind the text stand zeros.
     #[inline(always)]
     pub(crate) fn words(&self, text: &[u8], mut each: impl FnMut(Words<'_>)) {
-        for (index, mask) in self.of_sort(Sort::Words).iter().enumerate() {
-            let rest = &text[64 * index..];
-            let mut last = [0; 64 + 8];
-            // Of so many bytes eight stand behind each of 64, which needs no proof at each word.
-            let bytes = rest.first_chunk().unwrap_or_else(|| {
-                last[..rest.len().min(64 + 8)].copy_from_slice(rest);
-                &last
-            });
-            each(Words { bytes, start: 64 * index, mask: *mask });
+        for (number, sorts) in self.groups.iter().enumerate() {
+            for (index, mask) in sorts[Sort::Words as usize].into_iter().enumerate().filter(|(_, mask)| *mask != 0) {
+                let start = 64 * (GROUP * number + index);
+                let rest = &text[start..];
+                let mut last = [0; 64 + 8];
+                // Of so many bytes eight stand behind each of 64, which needs no proof at each word.
+                let bytes = rest.first_chunk().unwrap_or_else(|| {
+                    last[..rest.len().min(64 + 8)].copy_from_slice(rest);
+                    &last
+                });
+                each(Words { bytes, start, mask });
+            }
         }
     }
 
     /// Calls `each` with every place in `range` where a word begins.
     #[inline]
     pub(crate) fn words_in(&self, range: Range<usize>, mut each: impl FnMut(usize)) {
-        let words = self.of_sort(Sort::Words);
-        for index in range.start / 64..range.end.div_ceil(64).min(self.blocks) {
+        for index in range.start / 64..range.end.div_ceil(64).min(self.blocks()) {
             let inside = |at: usize| u64::MAX.checked_shl(at.saturating_sub(64 * index) as u32).unwrap_or(0);
-            let mut mask = words[index] & inside(range.start) & !inside(range.end);
+            let mut mask = self.mask(Sort::Words, index) & inside(range.start) & !inside(range.end);
             while mask != 0 {
                 each(64 * index + mask.trailing_zeros() as usize);
                 mask &= mask - 1;
@@ -158,8 +169,7 @@ impl Marks {
     /// A mask of the 64 bytes up to `at`, and of those behind.
     #[inline]
     fn around(&self, at: usize, sort: Sort) -> [u64; 2] {
-        let masks = self.of_sort(sort);
-        let block = |index: Option<usize>| index.and_then(|index| masks.get(index)).copied().unwrap_or(0);
+        let block = |index: Option<usize>| index.map_or(0, |index| self.mask(sort, index));
         let (index, bit) = (at / 64, at as u32 % 64);
         let here = block(Some(index));
         let before = here << (63 - bit) | block(index.checked_sub(1)).checked_shr(bit + 1).unwrap_or(0);
@@ -169,10 +179,9 @@ impl Marks {
 
     /// The first stretch of [`MIN_RUN`] or more characters of base64 at `from` or behind it, in the first `len` bytes.
     pub(crate) fn run_from(&self, from: usize, len: usize) -> Option<Range<usize>> {
-        let masks = self.of_sort(Sort::Runs);
-        let block = |index: usize| masks.get(index).copied().unwrap_or(0);
+        let block = |index: usize| self.mask(Sort::Runs, index);
         let mut after = u64::MAX << (from % 64);
-        for index in from / 64..masks.len() {
+        for index in from / 64..self.blocks() {
             let mask = runs(block(index), block(index + 1)) & after;
             if mask != 0 {
                 let start = 64 * index + mask.trailing_zeros() as usize;
@@ -186,8 +195,7 @@ impl Marks {
 
     /// Where the characters of base64 from `from` on end.
     fn run_end(&self, from: usize) -> usize {
-        let masks = self.of_sort(Sort::Runs);
-        let others_of = |index: usize| masks.get(index).map_or(u64::MAX, |mask| !mask);
+        let others_of = |index: usize| !self.mask(Sort::Runs, index);
         let mut index = from / 64;
         let mut others = others_of(index) & u64::MAX << (from % 64);
         while others == 0 {
@@ -200,21 +208,21 @@ impl Marks {
     /// Calls `each` with the place of every digit that follows none.
     #[inline(always)]
     pub(crate) fn numbers(&self, each: impl FnMut(usize)) {
-        places(self.of_sort(Sort::Numbers).iter().copied(), each);
+        self.places(|sorts, index| sorts[Sort::Numbers as usize][index], each);
     }
 
     /// Calls `each` with the place of every first byte of a character beyond ASCII.
     #[inline(always)]
     pub(crate) fn leads(&self, each: impl FnMut(usize)) {
-        places(self.of_sort(Sort::Leads).iter().copied(), each);
+        self.places(|sorts, index| sorts[Sort::Leads as usize][index], each);
     }
 
     /// The first byte of a character beyond ASCII at `from` or behind it.
     #[inline]
     pub(crate) fn lead_from(&self, from: usize) -> Option<usize> {
         let mut after = u64::MAX << (from % 64);
-        for (index, leads) in self.of_sort(Sort::Leads).iter().enumerate().skip(from / 64) {
-            let mask = leads & after;
+        for index in from / 64..self.blocks() {
+            let mask = self.mask(Sort::Leads, index) & after;
             if mask != 0 {
                 return Some(64 * index + mask.trailing_zeros() as usize);
             }
@@ -226,30 +234,34 @@ impl Marks {
     /// Calls `each` with the place of every link ([`Wanted::LINKS`]) and of every digit that follows none.
     #[inline(always)]
     pub(crate) fn links(&self, each: impl FnMut(usize)) {
-        let masks = self.of_sort(Sort::Links).iter().zip(self.of_sort(Sort::Numbers));
-        places(masks.map(|(links, numbers)| links | numbers), each);
+        let mask =
+            |sorts: &Sorts, index: usize| sorts[Sort::Links as usize][index] | sorts[Sort::Numbers as usize][index];
+        self.places(mask, each);
     }
 
     /// Calls `each` with the place of every sign that is wanted, and perhaps of some others.
     #[inline(always)]
     pub(crate) fn signs(&self, each: impl FnMut(usize)) {
-        places(self.of_sort(Sort::Signs).iter().copied(), each);
+        self.places(|sorts, index| sorts[Sort::Signs as usize][index], each);
     }
 
     /// Calls `each` with the place of every window that is wanted, and of some others.
     #[inline(always)]
     pub(crate) fn windows(&self, each: impl FnMut(usize)) {
-        places(self.of_sort(Sort::Windows).iter().copied(), each);
+        self.places(|sorts, index| sorts[Sort::Windows as usize][index], each);
     }
-}
 
-/// Calls `each` with the places of the ones of masks, in order.
-#[inline(always)]
-fn places(masks: impl Iterator<Item = u64>, mut each: impl FnMut(usize)) {
-    for (index, mut mask) in masks.enumerate() {
-        while mask != 0 {
-            each(64 * index + mask.trailing_zeros() as usize);
-            mask &= mask - 1;
+    /// Calls `each` with the places of the ones of masks, in order.
+    #[inline(always)]
+    fn places(&self, mask: impl Fn(&Sorts, usize) -> u64, mut each: impl FnMut(usize)) {
+        for (number, sorts) in self.groups.iter().enumerate() {
+            for index in 0..GROUP {
+                let mut mask = mask(sorts, index);
+                while mask != 0 {
+                    each(64 * (GROUP * number + index) + mask.trailing_zeros() as usize);
+                    mask &= mask - 1;
+                }
+            }
         }
     }
 }

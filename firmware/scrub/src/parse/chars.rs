@@ -49,16 +49,11 @@ pub(super) fn fold_first(bytes: &[u8], out: &mut Vec<u8>) -> usize {
 pub(super) fn unescape_first(bytes: &[u8], out: &mut Vec<u8>) -> usize {
     let run = bytes.iter().take(MAX_BACKSLASHES).take_while(|byte| **byte == b'\\').count();
     let rest = &bytes[run..];
-    let plain = |out: &mut Vec<u8>, byte: u8| {
+    if let Some(byte) = rest.first().and_then(|letter| simple_escape(*letter)) {
         out.push(byte);
-        run + 1
-    };
+        return run + 1;
+    }
     match rest.first() {
-        Some(b'n') => plain(out, b'\n'),
-        Some(b'r') => plain(out, b'\r'),
-        Some(b't') => plain(out, b'\t'),
-        Some(b'b' | b'f' | b'v') => plain(out, b' '),
-        Some(quote @ (b'"' | b'\'' | b'/' | b'`')) => plain(out, *quote),
         Some(b'u') => match unicode_escape(rest) {
             Some((c, taken)) => {
                 fold(c, out);
@@ -77,6 +72,18 @@ pub(super) fn unescape_first(bytes: &[u8], out: &mut Vec<u8>) -> usize {
             out.push(b'\\');
             run
         }
+    }
+}
+
+/// What a backslash and this letter stand for, if that is one byte whatever follows.
+pub(super) fn simple_escape(letter: u8) -> Option<u8> {
+    match letter {
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        b'b' | b'f' | b'v' => Some(b' '),
+        b'"' | b'\'' | b'/' | b'`' => Some(letter),
+        _ => None,
     }
 }
 

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use super::chars::{fold_first, hidden_letter, unchanged_run, unescape_first};
+use super::chars::{fold_first, hidden_letter, simple_escape, unchanged_run, unescape_first};
 use super::map::Map;
 use crate::lanes;
 
@@ -97,6 +97,12 @@ impl Shadow {
 
     /// Appends an escape or a character beyond ASCII, and says how many bytes of the source it has.
     fn push_special(&mut self, source: Source<'_>, bytes: &[u8], at: usize) -> usize {
+        if let [b'\\', letter, ..] = bytes
+            && let Some(byte) = simple_escape(*letter)
+        {
+            self.unit(source, at..at + 2, byte);
+            return 2;
+        }
         let before = self.text.len();
         let first = if bytes[0] == b'\\' { unescape_first } else { fold_first };
         let taken = first(bytes, &mut self.text);

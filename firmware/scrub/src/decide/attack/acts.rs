@@ -41,22 +41,43 @@ impl Act {
     }
 }
 
-/// The numbers of the acts among mentions.
-pub(super) fn among(acts: &[Act], mentions: &[Mention]) -> impl Iterator<Item = u8> {
-    let all: Concepts = mentions.iter().fold(0, |all, mention| all | 1 << mention.concept);
-    let found = move |act: &Act| act.parts.iter().all(|part| part & all != 0) && act.is_in(mentions);
-    (0_u8..).zip(acts).filter_map(move |(number, act)| found(act).then_some(number))
+/// All acts, and in one row of memory what is asked of each first: of two parts of most of them a text has none.
+#[derive(Debug)]
+pub(super) struct Acts {
+    all: Vec<Act>,
+    heads: Vec<[Concepts; 2]>,
+}
+
+impl Acts {
+    /// Acts that have a part each.
+    pub(super) fn new(all: Vec<Act>) -> Self {
+        let heads = all.iter().map(|act| [act.parts[0], act.parts[1 % act.parts.len()]]).collect();
+        Self { all, heads }
+    }
+
+    pub(super) fn all(&self) -> &[Act] {
+        &self.all
+    }
+
+    /// The numbers of the acts among mentions.
+    pub(super) fn among(&self, mentions: &[Mention]) -> impl Iterator<Item = u8> {
+        let all: Concepts = mentions.iter().fold(0, |all, mention| all | 1 << mention.concept);
+        let found = move |act: &Act| act.parts.iter().all(|part| part & all != 0) && act.is_in(mentions);
+        let heads = self.heads.iter().map(move |[first, second]| first & all != 0 && second & all != 0);
+        let likely = (0_u8..).zip(heads).filter_map(|(number, likely)| likely.then_some(number));
+        likely.filter(move |number| found(&self.all[usize::from(*number)]))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Act, among};
+    use super::{Act, Acts};
     use crate::decide::attack::features::Mention;
 
     #[test]
     fn an_act_is_there_when_its_parts_are_close_and_in_order() {
         let act = |parts: &[u128], ordered| Act { parts: parts.to_vec(), within: 20, ordered };
-        let acts = [act(&[0b1, 0b110], false), act(&[0b10, 0b1], true), act(&[1 << 127], false)];
+        let acts = Acts::new(vec![act(&[0b1, 0b110], false), act(&[0b10, 0b1], true), act(&[1 << 127], false)]);
         type Row = (&'static [(u8, usize)], &'static [u8]);
         let rows: [Row; 6] = [
             (&[(0, 5), (1, 20)], &[0]),
@@ -69,7 +90,7 @@ mod tests {
         for (mentions, expected) in rows {
             let mentions: Vec<Mention> =
                 mentions.iter().map(|(concept, at)| Mention { concept: *concept, at: *at }).collect();
-            assert_eq!(among(&acts, &mentions).collect::<Vec<_>>(), expected, "{mentions:?}");
+            assert_eq!(acts.among(&mentions).collect::<Vec<_>>(), expected, "{mentions:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From a window to slots of weights.
 
 use super::SLOT_BITS;
-use super::acts::{Concepts, MAX_ACTS, among};
+use super::acts::{Concepts, MAX_ACTS};
 use super::lexicon::Lexicon;
 use super::normal::{Normal, View, viewed};
 use super::pieces::with_pieces;
@@ -107,7 +107,7 @@ impl Reader {
         words(&self.normal, slots);
         concepts(&self.mentions, slots);
         self.acts.clear();
-        self.acts.extend(among(lexicon.acts(), &self.mentions));
+        self.acts.extend(lexicon.acts().among(&self.mentions));
         let spoken_of = self.mentions.iter().fold(0, |all, mention| all | 1 << mention.concept);
         acts(&self.acts, spoken_of, slots);
         signs(&text, &self.normal, spoken_of, &self.acts, slots);

@@ -49,7 +49,7 @@ pub(super) fn write(model: &AttackModel) -> Vec<u8> {
             }
         }
     }
-    let acts = model.lexicon().acts();
+    let acts = model.lexicon().acts().all();
     bytes.push(u8::try_from(acts.len()).unwrap_or(u8::MAX));
     for act in acts {
         bytes.extend([u8::from(act.ordered), act.within, u8::try_from(act.parts.len()).unwrap_or(u8::MAX)]);

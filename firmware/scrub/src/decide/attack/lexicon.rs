@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use aho_corasick::AhoCorasick;
 use thiserror::Error;
 
-use super::acts::{Act, MAX_ACTS, MAX_PARTS};
+use super::acts::{Act, Acts, MAX_ACTS, MAX_PARTS};
 use super::features::{Features, Mention, Reader};
 use super::normal::{Normal, View};
 use super::prefixes::Prefixes;
@@ -61,7 +61,7 @@ pub enum LexiconError {
 #[derive(Debug)]
 pub struct Lexicon {
     concepts: Vec<Concept>,
-    acts: Vec<Act>,
+    acts: Acts,
     /// The concepts of words in normal text.
     words: Prefixes,
     /// Those of signs in text as it is, in ASCII lower case.
@@ -116,14 +116,14 @@ impl Lexicon {
         for (anchor, meaning) in (0_u8..).zip(&concepts).flat_map(|(number, concept)| meanings(number, concept)) {
             cues.entry(anchor).or_insert(meaning);
         }
-        Ok(Self { concepts, acts, words, signs, sign_starts, cues, finder: OnceLock::new() })
+        Ok(Self { concepts, acts: Acts::new(acts), words, signs, sign_starts, cues, finder: OnceLock::new() })
     }
 
     pub(super) fn concepts(&self) -> &[Concept] {
         &self.concepts
     }
 
-    pub(super) fn acts(&self) -> &[Act] {
+    pub(super) fn acts(&self) -> &Acts {
         &self.acts
     }
 

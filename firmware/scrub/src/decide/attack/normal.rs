@@ -112,9 +112,9 @@ impl Normal {
         let (mut word, mut gap, mut at, mut before) = (None, 0, 0, ' ');
         while let Some(&byte) = text.as_bytes().get(at) {
             if word.is_none()
-                && let Some(end) = plain_word(text.as_bytes(), at)
+                && let Some((end, classes)) = plain_word(text.as_bytes(), at)
             {
-                self.plain(&text[at..end], at, std::mem::take(&mut gap));
+                self.plain(&text[at..end], classes, at, std::mem::take(&mut gap));
                 before = char::from(text.as_bytes()[end - 1]);
                 at = end;
                 continue;
@@ -141,13 +141,14 @@ impl Normal {
         }
     }
 
-    /// Adds a whole word of ASCII letters and digits.
+    /// Adds a whole word of ASCII letters and digits, of these classes.
     #[inline]
-    fn plain(&mut self, word: &str, origin: usize, gap: usize) {
+    fn plain(&mut self, word: &str, classes: u8, origin: usize, gap: usize) {
         let start = self.text.len();
         self.text.push_str(word);
-        self.text[start..].make_ascii_lowercase();
-        let classes = word.bytes().fold(0, |all, byte| all | CLASSES[usize::from(byte)]);
+        if classes & UPPER != 0 {
+            self.text[start..].make_ascii_lowercase();
+        }
         if classes & DIGIT != 0 && classes != DIGIT {
             unleet(&mut self.text, start);
         }
@@ -281,12 +282,19 @@ const CLASSES: [u8; 256] = {
     classes
 };
 
-/// The end of the word at `at` if it has letters and digits of ASCII only, which nearly all words have.
+/// The end of the word at `at`, and the classes of its bytes, if it has letters and digits of ASCII only, which nearly all
+/// words have.
 #[inline]
-fn plain_word(bytes: &[u8], at: usize) -> Option<usize> {
-    let class = |at: &usize| bytes.get(*at).map_or(0, |byte| CLASSES[usize::from(*byte)]);
-    let end = (at..).find(|at| class(at) & (LOWER | UPPER | DIGIT) == 0)?;
-    (end > at && end - at <= MAX_WORD && class(&end) != DOUBTFUL).then_some(end)
+fn plain_word(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
+    let (mut end, mut classes) = (at, 0);
+    let after = loop {
+        let class = bytes.get(end).map_or(0, |byte| CLASSES[usize::from(*byte)]);
+        if class & (LOWER | UPPER | DIGIT) == 0 {
+            break class;
+        }
+        (end, classes) = (end + 1, classes | class);
+    };
+    (end > at && end - at <= MAX_WORD && after != DOUBTFUL).then_some((end, classes))
 }
 
 /// Whether a character is a part of a word; a sign that stands for a letter is, next to one.

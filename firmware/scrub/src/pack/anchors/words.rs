@@ -53,7 +53,7 @@ const TRIES: u64 = 64;
 #[derive(Debug)]
 pub(super) struct Words {
     /// By the hash of a word's beginning: the lengths of literals that begin like this, a bit for eight bytes and more, the
-    /// next one for seven, and so on.
+    /// next one for seven, and so on; and whether they begin with the word.
     gate: Box<[u8; 1 << GATE_BITS]>,
     /// The keys that the gate asks for.
     asked: Keys<{ 1 << (ASKED_BITS - 6) }>,
@@ -181,10 +181,14 @@ impl Words {
             windows.into_iter().flat_map(|(window, number)| Known::all(window, number, literals)).collect();
         let mut gate = Box::new([0; _]);
         for (known, place) in known.iter().flat_map(|known| known.places.iter().map(move |place| (known, *place))) {
-            gate[place] |= 1 << (known.shift() / 8);
+            gate[place] |= 1 << (known.shift() / 8) | if known.before.is_some() { INSIDE } else { PLAIN };
         }
         let asked = |known: &Known| {
-            known.places.iter().map(|at| known.bytes << SHIFTS[usize::from(gate[*at])]).collect::<Vec<_>>()
+            known
+                .places
+                .iter()
+                .map(|at| known.bytes << SHIFTS[usize::from(gate[*at] % MAX_LENGTHS)])
+                .collect::<Vec<_>>()
         };
         let (multiplier, asked) = keys(&known.iter().flat_map(asked).collect::<Vec<_>>());
         let whole = |known: &Known| {
@@ -238,13 +242,20 @@ impl Words {
         let before = at.checked_sub(1).map_or(0, |before| text[before]);
         let eight = u64::from_le_bytes(lanes::eight(text, at));
         let word = fold(eight);
-        let mut lengths = self.gate[place(word as u32, (eight >> 24) as u8)];
+        let gate = self.gate[place(word as u32, (eight >> 24) as u8)];
+        let mut ask = |bytes: u64, inside: bool| {
+            let hash = bytes.wrapping_mul(self.multiplier);
+            pending.lists[pending.len % PENDING] = (list(hash, inside), at);
+            pending.len += usize::from(self.whole.has(hash));
+        };
+        let mut lengths = gate % MAX_LENGTHS;
         while lengths != 0 {
             let bytes = word << (8 * lengths.trailing_zeros());
-            for (bytes, inside) in [(bytes, false), (behind(before, bytes), true)] {
-                let hash = bytes.wrapping_mul(self.multiplier);
-                pending.lists[pending.len % PENDING] = (list(hash, inside), at);
-                pending.len += usize::from(self.whole.has(hash));
+            if gate & PLAIN != 0 {
+                ask(bytes, false);
+            }
+            if gate & INSIDE != 0 {
+                ask(behind(before, bytes), true);
             }
             lengths &= lengths - 1;
         }
@@ -268,6 +279,10 @@ impl Words {
 
 /// Sets of lengths, of which there are six.
 const MAX_LENGTHS: u8 = 1 << 6;
+
+/// Beside the lengths of literals, the gate says whether some of them begin with the word, and some before it.
+const PLAIN: u8 = 1 << 6;
+const INSIDE: u8 = 1 << 7;
 
 /// For each set of lengths by how many bits eight bytes are shifted so that as many are left as the shortest has.
 const SHIFTS: [u8; MAX_LENGTHS as usize] = {
