@@ -4,9 +4,13 @@ use super::Literal;
 use super::choice::Window;
 use crate::lanes;
 
-/// Bits of a window's hash, which address a byte of the filter: 16 KiB, so that two of them stay in a processor's first
-/// cache.
-const HASH_BITS: u32 = 14;
+/// Bits of a window's hash, which address a byte of the filter: at most 16 KiB, and fewer for few windows, so that all
+/// filters stay in a processor's first cache.
+const MAX_HASH_BITS: u32 = 14;
+const MIN_HASH_BITS: u32 = 8;
+
+/// How many places of the filter a window has to itself, as a power of two.
+const WINDOW_BITS: u32 = 4;
 
 /// Bits of the hash of a window's four bytes, which address a bit.
 const WHOLE_BITS: u32 = 17;
@@ -18,7 +22,9 @@ const LONG_BITS: u32 = 17;
 #[derive(Debug)]
 pub(super) struct Table {
     /// For each hash of a window's first three bytes, the classes of fourth bytes that some literal goes on with.
-    filter: Box<[u8; 1 << HASH_BITS]>,
+    filter: Box<[u8]>,
+    /// The lower bits of a window's product that its hash does without.
+    shift: u32,
     /// For each hash of a whole window, a bit if it is one of some literal.
     whole: Box<[u64; 1 << (WHOLE_BITS - 6)]>,
     /// For each hash of eight bytes, a bit if some literal goes on with them where a window of it stands.
@@ -69,11 +75,14 @@ impl Fourth {
 impl Table {
     /// Enters the windows of literals, each with the literal's number.
     pub(super) fn new(windows: Vec<(Window, u16)>, literals: &[Literal]) -> Self {
-        let (mut filter, mut whole, mut long) = (Box::new([0; _]), Box::new([0; _]), Box::new([0; _]));
+        let bits = (windows.len().max(1).ilog2() + 1 + WINDOW_BITS).clamp(MIN_HASH_BITS, MAX_HASH_BITS);
+        let shift = u32::BITS - bits;
+        let mut filter = vec![0; 1 << bits].into_boxed_slice();
+        let (mut whole, mut long) = (Box::new([0; _]), Box::new([0; _]));
         let mut entries = Vec::with_capacity(windows.len());
         for (window, literal) in windows {
             let [a, b, c] = window.bytes;
-            let hash = hash(u32::from_le_bytes([a, b, c, 0]));
+            let hash = hash(u32::from_le_bytes([a, b, c, 0]), shift);
             filter[hash] |= window.classes;
             let bytes = &literals[usize::from(literal)].bytes;
             let fourth = bytes.get(usize::from(window.before) + 3).copied();
@@ -94,14 +103,21 @@ impl Table {
         // Two windows of one literal at the same offset would find it twice where they share a hash.
         entries.dedup();
         let begins = |group: usize| entries.partition_point(|entry| entry.0 < group);
-        let heads = (0..=2 << HASH_BITS).map(|group| u16::try_from(begins(group)).expect("a pack has fewer literals"));
-        Self { filter, whole, long, heads: heads.collect(), entries: entries.iter().map(|entry| entry.1).collect() }
+        let heads = (0..=2 << bits).map(|group| u16::try_from(begins(group)).expect("a pack has fewer literals"));
+        Self {
+            filter,
+            shift,
+            whole,
+            long,
+            heads: heads.collect(),
+            entries: entries.iter().map(|entry| entry.1).collect(),
+        }
     }
 
     /// Looks at the four bytes `window` that stand at `at`.
     #[inline(always)]
     pub(super) fn look(&self, window: u32, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
-        let hash = hash(window | 0x2020_2020);
+        let hash = hash(window | 0x2020_2020, self.shift);
         if self.filter[hash] & CLASSES[(window >> 24) as usize] != 0 {
             let (word, bit) = whole_bit(window | 0x2020_2020);
             if self.whole[word] & bit != 0 {
@@ -216,11 +232,11 @@ fn first(entries: &[Entry], text: &[u8], at: usize) -> Option<usize> {
     entries.iter().position(|entry| entry.may_stand(text, at))
 }
 
-/// The hash of a folded window's first three bytes.
+/// The hash of a folded window's first three bytes, without so many of its lower bits.
 #[inline]
-fn hash(window: u32) -> usize {
+fn hash(window: u32, shift: u32) -> usize {
     // 2^32 divided by the golden ratio, odd (Knuth, TAOCP 6.4): its upper bits depend on all of the key.
-    ((window << 8).wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize
+    ((window << 8).wrapping_mul(0x9E37_79B1) >> shift) as usize
 }
 
 /// The word of the filter of whole windows, folded, and their bit in it.

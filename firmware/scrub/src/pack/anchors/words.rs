@@ -30,7 +30,7 @@ const GATE_BITS: u32 = 15;
 const ASKED_BITS: u32 = 17;
 
 /// The same of a whole literal. Few words get there, and so it may have more.
-const WHOLE_BITS: u32 = 19;
+const WHOLE_BITS: u32 = 18;
 
 /// Bits of the number of a list of literals, apart from the one that says whether something stands before the word.
 const LIST_BITS: u32 = 13;
