@@ -125,6 +125,16 @@ def test_groups_change_without_a_restart_and_are_explained(own):
     assert told["source"] == "settings" and told["records"], "without the daemon its settings answer"
 
 
+def test_changes_that_wait_for_the_next_start_are_told(own):
+    good = own.puck.config_file.read_text()
+    told = lambda: json.loads(own.puck.command("status", "--json", check=False).stdout)["warnings"]  # noqa: E731
+    own.puck.config_file.write_text(good.replace("[dns]\n", "[dns]\nstale_wait_ms = 1500\n", 1))
+    sentence = "changed in the configuration file, and in force from the next start: dns.stale_wait_ms"
+    until(told, lambda seen: sentence in seen)
+    own.puck.config_file.write_text(good)
+    until(told, lambda seen: sentence not in seen)
+
+
 def test_a_file_that_has_become_wrong_harms_nobody_and_is_told(own):
     """Neither those who ask, nor a worker that comes back, nor the person who looks what is the matter."""
     rewrite(own.puck, [{"name": "board", "clients": [INSPECTED], "steering": False}])

@@ -2,6 +2,7 @@
 
 mod files;
 mod place;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -17,6 +18,7 @@ use crate::process::default_user;
 use crate::worker::rule_set;
 
 use self::place::{key_on, line_of};
+pub(crate) use self::waiting::waiting;
 
 /// Above every range that distributions, systemd and subordinate ids use (systemd's UIDS-GIDS), below the sign bit.
 const FIRST_USER: u32 = 0x7f4e_4700;

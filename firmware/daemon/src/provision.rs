@@ -153,6 +153,22 @@ pub(crate) fn keep_settings(data: &Path, text: &str) -> Result<(), CommandError>
     write(&settings_file(data), text.as_bytes(), 0o600)
 }
 
+/// What a person should know of settings that are not in force yet.
+pub(crate) fn waiting_file(data: &Path) -> PathBuf {
+    data.join("state/waiting.json")
+}
+
+/// Notes the keys that have changed since the daemon started.
+pub(crate) fn keep_waiting(data: &Path, keys: &[String]) -> Result<(), CommandError> {
+    let told = format!("changed in the configuration file, and in force from the next start: {}", keys.join(", "));
+    let told: &[String] = if keys.is_empty() { &[] } else { &[told] };
+    let (file, bytes) = (waiting_file(data), serde_json::to_vec(told).map_err(CommandError::internal)?);
+    if fs::read(&file).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    write(&file, &bytes, 0o644)
+}
+
 /// What the owner's file says of groups of clients, for the `dns` worker.
 pub(crate) fn groups_file(data: &Path) -> PathBuf {
     data.join("state/groups.json")

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::UnixListener;
 
 use crate::config::Config;
+use crate::provision;
 use crate::worker::resident;
 
 /// The file's content.
@@ -106,13 +107,14 @@ impl DnsState {
     }
 }
 
-/// What the workers think a person should mend; none where they said nothing.
-pub(crate) fn warnings(file: &Path) -> Vec<String> {
-    let bytes = fs::File::open(file).and_then(|file| {
+/// What the processes think a person should mend or know; none where they said nothing.
+pub(crate) fn warnings(data: &Path) -> Vec<String> {
+    let read = |file: PathBuf| {
         let mut bytes = Vec::new();
-        file.take(DNS_CAP).read_to_end(&mut bytes).map(|_| bytes)
-    });
-    bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        fs::File::open(file).ok()?.take(DNS_CAP).read_to_end(&mut bytes).ok()?;
+        serde_json::from_slice::<Vec<String>>(&bytes).ok()
+    };
+    [provision::warnings_file(data), provision::waiting_file(data)].into_iter().filter_map(read).flatten().collect()
 }
 
 /// The supervisor's side.

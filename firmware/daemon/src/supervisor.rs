@@ -44,7 +44,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
-use crate::config::Config;
+use crate::config::{Config, waiting};
 use crate::heartbeat::{Monitor, Pulse};
 use crate::run_state::RunState;
 use crate::worker::{Stamp, follow_file, follow_policy};
@@ -195,8 +195,15 @@ async fn supervise(
 /// Reads the owner's file again for the groups of clients; its other keys count from the next start. Whether the `dns`
 /// worker has to start again, because a list lies where its fence, which stands since its start, lets it read nothing.
 fn regroup(file: &Path, config: &Config, readable: &mut BTreeSet<PathBuf>) -> bool {
-    let groups = match Config::load(file) {
-        Ok(config) => config.dns.groups,
+    let read = || {
+        let text = Config::read(file)?;
+        Config::of_text(file, &text).map(|config| (text, config.dns.groups))
+    };
+    let groups = match read() {
+        Ok((text, groups)) => {
+            tell_waiting(config, &text);
+            groups
+        }
         Err(error) => {
             tracing::error!(%error, "the new configuration is not used; the last good groups stay in force");
             return false;
@@ -212,6 +219,18 @@ fn regroup(file: &Path, config: &Config, readable: &mut BTreeSet<PathBuf>) -> bo
         *readable = wanted;
     }
     beyond
+}
+
+/// Says which of the owner's changes count from the next start only: who has sent SIGHUP may think that all do.
+fn tell_waiting(config: &Config, text: &str) {
+    let started = std::fs::read_to_string(provision::settings_file(&config.data)).unwrap_or_default();
+    let keys = waiting(&started, text);
+    if !keys.is_empty() {
+        tracing::warn!(keys = keys.join(", "), "changed in the configuration file, and in force from the next start");
+    }
+    if let Err(error) = provision::keep_waiting(&config.data, &keys) {
+        tracing::error!(%error, "what waits for the next start could not be noted for `nanogate status`");
+    }
 }
 
 /// Chooses the pack in force again; the workers follow it by themselves.

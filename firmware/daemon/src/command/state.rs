@@ -35,7 +35,7 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
         })
         .collect();
     let pack = packs::read_state(&data);
-    let mut warnings = run_state::warnings(&provision::warnings_file(&data));
+    let mut warnings = run_state::warnings(&data);
     warnings.extend(config.err().map(|error| unused_settings(&error)));
     let dns = DnsState::read(&provision::dns_file(&data));
     let standing = fallbacks::standing(&data);

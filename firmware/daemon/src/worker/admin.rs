@@ -260,7 +260,7 @@ impl Status for Report {
                 })
                 .collect(),
             packs: self.packs.load().to_vec(),
-            warnings: run_state::warnings(&provision::warnings_file(&self.config.data)),
+            warnings: run_state::warnings(&self.config.data),
             upstreams: dns.upstreams.into_iter().map(upstream).collect(),
             block_lists: dns.lists.into_iter().map(block_list).collect(),
         }
