@@ -61,7 +61,7 @@ impl Act {
         };
         let age = match state {
             Freshness::Fresh | Freshness::Due => Age::Seconds(age),
-            Freshness::Resting if !watched => Age::Stale,
+            Freshness::Resting if self.may_be_stale(&answer, watched) => Age::Stale,
             Freshness::Stale | Freshness::Resting => return None,
         };
         if !self.learnt.is_in_force(self.learn(query, &answer, view)) {
@@ -156,7 +156,7 @@ impl Act {
         let Kept { answer, age, state } = self.cache.lock().get(&query.question(), self.clock.now())?;
         let age = match state {
             Freshness::Fresh | Freshness::Due => Age::Seconds(age),
-            Freshness::Resting if !*watched => Age::Stale,
+            Freshness::Resting if self.may_be_stale(&answer, *watched) => Age::Stale,
             Freshness::Stale | Freshness::Resting => return None,
         };
         Some(self.relay_in_force(query, answer, age, *transport, DnsOutcome::Cached).await)
@@ -199,10 +199,16 @@ impl Act {
         self.flights.start(question, tasks, runtime, work);
     }
 
-    /// An answer that is over, but better than none; never a provider's, whose address must be the true one of now.
+    /// An answer that is over, but better than none.
     fn stale(&self, question: &Question, watched: bool) -> Option<Arc<Answer>> {
-        let kept = self.cache.lock().get(question, self.clock.now()).filter(|_| !watched)?;
-        matches!(kept.state, Freshness::Stale | Freshness::Resting).then_some(kept.answer)
+        let kept = self.cache.lock().get(question, self.clock.now())?;
+        let is_over = matches!(kept.state, Freshness::Stale | Freshness::Resting);
+        (is_over && self.may_be_stale(&kept.answer, watched)).then_some(kept.answer)
+    }
+
+    /// Never a provider's, nor one that leads to a provider: the address must be the true one of now.
+    pub(super) fn may_be_stale(&self, answer: &Answer, watched: bool) -> bool {
+        !watched && (answer.is_direct() || steered_target(&answer.targets(), &self.view.load().catalogue).is_none())
     }
 
     fn stale_or(&self, query: Query, transport: Transport, watched: bool, other: impl FnOnce(Query) -> Done) -> Done {

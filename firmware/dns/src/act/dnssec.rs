@@ -6,6 +6,7 @@
 mod alias;
 mod chain;
 mod denial;
+mod message;
 mod proofs;
 mod rewrite;
 mod rrset;
@@ -17,8 +18,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use hickory_proto::op::Message;
-use hickory_proto::rr::{Name as ZoneName, RecordType};
+use hickory_proto::rr::rdata::CNAME;
+use hickory_proto::rr::{Name as ZoneName, RData, Record, RecordType};
 use lru::LruCache;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -34,7 +35,7 @@ use crate::Config;
 use crate::config::{Anchors, Dnssec};
 use crate::parse::{Answer, Explanation, Name, Question, Security, kind};
 
-use alias::{Part, Parts};
+use alias::Part;
 use chain::Chain;
 use denial::Denial;
 pub(crate) use proofs::Proofs;
@@ -190,10 +191,10 @@ impl Validator {
     }
 
     /// An answer through aliases is what the least of its parts is.
-    async fn verdict_on_parts(&self, trust: &Trust, parts: Parts, raw: &Answer) -> Result<Verdict, ExchangeError> {
-        let Ok(mut message) = Message::from_vec(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
+    async fn verdict_on_parts(&self, trust: &Trust, parts: Vec<Part>, raw: &Answer) -> Result<Verdict, ExchangeError> {
+        let Some(mut message) = message::read(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
         let (mut answers, mut authorities, mut insecure) = (Vec::new(), Vec::new(), false);
-        for Part { question, name, answer } in parts.parts {
+        for Part { question, name, answer, made } in parts {
             if !self.is_checked(trust, &name) {
                 insecure = true;
                 continue;
@@ -202,6 +203,12 @@ impl Validator {
                 Verdict::Secure(part) => {
                     answers.extend(part.answers);
                     authorities.extend(part.authorities);
+                    // Behind its DNAME and before where it leads: clients that walk an answer once do not turn back. The
+                    // upstream's own has the spelling that we made up for it, and a lifetime that nobody signed.
+                    let lifetime = answers.last().map_or(0, |record| record.ttl);
+                    answers.extend(
+                        made.map(|(alias, target)| Record::from_rdata(alias, lifetime, RData::CNAME(CNAME(target)))),
+                    );
                 }
                 Verdict::Insecure => insecure = true,
                 Verdict::Bogus(why) => return Ok(Verdict::Bogus(why)),
@@ -210,7 +217,6 @@ impl Validator {
         if insecure {
             return Ok(Verdict::Insecure);
         }
-        answers.extend(parts.made);
         (message.answers, message.authorities) = (answers, authorities);
         message.additionals.clear();
         Ok(Verdict::Secure(Box::new(message)))
@@ -265,7 +271,7 @@ fn fully_qualified(mut name: ZoneName) -> ZoneName {
 pub(crate) fn take_apart(answer: &Answer, question: &Question) {
     let Some(name) = zone_name(&question.name) else { return };
     let _ = alias::parts(answer, &whole(question), &name);
-    let Ok(message) = Message::from_vec(answer.message()) else { return };
+    let Some(message) = message::read(answer.message()) else { return };
     for zone in (0..=labels(&name)).rev().take(3).map(|count| ancestor(&name, count)) {
         let denial = Denial::of(&zone, message.authorities.iter());
         denial.of_kind(&name, question.kind.into());

@@ -117,11 +117,11 @@ impl Act {
             Some(Kept { answer, age, state: Freshness::Fresh | Freshness::Due }) => {
                 self.judged(&query, &view, (&answer, Age::Seconds(age)), "from the cache")
             }
-            Some(Kept { answer, state: Freshness::Resting, .. }) if !watched => {
+            Some(Kept { answer, state: Freshness::Resting, .. }) if self.may_be_stale(&answer, watched) => {
                 let way = "from the cache, though it is over: no upstream answered a moment ago";
                 self.judged(&query, &view, (&answer, Age::Stale), way)
             }
-            Some(Kept { answer, state: Freshness::Stale, .. }) if !watched => {
+            Some(Kept { answer, state: Freshness::Stale, .. }) if self.may_be_stale(&answer, watched) => {
                 self.ask_for_a_while(&query, &view, &answer).await
             }
             // What failed a moment ago is not asked again at once.
@@ -210,7 +210,9 @@ impl Act {
 }
 
 fn read(name: &str, kind: &str) -> Result<Query, ExplainError> {
-    let asked = AskedName::from_ascii(name).map_err(|_| ExplainError::Name(name.to_owned()))?;
+    // With other letters it goes over the wire as IDNA writes it (RFC 5891).
+    let asked = if name.is_ascii() { AskedName::from_ascii(name) } else { AskedName::from_utf8(name) };
+    let asked = asked.map_err(|_| ExplainError::Name(name.to_owned()))?;
     let kind = record_type(kind).ok_or_else(|| ExplainError::Kind(kind.to_owned()))?;
     let mut message = Message::new(0, MessageType::Query, OpCode::Query);
     message.metadata.recursion_desired = true;

@@ -1,9 +1,11 @@
 mod addresses;
+mod aside;
 mod data;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use self::aside::without_foreign;
 use self::data::is_whole;
 use super::wire::{self, Header, Record, flag, kind, read_name, u32_at, written_out};
 use super::{EXTENDED_ERROR, Explanation, HEADER, Name, Question, Rcode, class};
@@ -11,11 +13,11 @@ use super::{EXTENDED_ERROR, Explanation, HEADER, Name, Question, Rcode, class};
 /// Longest EDE option passed on, the only one of an upstream's options that is, so that a short answer stays short.
 const EXTENDED_ERROR_MAX: usize = 128;
 
-/// An upstream's answer, kept as it came: only what belongs to one client (identifier, spelling of the question,
-/// remaining lifetimes, OPT) is replaced when it is sent.
+/// An upstream's answer, kept as it came but for what nobody asked for: only what belongs to one client (identifier, spelling
+/// of the question, remaining lifetimes, OPT) is replaced when it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Answer {
-    /// The message without its OPT record.
+    /// The message without its additional section, and without the authority section where that tells nothing.
     message: Box<[u8]>,
     /// Where the lifetimes stand.
     ttls: Box<[u16]>,
@@ -96,14 +98,17 @@ impl Answer {
             return Err(AnswerError::Truncated);
         }
         let mut reader = Reader::new(bytes, &name, head);
-        let Read { opt, answered } = reader.sections(&header, kind).ok_or(AnswerError::Malformed)?;
+        let Read { opt, answers, authorities } = reader.sections(&header, kind).ok_or(AnswerError::Malformed)?;
+        if reader.others
+            && let Some(own) = without_foreign(bytes)
+        {
+            return Self::read(&own, wanted);
+        }
         let negative = header.counts[1] == 0 || rcode == Rcode::NxDomain as u8;
         let keepable = rcode == Rcode::NoError as u8 || rcode == Rcode::NxDomain as u8;
-        let message = if is_mail(kind) {
-            without_additionals(bytes, answered)
-        } else {
-            without_opt(bytes, reader.at, header.counts[3], opt.as_ref())
-        };
+        // Beside an answer the authority section matters to those alone who check signatures.
+        let complete = reader.found && rcode == Rcode::NoError as u8 && !wanted.question.dnssec_ok;
+        let message = if complete { cut(bytes, answers, 2) } else { cut(bytes, authorities, 3) };
         reader.ttls.retain(|at| usize::from(*at) < message.len());
         reader.owners.retain(|(at, _)| usize::from(*at) < message.len());
         Ok(Self {
@@ -117,7 +122,7 @@ impl Answer {
             direct: reader.direct,
             signatures: reader.signatures,
             security: Security::Unchecked,
-            extended_error: opt.and_then(|opt| extended_error(&bytes[opt.record.rdata])),
+            extended_error: opt.and_then(|opt| extended_error(&bytes[opt.rdata])),
         })
     }
 
@@ -281,15 +286,11 @@ pub(crate) fn has_opt(bytes: &[u8]) -> bool {
 
 /// What was found on the way through the sections.
 struct Read {
-    opt: Option<Opt>,
-    /// Where the additional section starts.
-    answered: usize,
-}
-
-/// The OPT record and how many records of its section stand before it.
-struct Opt {
-    record: Record,
-    before: u16,
+    opt: Option<Record>,
+    /// Where the answer section ends.
+    answers: usize,
+    /// Where the authority section ends.
+    authorities: usize,
 }
 
 struct Reader<'a> {
@@ -301,28 +302,47 @@ struct Reader<'a> {
     lifetime: Option<u32>,
     soa: bool,
     direct: bool,
+    /// The answer section has a record of the asked type…
+    found: bool,
+    /// … and one of another name than the asked one.
+    others: bool,
     signatures: bool,
 }
 
 impl<'a> Reader<'a> {
     /// At the end of the question, which is for the name `asked`.
     fn new(bytes: &'a [u8], asked: &'a Name, at: usize) -> Self {
-        let (ttls, owners) = (Vec::new(), Vec::new());
-        Self { bytes, asked, at, ttls, owners, lifetime: None, soa: false, direct: true, signatures: false }
+        Self {
+            bytes,
+            asked,
+            at,
+            ttls: Vec::new(),
+            owners: Vec::new(),
+            lifetime: None,
+            soa: false,
+            direct: true,
+            found: false,
+            others: false,
+            signatures: false,
+        }
     }
 
     fn sections(&mut self, header: &Header, asked: u16) -> Option<Read> {
         let [_, answers, authorities, additionals] = header.counts;
         let mut opt = None;
         for _ in 0..answers {
+            let owner = self.at;
             let kind = self.record()?;
             self.direct &= kind == asked || kind == kind::RRSIG;
+            self.found |= kind == asked;
+            self.others = self.others || !self.is_asked(owner);
         }
+        let answers = self.at;
         for _ in 0..authorities {
             self.record()?;
         }
-        let answered = self.at;
-        for before in 0..additionals {
+        let authorities = self.at;
+        for _ in 0..additionals {
             let record = Record::read(self.bytes, self.at)?;
             if record.kind != kind::OPT {
                 self.record()?;
@@ -334,9 +354,16 @@ impl<'a> Reader<'a> {
             if opt.is_some() || high != 0 || version != 0 {
                 return None;
             }
-            opt = Some(Opt { record, before });
+            opt = Some(record);
         }
-        Some(Read { opt, answered })
+        Some(Read { opt, answers, authorities })
+    }
+
+    /// Whether the name at `start` is the asked one.
+    fn is_asked(&self, start: usize) -> bool {
+        const TO_THE_QUESTION: [u8; 2] = (0xc000 | HEADER as u16).to_be_bytes();
+        self.bytes[start..].starts_with(&TO_THE_QUESTION)
+            || read_name(self.bytes, start).is_some_and(|owner| owner.folded() == self.asked.folded())
     }
 
     /// Passes one record; its type.
@@ -362,32 +389,24 @@ impl<'a> Reader<'a> {
     fn see_owner(&mut self, start: usize) {
         let length = written_out(self.bytes, start);
         // Most servers only point to the question.
-        if length > 0 && read_name(self.bytes, start).is_some_and(|owner| owner.folded() == self.asked.folded()) {
+        if length > 0 && self.is_asked(start) {
             let at = u16::try_from(start).ok().zip(u8::try_from(length).ok());
             self.owners.extend(at);
         }
     }
 }
 
-/// Cuts the OPT record off: it speaks of the hop to the upstream (RFC 6891 section 6.1.1). Should other records follow
-/// it, which no known server does, they go too: their compression could not be kept right, and they are optional.
-fn without_opt(bytes: &[u8], end: usize, additionals: u16, opt: Option<&Opt>) -> Box<[u8]> {
-    let (end, additionals) = opt.map_or((end, additionals), |opt| (opt.record.start, opt.before));
+/// The message up to the end of one of its sections. The additional section always goes: its OPT record speaks of the hop to the
+/// upstream (RFC 6891 section 6.1.1), and whoever misses an address there asks for it, which brings the address under the rules.
+fn cut(bytes: &[u8], end: usize, sections: usize) -> Box<[u8]> {
     let mut message: Box<[u8]> = bytes[..end].into();
-    message[10..12].copy_from_slice(&additionals.to_be_bytes());
+    message[4 + 2 * sections..HEADER].fill(0);
     message
 }
 
-/// These are answered truly for steered names too, so nothing beside their answers may carry true addresses. The catalogue
-/// may change while an answer is kept, so this holds for every name; whoever misses the addresses asks for them.
+/// These are answered truly for steered names too.
 pub(crate) fn is_mail(kind: u16) -> bool {
     matches!(kind, kind::MX | kind::TXT)
-}
-
-fn without_additionals(bytes: &[u8], end: usize) -> Box<[u8]> {
-    let mut message: Box<[u8]> = bytes[..end].into();
-    message[10..12].fill(0);
-    message
 }
 
 fn extended_error(mut options: &[u8]) -> Option<Box<[u8]>> {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::{RData, RecordType};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
@@ -97,10 +97,23 @@ fn reason(asked: &Message, direct: &Message, through: &Message) -> Option<&'stat
     None
 }
 
-fn essence(message: &Message) -> (ResponseCode, Vec<String>) {
+/// Response code, answers, and whether these stand in the order in which aliases are followed.
+fn essence(message: &Message) -> (ResponseCode, Vec<String>, bool) {
     let mut answers: Vec<_> = message.answers.iter().map(|record| record.to_string().to_lowercase()).collect();
     answers.sort();
-    (message.metadata.response_code, answers)
+    (message.metadata.response_code, answers, is_walked_once(message))
+}
+
+/// Many a client goes through the answer section once, and takes what belongs to the name that it has come to.
+fn is_walked_once(message: &Message) -> bool {
+    let mut at: Vec<_> = message.queries.iter().map(|query| query.name().clone()).collect();
+    message.answers.iter().all(|record| {
+        let is_next = at.iter().any(|name| record.name.zone_of(name));
+        if let RData::CNAME(target) = &record.data {
+            at.push(target.0.clone());
+        }
+        is_next
+    })
 }
 
 /// Unbound, and an office that asks it; one client may ask as much as it likes.

@@ -225,3 +225,12 @@ async fn questions_for_no_type_of_records_are_explained() {
         assert_eq!(error, format!("such questions are refused: {words}"), "{kind}");
     }
 }
+
+#[tokio::test]
+async fn names_in_letters_of_any_language_are_explained() {
+    let office = Office::open().await;
+    let zone = answers(vec![a("xn--mnchen-3ya.example.", 60, "203.0.113.1")]);
+    office.upstream.set("xn--mnchen-3ya.example", RecordType::A, zone);
+    let told = office.dns.explain(("München.example", "A"), ip("127.0.0.1"), false).await.unwrap();
+    assert_eq!(told.records.len(), 1, "{told:?}");
+}

@@ -29,10 +29,10 @@ async fn a_client_sees_its_own_spelling_also_where_the_name_is_written_out_again
     // Asked, from the cache, then copied.
     for name in ["www.example.", "wWw.eXample.", "WWW.EXAMPLE.", "www.Example.", "www.example."] {
         let answer = office.ask(name, RecordType::A).await;
-        assert_eq!(spelled(&answer), [name, name, "eXaMpLe."], "{name}");
+        assert_eq!(spelled(&answer), [name, name], "{name}");
         let mut stream = office.connect().await;
         write_tcp(&mut stream, &query(name, RecordType::A).to_vec().unwrap()).await;
-        assert_eq!(spelled(&read_tcp(&mut stream).await.unwrap()), [name, name, "eXaMpLe."], "{name} over TCP");
+        assert_eq!(spelled(&read_tcp(&mut stream).await.unwrap()), [name, name], "{name} over TCP");
     }
     assert_eq!(office.upstream.asked().0, 1);
     let mut file = Vec::new();
@@ -40,7 +40,7 @@ async fn a_client_sees_its_own_spelling_also_where_the_name_is_written_out_again
     let next = Office::open().await;
     next.dns.load(&mut file.as_slice()).unwrap();
     let kept = next.ask("wwW.examplE.", RecordType::A).await;
-    assert_eq!(spelled(&kept), ["wwW.examplE.", "wwW.examplE.", "eXaMpLe."], "after a restart");
+    assert_eq!(spelled(&kept), ["wwW.examplE.", "wwW.examplE."], "after a restart");
 }
 
 /// One record of the asked name with some data.

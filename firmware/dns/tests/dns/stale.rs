@@ -10,7 +10,7 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 use tokio::time::Instant;
 
 use crate::office::{Office, PATIENCE, ip, query_edns};
-use crate::upstream::{Zone, a, answers, mx, soa};
+use crate::upstream::{Zone, a, answers, cname, mx, soa};
 
 const START: u64 = 1_800_000_000;
 /// How long an upstream is waited for here when there is a stale answer.
@@ -146,15 +146,22 @@ async fn names_of_providers_are_never_stale() {
     let name = "api.acme.example";
     gateway.upstream.set(name, RecordType::A, answers(vec![a("api.acme.example.", 100, "203.0.113.1")]));
     gateway.ask("api.acme.example.", RecordType::A).await;
+    // Nor is a name that is another one for a provider's.
+    let chain = vec![cname("alias.example.", 100, "api.acme.example."), a("api.acme.example.", 100, "203.0.113.1")];
+    let alias = office(NetworkMode::Gateway).await;
+    alias.upstream.set("alias.example", RecordType::A, answers(chain));
+    assert_eq!(alias.ask("alias.example.", RecordType::A).await.answers.len(), 2);
     let dns = office(NetworkMode::Dns).await;
     dns.upstream.set(name, RecordType::MX, answers(vec![mx("api.acme.example.", 100, "mail.example.")]));
     dns.ask("api.acme.example.", RecordType::MX).await;
-    for (office, kind) in [(gateway, RecordType::A), (dns, RecordType::MX)] {
+    for (office, name, kind) in
+        [(gateway, name, RecordType::A), (alias, "alias.example", RecordType::A), (dns, name, RecordType::MX)]
+    {
         office.upstream.set(name, kind, silent());
         office.clock.set_seconds(START + 200);
         for _ in 0..2 {
-            let answer = office.ask("api.acme.example.", kind).await;
-            assert_eq!(answer.metadata.response_code, ResponseCode::ServFail, "{kind}");
+            let answer = office.ask(&format!("{name}."), kind).await;
+            assert_eq!(answer.metadata.response_code, ResponseCode::ServFail, "{name} {kind}");
         }
         assert_eq!(office.dns.counters().stale, 0);
     }

@@ -8,6 +8,7 @@ use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
+use super::message;
 use crate::parse::{self, Answer, Question, Wanted};
 
 /// Aliases that are followed; nobody's names need as many.
@@ -18,25 +19,19 @@ pub(super) struct Part {
     pub(super) question: Question,
     pub(super) name: Name,
     pub(super) answer: Answer,
+    /// The alias that follows from it if it is a DNAME, and where that leads; nobody signs it (RFC 6672 section 3.1).
+    pub(super) made: Option<(Name, Name)>,
 }
 
-/// An answer taken apart.
-pub(super) struct Parts {
-    /// In the order in which they are followed.
-    pub(super) parts: Vec<Part>,
-    /// Aliases that follow from a DNAME among them and are signed by nobody (RFC 6672 section 3.1).
-    pub(super) made: Vec<Record>,
-}
-
-/// Takes an answer apart if it begins with an alias; `Err` when its aliases lead in a circle, too far, or not where their
-/// DNAME says.
-pub(super) fn parts(raw: &Answer, question: &Question, name: &Name) -> Result<Option<Parts>, ()> {
-    let message = Message::from_vec(raw.message()).map_err(|_| ())?;
+/// Takes an answer apart if it begins with an alias, in the order in which aliases are followed; `Err` when they lead in a
+/// circle, too far, or not where their DNAME says.
+pub(super) fn parts(raw: &Answer, question: &Question, name: &Name) -> Result<Option<Vec<Part>>, ()> {
+    let message = message::read(raw.message()).ok_or(())?;
     let kind = RecordType::from(question.kind);
-    let mut walk = Walk { message: &message, question, parts: Vec::new(), made: Vec::new() };
+    let mut walk = Walk { message: &message, question, parts: Vec::new() };
     let (mut at, mut seen) = (name.to_lowercase(), Vec::new());
     loop {
-        let Some((alias, target)) = walk.alias(&at) else {
+        let Some(target) = walk.alias(&at) else {
             if walk.parts.is_empty() {
                 return Ok(None);
             }
@@ -50,7 +45,7 @@ pub(super) fn parts(raw: &Answer, question: &Question, name: &Name) -> Result<Op
                     return Err(());
                 }
                 walk.single(&owner, RecordType::DNAME)?;
-                walk.made.push(alias);
+                walk.parts.last_mut().ok_or(())?.made = Some((at.clone(), target.clone()));
                 if kind == RecordType::CNAME {
                     break;
                 }
@@ -60,7 +55,7 @@ pub(super) fn parts(raw: &Answer, question: &Question, name: &Name) -> Result<Op
                 return if walk.parts.is_empty() {
                     Ok(None)
                 } else {
-                    walk.single(&at, kind).map(|()| Some(walk.into_parts()))
+                    walk.single(&at, kind).map(|()| Some(walk.parts))
                 };
             }
             None => walk.single(&at, RecordType::CNAME)?,
@@ -71,25 +66,20 @@ pub(super) fn parts(raw: &Answer, question: &Question, name: &Name) -> Result<Op
             return Err(());
         }
     }
-    Ok(Some(walk.into_parts()))
+    Ok(Some(walk.parts))
 }
 
 struct Walk<'a> {
     message: &'a Message,
     question: &'a Question,
     parts: Vec<Part>,
-    made: Vec<Record>,
 }
 
 impl Walk<'_> {
-    fn into_parts(self) -> Parts {
-        Parts { parts: self.parts, made: self.made }
-    }
-
-    /// The alias at a name, and where it leads.
-    fn alias(&self, at: &Name) -> Option<(Record, Name)> {
+    /// Where the alias at a name leads.
+    fn alias(&self, at: &Name) -> Option<Name> {
         self.message.answers.iter().find_map(|record| match &record.data {
-            RData::CNAME(target) if record.name == *at => Some((record.clone(), target.0.to_lowercase())),
+            RData::CNAME(target) if record.name == *at => Some(target.0.to_lowercase()),
             _ => None,
         })
     }
@@ -169,7 +159,7 @@ impl Walk<'_> {
         let question = Question { name: folded, kind: kind.into(), ..self.question.clone() };
         let bytes = message.to_vec().map_err(|_| ())?;
         let answer = Answer::read(&bytes, Wanted { id: 0, question: &question }).map_err(|_| ())?;
-        self.parts.push(Part { question, name: at.clone(), answer });
+        self.parts.push(Part { question, name: at.clone(), answer, made: None });
         Ok(())
     }
 }

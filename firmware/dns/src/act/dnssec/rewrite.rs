@@ -3,6 +3,7 @@
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Record, RecordType};
 
+use super::message;
 use crate::parse::{Answer, Explanation, Question, Security, Wanted};
 
 /// A checked answer, of which only what was checked is left, so that AD says the truth about all of it (RFC 4035 section 3.2.3).
@@ -25,7 +26,7 @@ pub(super) fn unsigned(raw: &Answer, question: &Question) -> Answer {
     if question.dnssec_ok || !raw.has_signatures() {
         return unchanged();
     }
-    let Ok(mut message) = Message::from_vec(raw.message()) else { return unchanged() };
+    let Some(mut message) = message::read(raw.message()) else { return unchanged() };
     strip(&mut message, question);
     read(&mut message, question, Security::Insecure).unwrap_or_else(unchanged)
 }

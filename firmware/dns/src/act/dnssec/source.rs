@@ -5,6 +5,7 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::{Name as ZoneName, RecordType};
 use tokio::time::Instant;
 
+use super::message;
 use super::proofs::Proofs;
 use crate::act::exchange::ExchangeError;
 use crate::act::upstream::Asker;
@@ -52,6 +53,6 @@ impl Source {
                 answer
             }
         };
-        Ok(answer.is_conclusive().then(|| Message::from_vec(answer.message()).ok()).flatten())
+        Ok(answer.is_conclusive().then(|| message::read(answer.message())).flatten())
     }
 }

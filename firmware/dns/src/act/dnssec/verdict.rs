@@ -3,6 +3,7 @@ use hickory_proto::rr::{Name, RecordType};
 
 use super::chain::{Chain, Standing, Zone, proofs};
 use super::denial::{Denial, Denied};
+use super::message;
 use super::rrset::{Signed, Work, rrsig, sets};
 use super::source::Source;
 use super::{ancestor, labels, now};
@@ -26,7 +27,7 @@ pub(super) async fn judge(
     (name, kind): (&Name, RecordType),
     raw: &Answer,
 ) -> Result<Verdict, ExchangeError> {
-    let Ok(message) = Message::from_vec(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
+    let Some(message) = message::read(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
     let work = Work::default();
     // DS records are the parent's to tell.
     let own = if kind == RecordType::DS { ancestor(name, labels(name).saturating_sub(1)) } else { name.clone() };

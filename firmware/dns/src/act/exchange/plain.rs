@@ -67,6 +67,10 @@ impl Plain {
         let mut buffer = vec![0; RECEIVE];
         for _ in 0..FOREIGN_MAX {
             let length = socket.recv(&mut buffer).await?;
+            if length == RECEIVE {
+                // Perhaps the kernel has cut it.
+                return Ok(Datagram::AskAgain { spelled: true });
+            }
             let message = &buffer[..length];
             match Answer::read(message, Wanted { id, question }) {
                 Err(AnswerError::Foreign) => {}

@@ -9,7 +9,7 @@ const IPV4_HINT: u16 = 4;
 const IPV6_HINT: u16 = 6;
 
 /// Most names that an answer may lead to: nobody follows so many aliases, and each is looked up in every list.
-const TARGETS_MAX: usize = 32;
+pub(super) const TARGETS_MAX: usize = 32;
 /// Longest chain of aliases followed inside one answer.
 const ALIASES_MAX: usize = 16;
 

@@ -55,27 +55,49 @@ fn lifetimes_are_those_of_the_shortest_record_and_of_the_soa() {
 }
 
 #[test]
-fn mail_answers_come_without_additionals_and_know_their_aliases() {
+fn answers_come_without_what_nobody_asked_for_and_know_their_aliases() {
     let of = |kind: u8, data: &[u8]| {
         [b"\xc0\x0c\x00".as_slice(), &[kind], &A[4..11], &[u8::try_from(data.len()).unwrap()], data].concat()
     };
     let (mx, cname, signature) = (of(15, b"\x00\x0a\xc0\x0c"), of(5, b"\xc0\x0e"), of(46, &[0; 30]));
     let question = Question { kind: 15, ..question() };
-    let ask = |counts, records: &[&[u8]]| {
+    let ask = |counts, records: &[&[u8]], dnssec_ok, authorities: u16| {
         let mut bytes = message(0x8180, counts, records);
         bytes[24] = 15;
+        let question = Question { dnssec_ok, ..question.clone() };
         let answer = Answer::read(&bytes, Wanted { id: ID, question: &question }).unwrap();
-        let mut kept = message(0x8180, [1, counts[1], counts[2], 0], &records[..usize::from(counts[1] + counts[2])]);
+        let left = usize::from(counts[1] + authorities);
+        let mut kept = message(0x8180, [1, counts[1], authorities, 0], &records[..left]);
         kept[24] = 15;
         assert_eq!(answer.message(), kept);
-        assert_eq!(answer.ttls().count(), usize::from(counts[1] + counts[2]));
+        assert_eq!(answer.ttls().count(), left);
         answer.is_direct()
     };
-    assert!(ask([1, 1, 0, 2], &[&mx, A, OPT]));
-    assert!(ask([1, 2, 1, 1], &[&mx, &signature, SOA, A]));
-    assert!(ask([1, 0, 1, 0], &[SOA]));
-    assert!(!ask([1, 2, 0, 1], &[&cname, &mx, OPT]));
-    assert!(!ask([1, 2, 0, 0], &[&mx, A]));
+    assert!(ask([1, 1, 0, 2], &[&mx, A, OPT], false, 0));
+    assert!(ask([1, 2, 1, 1], &[&mx, &signature, SOA, A], false, 0));
+    assert!(ask([1, 2, 1, 1], &[&mx, &signature, SOA, A], true, 1));
+    assert!(ask([1, 0, 1, 0], &[SOA], false, 1));
+    assert!(!ask([1, 1, 1, 0], &[&cname, SOA], false, 1));
+    assert!(!ask([1, 2, 0, 1], &[&cname, &mx, OPT], false, 0));
+    assert!(!ask([1, 2, 0, 0], &[&mx, A], false, 0));
+}
+
+#[test]
+fn records_of_names_that_nobody_asked_about_are_left_out() {
+    let rest = &A[2..];
+    let of = |name: &[u8]| [name, rest].concat();
+    let bank = of(b"\x04bank\x07example\x00");
+    let alias = [b"\xc0\x0c\x00\x05\x00\x01\x00\x00\x01\x2c\x00\x04\x01b\xc0\x0e".as_slice()].concat();
+    let end = of(b"\x01b\xc0\x0e");
+    let answers = |records: &[&[u8]]| {
+        let count = u16::try_from(records.len()).unwrap();
+        read(&message(0x8180, [1, count, 0, 0], records)).unwrap().message()[7]
+    };
+    assert_eq!(answers(&[A, &bank]), 1);
+    assert_eq!(answers(&[&bank, A, &bank]), 1);
+    assert_eq!(answers(&[&end, &alias, &bank]), 2, "whatever their order");
+    assert_eq!(answers(&[&alias, &end]), 2);
+    assert_eq!(answers(&[&bank]), 1, "an answer of others says so as a whole");
 }
 
 #[test]
@@ -86,10 +108,10 @@ fn opt_is_cut_off_and_its_extended_error_kept() {
     assert_eq!(answer.extended_error(), Some(b"\x00\x0f\x00\x04\x00\x12no".as_slice()));
     assert_eq!(answer.ttls().count(), 1);
 
-    // What follows an OPT record goes with it, and its lifetimes are not patched into nowhere.
+    // What stands around an OPT record goes with it, and its lifetimes are not patched into nowhere.
     let answer = read(&message(0x8180, [1, 1, 0, 3], &[A, A, OPT, A])).unwrap();
-    assert_eq!(answer.message(), message(0x8180, [1, 1, 0, 1], &[A, A]));
-    assert_eq!(answer.ttls().count(), 2);
+    assert_eq!(answer.message(), message(0x8180, [1, 1, 0, 0], &[A]));
+    assert_eq!(answer.ttls().count(), 1);
 
     let long = [b"\x00\x00\x29\x10\x00\x00\x00\x00\x00\x00\xcc\x00\x0f\x00\xc8".as_slice(), &[b'x'; 200]].concat();
     assert_eq!(read(&message(0x8180, [1, 0, 0, 1], &[&long])).unwrap().extended_error(), None);
@@ -145,10 +167,9 @@ fn the_asked_name_is_found_where_it_is_written_out_again() {
     let rest = &A[2..];
     let whole = [b"\x01A\x07eXample\x00".as_slice(), rest].concat();
     let part = [b"\x01A\xc0\x0e".as_slice(), rest].concat();
-    let other = [b"\x01b\xc0\x0e".as_slice(), rest].concat();
-    let answer = read(&message(0x8180, [1, 4, 1, 1], &[A, &whole, &part, &other, &whole, OPT])).unwrap();
+    let answer = read(&message(0x8180, [1, 4, 1, 1], &[A, &whole, &part, &whole, &whole, OPT])).unwrap();
     let start = 27 + A.len();
-    let expected = [(start, 10), (start + whole.len(), 2), (start + whole.len() + part.len() + other.len(), 10)];
+    let expected = [(start, 10), (start + whole.len(), 2), (start + whole.len() + part.len(), 10)];
     assert_eq!(answer.owners().collect::<Vec<_>>(), expected);
     assert_eq!(read(&message(0x8180, [1, 1, 0, 0], &[A])).unwrap().owners().count(), 0);
 }
