@@ -16,7 +16,12 @@ from quality.engine import NanoGate  # noqa: E402
 DEBUG = ROOT / "target/debug"
 # What the rules reach today, which is more than what is promised (`report.BARS`, which `./build.sh bench scan --quality
 # own` holds them to). It moves up with the rules, and never back.
-REACHED = {**report.BARS, "secrets": (0.99, 0.0025), "pii": (0.985, 0.0025), "injection": (0.87, 0.006)}
+REACHED = {
+    "secrets": (0.995, 0.001),
+    "pii": (0.99, 0.001),
+    "injection": (0.885, 0.003),
+    "benign": (None, 0.001),
+}
 DISGUISES = [
     "zero-width",
     "full-width",

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 # What is reached today: recall and false alarms. It moves up with the model, and never back.
-REACHED = (0.3, 0.03)
+REACHED = (0.35, 0.03)
 
 
 def labelled():
