@@ -30,6 +30,7 @@ PROGRAMS = {
     "openai-python": [VENV / "python", CLIENTS / "openai_chat.py"],
     "openai-realtime": [VENV / "python", CLIENTS / "openai_realtime.py"],
     "anthropic-python": [VENV / "python", CLIENTS / "anthropic_chat.py"],
+    "grpc-python": [VENV / "python", CLIENTS / "grpc_chat.py"],
     "openai-node": ["node", CLIENTS / "openai_chat.mjs"],
     "curl": [VENV / "python", CLIENTS / "curl_chat.py"],
 }

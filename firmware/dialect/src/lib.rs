@@ -4,17 +4,18 @@
 //!                      request ──► read_request ──► RequestFacts   model, stream, frozen bytes, current turn
 //!   table of formats   verdict ──► denial       ──► Denial         403 in the provider's own error shape
 //!   openai anthropic   answer  ──► UsageReader  ──► Usage          tokens, read on the side of the stream
-//!   gemini generic
+//!   gemini generic     call    ──► Call         ──► Envelope       gRPC and Connect, their messages read without a schema
 //! ```
 //!
 //! A format is one file with one constant of type [`format::Format`] in it, listed in [`format::FORMATS`]: adding a
 //! provider's format is adding a file and a line.
 //!
-//! **Invariant:** nothing here fails. What cannot be understood is [`Dialect::Generic`], without a model and without
+//! **Invariant:** no request fails here. What cannot be understood is [`Dialect::Generic`], without a model and without
 //! usage; what is too deep or broken off is frozen rather than guessed at.
 //!
 //! **Invariant:** one pass over the bytes, without recursion, and memory that does not grow with them: nesting, frozen
-//! ranges and the captured usage object are capped, each by a named constant that a test reaches.
+//! ranges and the captured usage object are capped, each by a named constant that a test reaches. Only [`message_text`] goes
+//! down into messages, to a stated depth, and copies their text, as much as its caller allows.
 //!
 //! **Invariant:** no answer is ever held back or changed: [`UsageReader`] is shown bytes that are already on their way.
 
@@ -30,12 +31,17 @@ mod denial;
 
 mod usage;
 
+mod calls;
+
 mod anthropic;
 mod gemini;
 mod generic;
 mod openai;
 
-pub use denial::{Denial, denial, refusal};
+pub use calls::{
+    Call, CallDenial, CallEnd, Codec, ENVELOPE_HEAD, Envelope, Follower, MessageError, MessageText, message_text,
+};
+pub use denial::{Denial, denial, refusal, spoken};
 pub use format::Dialect;
 pub use request::{RequestFacts, read_request};
 pub use usage::UsageReader;

@@ -68,6 +68,11 @@ impl UsageReader {
         }
     }
 
+    /// Whether a stream has said that it is over: a client that leaves now has all of it.
+    pub fn has_ended(&self) -> bool {
+        matches!(&self.framing, Framing::Sse(lines) if lines.has_ended())
+    }
+
     /// The tokens, or `None` where the answer told none.
     pub fn finish(self) -> Option<Usage> {
         self.tally.total(self.fields)

@@ -12,13 +12,13 @@ fn body(dialect: Dialect, vendor: &str) -> Value {
 #[test]
 fn every_provider_gets_its_own_error_shape() {
     let openai = json!({ "error": {
-        "message": "API key pattern detected", "type": "request_forbidden", "param": null, "code": "nanogate_blocked",
+        "message": "Nano-Gate: API key pattern detected", "type": "request_forbidden", "param": null, "code": "nanogate_blocked",
     } });
     let anthropic = json!({ "type": "error", "request_id": null, "error": {
-        "type": "permission_error", "message": "API key pattern detected", "code": "nanogate_blocked",
+        "type": "permission_error", "message": "Nano-Gate: API key pattern detected", "code": "nanogate_blocked",
     } });
     let gemini = json!({ "error": {
-        "code": 403, "message": "API key pattern detected", "status": "PERMISSION_DENIED", "details": [{
+        "code": 403, "message": "Nano-Gate: API key pattern detected", "status": "PERMISSION_DENIED", "details": [{
             "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "nanogate_blocked", "domain": "nanogate",
         }],
     } });
@@ -62,5 +62,5 @@ fn a_long_reason_is_cut_between_characters() {
     let body = denial(Dialect::OpenAi, "openai", &"é\"".repeat(1000)).body;
     let body: Value = serde_json::from_slice(&body).unwrap();
     let message = body["error"]["message"].as_str().unwrap();
-    assert!(message.len() <= REASON_CAP && message.starts_with("é\"é"), "{}", message.len());
+    assert!(message.len() <= REASON_CAP && message.starts_with("Nano-Gate: é\"é"), "{}", message.len());
 }

@@ -6,6 +6,19 @@ use super::capture::Capture;
 
 const FIELD: &[u8] = b"data:";
 
+/// Lines after which nothing follows that a client waits for: it may leave here without having broken anything off.
+const LAST: [&[u8]; 6] = [
+    b"data: [DONE]",
+    b"data:[DONE]",
+    b"event: message_stop",
+    b"event: response.completed",
+    b"event: response.incomplete",
+    b"event: response.failed",
+];
+
+/// As much of a line as is needed to know one of [`LAST`].
+const BEGINNING: usize = 32;
+
 /// Where in a stream of events we are. No line is ever collected, so none can be too long.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -14,6 +27,10 @@ pub(super) struct Lines {
     after_return: bool,
     /// The event holds something we do not read; wait for the next one.
     skip_event: bool,
+    beginning: [u8; BEGINNING],
+    /// Bytes of this line, up to one more than fit.
+    length: usize,
+    ended: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +64,20 @@ impl Lines {
         }
     }
 
+    /// Whether the stream has said that it is over.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    fn remember(&mut self, piece: &[u8]) {
+        let kept = piece.len().min(BEGINNING - self.length.min(BEGINNING));
+        self.beginning[self.length.min(BEGINNING)..][..kept].copy_from_slice(&piece[..kept]);
+        self.length = (self.length + piece.len()).min(BEGINNING + 1);
+    }
+
     /// A piece of one line.
     fn part(&mut self, mut bytes: &[u8], capture: &mut Capture, found: &mut dyn FnMut(&[u8])) {
+        self.remember(bytes);
         while let (Line::Matching(matched), Some((byte, rest))) = (self.line, bytes.split_first()) {
             self.line = match FIELD.get(matched) {
                 Some(expected) if expected != byte => Line::Skipped,
@@ -68,6 +97,8 @@ impl Lines {
             self.skip_event = false;
             capture.reset();
         }
+        self.ended |= self.beginning.get(..self.length).is_some_and(|line| LAST.contains(&line));
+        self.length = 0;
         self.line = Line::default();
     }
 }

@@ -146,3 +146,25 @@ proptest! {
         assert_eq!(read(Generic, content_type, &[bytes.as_bytes()]), read(Generic, content_type, &[head, tail]));
     }
 }
+
+#[test]
+fn a_stream_says_when_it_is_over_however_it_is_cut() {
+    let rows = [
+        ("data: {}\n\ndata: [DONE]\n\n", true),
+        ("data:[DONE]\r\n", true),
+        ("event: message_stop\ndata: {}\n\n", true),
+        ("event: response.completed\n", true),
+        ("data: [DONE]", false),
+        ("data: [DONE] and more\n", false),
+        ("data: \"[DONE]\"\n", false),
+        ("event: message_stop_and_something_that_is_longer_than_any\n", false),
+        (": data: [DONE]\n", false),
+    ];
+    for (stream, over) in rows {
+        for size in [1, 3, 100] {
+            let mut reader = UsageReader::new(OpenAi, Some("text/event-stream"));
+            stream.as_bytes().chunks(size).for_each(|piece| reader.push(piece));
+            assert_eq!(reader.has_ended(), over, "{stream:?} by {size}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 //!                             ├─ judge    decode, scan, policy, edit; pure
 //!                             ├─ upstream the verified server, its protocol kept
 //!                             ├─ reply    frame by frame, tokens read on the side
+//!                             ├─ calls    gRPC and Connect, message by message
 //!                             ├─ socket   WebSockets, message by message
 //!                             └─ record   one RequestEvent
 //! ```
@@ -13,7 +14,7 @@
 //! **Invariant:** the server's certificate is verified before the client's handshake completes, and the client gets
 //! the server's protocol, none other.
 //!
-//! **Invariant:** a request is judged whole or not sent. Bytes that were not edited leave exactly as they came.
+//! **Invariant:** a request, or a message of a call or WebSocket, is judged whole or not sent. Bytes that were not edited leave exactly as they came.
 //!
 //! **Invariant:** the record of a request is in the journal before the client can see the end of its answer.
 
@@ -54,6 +55,7 @@ mod target;
 mod judge;
 mod memory;
 
+mod calls;
 mod distrust;
 mod draft;
 mod exchange;

@@ -66,11 +66,10 @@ impl Answer {
                 (body.chunks(quarter).map(Bytes::copy_from_slice).collect(), Duration::ZERO)
             }
         };
-        // Room for one frame: a slow reader is felt here at once.
-        let (sender, receiver) = mpsc::channel(1);
+        let (sender, frames) = Frames::fed();
         let player = Player { encoder: fault.coding.encoder()?, pace, breakage: fault.breakage, reset, sender };
         tokio::spawn(player.run(pieces, self.trailers));
-        response.body(Frames(receiver)).map_err(io::Error::other)
+        response.body(frames).map_err(io::Error::other)
     }
 }
 
@@ -124,6 +123,14 @@ impl Player {
 
 /// A body fed by a [`Player`].
 pub(crate) struct Frames(mpsc::Receiver<io::Result<Frame<Bytes>>>);
+
+impl Frames {
+    /// A body for whoever says what is in it; room for one frame, so that a slow reader is felt at once.
+    pub(crate) fn fed() -> (mpsc::Sender<io::Result<Frame<Bytes>>>, Self) {
+        let (sender, receiver) = mpsc::channel(1);
+        (sender, Self(receiver))
+    }
+}
 
 impl Body for Frames {
     type Data = Bytes;

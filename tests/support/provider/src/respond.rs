@@ -16,6 +16,7 @@ use serde_json::json;
 use crate::Lab;
 use crate::accept::{Peer, Scheme};
 use crate::answer::{Answer, Frames};
+use crate::calls;
 use crate::coding::Coding;
 use crate::fault::{Breakage, Fault};
 use crate::realtime;
@@ -48,6 +49,9 @@ pub(crate) async fn respond(
 ) -> io::Result<Response<Frames>> {
     if realtime::is_wanted(&request) {
         return realtime::open(lab, peer, request);
+    }
+    if calls::is_wanted(&request) {
+        return calls::open(lab, peer, request);
     }
     let (head, incoming) = request.into_parts();
     let (raw, trailers) = receive(&lab, &peer, &head, incoming).await?;

@@ -1,7 +1,7 @@
 //! Request bodies: gathered whole, under a cap of their own and a budget for all together.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use thiserror::Error;
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::Charge;
@@ -41,16 +42,20 @@ pub(super) enum CollectError {
 }
 
 /// Reads a body to its end. What is not paid for is not read, so a client above the budget is slowed by its own socket.
+/// `seen` becomes the body's size, as far as it came or was announced, also where it is not gathered.
 pub(super) async fn collect<B>(
     mut body: B,
     cap: usize,
     mut charge: Charge,
     wait: Duration,
+    seen: &mut u64,
 ) -> Result<Collected, CollectError>
 where
     B: Body<Data = Bytes, Error = hyper::Error> + Unpin,
 {
-    if body.size_hint().lower() > u64::try_from(cap).unwrap_or(u64::MAX) {
+    let announced = body.size_hint().lower();
+    if announced > u64::try_from(cap).unwrap_or(u64::MAX) {
+        *seen = announced;
         return Err(CollectError::TooLarge);
     }
     let (mut parts, mut trailers) = (Gathered::default(), None);
@@ -61,6 +66,7 @@ where
         let Some(frame) = next.transpose()? else { break };
         match frame.into_data() {
             Ok(data) => {
+                *seen += data.len() as u64;
                 if parts.len() + data.len() > cap {
                     return Err(CollectError::TooLarge);
                 }
@@ -111,38 +117,62 @@ impl Gathered {
 }
 
 /// A judged body on its way to the server; the budget is given back once it is sent.
-pub(super) struct Held {
-    bytes: Bytes,
-    trailers: Option<HeaderMap>,
-    _charge: Option<Charge>,
+pub(super) struct Held(Content);
+
+enum Content {
+    Whole {
+        bytes: Bytes,
+        trailers: Option<HeaderMap>,
+        _charge: Charge,
+    },
+    /// Judged message by message, as they come; `None` is its end.
+    Stream(mpsc::Receiver<Option<Frame<Bytes>>>),
 }
+
+/// The rest of a body does not leave.
+#[derive(Clone, Copy, Debug, Error)]
+#[error("the rest of the body is withheld")]
+pub(super) struct Withheld;
 
 impl Held {
     pub(super) fn new(bytes: Bytes, trailers: Option<HeaderMap>, charge: Charge) -> Self {
-        Self { bytes, trailers, _charge: Some(charge) }
+        Self(Content::Whole { bytes, trailers, _charge: charge })
+    }
+
+    pub(super) fn stream(frames: mpsc::Receiver<Option<Frame<Bytes>>>) -> Self {
+        Self(Content::Stream(frames))
     }
 }
 
 impl Body for Held {
     type Data = Bytes;
-    type Error = std::convert::Infallible;
+    type Error = Withheld;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if !self.bytes.is_empty() {
-            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut self.bytes)))));
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut self.0 {
+            Content::Whole { bytes, .. } if !bytes.is_empty() => {
+                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
+            }
+            Content::Whole { trailers, .. } => {
+                Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+            }
+            Content::Stream(frames) => match ready!(frames.poll_recv(cx)) {
+                Some(frame) => Poll::Ready(frame.map(Ok)),
+                // Without its end the server must not take what it has for all that there is.
+                None => Poll::Ready(Some(Err(Withheld))),
+            },
         }
-        Poll::Ready(self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty() && self.trailers.is_none()
+        matches!(&self.0, Content::Whole { bytes, trailers: None, .. } if bytes.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self.trailers {
+        match &self.0 {
+            Content::Whole { bytes, trailers: None, .. } => SizeHint::with_exact(bytes.len() as u64),
             // HTTP/1.1 carries trailers only after chunks, so the length must not be known.
-            Some(_) => SizeHint::default(),
-            None => SizeHint::with_exact(self.bytes.len() as u64),
+            Content::Whole { .. } | Content::Stream(_) => SizeHint::default(),
         }
     }
 }
@@ -191,7 +221,7 @@ mod tests {
         let body = Trickle(receiver);
         let (budget, begun) = (Budget::new(4 * CAP), Instant::now());
         let charge = budget.charge(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        let collected = collect(body, CAP, charge, Duration::ZERO).await;
+        let collected = collect(body, CAP, charge, Duration::ZERO, &mut 0).await;
         (collected.map(|collected| collected.bytes.len()), begun.elapsed())
     }
 

@@ -1,6 +1,7 @@
 //! A request or message as it is judged, apart from the connection that it came on.
 
 use bytes::Bytes;
+use gate_dialect::Codec;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 
@@ -25,6 +26,21 @@ impl Draft {
     pub(super) fn message(target: &str, bytes: Bytes) -> Self {
         let (fields, content_type, content_encoding) = (Vec::new(), None, None);
         Self { target: target.to_owned(), fields, content_type, content_encoding, signed: false, bytes, trailers: None }
+    }
+
+    /// A message of a call, packed with `coding` if with any. Its envelope states its length, so that no edit fits.
+    pub(super) fn called(target: &str, codec: Codec, coding: Option<Vec<u8>>, bytes: Bytes) -> Self {
+        let content_type = match codec {
+            Codec::Proto => "application/proto",
+            Codec::Json => "application/json",
+        };
+        let content_type = Some(content_type.to_owned());
+        Self { content_type, content_encoding: coding, signed: true, ..Self::message(target, bytes) }
+    }
+
+    /// What follows the last message of a call.
+    pub(super) fn trailing(target: &str, trailers: HeaderMap) -> Self {
+        Self { trailers: Some(trailers), ..Self::message(target, Bytes::new()) }
     }
 
     pub(super) fn new(parts: &Parts, bytes: Bytes, trailers: Option<HeaderMap>) -> Self {

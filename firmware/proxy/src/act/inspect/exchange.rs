@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gate_core::{Action, ConnectionFacts, HostName, Reason, Verdict};
-use gate_dialect::Dialect;
+use gate_dialect::Call;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -16,6 +16,7 @@ use hyper::upgrade::OnUpgrade;
 use parking_lot::Mutex;
 
 use super::budget::Charge;
+use super::calls::{self, Talking};
 use super::collect::{self, CollectError, Collected, Held};
 use super::distrust;
 use super::draft::Draft;
@@ -23,7 +24,7 @@ use super::head;
 use super::judge::Judged;
 use super::leaf::Alpn;
 use super::record::{Ending, Pending};
-use super::refusal::Refusal;
+use super::refusal::{Refusal, Voice};
 use super::reply::{Relayed, Reply};
 use super::socket::{self, Socket};
 use super::upstream::{SendError, Upstream};
@@ -89,31 +90,38 @@ impl Exchange {
             distrust::over(&self.shared, &self.session, &parts.headers);
         }
         let mut pending = self.pending(&parts.method);
-        let dialect = self.dialect(&parts);
+        let voice = self.voice(&parts);
+        if voice.call.is_some_and(Call::is_enveloped) {
+            return self.call(parts, body, voice, pending).await;
+        }
         let socket = socket::is_wanted(&parts).then_some(upgrade);
         match Arc::clone(&self).clear(parts, body, &mut pending).await {
             Ok(cleared) => match socket {
-                Some(client) => self.open(cleared, client, dialect, pending).await,
-                None => self.relay(cleared, dialect, pending).await,
+                Some(client) => self.open(cleared, client, voice, pending).await,
+                None => self.relay(cleared, voice, pending).await,
             },
-            Err(refusal) => self.refuse(&refusal, dialect, pending),
+            Err(refusal) => self.refuse(&refusal, voice, pending),
         }
     }
 
-    fn dialect(&self, parts: &Parts) -> Dialect {
-        gate_dialect::read_request(self.session.vendor(), &self.session.host, parts.uri.path(), b"").dialect
+    fn voice(&self, parts: &Parts) -> Voice {
+        let facts = gate_dialect::read_request(self.session.vendor(), &self.session.host, parts.uri.path(), b"");
+        Voice { dialect: facts.dialect, call: calls::read(parts) }
     }
 
     async fn clear(self: Arc<Self>, parts: Parts, body: Incoming, pending: &mut Pending) -> Result<Cleared, Refusal> {
         let snapshot = self.shared.snapshot();
         if let Err(refusal) = self.admit(&parts, &snapshot) {
+            pending.note(|event| event.request_bytes = body.size_hint().lower());
             drain(body).await;
             return Err(refusal);
         }
         let config = &self.shared.config;
         let wait = Duration::from_millis(config.body_budget_wait_ms);
         let charge = self.shared.bodies.charge(self.session.client.ip());
-        let collected = collect::collect(body, config.body_cap_bytes, charge, wait).await;
+        let mut seen = 0;
+        let collected = collect::collect(body, config.body_cap_bytes, charge, wait, &mut seen).await;
+        pending.note(|event| event.request_bytes = seen);
         let Collected { bytes, trailers, mut charge } = collected.map_err(|error| uncollected(&error))?;
         let started = Instant::now();
         let draft = Draft::new(&parts, bytes.clone(), trailers);
@@ -136,7 +144,7 @@ impl Exchange {
     }
 
     /// Everything that can be said before the body is read.
-    fn admit(&self, parts: &Parts, snapshot: &Snapshot) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, parts: &Parts, snapshot: &Snapshot) -> Result<(), Refusal> {
         if self.shared.journal_broken() {
             return Err(unrecorded());
         }
@@ -190,25 +198,19 @@ impl Exchange {
     }
 
     /// Asks the server for a WebSocket, and answers with it if it agrees.
-    async fn open(
-        &self,
-        cleared: Cleared,
-        client: OnUpgrade,
-        dialect: Dialect,
-        mut pending: Pending,
-    ) -> Response<Reply> {
+    async fn open(&self, cleared: Cleared, client: OnUpgrade, voice: Voice, mut pending: Pending) -> Response<Reply> {
         let target = cleared.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
         let mut request = cleared.into_request(&self.session.host, self.upstream.alpn());
         socket::ask(request.headers_mut());
         let mut response = match self.upstream.send(request).await {
             Ok(response) => response,
-            Err(error) => return self.fail(error.reason(), dialect, pending),
+            Err(error) => return self.fail(error.reason(), voice, pending),
         };
         if !response.status().is_informational() {
-            return self.pass_on(response, dialect, pending);
+            return self.pass_on(response, voice, pending, None);
         }
         if !socket::is_agreed(response.status(), response.headers()) {
-            return self.fail(Reason::UpstreamReset, dialect, pending);
+            return self.fail(Reason::UpstreamReset, voice, pending);
         }
         let server = hyper::upgrade::on(&mut response);
         let (mut head, _) = response.into_parts();
@@ -219,68 +221,83 @@ impl Exchange {
         Response::from_parts(head, Reply::Own(Full::default()))
     }
 
-    async fn relay(&self, cleared: Cleared, dialect: Dialect, pending: Pending) -> Response<Reply> {
+    async fn relay(&self, cleared: Cleared, voice: Voice, pending: Pending) -> Response<Reply> {
         let request = cleared.into_request(&self.session.host, self.upstream.alpn());
         let response = match self.upstream.send(request).await {
             Ok(response) => response,
             Err(error) => {
-                tracing::debug!(%error, "no answer from the provider");
-                if matches!(error, SendError::Dial(_)) {
-                    // A client that connects anew is led to an address that answers.
-                    self.ending.retire.cancel();
-                }
-                return self.fail(error.reason(), dialect, pending);
+                let reason = self.unsent(&error);
+                return self.fail(reason, voice, pending);
             }
         };
         if response.status().is_informational() {
-            return self.fail(Reason::UpstreamReset, dialect, pending);
+            return self.fail(Reason::UpstreamReset, voice, pending);
         }
-        self.pass_on(response, dialect, pending)
+        self.pass_on(response, voice, pending, None)
     }
 
-    /// Starts to give the client the server's answer.
-    fn pass_on(&self, response: Response<Incoming>, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+    /// Why a request got no answer.
+    pub(super) fn unsent(&self, error: &SendError) -> Reason {
+        tracing::debug!(%error, "no answer from the provider");
+        if matches!(error, SendError::Dial(_)) {
+            // A client that connects anew is led to an address that answers.
+            self.ending.retire.cancel();
+        }
+        error.reason()
+    }
+
+    /// Starts to give the client the server's answer, which may end early where it is one to a call.
+    pub(super) fn pass_on(
+        &self,
+        response: Response<Incoming>,
+        voice: Voice,
+        mut pending: Pending,
+        talk: Option<Talking>,
+    ) -> Response<Reply> {
         let (mut head, body) = response.into_parts();
         pending.note_head(head.status.as_u16());
         head::strip_response(&mut head.headers);
+        if talk.is_some() {
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
         head.version = if self.upstream.alpn() == Alpn::Http2 { http::Version::HTTP_2 } else { http::Version::HTTP_11 };
-        let side = Side::new(dialect, &head.headers, &self.shared.inspect.decoders);
-        match Relayed::new(body, pending, side) {
+        let side = Side::new(voice.dialect, &head.headers, &self.shared.inspect.decoders);
+        match Relayed::new(body, pending, side, talk) {
             Ok(relayed) => Response::from_parts(head, Reply::Relayed(Box::new(relayed))),
-            Err(_) => self.own(&unrecorded(), dialect),
+            Err(_) => self.own(&unrecorded(), voice),
         }
     }
 
     /// The provider gave no answer; the decision over the request stands.
-    fn fail(&self, reason: Reason, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+    pub(super) fn fail(&self, reason: Reason, voice: Voice, mut pending: Pending) -> Response<Reply> {
         let reason = pending.unless_cut(reason);
         let refusal = Refusal::plain(StatusCode::BAD_GATEWAY, reason.clone());
         pending.note(|event| {
             event.reason = Some(reason);
             event.status = Some(refusal.status.as_u16());
         });
-        self.close(&refusal, dialect, pending)
+        self.close(&refusal, voice, pending)
     }
 
-    fn refuse(&self, refusal: &Refusal, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+    pub(super) fn refuse(&self, refusal: &Refusal, voice: Voice, mut pending: Pending) -> Response<Reply> {
         pending.note(|event| {
             event.decision = Action::Deny;
             event.reason = Some(refusal.reason.clone());
             event.status = Some(refusal.status.as_u16());
         });
-        self.close(refusal, dialect, pending)
+        self.close(refusal, voice, pending)
     }
 
     /// Records, then answers: what a client was told is in the journal.
-    fn close(&self, refusal: &Refusal, dialect: Dialect, mut pending: Pending) -> Response<Reply> {
+    fn close(&self, refusal: &Refusal, voice: Voice, mut pending: Pending) -> Response<Reply> {
         match pending.finish() {
-            Ok(()) => self.own(refusal, dialect),
-            Err(_) => self.own(&unrecorded(), dialect),
+            Ok(()) => self.own(refusal, voice),
+            Err(_) => self.own(&unrecorded(), voice),
         }
     }
 
-    fn own(&self, refusal: &Refusal, dialect: Dialect) -> Response<Reply> {
-        refusal.response(dialect, self.session.vendor()).map(Reply::Own)
+    fn own(&self, refusal: &Refusal, voice: Voice) -> Response<Reply> {
+        refusal.response(voice, self.session.vendor()).map(Reply::Own)
     }
 }
 
@@ -320,7 +337,7 @@ async fn drain(mut body: Incoming) {
     let _ = tokio::time::timeout(DRAIN_PATIENCE, reading).await;
 }
 
-fn uncollected(error: &CollectError) -> Refusal {
+pub(super) fn uncollected(error: &CollectError) -> Refusal {
     match error {
         CollectError::TooLarge => Refusal::plain(StatusCode::PAYLOAD_TOO_LARGE, Reason::BodyTooLarge),
         CollectError::OutOfBudget => Refusal::plain(StatusCode::SERVICE_UNAVAILABLE, Reason::OutOfBudget),

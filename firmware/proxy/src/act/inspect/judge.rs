@@ -15,7 +15,7 @@ use super::refusal::Refusal;
 
 mod case;
 
-pub(super) use case::scan_memory;
+pub(super) use case::{COUNTS_CAP, scan_memory};
 
 /// Judges whole requests; one per process, because it remembers what was denied.
 #[derive(Debug)]

@@ -12,8 +12,10 @@ pub(super) enum Kind {
     /// Parts, each with a kind of its own.
     Multipart(Boundary),
     Text,
-    /// Messages of gRPC or Connect in their envelopes: scanned as text, and never edited.
-    Calls,
+    /// A message of protobuf: its texts are scanned, and never edited.
+    Message,
+    /// Messages in envelopes in base64, as browsers send gRPC: nobody opens them here.
+    Sealed,
     /// Media, or anything else whose lengths and offsets an edit would break: scanned as text.
     Opaque,
 }
@@ -25,7 +27,7 @@ impl Kind {
         let bare = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let first = bare.iter().find(|byte| !byte.is_ascii_whitespace());
         match declared {
-            Self::Ndjson => Self::Ndjson,
+            Self::Ndjson | Self::Message | Self::Sealed => declared,
             _ if matches!(first, Some(b'{' | b'[' | b'"')) => Self::Json,
             _ => declared,
         }
@@ -39,7 +41,8 @@ impl Kind {
             "application/x-www-form-urlencoded" => Self::Form,
             "application/json" => Self::Json,
             "text/event-stream" => Self::Sse,
-            calls if calls.starts_with("application/grpc") || calls.starts_with("application/connect+") => Self::Calls,
+            "application/proto" | "application/protobuf" | "application/x-protobuf" => Self::Message,
+            calls if calls.starts_with("application/grpc") || calls.starts_with("application/connect+") => Self::Sealed,
             json if json.ends_with("+json") => Self::Json,
             text if text.is_empty() || text.starts_with("text/") => Self::Text,
             // Without a boundary nobody could tell its parts.
@@ -52,57 +55,31 @@ impl Kind {
     pub(super) fn is_garbled(content_type: Option<&str>, body: &[u8]) -> bool {
         const PACKED: [&[u8]; 3] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"];
         let packed = PACKED.iter().any(|magic| body.starts_with(magic));
-        let is_text = !matches!(Self::declared(content_type), Self::Multipart(_) | Self::Calls | Self::Opaque);
+        let is_text =
+            !matches!(Self::declared(content_type), Self::Multipart(_) | Self::Message | Self::Sealed | Self::Opaque);
         is_text && (packed || !gate_scrub::is_readable(body))
     }
 
     pub(super) fn scanned_as(self) -> BodyKind {
         match self {
-            Self::Json => BodyKind::Json,
+            // The texts of a message are read as an array of strings.
+            Self::Json | Self::Message => BodyKind::Json,
             Self::Ndjson => BodyKind::Ndjson,
             Self::Form => BodyKind::Form,
             Self::Sse => BodyKind::Sse,
             Self::Multipart(boundary) => BodyKind::Multipart(boundary),
-            Self::Text | Self::Calls | Self::Opaque => BodyKind::Text,
+            Self::Text | Self::Sealed | Self::Opaque => BodyKind::Text,
         }
     }
 
     pub(super) fn editable(self) -> bool {
-        !matches!(self, Self::Calls | Self::Opaque)
-    }
-
-    /// Whether nothing in these messages is packed: each stands behind a byte of flags, of which the lowest says that it is, and
-    /// its length in four (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>, Length-Prefixed-Message).
-    pub(super) fn is_plain_calls(mut body: &[u8]) -> bool {
-        while let Some(([flags, length @ ..], rest)) = body.split_first_chunk::<5>() {
-            let length = u32::from_be_bytes(*length) as usize;
-            if flags & 1 == 1 || length > rest.len() {
-                return false;
-            }
-            body = &rest[length..];
-        }
-        body.is_empty()
+        !matches!(self, Self::Message | Self::Sealed | Self::Opaque)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Boundary, Kind};
-
-    #[test]
-    fn messages_in_envelopes_are_read_where_none_is_packed() {
-        let rows: [(&[u8], bool); 6] = [
-            (b"", true),
-            (b"\0\0\0\0\x02hi\0\0\0\0\0", true),
-            (b"\x02\0\0\0\x02{}", true),
-            (b"\0\0\0\0\x02hi\x01\0\0\0\x01x", false),
-            (b"\0\0\0\0\x03hi", false),
-            (b"\0\0\0", false),
-        ];
-        for (body, want) in rows {
-            assert_eq!(Kind::is_plain_calls(body), want, "{body:?}");
-        }
-    }
 
     #[test]
     fn the_bytes_speak_before_the_header() {
@@ -122,8 +99,8 @@ mod tests {
             (Some("multipart/form-data; boundary=x"), b"--x\r\n", Kind::Multipart(boundary)),
             (Some("multipart/form-data"), b"--x\r\n", Kind::Opaque),
             (Some("audio/wav"), b"RIFF", Kind::Opaque),
-            (Some("application/grpc+proto"), b"\0\0\0\0\0", Kind::Calls),
-            (Some("application/connect+json"), b"\0\0\0\0\x02{}", Kind::Calls),
+            (Some("application/grpc-web-text"), b"AAAAAAA=", Kind::Sealed),
+            (Some("application/proto"), b"{\x01a", Kind::Message),
         ];
         for (content_type, body, want) in rows {
             assert_eq!(Kind::of(content_type, body), want, "{content_type:?} {body:?}");

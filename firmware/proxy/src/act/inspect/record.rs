@@ -1,5 +1,6 @@
 //! The record of one request, written exactly once however the request ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use gate_core::{Action, Event, JournalError, Reason, RequestEvent};
@@ -20,6 +21,8 @@ pub(super) struct Ending {
     pub(super) retire: CancellationToken,
     /// Why we cut it.
     pub(super) cut: OnceLock<Reason>,
+    /// The last answer said that it was over: a client that leaves now has broken nothing off.
+    pub(super) told: AtomicBool,
 }
 
 /// A request under way. Dropped unfinished, it is recorded as broken off by the client.
@@ -54,6 +57,7 @@ impl Pending {
             first_byte_micros: None,
             duration_micros: 0,
         };
+        ending.told.store(false, Ordering::Relaxed);
         let (shared, ending) = (Arc::clone(shared), Arc::clone(ending));
         Self { shared, ending, started: Instant::now(), event: Some(Box::new(event)) }
     }
@@ -100,6 +104,11 @@ impl Pending {
         let Some(mut event) = self.event.take() else { return Ok(()) };
         event.duration_micros = self.elapsed_micros();
         self.shared.append(&Event::Request(*event)).map(|_| ())
+    }
+
+    /// Notes whether the answer has said that it is over.
+    pub(super) fn note_told(&self, told: bool) {
+        self.ending.told.store(told, Ordering::Relaxed);
     }
 
     pub(super) fn shared(&self) -> &Shared {

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use gate_core::Reason;
-use gate_dialect::Dialect;
-use http::{HeaderValue, Response, StatusCode, header};
+use gate_dialect::{Call, Dialect};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 
 use super::decode::DecodeError;
@@ -25,7 +25,7 @@ impl Refusal {
 
     /// A refusal in the words of its reason.
     pub(crate) fn plain(status: StatusCode, reason: Reason) -> Self {
-        let text = format!("Refused by Nano-Gate: {reason}.");
+        let text = format!("Refused: {reason}.");
         Self { status, reason, text }
     }
 
@@ -34,12 +34,15 @@ impl Refusal {
     }
 
     /// In the shape in which the provider words its own errors, so that SDKs raise their normal exception.
-    pub(super) fn response(&self, dialect: Dialect, vendor: &str) -> Response<Full<Bytes>> {
-        let shape = gate_dialect::refusal(dialect, vendor, self.status.as_u16(), &self.text);
-        let mut response = Response::new(Full::new(Bytes::from(shape.body)));
-        *response.status_mut() = self.status;
+    pub(super) fn response(&self, voice: Voice, vendor: &str) -> Response<Full<Bytes>> {
+        let mut response = match voice.call {
+            Some(call) => self.called(call),
+            None => {
+                let shape = gate_dialect::refusal(voice.dialect, vendor, self.status.as_u16(), &self.text);
+                answer(self.status, shape.content_type, shape.body)
+            }
+        };
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(shape.content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self.status {
             StatusCode::SERVICE_UNAVAILABLE => {
@@ -53,6 +56,37 @@ impl Refusal {
             _ => {}
         }
         response
+    }
+
+    fn called(&self, call: Call) -> Response<Full<Bytes>> {
+        let denial = call.refusal(self.status.as_u16(), &self.text);
+        let status = StatusCode::from_u16(denial.status).unwrap_or(self.status);
+        let mut response = answer(status, denial.content_type, denial.body);
+        insert(response.headers_mut(), denial.fields);
+        response
+    }
+}
+
+/// How a client hears what is said to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voice {
+    pub(super) dialect: Dialect,
+    pub(super) call: Option<Call>,
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Adds fields that are all printable.
+pub(super) fn insert(headers: &mut HeaderMap, fields: Vec<(&'static str, String)>) {
+    for (name, value) in fields {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
     }
 }
 

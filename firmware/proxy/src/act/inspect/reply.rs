@@ -9,6 +9,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use thiserror::Error;
 
+use super::calls::Talking;
 use super::record::Pending;
 use super::usage::Side;
 
@@ -26,6 +27,8 @@ pub(super) enum ReplyError {
     Upstream(#[from] hyper::Error),
     #[error("the end of the answer is withheld: {0}")]
     Journal(#[from] JournalError),
+    #[error("the client may say no more, and the answer has begun")]
+    Refused,
 }
 
 /// The provider's body, watched on its way.
@@ -35,15 +38,24 @@ pub(super) struct Relayed {
     side: Option<Side>,
     /// Bytes until the announced end, where one is announced.
     left: Option<u64>,
+    /// Where it answers a call: what may end it early.
+    talk: Option<Talking>,
+    /// It ended early.
+    over: bool,
 }
 
 impl Relayed {
     /// Starts to relay. A body that is over before it starts is recorded here.
-    pub(super) fn new(inner: Incoming, pending: Pending, side: Side) -> Result<Self, JournalError> {
+    pub(super) fn new(
+        inner: Incoming,
+        pending: Pending,
+        side: Side,
+        talk: Option<Talking>,
+    ) -> Result<Self, JournalError> {
         let left = inner.size_hint().exact();
-        let over = inner.is_end_stream();
-        let mut relayed = Self { inner, pending, side: Some(side), left };
-        if over {
+        let is_empty = inner.is_end_stream();
+        let mut relayed = Self { inner, pending, side: Some(side), left, talk, over: false };
+        if is_empty {
             relayed.finish(None)?;
         }
         Ok(relayed)
@@ -52,6 +64,10 @@ impl Relayed {
     fn data(&mut self, data: &Bytes) -> Result<(), JournalError> {
         if let Some(side) = &mut self.side {
             side.push(data);
+            self.pending.note_told(side.has_ended());
+        }
+        if let Some(talk) = &mut self.talk {
+            talk.push(data);
         }
         let len = data.len() as u64;
         self.pending.note(|event| event.response_bytes += len);
@@ -62,8 +78,18 @@ impl Relayed {
 
     fn finish(&mut self, reason: Option<Reason>) -> Result<(), JournalError> {
         self.note_usage();
+        if let Some(talk) = &self.talk {
+            talk.settle(&mut self.pending);
+        }
         self.pending.note(|event| event.reason = event.reason.take().or(reason));
         self.pending.finish()
+    }
+
+    /// Ends the answer to a call whose client may say no more, once it is recorded.
+    fn refuse(&mut self, last: Option<Frame<Bytes>>) -> Result<Frame<Bytes>, ReplyError> {
+        self.over = true;
+        self.finish(None)?;
+        last.ok_or(ReplyError::Refused)
     }
 
     fn note_usage(&mut self) {
@@ -76,6 +102,15 @@ impl Relayed {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+        if self.over {
+            return Poll::Ready(None);
+        }
+        if !self.pending.is_finished()
+            && let Some(talk) = &mut self.talk
+            && let Poll::Ready(last) = talk.poll_refused(cx)
+        {
+            return Poll::Ready(Some(self.refuse(last)));
+        }
         let next = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         let recorded = match &next {
             Some(Ok(frame)) => match frame.data_ref() {
@@ -94,8 +129,17 @@ impl Relayed {
 
 impl Drop for Relayed {
     fn drop(&mut self) {
-        // Dropped before its end: the tokens seen so far belong into the record that `pending` writes now.
+        // SDKs leave at the mark that says that nothing follows, and do not wait for the end of the body.
+        if self.side.as_ref().is_some_and(Side::has_ended) {
+            // A failure is counted and logged where it happens; there is nobody left to tell.
+            let _ = self.finish(None);
+            return;
+        }
+        // Dropped before its end: what was seen so far belongs into the record that `pending` writes now.
         self.note_usage();
+        if let Some(talk) = &self.talk {
+            talk.settle(&mut self.pending);
+        }
     }
 }
 
@@ -114,13 +158,14 @@ impl Body for Reply {
         match self {
             Self::Own(body) => body.is_end_stream(),
             // Before its record is written an answer has no end.
-            Self::Relayed(relayed) => relayed.pending.is_finished() && relayed.inner.is_end_stream(),
+            Self::Relayed(relayed) => relayed.over || (relayed.pending.is_finished() && relayed.inner.is_end_stream()),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
+            Self::Relayed(relayed) if relayed.talk.is_some() => SizeHint::default(),
             Self::Relayed(relayed) => relayed.inner.size_hint(),
         }
     }

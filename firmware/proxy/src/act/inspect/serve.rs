@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use gate_core::Reason;
 use hyper::server::conn::{http1, http2};
@@ -67,7 +68,10 @@ where
     loop {
         tokio::select! {
             result = connection.as_mut() => {
-                let reason = result.err().and_then(|error| blame(&error));
+                let is_left = |reason: &Reason| {
+                    *reason == Reason::ClientReset && exchange.ending.told.load(Ordering::Relaxed)
+                };
+                let reason = result.err().and_then(|error| blame(&error)).filter(|reason| !is_left(reason));
                 // Closing cuts the server's connection too, which is not the server's doing.
                 return if shared.closing.is_cancelled() { Some(Reason::Shutdown) } else { reason };
             }
@@ -95,6 +99,7 @@ fn blame(error: &hyper::Error) -> Option<Reason> {
     match (reply, io) {
         (Some(ReplyError::Upstream(_)), _) => Some(Reason::UpstreamReset),
         (Some(ReplyError::Journal(_)), _) => Some(Reason::Internal),
+        (Some(ReplyError::Refused), _) => None,
         (None, _) if error.is_parse() => Some(Reason::BadRequest),
         (None, _) if error.is_timeout() => Some(Reason::IdleTimeout),
         (None, Some(std::io::ErrorKind::UnexpectedEof)) => None,

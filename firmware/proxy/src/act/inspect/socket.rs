@@ -151,7 +151,7 @@ impl Talk<'_> {
             }
             Err(Stop::Server) => End::Broken(Reason::UpstreamReset),
             Err(Stop::Refused(code, refusal)) => {
-                self.to_client.close(code, &refusal.text).await;
+                self.to_client.close(code, &gate_dialect::spoken(&refusal.text)).await;
                 self.to_server.close(code::GOING_AWAY, "").await;
                 End::Broken(refusal.reason)
             }

@@ -3,6 +3,7 @@
 pub(super) mod support;
 
 mod bodies;
+mod calls;
 mod distrust;
 mod history;
 mod lifetime;

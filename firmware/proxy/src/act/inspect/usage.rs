@@ -85,6 +85,19 @@ impl Side {
         matches!(self.tap, Tap::Off(_))
     }
 
+    /// Whether the answer said that it is over: who leaves now has not broken it off.
+    pub(super) fn has_ended(&self) -> bool {
+        let reader = match &self.tap {
+            Tap::Plain(reader) => Some(reader),
+            Tap::Off(_) => None,
+            Tap::Gzip(decoder) => decoder.get_ref().reader.as_ref(),
+            Tap::Deflate(decoder) => decoder.get_ref().reader.as_ref(),
+            Tap::Brotli(decoder) => decoder.get_ref().reader.as_ref(),
+            Tap::Zstd(decoder) => decoder.get_ref().reader.as_ref(),
+        };
+        reader.is_some_and(UsageReader::has_ended)
+    }
+
     pub(super) fn finish(self) -> Option<Usage> {
         self.tap.finish()
     }

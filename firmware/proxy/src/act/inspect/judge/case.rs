@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use gate_core::{Action, Finding, FindingCount, Judge, PromptFacts, PromptVerdict, Reason, Unread};
-use gate_dialect::RequestFacts;
+use gate_dialect::{MessageError, RequestFacts};
 use gate_scrub::{BodyKind, Edit, Limits, Scanner};
 use http::{HeaderMap, StatusCode};
 
@@ -17,7 +17,7 @@ use super::super::target;
 use super::{Inspector, Judged, Prompt};
 
 /// Kinds of findings listed in one record; a record must fit its frame whatever a client sends.
-pub(super) const COUNTS_CAP: usize = 64;
+pub(in super::super) const COUNTS_CAP: usize = 64;
 
 /// Bytes that the scanner keeps for one escape: the unit and what lies between it and the next.
 pub(super) const PIECE: usize = 48;
@@ -69,7 +69,8 @@ impl<'a> Case<'a> {
             tags: Vec::new(),
             counts: Vec::new(),
             reasons: Vec::new(),
-            decoded_bytes: 0,
+            // As sent, until it is known what it unfolds to.
+            decoded_bytes: prompt.body.len() as u64,
             path: None,
         }
     }
@@ -85,6 +86,7 @@ impl<'a> Case<'a> {
             return Err(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding));
         }
         let kind = Kind::of(self.prompt.content_type, &body);
+        let body = if kind == Kind::Message { self.read_message(body, take)? } else { body };
         self.read_facts(&body)?;
         self.scan_body(kind, &body, take)?;
         let verdict = self.decide(&body)?;
@@ -161,6 +163,32 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
+    /// The texts of a message. What its fields hold packed, or nests too deep to be read, is left to the policy.
+    fn read_message<'b>(
+        &mut self,
+        body: Cow<'b, [u8]>,
+        take: &mut dyn FnMut(usize) -> bool,
+    ) -> Result<Cow<'b, [u8]>, Refusal> {
+        let found = match gate_dialect::message_text(&body, self.inspector.limits.max_bytes) {
+            Ok(found) => found,
+            Err(MessageError::NoMessage) if gate_scrub::is_readable(&body) => return Ok(body),
+            Err(MessageError::NoMessage) => {
+                return Err(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding));
+            }
+            Err(MessageError::TooDeep | MessageError::TooMuch) => {
+                self.leave_unread(Unread::Costly, Reason::ScanBudget)?;
+                return Ok(Cow::Borrowed(b""));
+            }
+        };
+        if found.packed {
+            self.leave_unread(Unread::Costly, Reason::BadEncoding)?;
+        }
+        if found.opaque {
+            self.leave_unread(Unread::Opaque, Reason::BadEncoding)?;
+        }
+        if take(found.json.len()) { Ok(Cow::Owned(found.json)) } else { Err(DecodeError::OutOfBudget.into()) }
+    }
+
     fn scan_body(&mut self, kind: Kind, body: &[u8], take: &mut dyn FnMut(usize) -> bool) -> Result<(), Refusal> {
         if body.is_empty() {
             return Ok(());
@@ -174,7 +202,7 @@ impl<'a> Case<'a> {
         if scanned.opaque.iter().any(|part| part.said_to_be_text) {
             return Err(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding));
         }
-        if kind == Kind::Calls && !Kind::is_plain_calls(body) {
+        if kind == Kind::Sealed {
             return self.leave_unread(Unread::Costly, Reason::BadEncoding);
         }
         if kind == Kind::Opaque || !scanned.opaque.is_empty() {

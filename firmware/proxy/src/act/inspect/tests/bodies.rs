@@ -148,7 +148,7 @@ async fn a_private_key_is_refused_in_the_providers_shape_and_the_connection_live
             assert_eq!(client.send(good).await.status.as_u16(), 200);
             refused
         };
-        assert_eq!(refused.refusal(403), "private_key pattern detected");
+        assert_eq!(refused.refusal(403), "Nano-Gate: private_key pattern detected");
         let text = String::from_utf8_lossy(&refused.body).into_owned();
         assert!(!text.contains("MIGH"), "no echo");
         assert_eq!(office.provider.only().body, CLEAN, "nothing of the refused request left");
@@ -303,6 +303,7 @@ async fn a_body_over_its_cap_is_refused_before_it_is_read() {
         let got = if h2 { office.h2().await.send(request).await } else { office.h1().await.send(request).await };
         got.refusal(413);
         assert_eq!(office.record().reason, Some(Reason::BodyTooLarge));
+        assert!(office.record().request_bytes > 64 * 1024, "as much as came: {:?}", office.record());
         assert!(office.provider.seen.lock().is_empty());
     }
 }

@@ -75,6 +75,35 @@ async fn a_client_that_leaves_ends_the_providers_work_and_is_recorded() {
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_at_the_last_event_has_broken_nothing_off() {
+    for h2 in [false, true] {
+        let (office, sender) = fed(if h2 { &["h2"] } else { &["http/1.1"] }).await;
+        let request = post(h2, "/v1/chat/completions", CLEAN);
+        let (mut one, mut two) = (None, None);
+        let response = if h2 {
+            two.insert(office.h2().await).start(request).await
+        } else {
+            one.insert(office.h1().await).start(request).await
+        };
+        let sender = sender.lock().take().unwrap();
+        sender
+            .send(event("data: {\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":1}}\n\ndata: [DONE]\n\n"))
+            .unwrap();
+        let mut body = response.into_body();
+        assert!(body.frame().await.unwrap().is_ok());
+        drop(body);
+        let closed = match (one, two) {
+            (Some(client), _) => client.close().await,
+            (_, Some(client)) => client.close().await,
+            _ => unreachable!("one of them asked"),
+        };
+        tokio::time::timeout(Duration::from_secs(5), sender.closed()).await.expect("the provider is told");
+        assert_eq!((office.record().reason, closed.reason), (None, None), "h2: {h2}");
+        assert_eq!(office.record().usage, Some(Usage { input: 4, output: 1 }));
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_breaks_off_for_the_client() {
     let provider = Provider::raw(HOST, &["http/1.1"], |mut tls| {
         Box::pin(async move {

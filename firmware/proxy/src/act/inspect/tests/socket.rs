@@ -103,7 +103,7 @@ async fn what_is_denied_ends_the_socket_with_a_reason_and_none_of_it_leaves() {
     line.client.text(&format!("{{\"text\":\"{secret}\"}}")).await;
     let (code, reason) = line.client.goodbye().await;
     assert_eq!(code, 1008);
-    assert!(reason.to_ascii_lowercase().contains("private_key"), "{reason}");
+    assert!(reason.starts_with("Nano-Gate: ") && reason.contains("private_key"), "{reason}");
     assert_eq!(line.server.goodbye().await.0, 1001);
     assert_eq!(line.serving.await.unwrap().reason, Some(Reason::Finding("private_key".to_owned())));
     let records = line.office.journal.requests();
