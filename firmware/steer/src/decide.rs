@@ -24,6 +24,9 @@ pub(crate) const DESTINATIONS: [&str; 2] = ["ai4", "ai6"];
 
 const HTTPS: u16 = 443;
 const HTTP: u16 = 80;
+const DNS: u16 = 53;
+/// DNS over TLS (TCP, RFC 7858) and over QUIC (UDP, RFC 9250).
+const ENCRYPTED_DNS: u16 = 853;
 
 /// The steering part of the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +38,14 @@ pub struct Config {
     pub table: String,
     /// Interfaces of the LAN; only what comes in by them is steered. Default: [] (any interface). At most 8.
     pub interfaces: Vec<String>,
+    /// Gateway mode: whether questions to other resolvers are answered by this one (port 53), and encrypted ones refused (port
+    /// 853). Default: false.
+    pub capture_dns: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { enabled: true, table: "nanogate".to_owned(), interfaces: Vec::new() }
+        Self { enabled: true, table: "nanogate".to_owned(), interfaces: Vec::new(), capture_dns: false }
     }
 }
 
@@ -69,6 +75,8 @@ pub struct Desired {
     pub destinations: BTreeSet<IpAddr>,
     /// Interfaces of the LAN; empty: any.
     pub interfaces: Vec<String>,
+    /// Where our resolver listens, if it answers what is asked of others too; used in gateway mode.
+    pub capture_dns: Option<u16>,
 }
 
 /// Why no rule set can be made of what is wanted.
@@ -163,7 +171,7 @@ fn chains(desired: &Desired) -> Vec<Chain> {
     let chain = |name: &str, base, rules| Chain { name: name.to_owned(), base, rules };
     let mut chains = vec![
         chain(steer, base(Kind::Nat, Hook::Prerouting, -100), steer_rules(desired)),
-        chain(local, base(Kind::Filter, Hook::Input, 0), rules(&[], OWN, Protocol::Udp, HTTPS, Action::Reject)),
+        chain(local, base(Kind::Filter, Hook::Input, 0), rules(&[], HERE, Protocol::Udp, HTTPS, Action::Reject)),
     ];
     if desired.mode == Mode::Gateway {
         chains.push(chain(forward, base(Kind::Filter, Hook::Forward, 0), forward_rules(desired)));
@@ -173,15 +181,26 @@ fn chains(desired: &Desired) -> Vec<Chain> {
 
 fn steer_rules(desired: &Desired) -> Vec<Rule> {
     let (tls, http) = (Action::Redirect(desired.proxy_port), Action::Redirect(desired.http_port));
-    let targets: &[[&str; 2]] = match desired.mode {
+    let targets: &[[&'static str; 2]] = match desired.mode {
         Mode::Dns => &[OWN],
         Mode::Gateway => &[OWN, DESTINATIONS],
     };
-    let to = |sets: &[&str; 2]| {
-        let tls = rules(&desired.interfaces, *sets, Protocol::Tcp, HTTPS, tls);
-        tls.into_iter().chain(rules(&desired.interfaces, *sets, Protocol::Tcp, HTTP, http))
+    let to = |sets: &[&'static str; 2]| {
+        let to = To { sets: *sets, elsewhere: false };
+        let tls = rules(&desired.interfaces, to, Protocol::Tcp, HTTPS, tls);
+        tls.into_iter().chain(rules(&desired.interfaces, to, Protocol::Tcp, HTTP, http))
     };
-    targets.iter().flat_map(to).collect()
+    let steered = targets.iter().flat_map(to);
+    let captured = captures(desired).into_iter().flat_map(|port| {
+        let to = move |protocol| rules(&desired.interfaces, ELSEWHERE, protocol, DNS, Action::Redirect(port));
+        [Protocol::Udp, Protocol::Tcp].into_iter().flat_map(to)
+    });
+    steered.chain(captured).collect()
+}
+
+/// Where questions to other resolvers go, if here.
+fn captures(desired: &Desired) -> Option<u16> {
+    desired.capture_dns.filter(|_| desired.mode == Mode::Gateway)
 }
 
 fn forward_rules(desired: &Desired) -> Vec<Rule> {
@@ -190,18 +209,36 @@ fn forward_rules(desired: &Desired) -> Vec<Rule> {
         (Protocol::Tcp, HTTPS, Action::Reset),
         (Protocol::Tcp, HTTP, Action::Reset),
     ];
-    let refuse = |(protocol, port, action)| rules(&desired.interfaces, DESTINATIONS, protocol, port, action);
-    rows.into_iter().flat_map(refuse).collect()
+    let ai = To { sets: DESTINATIONS, elsewhere: false };
+    let refuse = |(protocol, port, action)| rules(&desired.interfaces, ai, protocol, port, action);
+    let encrypted = captures(desired).into_iter().flat_map(|_| {
+        let rows = [(Protocol::Tcp, Action::Reset), (Protocol::Udp, Action::Reject)];
+        rows.map(|(protocol, action)| rules(&desired.interfaces, ELSEWHERE, protocol, ENCRYPTED_DNS, action))
+    });
+    rows.into_iter().flat_map(refuse).chain(encrypted.flatten()).collect()
 }
 
+/// Where a packet must be heading, a set for each family.
+#[derive(Clone, Copy)]
+struct To {
+    sets: [&'static str; 2],
+    /// To nothing in the sets.
+    elsewhere: bool,
+}
+
+/// To the puck itself, and to everywhere else.
+const HERE: To = To { sets: OWN, elsewhere: false };
+const ELSEWHERE: To = To { sets: OWN, elsewhere: true };
+
 /// One rule for each interface and family.
-fn rules(interfaces: &[String], sets: [&str; 2], protocol: Protocol, port: u16, action: Action) -> Vec<Rule> {
+fn rules(interfaces: &[String], to: To, protocol: Protocol, port: u16, action: Action) -> Vec<Rule> {
     let any = [None];
     let named: Vec<Option<&String>> = interfaces.iter().map(Some).collect();
     let from: &[Option<&String>] = if interfaces.is_empty() { &any } else { &named };
-    let families = [Family::V4, Family::V6].into_iter().zip(sets);
+    let families = [Family::V4, Family::V6].into_iter().zip(to.sets);
+    let elsewhere = to.elsewhere;
     let rule = |(from, (family, to)): (&Option<&String>, (Family, &str))| {
-        Rule::Steered(Steered { from: from.cloned(), family, to: to.to_owned(), protocol, port, action })
+        Rule::Steered(Steered { from: from.cloned(), family, to: to.to_owned(), elsewhere, protocol, port, action })
     };
     from.iter().flat_map(|from| families.clone().map(move |target| rule((from, target)))).collect()
 }

@@ -90,6 +90,8 @@ pub struct Steered {
     pub family: Family,
     /// The set that holds the packet's destination.
     pub to: String,
+    /// The set does not hold it instead.
+    pub elsewhere: bool,
     pub protocol: Protocol,
     pub port: u16,
     pub action: Action,

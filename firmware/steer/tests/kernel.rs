@@ -29,6 +29,7 @@ fn desired(mode: Mode, destinations: &[&str]) -> Desired {
         http_port: 8088,
         destinations: addresses(destinations),
         interfaces: Vec::new(),
+        capture_dns: None,
     }
 }
 
@@ -86,6 +87,7 @@ fn nft_prints_the_table_as_we_do() {
             of(Mode::Dns, &[]),
             of(Mode::Gateway, &[]),
             of(Mode::Gateway, &["eth0", "br-lan.100"]),
+            Desired { capture_dns: Some(53), ..of(Mode::Gateway, &["eth0"]) },
             Desired { own: Vec::new(), destinations: BTreeSet::new(), ..of(Mode::Gateway, &[]) },
         ];
         for desired in rows {
@@ -248,6 +250,31 @@ fn gateway_mode_steers_destinations_and_passes_the_rest() {
         for to in AI_TLS {
             assert_eq!(connect_error(&client, to), ErrorKind::ConnectionRefused, "{to}");
         }
+    });
+}
+
+#[test]
+fn questions_to_others_are_answered_here_where_that_is_asked_for() {
+    alone("questions_to_others_are_answered_here_where_that_is_asked_for", || {
+        let (client, internet) = routed();
+        serve(&internet);
+        let others = ["203.0.113.80", "2001:db8:2::80"];
+        let to = |address: &str, port: u16| SocketAddr::new(address.parse().unwrap(), port).to_string();
+        let resolver = UdpSocket::bind("[::]:53").unwrap();
+        let answers = std::thread::spawn(move || {
+            let mut buffer = [0; 16];
+            for _ in 0..2 {
+                let (_, from) = resolver.recv_from(&mut buffer).unwrap();
+                resolver.send_to(b"here", from).unwrap();
+            }
+        });
+        apply_desired(&Desired { capture_dns: Some(53), ..desired(Mode::Gateway, &AI) });
+        for other in others {
+            assert_eq!(datagram(&client, &to(other, 53)), Ok(b"here".to_vec()), "{other}");
+            assert_eq!(connect_error(&client, &to(other, 853)), ErrorKind::ConnectionRefused, "{other}");
+            assert_eq!(datagram(&client, &to(other, 853)), Err(ErrorKind::ConnectionRefused), "{other}");
+        }
+        answers.join().unwrap();
     });
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn rule_set(config: &Config, destinations: BTreeSet<IpAddr>) -> Resul
         http_port: port(&config.proxy.http_listen, "proxy.http_listen")?,
         destinations,
         interfaces: config.steer.interfaces.clone(),
+        capture_dns: config.steer.capture_dns.then(|| port(&config.dns.listen, "dns.listen")).transpose()?,
     };
     gate_steer::render(&desired).map_err(CommandError::input)
 }

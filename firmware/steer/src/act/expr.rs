@@ -8,11 +8,18 @@ use nftnl::Rule;
 use nftnl::expr::{Expression, Register};
 use nftnl::nftnl_sys as sys;
 
-/// Goes on where the value in register 1 is in the set of this name, which may be made in the same transaction.
-pub(super) struct LookupByName(pub(super) CString);
+/// Goes on where the value in register 1 is in the set of this name, which may be made in the same transaction; or where it
+/// is not.
+pub(super) struct LookupByName {
+    pub(super) set: CString,
+    pub(super) inverted: bool,
+}
 
 /// Turns the packet to the port in register 1 of the machine itself.
 pub(super) struct Redirect;
+
+/// `NFT_LOOKUP_F_INV`: the value must not be in the set.
+const INVERTED: u32 = 1;
 
 /// `NF_NAT_RANGE_PROTO_SPECIFIED`: there is a port. nft sends it too.
 const PORT_GIVEN: u32 = 1 << 1;
@@ -25,7 +32,10 @@ impl Expression for LookupByName {
         // through the call, and libnftnl copies it.
         unsafe {
             sys::nftnl_expr_set_u32(expr.as_ptr(), sys::NFTNL_EXPR_LOOKUP_SREG as u16, register);
-            sys::nftnl_expr_set_str(expr.as_ptr(), sys::NFTNL_EXPR_LOOKUP_SET as u16, self.0.as_ptr());
+            sys::nftnl_expr_set_str(expr.as_ptr(), sys::NFTNL_EXPR_LOOKUP_SET as u16, self.set.as_ptr());
+            if self.inverted {
+                sys::nftnl_expr_set_u32(expr.as_ptr(), sys::NFTNL_EXPR_LOOKUP_FLAGS as u16, INVERTED);
+            }
         }
         expr
     }

@@ -93,7 +93,7 @@ fn steered<'a>(chain: &'a NftChain<'a>, rule: &Steered) -> Result<NftRule<'a>, A
         Family::V4 => NetworkHeaderField::Ipv4(Ipv4HeaderField::Daddr),
         Family::V6 => NetworkHeaderField::Ipv6(Ipv6HeaderField::Daddr),
     }));
-    message.add_expr(&LookupByName(c_string(&rule.to)?));
+    message.add_expr(&LookupByName { set: c_string(&rule.to)?, inverted: rule.elsewhere });
     message.add_expr(&Meta::L4Proto);
     message.add_expr(&Cmp::new(CmpOp::Eq, rule.protocol.number()));
     message.add_expr(&Payload::Transport(match rule.protocol {

@@ -12,13 +12,17 @@ fn desired(mode: Mode) -> Desired {
         http_port: 8088,
         destinations: ["203.0.113.10", "198.51.100.7", "203.0.113.9", "2001:db8:2::10"].map(parse).into(),
         interfaces: Vec::new(),
+        capture_dns: None,
     }
 }
 
 #[test]
 fn renders_as_in_the_golden_files() {
     let lan = Desired { interfaces: vec!["eth0".to_owned()], ..desired(Mode::Gateway) };
+    let capture = Desired { capture_dns: Some(53), ..desired(Mode::Gateway) };
     let rows = [
+        (capture, include_str!("../../testdata/gateway-dns.nft")),
+        (Desired { capture_dns: Some(53), ..desired(Mode::Dns) }, include_str!("../../testdata/dns.nft")),
         (desired(Mode::Dns), include_str!("../../testdata/dns.nft")),
         (desired(Mode::Gateway), include_str!("../../testdata/gateway.nft")),
         (lan, include_str!("../../testdata/gateway-eth0.nft")),

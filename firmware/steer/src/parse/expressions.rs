@@ -23,8 +23,11 @@ enum Expr<'a> {
         offset: u32,
         length: u32,
     },
-    /// Goes on where the register's value is in this set.
-    Lookup(String),
+    /// Goes on where the register's value is in this set, or where it is not.
+    Lookup {
+        set: String,
+        inverted: bool,
+    },
     /// Loads a constant.
     Immediate(&'a [u8]),
     /// Redirects to the port in the register.
@@ -44,6 +47,7 @@ const NETWORK_HEADER: u32 = 1;
 const TRANSPORT_HEADER: u32 = 2;
 /// Both TCP and UDP have the destination port here.
 const PORT_OFFSET: u32 = 2;
+const LOOKUP_INVERTED: u32 = 1;
 const REJECT_TCP_RST: u32 = 1;
 const REJECT_ICMPX: u32 = 2;
 const ICMPX_PORT_UNREACH: u8 = 1;
@@ -105,8 +109,9 @@ fn known<'a>(name: &str, fields: Fields<'a>) -> Option<Expr<'a>> {
         }
         "lookup" => {
             fields.register(2)?;
-            (fields.number(3).is_none() && fields.number(5).unwrap_or(0) == 0).then_some(())?;
-            Some(Expr::Lookup(fields.name(1)?))
+            let flags = fields.number(5).unwrap_or(0);
+            (fields.number(3).is_none() && flags <= LOOKUP_INVERTED).then_some(())?;
+            Some(Expr::Lookup { set: fields.name(1)?, inverted: flags == LOOKUP_INVERTED })
         }
         "immediate" => {
             fields.register(1)?;
@@ -135,7 +140,7 @@ fn steered(expressions: &[Expr<'_>]) -> Option<Steered> {
         Expr::Meta { key: META_NFPROTO },
         Expr::Equal([family]),
         Expr::Payload { base: NETWORK_HEADER, offset, length },
-        Expr::Lookup(to),
+        Expr::Lookup { set: to, inverted: elsewhere },
         Expr::Meta { key: META_L4PROTO },
         Expr::Equal([protocol]),
         Expr::Payload { base: TRANSPORT_HEADER, offset: PORT_OFFSET, length: 2 },
@@ -154,7 +159,8 @@ fn steered(expressions: &[Expr<'_>]) -> Option<Steered> {
         [Expr::Reject { kind: REJECT_TCP_RST, .. }] => Action::Reset,
         _ => return None,
     };
-    Some(Steered { from, family, to: to.clone(), protocol, port: u16::from_be_bytes([*high, *low]), action })
+    let (to, elsewhere, port) = (to.clone(), *elsewhere, u16::from_be_bytes([*high, *low]));
+    Some(Steered { from, family, to, elsewhere, protocol, port, action })
 }
 
 fn names(expressions: &[Expr<'_>]) -> String {
@@ -162,7 +168,7 @@ fn names(expressions: &[Expr<'_>]) -> String {
         Expr::Meta { .. } => "meta".to_owned(),
         Expr::Equal(_) => "cmp".to_owned(),
         Expr::Payload { .. } => "payload".to_owned(),
-        Expr::Lookup(set) => format!("lookup @{set}"),
+        Expr::Lookup { set, .. } => format!("lookup @{set}"),
         Expr::Immediate(_) => "immediate".to_owned(),
         Expr::Redirect => "redir".to_owned(),
         Expr::Reject { .. } => "reject".to_owned(),

@@ -123,7 +123,8 @@ impl Display for Steered {
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
         };
-        write!(f, "{family} daddr @{} {protocol} dport {} ", self.to, self.port)?;
+        let not = if self.elsewhere { "!= " } else { "" };
+        write!(f, "{family} daddr {not}@{} {protocol} dport {} ", self.to, self.port)?;
         match self.action {
             Action::Redirect(port) => write!(f, "redirect to :{port}"),
             // nft's short form of `reject with icmpx port-unreachable`.

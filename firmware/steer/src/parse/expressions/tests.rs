@@ -11,7 +11,7 @@ fn ours() -> Vec<Expr<'static>> {
         Expr::Meta { key: super::META_NFPROTO },
         Expr::Equal(&[2]),
         Expr::Payload { base: super::NETWORK_HEADER, offset: 16, length: 4 },
-        Expr::Lookup("ai4".to_owned()),
+        Expr::Lookup { set: "ai4".to_owned(), inverted: false },
         Expr::Meta { key: super::META_L4PROTO },
         Expr::Equal(&[6]),
         Expr::Payload { base: super::TRANSPORT_HEADER, offset: 2, length: 2 },
@@ -27,12 +27,16 @@ fn reads_our_own_form() {
         from: Some("eth0".to_owned()),
         family: Family::V4,
         to: "ai4".to_owned(),
+        elsewhere: false,
         protocol: Protocol::Tcp,
         port: 443,
         action: Action::Redirect(8443),
     };
     assert_eq!(steered(&ours()), Some(expected.clone()));
-    assert_eq!(steered(&ours()[2..]), Some(Steered { from: None, ..expected }));
+    assert_eq!(steered(&ours()[2..]), Some(Steered { from: None, ..expected.clone() }));
+    let mut inverted = ours();
+    inverted[5] = Expr::Lookup { set: "ai4".to_owned(), inverted: true };
+    assert_eq!(steered(&inverted), Some(Steered { elsewhere: true, ..expected }));
 }
 
 #[test]
