@@ -53,9 +53,9 @@ pub use accept::Listeners;
 pub use config::{Config, ConfigError, Site};
 pub use decide::{HashedPassword, HashedPasswordError};
 pub use ports::{
-    BlockListStatus, CaInfo, Content, Direction, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry, FeedError,
-    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports, ProcessStatus, Status,
-    StatusReport, UpstreamStatus,
+    BlockListStatus, CaCertificate, CaInfo, Content, Direction, FallbackError, FallbackStatus, Fallbacks, Feed,
+    FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports,
+    ProcessStatus, Status, StatusReport, UpstreamStatus,
 };
 pub use state::{Accounts, AccountsError, ClaimCode, FileError, Scope, Token, TokenSecret};
 

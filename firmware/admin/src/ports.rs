@@ -251,11 +251,21 @@ pub struct FallbackStatus {
 pub struct CaInfo {
     /// Common name.
     pub subject: String,
+    /// The only names it may sign for (its name constraints).
+    pub permitted_names: Vec<String>,
+    /// Steered names that it leaves out: there clients are only watched.
+    pub missing_names: Vec<String>,
+    pub certificate: CaCertificate,
+    /// What is to be installed before it takes over; it leaves out no steered name.
+    pub next: Option<CaCertificate>,
+}
+
+/// The certificate of an authority in every form that is downloaded.
+#[derive(Clone, Debug)]
+pub struct CaCertificate {
     /// SHA-256 over the certificate, colon-separated hexadecimal.
     pub fingerprint_sha256: String,
     pub not_after: UnixMicros,
-    /// The only names it may sign for (its name constraints).
-    pub permitted_names: Vec<String>,
     pub pem: String,
     pub der: Vec<u8>,
     /// Apple configuration profile.

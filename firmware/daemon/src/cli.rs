@@ -315,6 +315,14 @@ pub(crate) enum CaVerb {
         config: ConfigArg,
         #[arg(long, value_enum, default_value_t = CaFormat::Pem)]
         format: CaFormat,
+        /// The successor's, which is to be installed before it takes over.
+        #[arg(long)]
+        next: bool,
+    },
+    /// Let the successor take over, once the devices trust it. The one in force is gone then.
+    Activate {
+        #[command(flatten)]
+        config: ConfigArg,
     },
 }
 

@@ -109,7 +109,8 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
         Verb::Audit { verb: AuditVerb::Tail { at, count, follow } } => command::audit_tail(&at, count, follow),
         Verb::Audit { verb: AuditVerb::Export { at, format } } => command::audit_export(&at, format),
         Verb::Ca { verb: CaVerb::Show { config, json } } => command::ca_show(&config.config, json),
-        Verb::Ca { verb: CaVerb::Export { config, format } } => command::ca_export(&config.config, format),
+        Verb::Ca { verb: CaVerb::Export { config, format, next } } => command::ca_export(&config.config, format, next),
+        Verb::Ca { verb: CaVerb::Activate { config } } => command::ca_activate(&config.config),
         Verb::Dns { verb: DnsVerb::Query { name, kind, config, client, fresh, trace, json } } => {
             let question = command::DnsQuestion { name: &name, kind: &kind, client, fresh, trace, json };
             command::dns_query(&config.config, &question)

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   <data>/keys      0700  device.pem  ca.key.pem  page.key.pem     read before privileges are given up
-//!   <data>/ca        0755  nanogate.pem  page-name.pem  page-address.pem
+//!   <data>/ca        0755  nanogate.pem  nanogate-next.pem (its successor)  page-name.pem  page-address.pem
 //!   <data>/journal   0755  one folder a process, owned by it, readable to admin; device.pub.pem to verify with
 //!   <data>/packs     0755  installed.ngpack, as `nanogate pack install` took it
 //!   <data>/state     0755  settings.toml, running.json, policy.yaml, pack.ngpack and keys.json (what is in force); dns/,
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use caps::Capability;
 use gate_admin::Accounts;
-use gate_core::{Catalogue, Clock, SystemClock, UnixMicros};
+use gate_core::{Clock, SystemClock, UnixMicros};
 use gate_seal::{Authority, DeviceKey, Leaf, LeafRequest, issue_self_signed};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
@@ -24,6 +24,10 @@ use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::run_state::replace;
 use crate::{CommandError, process, worker};
+
+mod authority;
+
+pub(crate) use self::authority::{activate, authority, ca_file, ca_subject, missing, successor};
 
 /// The page's certificates are renewed when less than this is left of them.
 const RENEW_BEFORE_MICROS: u64 = 2 * 24 * 3600 * 1_000_000;
@@ -57,7 +61,8 @@ pub(crate) fn begin(config: &Config) -> Result<DeviceKey, CommandError> {
 /// Everything else; the claim code when nobody has claimed the page yet. Called by the one daemon that holds the journal: a
 /// second one on the same folder must change nothing.
 pub(crate) fn complete(config: &Config) -> Result<Option<String>, CommandError> {
-    let authority = authority_or_new(config)?;
+    let authority = authority::authority_or_new(config)?;
+    authority::successor_if_due(config, &authority)?;
     renew_page(config, &authority)?;
     copy_inputs(config)?;
     own_everything(config)?;
@@ -321,53 +326,6 @@ pub(crate) fn device_key(config: &Config) -> Result<DeviceKey, CommandError> {
     Ok(key)
 }
 
-/// The office's authority as it lies on disk.
-pub(crate) fn authority(config: &Config) -> Result<Authority, CommandError> {
-    let read = |file: PathBuf| {
-        fs::read_to_string(&file).map_err(|error| CommandError::input(format!("{}: {error}", file.display())))
-    };
-    let (cert, key) = (read(ca_file(&config.data))?, read(config.data.join("keys/ca.key.pem"))?);
-    Authority::from_pem(&cert, &key)
-        .map_err(|error| CommandError::internal(format!("{}: {error}", ca_file(&config.data).display())))
-}
-
-pub(crate) fn ca_file(data: &Path) -> PathBuf {
-    data.join("ca/nanogate.pem")
-}
-
-/// The common name of the office's authority.
-pub(crate) fn ca_subject(config: &Config) -> String {
-    format!("Nano-Gate {}", config.domain)
-}
-
-fn authority_or_new(config: &Config) -> Result<Authority, CommandError> {
-    if ca_file(&config.data).exists() {
-        return authority(config);
-    }
-    let own = config.own_name().map_err(CommandError::input)?;
-    let domains = permitted_domains(&worker::catalogue()?);
-    let authority =
-        Authority::generate(&ca_subject(config), &domains, &own, SystemClock.now()).map_err(CommandError::internal)?;
-    let (cert, key) = authority.to_pem();
-    // The key first: a certificate on disk means that the pair is complete.
-    write(&config.data.join("keys/ca.key.pem"), key.as_bytes(), 0o600)?;
-    write(&ca_file(&config.data), cert.as_bytes(), 0o644)?;
-    Ok(authority)
-}
-
-/// Every steered name: the authority may vouch for these and what lies below. Of a name with a star only what follows the
-/// star can stand in a constraint (RFC 5280 section 4.2.1.10), so `bedrock.*.example.com` permits all of `example.com`.
-fn permitted_domains(catalogue: &Catalogue) -> Vec<String> {
-    let steered = catalogue.vendors().iter().filter(|vendor| vendor.steer);
-    let names = steered.flat_map(|vendor| vendor.hosts.iter().filter(|host| !host.shared));
-    names.map(|host| after_star(&host.name).to_owned()).collect()
-}
-
-fn after_star(name: &str) -> &str {
-    let Some((_, rest)) = name.rsplit_once('*') else { return name };
-    rest.split_once('.').map_or(rest, |(_, rest)| rest)
-}
-
 /// Whether the page's certificates were replaced.
 pub(crate) fn renew_admin_certificate(config: &Config) -> Result<bool, CommandError> {
     renew_page(config, &authority(config)?)
@@ -377,40 +335,43 @@ fn renew_page(config: &Config, authority: &Authority) -> Result<bool, CommandErr
     let now = SystemClock.now();
     let own = [config.own_name().map_err(CommandError::input)?];
     let mut renewed = false;
-    if due(config, "page-name", now) {
+    let issuer = authority.fingerprint_sha256();
+    if due(config, "page-name", now, Some(&issuer)) {
         let request = LeafRequest { dns_names: &own, now, days: PAGE_NAME_DAYS };
-        write_leaf(config, "page-name", &authority.issue(request).map_err(CommandError::internal)?)?;
+        let leaf = authority.issue(request).map_err(CommandError::internal)?;
+        write_leaf(config, "page-name", &leaf, Some(&issuer))?;
         renewed = true;
     }
-    if due(config, "page-address", now) {
+    if due(config, "page-address", now, None) {
         let every = config.own_names().map_err(CommandError::input)?;
         let leaf = issue_self_signed(&every, &config.identity.addresses, now).map_err(CommandError::internal)?;
-        write_leaf(config, "page-address", &leaf)?;
+        write_leaf(config, "page-address", &leaf, None)?;
         renewed = true;
     }
     Ok(renewed)
 }
 
-fn write_leaf(config: &Config, name: &str, leaf: &Leaf) -> Result<(), CommandError> {
+fn write_leaf(config: &Config, name: &str, leaf: &Leaf, issuer: Option<&str>) -> Result<(), CommandError> {
     let cert = leaf.chain_der.first().ok_or_else(|| CommandError::internal("an empty certificate chain"))?;
     write(&config.data.join(format!("keys/{name}.der")), leaf.key_der.secret_pkcs8_der(), 0o600)?;
     write(&config.data.join(format!("ca/{name}.der")), cert, 0o644)?;
     // Noted in a file of its own, so that nobody has to parse a certificate to know when it ends.
-    let until = format!("{} {}", leaf.not_after.0, names_of(config));
+    let until = format!("{} {}", leaf.not_after.0, names_of(config, issuer));
     write(&config.data.join(format!("ca/{name}.until")), until.as_bytes(), 0o644)
 }
 
-/// What the certificates were made for; another name or address needs other ones.
-fn names_of(config: &Config) -> String {
+/// What the certificates were made for; another name, address or authority needs other ones.
+fn names_of(config: &Config, issuer: Option<&str>) -> String {
     let addresses: Vec<String> = config.identity.addresses.iter().map(ToString::to_string).collect();
-    format!("{} {}", config.domain, addresses.join(" "))
+    let names = format!("{} {}", config.domain, addresses.join(" "));
+    issuer.map_or_else(|| names.clone(), |issuer| format!("{names} by {issuer}"))
 }
 
-fn due(config: &Config, name: &str, now: UnixMicros) -> bool {
+fn due(config: &Config, name: &str, now: UnixMicros, issuer: Option<&str>) -> bool {
     let until = fs::read_to_string(config.data.join(format!("ca/{name}.until"))).unwrap_or_default();
     let (end, made_for) = until.split_once(' ').unwrap_or_default();
     let end: u64 = end.parse().unwrap_or(0);
-    made_for != names_of(config) || now.0.saturating_add(RENEW_BEFORE_MICROS) >= end
+    made_for != names_of(config, issuer) || now.0.saturating_add(RENEW_BEFORE_MICROS) >= end
 }
 
 /// Reads the page's certificates and keys.
@@ -428,21 +389,4 @@ pub(crate) fn page_identity(config: &Config) -> Result<PageIdentity, CommandErro
 
 fn write(file: &Path, bytes: &[u8], mode: u32) -> Result<(), CommandError> {
     replace(file, bytes, mode).map_err(|error| CommandError::internal(format!("{}: {error}", file.display())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::after_star;
-
-    #[test]
-    fn a_star_widens_to_what_follows_its_label() {
-        for (name, permitted) in [
-            ("api.acme.example", "api.acme.example"),
-            ("*.acme.example", "acme.example"),
-            ("q.*.acme.example", "acme.example"),
-            ("eu-*.models.acme.example", "models.acme.example"),
-        ] {
-            assert_eq!(after_star(name), permitted);
-        }
-    }
 }

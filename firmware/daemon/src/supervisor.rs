@@ -165,6 +165,22 @@ async fn supervise(
             activate_pack(&config, &*journal).await;
         }
     }));
+    let root = provision::ca_file(&config.data);
+    let mut root_seen = worker::stamp(&root);
+    let mut recertify = std::pin::pin!(follow_file(Some(&root), CancellationToken::new(), async || {
+        let now = worker::stamp(&root);
+        if std::mem::replace(&mut root_seen, now) == now {
+            return;
+        }
+        tracing::info!("another certificate authority is in force");
+        if let Err(error) = provision::renew_admin_certificate(&config) {
+            tracing::error!(%error, "the admin page's certificate could not be renewed");
+        }
+        // Both read the authority before they give up their privileges.
+        for name in [ProcessName::Proxy, ProcessName::Admin] {
+            let _ = orders.send(Order::StartAgain(name));
+        }
+    }));
     let mut readable = fence::dns_folders(&config.dns);
     let mut regroup = std::pin::pin!(follow_file(Some(file), CancellationToken::new(), async || {
         if regroup(file, &config, &mut readable) {
@@ -179,6 +195,7 @@ async fn supervise(
             () = desk.work() => {}
             () = &mut follow => {}
             () = &mut repack => {}
+            () = &mut recertify => {}
             _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
                 Ok(false) => {}
                 Ok(true) => { let _ = orders.send(Order::StartAgain(ProcessName::Admin)); }

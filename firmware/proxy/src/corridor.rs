@@ -71,6 +71,7 @@ impl Visitor {
             journal_broken: self.shared.journal_broken(),
             switch: self.shared.switch.stands(),
             fallbacks: &self.shared.fallbacks,
+            mint: &*self.shared.ports.mint,
             client: self.client.ip(),
             now: self.shared.now(),
         }

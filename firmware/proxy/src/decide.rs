@@ -11,7 +11,7 @@ use gate_core::{ConnectionFacts, Entry, HostName, Mode, Reason, UnixMicros, Verd
 
 use crate::fallback::Fallbacks;
 use crate::parse::hello::Hello;
-use crate::ports::Snapshot;
+use crate::ports::{Mint, Snapshot};
 use crate::switch::{self, Switch};
 
 /// Where a connection was heading when it came to us.
@@ -47,6 +47,7 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) journal_broken: bool,
     pub(crate) switch: Switch,
     pub(crate) fallbacks: &'a Fallbacks,
+    pub(crate) mint: &'a dyn Mint,
     pub(crate) client: IpAddr,
     pub(crate) now: UnixMicros,
 }
@@ -107,7 +108,10 @@ impl Circumstances<'_> {
             (Verdict::Splice | Verdict::Terminate, None) => Mode::Passed,
             (Verdict::Splice, Some(_)) => Mode::Watched,
             (Verdict::Terminate, Some(_)) if self.switch == Switch::Bypassed => Mode::Watched,
-            (Verdict::Terminate, Some(_)) => Mode::Inspected,
+            (Verdict::Terminate, Some(_)) if self.mint.may_vouch(host) => Mode::Inspected,
+            // A provider that came after the root was made: no client would take a certificate for it.
+            (Verdict::Terminate, Some(_)) if self.snapshot.judge.may_watch(&facts) => Mode::Watched,
+            (Verdict::Terminate, Some(_)) => return Course::Refuse(Reason::Policy("certificate authority".to_owned())),
         };
         Course::Connect { host: host.clone(), entry: entry.cloned(), mode }
     }

@@ -73,6 +73,9 @@ pub trait OriginalDestination: Send + Sync + 'static {
 
 /// Issues leaf certificates under the local certificate authority.
 pub trait Mint: Send + Sync + 'static {
+    /// Whether the authority may vouch for a name at all. A client can only be watched at one that it may not.
+    fn may_vouch(&self, host: &HostName) -> bool;
+
     /// A leaf for this one name, valid for at most seven days. Every call mints a new one.
     fn leaf(&self, host: &HostName) -> Result<Arc<CertifiedKey>, MintError>;
 }

@@ -106,6 +106,16 @@ export interface Authority {
   fingerprint_sha256: string;
   not_after: number;
   permitted_names: string[];
+  /** Steered names that it leaves out: there clients are only watched. */
+  missing_names: string[];
+  pem: string;
+  /** What is to be installed before it takes over. */
+  next: Successor | null;
+}
+
+export interface Successor {
+  fingerprint_sha256: string;
+  not_after: number;
   pem: string;
 }
 

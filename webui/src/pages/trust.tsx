@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
-import { api, type Authority, Refusal } from "../lib/api";
+import { api, type Authority, Refusal, type Successor } from "../lib/api";
 import { day, plural } from "../lib/format";
 import { fetching, type Runtime, runtimes } from "../lib/snippets";
 import { Copy } from "../parts/copy";
@@ -54,6 +54,7 @@ export function Trust() {
         <p class="hint">Or on the command line, with the fingerprint printed to compare:</p>
         <Copy text={fetching(location.origin)} label="Download and show the fingerprint" />
       </Panel>
+      {authority.next && <Next authority={authority} next={authority.next} />}
       <Panel id="install" title="3 · Install, one step for each runtime" wide>
         <div class="runtimes">
           {runtimes(location.origin).map((runtime) => <Steps key={runtime.id} runtime={runtime} />)}
@@ -76,6 +77,37 @@ function Limits({ authority }: { authority: Authority }) {
       </p>
       <ul class="names">{names.map((name) => <li key={name}>{name}</li>)}</ul>
     </details>
+  );
+}
+
+/** The authority that follows: what it is for, and what to do before it takes over. */
+function Next({ authority, next }: { authority: Authority; next: Successor }) {
+  const missing = authority.missing_names;
+  return (
+    <Panel id="next" title="A successor waits" wide>
+      <p>
+        {missing.length > 0
+          ? `The certificate in force leaves out ${plural(missing.length, "name")} of AI providers that came later: there,
+             devices are only watched. Its successor covers them, until ${day(next.not_after)}.`
+          : `The certificate in force ends on ${day(authority.not_after)}; its successor on ${day(next.not_after)}.`}
+      </p>
+      {missing.length > 0 && <ul class="names">{missing.map((name) => <li key={name}>{name}</li>)}</ul>}
+      <p>Install it beside the one in force on every device, and then let it take over:</p>
+      <Copy text={next.fingerprint_sha256} label="SHA-256 fingerprint of the successor" />
+      <div class="downloads">
+        {FORMS.map((form) => {
+          const file = form.file.replace("nanogate", "nanogate-next");
+          return (
+            <a key={file} class="download" href={`/ca/${file}`} download={file}>
+              <strong>{form.name}</strong>
+              <span>{file}</span>
+              <span class="hint">{form.use}</span>
+            </a>
+          );
+        })}
+      </div>
+      <Copy text="nanogate ca activate --config FILE" label="Let the successor take over" />
+    </Panel>
   );
 }
 

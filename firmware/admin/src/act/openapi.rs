@@ -28,7 +28,7 @@ use crate::problem::ProblemDocument;
         tokens::list, tokens::create, tokens::revoke,
         fallbacks::list, fallbacks::revoke,
         inspect::inspect,
-        trust::about, trust::pem, trust::der, trust::mobileconfig,
+        trust::about, trust::certificate,
         metrics::metrics,
         document, page::index, page::file, page::asset,
     ),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use gate_core::UnixMicros;
 use http::{HeaderValue, header};
@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::decide::access::Client;
+use crate::ports::CaCertificate;
 use crate::problem::Problem;
 use crate::record::Command;
 
@@ -25,64 +26,85 @@ pub(crate) struct AuthorityView {
     not_after: UnixMicros,
     /// The only names it may sign for.
     permitted_names: Vec<String>,
+    /// Steered names that it leaves out: there clients are only watched.
+    missing_names: Vec<String>,
+    pem: String,
+    /// What is to be installed before `nanogate ca activate` lets it take over.
+    next: Option<SuccessorView>,
+}
+
+/// The authority that is to follow.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CertificateAuthoritySuccessor)]
+pub(crate) struct SuccessorView {
+    fingerprint_sha256: String,
+    not_after: UnixMicros,
     pem: String,
 }
 
 /// The certificate authority.
 #[utoipa::path(get, path = "/api/v1/ca", tag = "trust", responses((status = 200, body = AuthorityView)))]
 pub(crate) async fn about(State(app): State<Arc<App>>) -> Json<AuthorityView> {
-    let ca = &app.ca;
+    let (ca, certificate) = (&app.ca, &app.ca.certificate);
+    let successor = |next: &CaCertificate| SuccessorView {
+        fingerprint_sha256: next.fingerprint_sha256.clone(),
+        not_after: next.not_after,
+        pem: next.pem.clone(),
+    };
     Json(AuthorityView {
         subject: ca.subject.clone(),
-        fingerprint_sha256: ca.fingerprint_sha256.clone(),
-        not_after: ca.not_after,
+        fingerprint_sha256: certificate.fingerprint_sha256.clone(),
+        not_after: certificate.not_after,
         permitted_names: ca.permitted_names.clone(),
-        pem: ca.pem.clone(),
+        missing_names: ca.missing_names.clone(),
+        pem: certificate.pem.clone(),
+        next: ca.next.as_ref().map(successor),
     })
 }
 
-/// The certificate as PEM.
+/// The certificate: `nanogate.pem`, `nanogate.crt` (DER, which Windows and Android open) or `nanogate.mobileconfig` (a
+/// configuration profile for Apple devices); with `nanogate-next` instead of `nanogate` its successor's, if one waits.
 #[utoipa::path(
-    get, path = "/ca/nanogate.pem", tag = "trust",
-    responses((status = 200, body = String, content_type = "application/x-pem-file"))
+    get, path = "/ca/{file}", tag = "trust", params(("file" = String, Path)),
+    responses(
+        (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 404, description = "No successor waits, or there is no such form"),
+    )
 )]
-pub(crate) async fn pem(State(app): State<Arc<App>>, client: Client) -> Result<Response, Problem> {
-    let body = app.ca.pem.clone().into_bytes();
-    download(&app, client, "application/x-pem-file", "attachment; filename=\"nanogate.pem\"", body).await
-}
-
-/// The certificate as DER, the form that Windows and Android open.
-#[utoipa::path(
-    get, path = "/ca/nanogate.crt", tag = "trust",
-    responses((status = 200, body = Vec<u8>, content_type = "application/x-x509-ca-cert"))
-)]
-pub(crate) async fn der(State(app): State<Arc<App>>, client: Client) -> Result<Response, Problem> {
-    let body = app.ca.der.clone();
-    download(&app, client, "application/x-x509-ca-cert", "attachment; filename=\"nanogate.crt\"", body).await
-}
-
-/// The certificate as a configuration profile for Apple devices.
-#[utoipa::path(
-    get, path = "/ca/nanogate.mobileconfig", tag = "trust",
-    responses((status = 200, body = String, content_type = "application/x-apple-aspen-config"))
-)]
-pub(crate) async fn mobileconfig(State(app): State<Arc<App>>, client: Client) -> Result<Response, Problem> {
-    let body = app.ca.mobileconfig.clone().into_bytes();
-    let disposition = "attachment; filename=\"nanogate.mobileconfig\"";
-    download(&app, client, "application/x-apple-aspen-config", disposition, body).await
+pub(crate) async fn certificate(
+    State(app): State<Arc<App>>,
+    client: Client,
+    Path(file): Path<String>,
+) -> Result<Response, Problem> {
+    let unknown = || Problem::not_found("There is no such certificate.");
+    let (name, form) = file.split_once('.').ok_or_else(unknown)?;
+    let certificate = match name {
+        "nanogate" => &app.ca.certificate,
+        "nanogate-next" => app.ca.next.as_ref().ok_or_else(unknown)?,
+        _ => return Err(unknown()),
+    };
+    let (kind, body) = match form {
+        "pem" => ("application/x-pem-file", certificate.pem.clone().into_bytes()),
+        "crt" => ("application/x-x509-ca-cert", certificate.der.clone()),
+        "mobileconfig" => ("application/x-apple-aspen-config", certificate.mobileconfig.clone().into_bytes()),
+        _ => return Err(unknown()),
+    };
+    let disposition = format!("attachment; filename=\"{name}.{form}\"");
+    download(&app, client, kind, &disposition, body).await
 }
 
 async fn download(
     app: &Arc<App>,
     Client(client): Client,
     kind: &'static str,
-    disposition: &'static str,
+    disposition: &str,
     body: Vec<u8>,
 ) -> Result<Response, Problem> {
     Command::begin(app, client, "ca_download")?.end(Ok(())).await?;
     let mut response = body.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
+    let disposition = HeaderValue::from_str(disposition).map_err(|error| Problem::internal(&error))?;
+    headers.insert(header::CONTENT_DISPOSITION, disposition);
     Ok(response)
 }

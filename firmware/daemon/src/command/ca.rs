@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::settings;
+use super::state::note;
 use crate::cli::CaFormat;
-use crate::{CommandError, Outcome, print, provision};
+use crate::{CommandError, Outcome, print, provision, worker};
 
 /// Subject, fingerprint, end and the names it may sign.
 pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> {
@@ -15,9 +16,13 @@ pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> 
     let (subject, fingerprint) = (provision::ca_subject(&config), authority.fingerprint_sha256());
     let names: Vec<&str> = authority.permitted_domains().collect();
     let expires = gate_audit::export::rfc3339(authority.expires_at());
+    let missing = provision::missing(&authority, &worker::catalogue()?);
+    let next = provision::successor(&config)?.map(|next| next.fingerprint_sha256());
     if json {
-        let shown =
-            json!({"subject": subject, "fingerprint_sha256": fingerprint, "expires": expires, "permitted": names});
+        let shown = json!({
+            "subject": subject, "fingerprint_sha256": fingerprint, "expires": expires, "permitted": names,
+            "missing": missing, "next_fingerprint_sha256": next,
+        });
         print::line(shown)?;
     } else {
         print::line(format_args!("subject      {subject}"))?;
@@ -27,14 +32,25 @@ pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> 
         for name in names {
             print::line(format_args!("  {name}"))?;
         }
+        if !missing.is_empty() {
+            print::line(format_args!("only watched, because it leaves them out: {}", missing.join(", ")))?;
+        }
+        if let Some(next) = next {
+            print::line(format_args!("successor    {next}"))?;
+        }
     }
     Ok(Outcome::Done)
 }
 
 /// The certificate in the form a trust store wants.
-pub(crate) fn ca_export(file: &Path, format: CaFormat) -> Result<Outcome, CommandError> {
+pub(crate) fn ca_export(file: &Path, format: CaFormat, next: bool) -> Result<Outcome, CommandError> {
     let config = settings(file)?;
-    let authority = provision::authority(&config)?;
+    let authority = if next {
+        let Some(successor) = provision::successor(&config)? else { return none_waits() };
+        successor
+    } else {
+        provision::authority(&config)?
+    };
     let bytes = match format {
         CaFormat::Pem => authority.cert_pem().into_bytes(),
         CaFormat::Der => authority.cert_der().to_vec(),
@@ -42,4 +58,19 @@ pub(crate) fn ca_export(file: &Path, format: CaFormat) -> Result<Outcome, Comman
     };
     print::bytes(&bytes)?;
     Ok(Outcome::Done)
+}
+
+/// The successor takes over: a running daemon sees it, and starts its proxy and its page again.
+pub(crate) fn ca_activate(file: &Path) -> Result<Outcome, CommandError> {
+    let config = settings(file)?;
+    let Some(authority) = provision::activate(&config)? else { return none_waits() };
+    let fingerprint = authority.fingerprint_sha256();
+    note(file, "ca_activate", true, Some(fingerprint.clone()))?;
+    print::line(format_args!("in force now: {fingerprint}"))?;
+    Ok(Outcome::Done)
+}
+
+fn none_waits() -> Result<Outcome, CommandError> {
+    print::line("no successor waits: the authority in force covers every steered name")?;
+    Ok(Outcome::No)
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gate_admin::{
-    Accounts, Admin, BlockListStatus, CaInfo, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry, FeedError,
-    Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Scope, Site, Status, StatusReport, UpstreamStatus,
+    Accounts, Admin, BlockListStatus, CaCertificate, CaInfo, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
+    FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Scope, Site, Status, StatusReport,
+    UpstreamStatus,
 };
 use gate_audit::Follower;
 use gate_core::{Clock, Judge, Mode, SystemClock};
@@ -99,14 +100,19 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
 
 fn ca_info(config: &Config) -> Result<CaInfo, CommandError> {
     let authority = provision::authority(config)?;
-    Ok(CaInfo {
-        subject: provision::ca_subject(config),
+    let certificate = |authority: &gate_seal::Authority| CaCertificate {
         fingerprint_sha256: authority.fingerprint_sha256(),
         not_after: authority.expires_at(),
-        permitted_names: authority.permitted_domains().map(str::to_owned).collect(),
         pem: authority.cert_pem(),
         der: authority.cert_der().to_vec(),
         mobileconfig: authority.mobileconfig(&config.domain),
+    };
+    Ok(CaInfo {
+        subject: provision::ca_subject(config),
+        permitted_names: authority.permitted_domains().map(str::to_owned).collect(),
+        missing_names: provision::missing(&authority, &worker::catalogue()?),
+        certificate: certificate(&authority),
+        next: provision::successor(config)?.as_ref().map(certificate),
     })
 }
 

@@ -191,6 +191,10 @@ impl OriginalDestination for Kernel {
 struct Minter(Authority);
 
 impl Mint for Minter {
+    fn may_vouch(&self, host: &HostName) -> bool {
+        self.0.permits(host)
+    }
+
     fn leaf(&self, host: &HostName) -> Result<Arc<CertifiedKey>, MintError> {
         let request =
             LeafRequest { dns_names: std::slice::from_ref(host), now: SystemClock.now(), days: LEAF_MAX_DAYS };

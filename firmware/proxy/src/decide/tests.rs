@@ -2,7 +2,7 @@ use gate_core::{Clock as _, Reason, SystemClock, Verdict};
 
 use super::*;
 use crate::parse::hello::Print;
-use crate::tests::support::{host, office};
+use crate::tests::support::{NoMint, host, office};
 
 /// A hello for this name, which may be one that no host has.
 fn hello(sni: Option<&str>, ech: bool) -> Hello {
@@ -66,6 +66,7 @@ fn circumstances(snapshot: &Snapshot, journal_broken: bool) -> Circumstances<'_>
         journal_broken,
         switch: Switch::Normal,
         fallbacks: &NONE,
+        mint: &NoMint(true),
         client,
         now: SystemClock.now(),
     }
@@ -156,5 +157,15 @@ fn who_fell_back_is_watched_only_where_inspecting_is_due_and_watching_allowed() 
             assert_eq!(course(&other, "192.0.2.10"), Ok(Mode::Inspected), "another program");
             assert_eq!(course(&fallen, "192.0.2.11"), Ok(Mode::Inspected), "another client");
         }
+    }
+}
+
+#[test]
+fn a_name_that_the_root_leaves_out_is_watched_where_that_is_allowed() {
+    for (may_watch, want) in [(true, Ok(Mode::Watched)), (false, Err(Reason::Policy("certificate authority".into())))] {
+        let snapshot = office().judge(|_| Verdict::Terminate).may_watch(may_watch).snapshot();
+        let circumstances = Circumstances { mint: &NoMint(false), ..circumstances(&snapshot, false) };
+        let course = circumstances.course(Towards::Own, &hello(Some("api.openai.com"), false));
+        assert_eq!(short(&course).map(|(mode, _)| mode), want);
     }
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gate_admin::{
-    BlockListStatus, CaInfo, Content, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry, InspectAnswer,
-    InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports, ProcessStatus, Status, StatusReport,
-    UpstreamStatus,
+    BlockListStatus, CaCertificate, CaInfo, Content, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
+    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports, ProcessStatus, Status,
+    StatusReport, UpstreamStatus,
 };
 use gate_core::{
     Action, Event, FallbackCause, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason,
@@ -230,15 +230,20 @@ pub(crate) fn now() -> UnixMicros {
 pub(crate) fn ca() -> CaInfo {
     CaInfo {
         subject: "Nano-Gate office CA".to_owned(),
-        fingerprint_sha256:
-            "3A:9F:12:77:C0:5E:81:44:0B:D2:6A:F8:93:1C:E7:20:5D:B6:48:AC:7E:09:F1:33:62:8B:D4:55:1E:A7:90:CB".to_owned(),
-        not_after: UnixMicros(2_095_286_400_000_000),
         permitted_names: ["anthropic.com", "chatgpt.com", "claude.ai", "mistral.ai", "openai.com", "oaistatic.com"]
             .map(str::to_owned)
             .to_vec(),
-        pem: "-----BEGIN CERTIFICATE-----\nMIIBexample\n-----END CERTIFICATE-----\n".to_owned(),
-        der: vec![0x30, 0x82, 0x01, 0x00],
-        mobileconfig: "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict/></plist>\n".to_owned(),
+        missing_names: Vec::new(),
+        certificate: CaCertificate {
+            fingerprint_sha256:
+                "3A:9F:12:77:C0:5E:81:44:0B:D2:6A:F8:93:1C:E7:20:5D:B6:48:AC:7E:09:F1:33:62:8B:D4:55:1E:A7:90:CB"
+                    .to_owned(),
+            not_after: UnixMicros(2_095_286_400_000_000),
+            pem: "-----BEGIN CERTIFICATE-----\nMIIBexample\n-----END CERTIFICATE-----\n".to_owned(),
+            der: vec![0x30, 0x82, 0x01, 0x00],
+            mobileconfig: "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict/></plist>\n".to_owned(),
+        },
+        next: None,
     }
 }
 

@@ -1,0 +1,186 @@
+//! The office's certificate authority on disk, and the one that follows it.
+//!
+//! A root names for good what it may vouch for. A provider that comes later is watched and not inspected, until the owner has
+//! installed a root that names it too: it is made as soon as there is need for one, lies beside the one in force, and takes its
+//! place when the owner says that the devices have it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gate_core::{Catalogue, Clock, HostName, SystemClock, UnixMicros};
+use gate_seal::Authority;
+
+use super::write;
+use crate::config::Config;
+use crate::{CommandError, worker};
+
+/// A successor is offered when the root in force has less than this left: every device of an office has to be visited.
+const SUCCEED_BEFORE_MICROS: u64 = 365 * 24 * 3600 * 1_000_000;
+
+/// Certificate and key of one authority, below the data folder.
+struct Pair {
+    cert: &'static str,
+    key: &'static str,
+}
+
+const IN_FORCE: Pair = Pair { cert: "ca/nanogate.pem", key: "keys/ca.key.pem" };
+const NEXT: Pair = Pair { cert: "ca/nanogate-next.pem", key: "keys/ca-next.key.pem" };
+
+/// The office's authority as it lies on disk.
+pub(crate) fn authority(config: &Config) -> Result<Authority, CommandError> {
+    read(config, &IN_FORCE)
+}
+
+/// The authority that is to follow, if there is need for one.
+pub(crate) fn successor(config: &Config) -> Result<Option<Authority>, CommandError> {
+    config.data.join(NEXT.cert).exists().then(|| read(config, &NEXT)).transpose()
+}
+
+pub(crate) fn ca_file(data: &Path) -> PathBuf {
+    data.join(IN_FORCE.cert)
+}
+
+/// The common name of the office's authority.
+pub(crate) fn ca_subject(config: &Config) -> String {
+    format!("Nano-Gate {}", config.domain)
+}
+
+pub(super) fn authority_or_new(config: &Config) -> Result<Authority, CommandError> {
+    finish(config)?;
+    if ca_file(&config.data).exists() {
+        return authority(config);
+    }
+    make(config, &IN_FORCE)
+}
+
+/// Makes the authority that is to follow where the one in force leaves out a steered name, or ends soon.
+pub(super) fn successor_if_due(config: &Config, authority: &Authority) -> Result<(), CommandError> {
+    let catalogue = worker::catalogue()?;
+    if missing(authority, &catalogue).is_empty() && !ends_soon(authority, SystemClock.now()) {
+        return Ok(());
+    }
+    // One that was made for an earlier catalogue may be on devices by now, but is of no use there yet.
+    let serves = |next: &Authority| missing(next, &catalogue).is_empty() && !ends_soon(next, SystemClock.now());
+    if successor(config).ok().flatten().is_some_and(|next| serves(&next)) {
+        return Ok(());
+    }
+    make(config, &NEXT)?;
+    tracing::warn!(
+        "the certificate authority leaves out steered names or ends soon: a successor waits on the Trust page"
+    );
+    Ok(())
+}
+
+/// Puts the successor in the place of the authority in force, which is gone then. `None`: there is none.
+pub(crate) fn activate(config: &Config) -> Result<Option<Authority>, CommandError> {
+    let Some(next) = successor(config)? else { return Ok(None) };
+    // The key first: a certificate without a key beside it says that this was cut short, see `finish`.
+    rename(config, NEXT.key, IN_FORCE.key)?;
+    finish(config)?;
+    Ok(Some(next))
+}
+
+/// Ends what a power cut interrupted.
+fn finish(config: &Config) -> Result<(), CommandError> {
+    if config.data.join(NEXT.cert).exists() && !config.data.join(NEXT.key).exists() {
+        rename(config, NEXT.cert, IN_FORCE.cert)?;
+    }
+    Ok(())
+}
+
+fn rename(config: &Config, from: &str, to: &str) -> Result<(), CommandError> {
+    let (from, to) = (config.data.join(from), config.data.join(to));
+    let synced = |()| to.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all());
+    let moved: io::Result<()> = fs::rename(&from, &to).and_then(synced);
+    moved.map_err(|error| CommandError::internal(format!("{}: {error}", to.display())))
+}
+
+fn read(config: &Config, pair: &Pair) -> Result<Authority, CommandError> {
+    let file = |name: &str| {
+        let file = config.data.join(name);
+        fs::read_to_string(&file).map_err(|error| CommandError::input(format!("{}: {error}", file.display())))
+    };
+    Authority::from_pem(&file(pair.cert)?, &file(pair.key)?)
+        .map_err(|error| CommandError::internal(format!("{}: {error}", config.data.join(pair.cert).display())))
+}
+
+fn make(config: &Config, pair: &Pair) -> Result<Authority, CommandError> {
+    let own = config.own_name().map_err(CommandError::input)?;
+    let domains = permitted_domains(&worker::catalogue()?);
+    let authority =
+        Authority::generate(&ca_subject(config), &domains, &own, SystemClock.now()).map_err(CommandError::internal)?;
+    let (cert, key) = authority.to_pem();
+    // The key first: a certificate on disk means that the pair is complete.
+    write(&config.data.join(pair.key), key.as_bytes(), 0o600)?;
+    write(&config.data.join(pair.cert), cert.as_bytes(), 0o644)?;
+    Ok(authority)
+}
+
+/// The steered names, and with a star what lies below them, for which the authority may not vouch: these are only watched.
+pub(crate) fn missing(authority: &Authority, catalogue: &Catalogue) -> Vec<String> {
+    let mut names = permitted_domains(catalogue);
+    names.retain(|name| HostName::parse(name.as_bytes()).is_ok_and(|name| !authority.permits(&name)));
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn ends_soon(authority: &Authority, now: UnixMicros) -> bool {
+    authority.expires_at().0 < now.0.saturating_add(SUCCEED_BEFORE_MICROS)
+}
+
+/// Every steered name: the authority may vouch for these and what lies below. Of a name with a star only what follows the
+/// star can stand in a constraint (RFC 5280 section 4.2.1.10), so `bedrock.*.example.com` permits all of `example.com`.
+fn permitted_domains(catalogue: &Catalogue) -> Vec<String> {
+    let steered = catalogue.vendors().iter().filter(|vendor| vendor.steer);
+    let names = steered.flat_map(|vendor| vendor.hosts.iter().filter(|host| !host.shared));
+    names.map(|host| after_star(&host.name).to_owned()).collect()
+}
+
+fn after_star(name: &str) -> &str {
+    let Some((_, rest)) = name.rsplit_once('*') else { return name };
+    rest.split_once('.').map_or(rest, |(_, rest)| rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use gate_core::{Catalogue, HostName, UnixMicros};
+    use gate_seal::Authority;
+
+    use super::{SUCCEED_BEFORE_MICROS, after_star, ends_soon, missing};
+
+    #[test]
+    fn what_a_root_leaves_out_is_named_and_a_root_that_ends_is_followed() {
+        let now = UnixMicros(1_795_236_540_000_000);
+        let own = HostName::parse(b"nanogate.example.org").unwrap();
+        let authority = Authority::generate("x", &["acme.example".to_owned()], &own, now).unwrap();
+        let vendor = r#"
+            id = "acme"
+            name = "Acme"
+            steer = true
+            host = [
+                { name = "api.acme.example", kind = "api", confidence = "official" },
+                { name = "*.acme.test", kind = "api", confidence = "official" },
+                { name = "cdn.example", kind = "other", confidence = "official", shared = true },
+            ]
+        "#;
+        let catalogue = Catalogue::from_toml([("acme.toml", vendor)]).unwrap();
+        assert_eq!(missing(&authority, &catalogue), ["acme.test"]);
+        let end = authority.expires_at();
+        assert!(!ends_soon(&authority, now));
+        assert!(ends_soon(&authority, UnixMicros(end.0 - SUCCEED_BEFORE_MICROS + 1)));
+    }
+
+    #[test]
+    fn a_star_widens_to_what_follows_its_label() {
+        for (name, permitted) in [
+            ("api.acme.example", "api.acme.example"),
+            ("*.acme.example", "acme.example"),
+            ("q.*.acme.example", "acme.example"),
+            ("eu-*.models.acme.example", "models.acme.example"),
+        ] {
+            assert_eq!(after_star(name), permitted);
+        }
+    }
+}

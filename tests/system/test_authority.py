@@ -1,0 +1,102 @@
+"""An authority of an earlier version leaves out a provider that came later: it goes on working, and a successor is offered."""
+
+import json
+import subprocess
+
+import plan
+import planted
+import pytest
+import trust
+
+INSPECTED = "client-inspected"
+CONFIG = """\
+[req]
+distinguished_name = name
+x509_extensions = root
+prompt = no
+[name]
+CN = Nano-Gate of an earlier version
+[root]
+basicConstraints = critical, CA:true, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+extendedKeyUsage = serverAuth
+nameConstraints = critical, @names
+[names]
+permitted;DNS.1 = openai.com
+permitted;DNS.2 = {domain}
+excluded;IP.1 = 0.0.0.0/0.0.0.0
+excluded;IP.2 = ::/::
+"""
+
+
+def earlier_root(folder):
+    """Certificate and key of a root that knows one provider only."""
+    config, cert, key = folder / "root.cnf", folder / "root.pem", folder / "root.key"
+    config.write_text(CONFIG.format(domain=plan.DOMAIN))
+    new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3000"]
+    made = [*new, "-config", config, "-keyout", key, "-out", cert]
+    subprocess.run(made, check=True, capture_output=True)
+    return cert.read_text(), key.read_text()
+
+
+@pytest.fixture
+def aged(new_office, tmp_path):
+    """An office whose puck and inspected client still have the earlier root."""
+    office = new_office()
+    office.install_puck()
+    data = office.puck.ca_file.parents[1]
+    office.puck.stop()
+    cert, key = earlier_root(tmp_path)
+    office.puck.ca_file.write_text(cert)
+    (data / "keys/ca.key.pem").write_text(key)
+    office.puck.start()
+    believe(office, cert)
+    return office
+
+
+def believe(office, *roots):
+    authorities = {"pretend-internet": office.internet.ca.read_text()}
+    authorities |= {f"nanogate-{index}": root for index, root in enumerate(roots)}
+    trust.write_store(office.folder / "etc" / INSPECTED / "certs", authorities)
+
+
+def arrives(office, program):
+    """What a provider receives of a prompt with an address in it."""
+    before = len(office.internet.requests())
+    result = office.chat(INSPECTED, program, {"prompt": f"to {planted.EMAIL.value}"})
+    assert result["error"] is None, result
+    [request] = office.internet.requests(before)
+    return json.loads(request["bytes"])["messages"][-1]["content"]
+
+
+def test_what_it_leaves_out_is_watched_until_its_successor_takes_over(aged):
+    shown = json.loads(aged.puck.command("ca", "show", "--json").stdout)
+    assert "anthropic.com" in shown["missing"] and "openai.com" not in shown["missing"]
+    assert arrives(aged, "openai-python") == f"to {planted.EMAIL.placeholder}"
+    assert arrives(aged, "anthropic-python") == f"to {planted.EMAIL.value}"
+    watched = lambda record: (record["event"].get("connection") or {}).get("vendor") == "anthropic"  # noqa: E731
+    assert [record["event"]["connection"]["mode"] for record in aged.puck.await_records(watched)] == ["watched"]
+
+    get = ["curl", "-sk", f"https://{plan.PUCK}:9443"]
+    ask = lambda path: aged.hosts[INSPECTED].run([*get[:-1], get[-1] + path]).stdout  # noqa: E731
+    view = json.loads(ask("/api/v1/ca"))
+    successor = aged.puck.command("ca", "export", "--next").stdout
+    assert view["next"]["pem"].strip() == successor.strip() == ask("/ca/nanogate-next.pem").strip()
+    assert view["next"]["fingerprint_sha256"] == shown["next_fingerprint_sha256"]
+    assert view["missing_names"] == shown["missing"]
+
+    # The owner installs it beside the other, and has it take over.
+    believe(aged, aged.puck.ca_file.read_text(), successor)
+    before = aged.puck.processes()
+    aged.puck.command("ca", "activate")
+    aged.puck.await_restart({name: before[name] for name in ("proxy", "admin")})
+    aged.puck.await_ready()
+    assert aged.puck.ca_file.read_text().strip() == successor.strip()
+    assert arrives(aged, "openai-python") == arrives(aged, "anthropic-python") == f"to {planted.EMAIL.placeholder}"
+    shown = json.loads(aged.puck.command("ca", "show", "--json").stdout)
+    assert (shown["missing"], shown["next_fingerprint_sha256"]) == ([], None)
+    again = aged.puck.command("ca", "activate", check=False)
+    assert again.returncode == 1 and "no successor waits" in again.stdout
+    noted = lambda record: "ca_activate" in json.dumps(record["event"])  # noqa: E731
+    assert len(aged.puck.await_records(noted)) == 1
+    assert '"status":404' in ask("/ca/nanogate-next.pem")
