@@ -264,3 +264,24 @@ def test_a_file_that_cannot_be_read_ends_no_redirect(gateway, learnt, content):
         assert "cannot be read; keeping" in gateway.puck.tail_log()
     finally:
         file.write_text(good)
+
+
+def test_questions_to_other_resolvers_are_answered_here_where_the_owner_wants_that(new_office):
+    office = new_office(gateway=True)
+    addresses = [plan.PUCK, plan.PUCK6]
+    office.install_puck(
+        config={
+            "mode": "gateway",
+            "identity": {"addresses": addresses},
+            "dns": {"listen": [f"{plan.PUCK}:53", f"[{plan.PUCK6}]:53"]},
+            "steer": {"capture_dns": True},
+        }
+    )
+    for other in (plan.DNS, plan.v6(80)):
+        for transport in ("+notcp", "+tcp"):
+            # Only the puck knows this name, and nobody answers at the other address.
+            dig = ["dig", "+short", transport, f"@{other}", f"nanogate.{plan.DOMAIN}", "A"]
+            assert office.hosts[INSPECTED].run(dig).stdout.split() == [plan.PUCK], (other, transport)
+    rules = office.puck.command("steer", "show").stdout
+    for rule in ("tcp dport 853 reject with tcp reset", "udp dport 853 reject"):
+        assert f"ip daddr != @own4 {rule}" in rules and f"ip6 daddr != @own6 {rule}" in rules

@@ -82,3 +82,15 @@ def test_tool_calls_come_back_whole(office, program):
         assert result["error"] is None
         [call] = result["tool_calls"]
         assert call["name"] == "weather" and json.loads(call["arguments"]) == {"city": "Lisbon"}
+
+
+@pytest.mark.parametrize("program", ["openai-python", "anthropic-python", "openai-node"])
+def test_a_stream_that_is_left_at_its_last_event_was_not_broken_off(office, program):
+    """SDKs close their connection at the mark that says that nothing follows, before the end of the body."""
+    before = office.puck.journal()[-1]["at"]
+    result = office.chat("client-inspected", program, {"stream": True, "prompt": "Leave early, please."})
+    assert result["error"] is None
+    for kind in ("request", "connection"):
+        mine = lambda record: record["at"] > before and kind in record["event"]  # noqa: B023, E731
+        records = office.puck.await_records(mine)
+        assert records and "client_reset" not in [record["event"][kind].get("reason") for record in records]
