@@ -61,8 +61,9 @@ impl Jumps {
     }
 
     /// By how many seconds the clock was set since the last call, if it was.
-    pub(crate) fn seen(&mut self, at: Instant) -> Option<i64> {
-        self.compare(now(), at)
+    pub(crate) fn seen(&mut self) -> Option<i64> {
+        // Both are read now: the loop's own moment may be seconds old, which would look like a step.
+        self.compare(now(), Instant::now())
     }
 
     fn compare(&mut self, clock: u64, at: Instant) -> Option<i64> {

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FallocateFlags, fallocate};
-use rustix::mount::{MountFlags, mount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use crate::card;
 use crate::log::say;
@@ -43,7 +43,8 @@ pub(crate) enum Data {
     Repaired,
     /// Nothing could be saved: it is empty.
     Recreated,
-    /// There is no card, or it takes no writes: a folder in memory stands in until the next start.
+    /// There is no card, or it takes no writes, or the daemon dies of what lies on it: a folder in memory stands in until the
+    /// next start.
     Memory,
 }
 
@@ -167,6 +168,15 @@ fn is_blank(device: &Path) -> bool {
     let mut head = vec![0xff; BLANK];
     let read = File::open(device).and_then(|mut file| file.read_exact(&mut head));
     read.is_ok() && head.iter().all(|byte| *byte == 0)
+}
+
+/// Leaves what lies on the card as it is, for the next start, and goes on without.
+pub(crate) fn set_aside() -> Data {
+    // Who still has a file open there keeps it.
+    if let Err(error) = unmount(TARGET, UnmountFlags::DETACH) {
+        say!("/data cannot be let go of: {error}");
+    }
+    in_memory()
 }
 
 /// A folder in memory stands in until the next start.

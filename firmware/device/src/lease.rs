@@ -67,6 +67,11 @@ impl Lease {
         })
     }
 
+    /// Whether the puck is found where another lease has it.
+    pub(crate) fn is_at(&self, other: &Self) -> bool {
+        (self.address, self.prefix, self.kept) == (other.address, other.prefix, other.kept)
+    }
+
     /// The lease in a file, if there is one. What is no plain file is not even waited for.
     pub(crate) fn read(file: &Path) -> Option<Self> {
         let plain = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
@@ -99,14 +104,24 @@ pub(crate) fn take(lease: &Lease) -> ExitCode {
     let last = Lease::read(Path::new(BEFORE));
     let kept = former(lease.address, last.as_ref()).filter(|former| is_free(*former, interface));
     let lease = Lease { kept, ..lease.clone() };
-    let mut steps = vec![format!("address replace {}/{} dev {interface}", lease.address, lease.prefix)];
-    steps.extend(lease.routers.first().map(|router| format!("route replace default via {router} dev {interface}")));
-    steps.extend(kept.map(|kept| format!("address replace {kept}/32 dev {interface}")));
-    for step in &steps {
-        if !ip(step) {
+    let run = |step: &str| {
+        let done = ip(step);
+        if !done {
             say!("`ip {step}` failed");
-            return ExitCode::FAILURE;
         }
+        done
+    };
+    for step in Lease::read(Path::new(FILE)).iter().flat_map(|present| left(present, &lease)) {
+        run(&step);
+    }
+    let mut steps = vec![format!("address replace {}/{} dev {interface}", lease.address, lease.prefix)];
+    steps.extend(kept.map(|kept| format!("address replace {kept}/32 dev {interface}")));
+    if !steps.iter().all(|step| run(step)) {
+        return ExitCode::FAILURE;
+    }
+    // A router that is out of reach keeps nobody in the office from being answered.
+    if let Some(router) = lease.routers.first() {
+        run(&format!("route replace default via {router} dev {interface}"));
     }
     match serde_json::to_vec(&lease).map_err(Into::into).and_then(|json| replace(Path::new(FILE), &json)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,6 +130,18 @@ pub(crate) fn take(lease: &Lease) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// How to give up the addresses of the lease before that are not in the next one: somebody else may have them by now. One that
+/// is only kept from now on leaves its network, too.
+fn left(before: &Lease, next: &Lease) -> Vec<String> {
+    let addresses = |lease: &Lease| {
+        let main = (lease.address, lease.prefix);
+        [Some(main), lease.kept.map(|kept| (kept, 32))].into_iter().flatten().collect::<Vec<_>>()
+    };
+    let stay = addresses(next);
+    let gone = addresses(before).into_iter().filter(|one| !stay.contains(one));
+    gone.map(|(address, prefix)| format!("address del {address}/{prefix} dev {}", before.interface)).collect()
 }
 
 /// The address that the office may still know, if it is another one.
@@ -147,7 +174,7 @@ pub(crate) fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lease, former, replace};
+    use super::{Lease, former, left, replace};
 
     fn offer(variables: &[(&str, &str)]) -> Option<Lease> {
         let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
@@ -173,6 +200,18 @@ mod tests {
         assert_eq!(Lease::read(&pipe), None);
         std::fs::write(&secret, [text.as_slice(), &[b' '; 5000]].concat()).expect("written");
         assert_eq!(Lease::read(&secret), Some(lease), "no more is read than a lease takes");
+    }
+
+    #[test]
+    fn an_address_that_is_not_ours_any_more_is_given_up() {
+        let lease = |ip: &str, kept: Option<[u8; 4]>| Lease {
+            kept: kept.map(Into::into),
+            ..offer(&[("ip", ip), ("mask", "24"), ("interface", "eth0")]).expect("a good offer")
+        };
+        let (old, both) = (lease("192.0.2.77", None), lease("192.0.2.53", Some([192, 0, 2, 77])));
+        assert_eq!(left(&old, &both), ["address del 192.0.2.77/24 dev eth0"]);
+        assert_eq!(left(&both, &lease("192.0.2.53", None)), ["address del 192.0.2.77/32 dev eth0"]);
+        assert!(left(&both, &both).is_empty());
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) fn kernel() {
 
 /// Settings of the kernel: nothing of it is shown to programs, nothing is redirected or spoofed, and nothing routed unless
 /// the office wants a gateway.
-const SETTINGS: [(&str, &str); 18] = [
+const SETTINGS: [(&str, &str); 20] = [
     ("kernel/kptr_restrict", "2"),
     ("kernel/dmesg_restrict", "1"),
     ("kernel/unprivileged_bpf_disabled", "1"),
@@ -52,9 +52,12 @@ const SETTINGS: [(&str, &str); 18] = [
     ("fs/protected_hardlinks", "1"),
     ("fs/protected_symlinks", "1"),
     ("net/ipv4/conf/all/rp_filter", "1"),
+    // A host takes them where either setting says so, by IPv6 where the interface's own does.
     ("net/ipv4/conf/all/accept_redirects", "0"),
+    ("net/ipv4/conf/eth0/accept_redirects", "0"),
     ("net/ipv4/conf/all/send_redirects", "0"),
     ("net/ipv6/conf/all/accept_redirects", "0"),
+    ("net/ipv6/conf/eth0/accept_redirects", "0"),
     ("net/ipv4/tcp_syncookies", "1"),
 ];
 

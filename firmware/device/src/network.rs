@@ -101,7 +101,9 @@ impl Network {
             );
             self.moved_from = Some(last.address);
         }
-        if lease.address == OWN || self.last.as_ref() == Some(lease) {
+        // What else a renewal brings is not worth a write.
+        let same = |last: &Lease| last.is_at(lease) && last.routers == lease.routers;
+        if lease.address == OWN || self.last.as_ref().is_some_and(same) {
             return;
         }
         let file = Path::new(lease::LAST);

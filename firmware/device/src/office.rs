@@ -20,7 +20,7 @@ use crate::person::{Person, State};
 use crate::services::{May, Program, Services};
 use crate::slot::{Booted, Slot};
 use crate::watchdog::Watchdog;
-use crate::{boot_partition, card, clock, init, mounts, settings, time_servers};
+use crate::{boot_partition, card, clock, data, init, mounts, settings, time_servers};
 
 /// How often the loop turns.
 const TURN: Duration = Duration::from_millis(100);
@@ -28,6 +28,9 @@ const TURN: Duration = Duration::from_millis(100);
 const STARTED: Duration = Duration::from_secs(20);
 /// The time daemon lets the first answer go first, which wants every processor there is, for so long after the start.
 const AFTER_ANSWER: Duration = Duration::from_secs(15);
+/// A daemon that ends badly so often in a row ends of what lies on the card: a file that cannot be read, settings that it does
+/// not know, no room for what it writes at its start.
+const FAILURES: u32 = 3;
 /// Between two looks at the puck's health; the watchdog is fed then, so it is a fraction of its shortest timeout.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -116,6 +119,7 @@ impl Office {
         loop {
             let now = Instant::now();
             self.services.turn(now);
+            self.follow_daemon();
             self.follow_network(now);
             self.person.turn(self.state(), now);
             if now - self.saved >= clock::SAVE {
@@ -128,6 +132,22 @@ impl Office {
                 self.look(now);
             }
             std::thread::sleep(TURN);
+        }
+    }
+
+    /// A daemon that does not start with what lies on the card starts without: the office is answered, by the image's own
+    /// settings, and AI is denied as it is without a card.
+    fn follow_daemon(&mut self) {
+        if self.data == Data::Memory || self.services.failures(DAEMON) < FAILURES {
+            return;
+        }
+        let Some(lease) = self.lease.clone() else { return };
+        say!("the daemon does not start with what lies on the card; going on without, until the next start");
+        self.data = data::set_aside();
+        let detail = "the daemon does not start with what lies on the card, which is left as it is";
+        self.desk.note("data_set_aside", false, detail);
+        if let Err(error) = settings::configure(&lease, true) {
+            say!("the daemon cannot be configured: {error}");
         }
     }
 
@@ -195,7 +215,7 @@ impl Office {
 
     /// Notices when the clock is set; then checks are strict, and only servers that prove what they say are asked.
     fn follow_clock(&mut self, now: Instant) {
-        let jump = self.jumps.seen(now);
+        let jump = self.jumps.seen();
         if let Some(seconds) = jump {
             self.desk.note("clock_set", true, &format!("the clock was set by {seconds} s"));
             clock::save();
@@ -242,6 +262,14 @@ impl Office {
         );
         if let Some(before) = self.network.moved_from() {
             self.desk.note("address_changed", true, &format!("from {before} to {}", lease.address));
+        }
+        // Other servers for the time, or another router, are no reason to cut everybody's connections.
+        if self.lease.as_ref().is_some_and(|present| present.is_at(&lease)) {
+            if self.keeps_time && self.lease.as_ref().is_some_and(|present| present.clocks != lease.clocks) {
+                self.keep_time(&lease, now);
+            }
+            self.lease = Some(lease);
+            return;
         }
         match settings::configure(&lease, self.data == Data::Memory) {
             Ok(rendered) => {

@@ -69,6 +69,8 @@ struct Service {
     program: Program,
     state: State,
     backoff: Backoff,
+    /// How often in a row it ended badly before it had been well.
+    failures: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,12 +88,17 @@ pub(crate) struct Services {
 impl Services {
     /// Adds a program; it is started at the next turn.
     pub(crate) fn add(&mut self, program: Program, now: Instant) {
-        self.all.push(Service { program, state: State::Due { at: now }, backoff: Backoff::new() });
+        self.all.push(Service { program, state: State::Due { at: now }, backoff: Backoff::new(), failures: 0 });
     }
 
     /// Whether a program of that name was added.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.all.iter().any(|service| service.program.name == name)
+    }
+
+    /// How often in a row a program has ended badly before it had been well.
+    pub(crate) fn failures(&self, name: &str) -> u32 {
+        self.all.iter().find(|service| service.program.name == name).map_or(0, |service| service.failures)
     }
 
     /// Asks a program to end; it is started again, with whatever has changed.
@@ -124,6 +131,8 @@ impl Services {
             if let State::Running { pid, since } = service.state
                 && pid == dead
             {
+                let failed = !status.success() && now - since < WELL;
+                service.failures = if failed { service.failures + 1 } else { 0 };
                 let pause = service.backoff.after(now - since);
                 say!("{} ended ({status}); again in {} ms", service.program.name, pause.as_millis());
                 service.state = State::Due { at: now + pause };

@@ -12,13 +12,14 @@ const NTS: [&str; 3] = ["nts.netnod.se", "ptbtime1.ptb.de", "time.cloudflare.com
 const PLAIN: [&str; 2] = ["ptbtime1.ptb.de", "time.cloudflare.com"];
 
 /// ntpd-rs's configuration (ntp.toml(5)). One server is enough to agree with itself: offices have one, and the clock
-/// must come from somewhere. It may be set forward by any time at the start and back by a day.
+/// must come from somewhere. At the start it may be set by any time, forward and back: a server that lied once, and what was
+/// saved of the lie, must not be believed for good.
 ///
 /// A clock that is unsure takes the time from whoever tells it, and then asks those who can prove it.
 pub(crate) fn render(from_dhcp: &[Ipv4Addr], unsure: bool) -> String {
     let mut text = String::from(
         "[observability]\nlog-level = \"error\"\n[synchronization]\nminimum-agreeing-sources = 1\n\
-         startup-step-panic-threshold = { forward = \"inf\", backward = 86400 }\n",
+         startup-step-panic-threshold = { forward = \"inf\", backward = \"inf\" }\n",
     );
     let mut source = |mode: &str, address: &str| {
         let _ = write!(text, "[[source]]\nmode = \"{mode}\"\naddress = \"{address}\"\n");

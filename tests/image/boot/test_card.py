@@ -10,6 +10,7 @@ import time
 
 import journal
 import plan
+import pytest
 from chooser import partitions
 from powercut import SECTOR, Replay, entries
 from puck import BINARY
@@ -56,6 +57,26 @@ def test_a_ruined_data_partition_is_made_anew_and_says_so(new_site):
     site.await_line("/data is lost", 150)
     site.await_line("/data: Recreated")
     site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+
+
+SPOILED = {
+    "a key that was cut short": {"keys/device.pem": "-----BEGIN PRIVATE KEY-----\nAAAA"},
+    "settings that the daemon does not know": {"config/nanogate.toml": SETTINGS.replace("[dns]", "[dns]\nupstreems = 1")},
+}
+
+
+@pytest.mark.parametrize("spoiled", SPOILED.values(), ids=SPOILED)
+def test_what_lies_on_the_card_never_costs_the_office_its_dns(new_site, spoiled):
+    """The daemon cannot start with it, so it starts without."""
+    site = new_site(files=spoiled)
+    assert site.board.start()
+    site.await_line("the daemon does not start with what lies on the card")
+    site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+    site.await_page()
+    assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
+    site.board.cut()
+    [(_, text)] = spoiled.items()
+    assert text.encode() in site.card.read("data", 64 << 20), "it is left as it was"
 
 
 def test_settings_from_a_pc_are_taken_in_once_and_scrubbed(new_site):
