@@ -260,6 +260,11 @@ class Board:
                 raise RuntimeError("the guest does not let go of the card")
             time.sleep(0.1)
 
+    def hang_card(self):
+        """The card stays, and answers nothing any more, as worn ones do."""
+        limits = {name: 0 for name in ("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr")}
+        self.command("block_set_io_throttle", id="/machine/peripheral/card/virtio-backend", bps=1, **limits)
+
     def _listen(self):
         """QEMU's events say why a board stopped."""
         line = socket.socket(socket.AF_UNIX)

@@ -3,7 +3,7 @@
 
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
@@ -17,41 +17,61 @@ const BETWEEN: Duration = Duration::from_secs(1);
 const AT_START: Duration = Duration::from_millis(100);
 /// How long an answer may take before it counts as none.
 const WAIT: Duration = Duration::from_secs(2);
+/// What was well so long ago is not known to be so any more: looking at it takes some seconds at most.
+const OLD: Duration = Duration::from_secs(10);
 
 /// Where the proxy and the page must take connections.
 const DOORS: [SocketAddr; 2] = [SocketAddr::new(LOOPBACK, 8443), SocketAddr::new(LOOPBACK, 9443)];
 const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-/// Observes again and again in a thread of its own; the main loop reads what was seen last and never waits.
+/// Observes again and again in threads of its own; the main loop reads what was seen last and never waits.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Probe(Arc<Mutex<Seen>>);
+pub(crate) struct Probe(Arc<Mutex<Times>>);
+
+/// When things were seen to be well last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
+    answered: Option<Instant>,
+    whole: Option<Instant>,
+}
 
 impl Probe {
     /// Starts asking for `name`, which the resolver knows by itself.
     pub(crate) fn start(name: String) -> Self {
         let probe = Self::default();
-        let own = probe.clone();
+        let (own, other) = (probe.clone(), probe.clone());
         std::thread::spawn(move || {
             let mut id = 1_u16;
             loop {
-                let answered = asks(RESOLVER, &name, id).map(|()| Instant::now());
-                let whole = answered.is_some() && is_whole();
-                own.note(answered, whole);
+                if asks(RESOLVER, &name, id).is_some() {
+                    own.times().answered = Some(Instant::now());
+                }
                 id = id.wrapping_add(1);
-                let before_first = own.seen().answered.is_none();
-                std::thread::sleep(if before_first { AT_START } else { BETWEEN });
+                std::thread::sleep(own.pause());
+            }
+        });
+        // A card that hangs keeps this one waiting, never the one above.
+        std::thread::spawn(move || {
+            loop {
+                let whole = other.seen().answered.is_some() && is_whole();
+                other.times().whole = whole.then(Instant::now);
+                std::thread::sleep(other.pause());
             }
         });
         probe
     }
 
-    fn note(&self, answered: Option<Instant>, whole: bool) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = Seen { answered: answered.or(seen.answered), whole };
+    fn pause(&self) -> Duration {
+        if self.seen().answered.is_none() { AT_START } else { BETWEEN }
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let Times { answered, whole } = *self.times();
+        Seen { answered, whole: whole.is_some_and(|at| at.elapsed() < OLD) }
     }
 }
 

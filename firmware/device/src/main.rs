@@ -21,6 +21,7 @@
 mod alive;
 mod autoboot;
 mod beacon;
+mod beside;
 mod boot_partition;
 mod button;
 mod card;

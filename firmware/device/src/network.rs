@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use crate::beside::Beside;
 use crate::lease::{self, Lease};
 use crate::log::say;
 use crate::services::{May, Program, Services};
@@ -37,6 +38,8 @@ pub(crate) struct Network {
     last: Option<Lease>,
     lease: Option<Lease>,
     moved_from: Option<Ipv4Addr>,
+    /// Where the address is written down.
+    remembering: Beside,
 }
 
 impl Network {
@@ -52,7 +55,7 @@ impl Network {
             }
             None => services.add(udhcpc(last.as_ref()), now),
         }
-        Self { begun: now, last, lease: None, moved_from: None }
+        Self { begun: now, last, lease: None, moved_from: None, remembering: Beside::default() }
     }
 
     /// The address, if it is a new one.
@@ -106,14 +109,21 @@ impl Network {
         if lease.address == OWN || self.last.as_ref().is_some_and(same) {
             return;
         }
-        let file = Path::new(lease::LAST);
-        let kept = fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
-            .and_then(|()| lease::replace(file, &serde_json::to_vec(lease)?))
-            .and_then(|()| lease::replace(Path::new(lease::BEFORE), &serde_json::to_vec(lease)?));
-        if let Err(error) = kept {
-            say!("the address cannot be remembered: {error}");
+        let next = lease.clone();
+        if self.remembering.begin(move || remember(&next)) {
+            self.last = Some(lease.clone());
         }
-        self.last = Some(lease.clone());
+    }
+}
+
+/// Keeps a lease for the next start.
+fn remember(lease: &Lease) {
+    let file = Path::new(lease::LAST);
+    let kept = fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
+        .and_then(|()| lease::replace(Path::new(lease::BEFORE), &serde_json::to_vec(lease)?))
+        .and_then(|()| lease::replace(file, &serde_json::to_vec(lease)?));
+    if let Err(error) = kept {
+        say!("the address cannot be remembered: {error}");
     }
 }
 

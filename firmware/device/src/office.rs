@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::alive::Probe;
 use crate::autoboot::{self, Autoboot};
+use crate::beside::Beside;
 use crate::clock::Jumps;
 use crate::data::Data;
 use crate::desk::Desk;
@@ -56,8 +57,9 @@ pub(crate) struct Office {
     health: Health,
     watchdog: Watchdog,
     looked: Instant,
-    /// When the time was saved.
+    /// When the time was saved, and where it is written.
     saved: Instant,
+    saving: Beside,
     jumps: Jumps,
     doubt: Doubt,
     /// The address in use.
@@ -69,8 +71,9 @@ pub(crate) struct Office {
     keeps_time: bool,
     /// The office wants a gateway, and the kernel has not been told yet.
     routes: bool,
-    /// What the boot partition says about the claim code, once it says anything.
+    /// What the boot partition says about the claim code, once it says anything, and where it is written.
     shown: Option<Option<String>>,
+    showing: Beside,
     /// The log says how much memory is in use once everything runs.
     weighed: bool,
     /// The running slot is the one that starts next time, as far as we can do anything about it.
@@ -102,6 +105,7 @@ impl Office {
             watchdog,
             looked: now,
             saved: now,
+            saving: Beside::default(),
             jumps: Jumps::watch(now),
             doubt,
             lease: None,
@@ -110,6 +114,7 @@ impl Office {
             keeps_time: false,
             routes: false,
             shown: None,
+            showing: Beside::default(),
             weighed: false,
             settled: false,
         }
@@ -124,7 +129,7 @@ impl Office {
             self.person.turn(self.state(), now);
             if now - self.saved >= clock::SAVE {
                 self.saved = now;
-                clock::save();
+                self.saving.begin(clock::save);
             }
             self.follow_start(now);
             if now - self.looked >= LOOK {
@@ -199,7 +204,8 @@ impl Office {
         {
             if self.health.good(seen, now) {
                 self.settled = true;
-                self.mark_good(slot);
+                let desk = self.desk.clone();
+                Beside::default().begin(move || mark_good(&desk, slot));
             } else if trial && self.health.trial_is_over(now) {
                 self.desk.note(
                     "slot_failed",
@@ -218,31 +224,12 @@ impl Office {
         let jump = self.jumps.seen();
         if let Some(seconds) = jump {
             self.desk.note("clock_set", true, &format!("the clock was set by {seconds} s"));
-            clock::save();
+            self.saving.begin(clock::save);
         }
         if self.doubt.turn(jump.is_some(), &self.desk, now)
             && let Some(lease) = self.lease.clone()
         {
             self.keep_time(&lease, now);
-        }
-    }
-
-    /// Makes the running slot the one that starts from now on, and forgets that any slot ever hung: this one does not.
-    fn mark_good(&self, slot: Slot) {
-        let Some(device) = card::await_partition("boot") else {
-            say!("slot {slot:?} is good; there is no card to write it on");
-            return;
-        };
-        let present = autoboot::load(&device).unwrap_or(Autoboot::of(slot));
-        if present.tried != 0 {
-            self.desk.note("rescue_used", true, &format!("slot {slot:?} was written by the rescue system"));
-        }
-        match autoboot::commit(&device, present.good(slot, clock::built().unwrap_or(0))) {
-            Ok(true) => self.desk.note("slot_good", true, &format!("slot {slot:?} is good and starts from now on")),
-            Ok(false) => say!("slot {slot:?} is good"),
-            Err(error) => {
-                self.desk.note("slot_good", false, &format!("slot {slot:?} is good, which cannot be written: {error}"));
-            }
         }
     }
 
@@ -316,8 +303,29 @@ impl Office {
         let code = CLAIM.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let code = code.filter(|_| self.desk.claimed() != Some(true));
         if self.shown.as_ref() != Some(&code) {
-            boot_partition::show_claim_code(code.as_deref());
-            self.shown = Some(code);
+            let next = code.clone();
+            if self.showing.begin(move || boot_partition::show_claim_code(next.as_deref())) {
+                self.shown = Some(code);
+            }
+        }
+    }
+}
+
+/// Makes the running slot the one that starts from now on, and forgets that any slot ever hung: this one does not.
+fn mark_good(desk: &Desk, slot: Slot) {
+    let Some(device) = card::await_partition("boot") else {
+        say!("slot {slot:?} is good; there is no card to write it on");
+        return;
+    };
+    let present = autoboot::load(&device).unwrap_or(Autoboot::of(slot));
+    if present.tried != 0 {
+        desk.note("rescue_used", true, &format!("slot {slot:?} was written by the rescue system"));
+    }
+    match autoboot::commit(&device, present.good(slot, clock::built().unwrap_or(0))) {
+        Ok(true) => desk.note("slot_good", true, &format!("slot {slot:?} is good and starts from now on")),
+        Ok(false) => say!("slot {slot:?} is good"),
+        Err(error) => {
+            desk.note("slot_good", false, &format!("slot {slot:?} is good, which cannot be written: {error}"));
         }
     }
 }

@@ -136,6 +136,20 @@ def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
     assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
 
 
+def test_a_card_that_hangs_leaves_dns(new_site):
+    """It is neither gone nor well: whoever asks it for something waits for ever, and the watchdog is fed all the same."""
+    site = new_site(device="good_seconds = 10\n")
+    site.boot()
+    site.await_line("the first question is answered")
+    site.board.hang_card()
+    # Longer than the watchdog and the time without an answer together.
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        assert plan.v4(80) in site.ask()
+        time.sleep(1)
+    assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
+
+
 def test_the_card_is_written_to_seldom(new_site, capsys):
     """Flash wears out: eight hours in which 25 people ask an AI once a second, and sixteen in which nobody does. And where
     the owner allows records to wait in memory, the card may be missing altogether."""
