@@ -169,7 +169,7 @@ impl Processes {
     /// The process's settings, its default user and memory cap filled in.
     pub(crate) fn of(&self, name: ProcessName) -> ProcessConfig {
         let (chosen, memory_mib, number) = match name {
-            ProcessName::Dns => (&self.dns, 96, 1),
+            ProcessName::Dns => (&self.dns, 128, 1),
             ProcessName::Proxy => (&self.proxy, 512, 2),
             ProcessName::Admin => (&self.admin, 160, 3),
             ProcessName::Steer => (&self.steer, 48, 4),
@@ -320,6 +320,19 @@ impl Config {
             let value = error.value().map(str::to_owned);
             Wrong { message: worded(&error), value }
         })?;
+        let memory = self.process.of(ProcessName::Dns).memory_mib << 20;
+        if self.dns.cache_bytes as u64 > memory / 2 {
+            return Err(format!(
+                "dns.cache_bytes must be at most {}, half of process.dns.memory_mib: past that memory the process ends, and the \
+                 rest of it is for block lists and questions on their way",
+                memory / 2
+            )
+            .into());
+        }
+        if let Some(subnet) = self.identity.lan.iter().find(|subnet| gate_dns::is_too_wide(subnet)) {
+            let message = format!("identity.lan: {subnet} is wider than any office, so strangers would be served");
+            return Err(Wrong { message, value: Some(subnet.to_string()) });
+        }
         self.proxy.validate().map_err(|error| worded(&error))?;
         self.admin.check().map_err(|error| worded(&error))?;
         self.journal.check().map_err(|error| worded(&error))?;

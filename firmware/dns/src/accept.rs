@@ -90,6 +90,7 @@ pub(crate) async fn serve(
     });
     // Their first questions wait in the kernel meanwhile.
     door.act.read_first().await;
+    door.act.take_kept_first().await;
     for socket in sockets.0 {
         // The thread counts as a task: it is over when the thread is.
         door.tasks.spawn(udp::spawn(Arc::clone(&door), socket));

@@ -62,7 +62,7 @@ pub(crate) use reply::{Age, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};
 pub use state::{GroupState, KeyOrigin, KeyState, ListState};
 pub(crate) use upstream::Asker;
-pub use upstream::{LookupError, Timeouts, UpstreamState, Upstreams};
+pub use upstream::{Crowd, LookupError, Timeouts, UpstreamState, Upstreams};
 
 /// Memory of large answers that wait for slow TCP clients, all together.
 const LARGE_BYTES: usize = 4 << 20;
@@ -80,7 +80,7 @@ pub(crate) struct Act {
     generation: AtomicU64,
     pub(crate) cache: Mutex<Cache>,
     failures: Failures,
-    pub(crate) flights: Flights<Question, Option<Arc<Answer>>>,
+    pub(crate) flights: Flights<Question, Result<Arc<Answer>, Explanation>>,
     pub(crate) learnt: Learnt,
     routes: Routes,
     circles: Circles,

@@ -12,7 +12,7 @@ use gate_core::HostName;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-pub use check::ConfigError;
+pub use check::{ConfigError, is_too_wide};
 pub(crate) use dnssec::Anchors;
 pub use dnssec::{Dnssec, KeyError, check_keys};
 pub(crate) use forward::forward_of;
@@ -80,6 +80,9 @@ pub struct Config {
     /// Where fetched lists are kept. Not a key of this table: the daemon sets it.
     #[serde(skip)]
     pub lists_folder: Option<PathBuf>,
+    /// Most names of all lists together. Not a key of this table: the daemon sets it to what its memory holds twice.
+    #[serde(skip)]
+    pub block_names: usize,
     /// Clients that are answered in a way of their own. Default: none.
     pub groups: Vec<Group>,
     /// How long a device may be on the wire without asking anything before that is told; 0: it never is. Default: 900
@@ -118,9 +121,9 @@ pub struct Config {
     pub upstream_try_ms: u64,
     /// How long all tries of a question may take together. Default: 3500 milliseconds.
     pub upstream_total_ms: u64,
-    /// Questions in flight to upstreams; more fail at once. Default: 512.
+    /// Questions in flight to upstreams; beyond that whoever has most of them gives up its oldest. Default: 512.
     pub upstream_concurrency: usize,
-    /// Client questions waiting for an upstream; more fail at once. Default: 2048.
+    /// Client questions waiting for an upstream; no client gets more than eight times what is free. Default: 2048.
     pub pending: usize,
     /// Questions of one client waiting for an upstream; more are refused. Default: 256.
     pub pending_per_client: usize,
@@ -171,6 +174,7 @@ impl Default for Config {
             block_lists: Vec::new(),
             block_lists_seconds: 86_400,
             lists_folder: None,
+            block_names: crate::decide::NAMES_MAX,
             groups: Vec::new(),
             never_asks_seconds: 900,
             mdns: true,

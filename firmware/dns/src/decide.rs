@@ -16,7 +16,7 @@ use crate::config::forward_of;
 use crate::parse::{Answer, Explanation, Manner, Name, Query, Rcode, is_mail, kind};
 use crate::{Config, NetworkMode};
 
-pub(crate) use block::{NAMES_MAX, Table, names_something};
+pub(crate) use block::{Key, NAMES_MAX, Table, names_something};
 pub(crate) use group::{Groups, Lists};
 pub(crate) use inside::leads_inside;
 pub(crate) use names::{Names, Place, is_nameable};

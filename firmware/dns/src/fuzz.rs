@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::act::mdns::Heard;
 use crate::act::{Age, Ready, Sought, Transport, is_truncated, reply as render, take_apart};
-use crate::decide::{Data, Local, Names, Place, Table};
+use crate::decide::{Data, Key, Local, Names, Place, Table};
 use crate::parse::{Answer, HEADER, Query, Rcode, Wanted};
 
 /// As long as an answer may live here.
@@ -43,7 +43,7 @@ pub fn query(bytes: &[u8]) {
 /// Any file that names hosts or blocks names, and any announcement by multicast: read or left, and what was read is bounded.
 pub fn files(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
-    let table = Table::read(bytes.len() as u64, 64, |each| {
+    let table = Table::read(Key::random(), bytes.len() as u64, 64, |each| {
         text.lines().for_each(each);
         Ok(())
     });

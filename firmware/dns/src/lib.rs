@@ -77,12 +77,12 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind, bind_mdns};
 pub use act::{
-    CacheFileError, CacheState, Destinations, ExplainError, Explained, GroupState, InCache, KeyOrigin, KeyState,
+    CacheFileError, CacheState, Crowd, Destinations, ExplainError, Explained, GroupState, InCache, KeyOrigin, KeyState,
     LEARN_NAMES_CAP, ListState, LookupError, Timeouts, TrustError, UpstreamState, Upstreams,
 };
 pub use config::{
     Config, ConfigError, Dnssec, Forward, Group, JournalQuestions, KeyError, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
-    NetworkMode, Protocol, Upstream, UpstreamError, Zone, check_keys,
+    NetworkMode, Protocol, Upstream, UpstreamError, Zone, check_keys, is_too_wide,
 };
 pub use decide::Identity;
 pub use record::{Counters, Hardware};
@@ -238,6 +238,11 @@ impl Dns {
     /// How each server of the office's zones does, in the order of the configuration.
     pub fn forwards(&self) -> Vec<UpstreamState> {
         self.act.forwards()
+    }
+
+    /// Whether more was asked in the last minute than upstreams may be asked at once, and who asked most of it.
+    pub fn crowd(&self) -> Option<Crowd> {
+        self.act.crowd()
     }
 
     /// Every group of clients, in the order in which they are looked through.

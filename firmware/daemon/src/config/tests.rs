@@ -50,6 +50,19 @@ fn wrong_value_names_line_and_key() {
         ("upstreams = [\"203.0.113.53\"]", "upstreams = []", "n.toml:9: dns.upstreams"),
         ("[dns]", "[log]\nlevel = \"loudest\"\n[dns]", "n.toml:9: log.level"),
         ("[dns]", "[process.dns]\nmemory_mib = 1\n[dns]", "n.toml:9: process.dns.memory_mib"),
+        ("[dns]", "[dns]\ncache_bytes = 100000000", "n.toml:9: dns.cache_bytes must be at most "),
+        (
+            "[dns]",
+            "[dns]\nlocal_subnets = [\n\"10.0.0.0/8\",\n\"0.0.0.0/0\"]",
+            "n.toml:11: dns.local_subnets: 0.0.0.0/0 is",
+        ),
+        (
+            "[dns]",
+            "[dns]\nupstream_total_ms = 10",
+            "n.toml:9: dns.upstream_total_ms must be at least dns.upstream_try_ms",
+        ),
+        ("[dns]", "[dns]\npending = 100000000", "n.toml:9: dns.pending must be at most 8192"),
+        ("[dns]", "lan = [\"::/0\"]\n[dns]", "n.toml:8: identity.lan: ::/0 is wider than any office"),
         ("[dns]", "[process.dns]\nuser = \"no such user\"\n[dns]", "n.toml:9: process.dns.user"),
     ];
     for (from, to, expected) in rows {

@@ -124,8 +124,17 @@ pub(crate) fn settings(config: &Config) -> gate_dns::Config {
         extra_roots: provision::active_roots(config),
         confirm_learnt: are_linked(config),
         lists_folder: Some(provision::lists_folder(&config.data)),
+        block_names: block_names(config.process.of(ProcessName::Dns).memory_mib),
         ..config.dns.clone()
     }
+}
+
+/// How many names of block lists fit twice into the process's memory, beside all else that it does: while a list is replaced,
+/// the old and the new one are there.
+fn block_names(memory_mib: u64) -> usize {
+    const ALL_ELSE_MIB: u64 = 56;
+    const NAME: u64 = 6;
+    usize::try_from((memory_mib.saturating_sub(ALL_ELSE_MIB) << 20) / (2 * NAME)).unwrap_or(usize::MAX)
 }
 
 /// Clients go on using addresses that an earlier process gave them: what it had learnt must stay redirected.

@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 
 use super::exchange::ExchangeError;
 use super::route::Full;
+use super::upstream::on_behalf;
 use super::{Act, Age, Done, Freshness, Kept, LARGE_FROM, Reply, Step, Transport, Waiting, addresses};
 use crate::NetworkMode;
 use crate::decide::{Decision, View, decide, manner, steered_entry, steered_target, withheld};
@@ -90,7 +91,7 @@ impl Act {
         let counted = Some(client).filter(|client| !self.is_router(*client));
         let (slot, seat) = match self.routes.place(&query.name, query.manner.way, counted, &self.config) {
             Ok(place) => place,
-            Err(Full::All) => return Step::Done(self.stale_or(query, transport, watched || held, failed)),
+            Err(Full::All) => return Step::Done(self.stale_or(query, transport, watched || held, crowded)),
             Err(Full::Client) => return Step::Done(self.refuse(query, transport, watched || held)),
         };
         Step::Waiting(Waiting { query, client, transport, watched, held, _slot: slot, _seat: seat })
@@ -117,30 +118,28 @@ impl Act {
         {
             return done;
         }
-        let Waiting { query, transport, watched, .. } = &waiting;
+        let Waiting { query, client, transport, watched, .. } = &waiting;
         let question = query.question();
-        let work = || Arc::clone(&self).fetch(question.clone(), query.manner.silent, cut.clone());
+        let work = || Arc::clone(&self).fetch(question.clone(), (Some(*client), query.manner.silent), cut.clone());
         let asking = self.flights.join(question.clone(), tasks, work);
         let stale = self.stale(&question, *watched);
         let longest = Duration::from_millis(self.config.stale_wait_ms);
         let answer = match stale {
-            None => asking.await.flatten(),
-            Some(_) => timeout(longest, asking)
-                .await
-                .ok()
-                .flatten()
-                .flatten()
-                .filter(|answer| answer.is_conclusive() || answer.is_bogus()),
+            None => asking.await.unwrap_or(Err(Explanation::NoUpstream)),
+            Some(_) => match timeout(longest, asking).await {
+                Ok(Some(Ok(answer))) if answer.is_conclusive() || answer.is_bogus() => Ok(answer),
+                _ => Err(Explanation::NoUpstream),
+            },
         };
         match (answer, stale) {
-            (Some(answer), _) => {
+            (Ok(answer), _) => {
                 self.relay_in_force(query, answer, Age::Seconds(0), *transport, DnsOutcome::Forwarded).await
             }
-            (None, Some(answer)) => {
+            (Err(_), Some(answer)) => {
                 self.cache.lock().failed(&question, self.clock.now());
                 self.relay(query.clone(), answer, Age::Stale, *transport, DnsOutcome::Cached)
             }
-            (None, None) => failed(query.clone()),
+            (Err(why), None) => failed_because(query.clone(), why),
         }
     }
 
@@ -190,7 +189,7 @@ impl Act {
     ) {
         let Ok(place) = Arc::clone(&self.prefetches).try_acquire_owned() else { return };
         // Nobody knows any more who asked first.
-        let fetching = Arc::clone(self).fetch(question.clone(), true, cut.clone());
+        let fetching = Arc::clone(self).fetch(question.clone(), (None, true), cut.clone());
         let work = || async move {
             let answer = fetching.await;
             drop(place);
@@ -218,14 +217,15 @@ impl Act {
         }
     }
 
-    /// Asks the upstreams; whoever asks is `silent` where no log may name the question.
+    /// Asks the upstreams on behalf of a client, which is `silent` where no log may name the question.
     pub(super) async fn fetch(
         self: Arc<Self>,
         question: Question,
-        silent: bool,
+        (client, silent): (Option<IpAddr>, bool),
         cut: CancellationToken,
-    ) -> Option<Arc<Answer>> {
-        let result = cut.run_until_cancelled(self.ask(&question, silent)).await?.map(Arc::new);
+    ) -> Result<Arc<Answer>, Explanation> {
+        let asking = on_behalf(client, self.ask(&question, silent));
+        let result = cut.run_until_cancelled(asking).await.ok_or(Explanation::NoUpstream)?.map(Arc::new);
         let now = self.clock.now();
         self.failures.keep(&question, &result, now);
         let failed = || self.cache.lock().failed(&question, now);
@@ -239,7 +239,10 @@ impl Act {
                 failed();
             }
         }
-        result.ok()
+        result.map_err(|error| match error {
+            ExchangeError::Busy => Explanation::Crowded,
+            _ => Explanation::NoUpstream,
+        })
     }
 
     async fn ask(&self, question: &Question, silent: bool) -> Result<Answer, ExchangeError> {
@@ -290,6 +293,14 @@ impl Act {
 }
 
 fn failed(query: Query) -> Done {
-    let reply = Reply::Code(query, Rcode::ServFail, Some(Explanation::NoUpstream));
+    failed_because(query, Explanation::NoUpstream)
+}
+
+fn crowded(query: Query) -> Done {
+    failed_because(query, Explanation::Crowded)
+}
+
+fn failed_because(query: Query, why: Explanation) -> Done {
+    let reply = Reply::Code(query, Rcode::ServFail, Some(why));
     Done { reply: Some(reply), outcome: DnsOutcome::Failed }
 }

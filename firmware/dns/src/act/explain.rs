@@ -79,7 +79,7 @@ impl Act {
     /// Reads the files that rules come from, for an explanation without anybody who serves.
     pub(crate) async fn read_all(&self) {
         self.take_names().await;
-        self.read_lists().await;
+        self.read_lists(false).await;
     }
 
     /// Answers one question as for a client and says how: from the cache unless it is to be `fresh`, and then past it.

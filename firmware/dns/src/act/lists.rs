@@ -1,5 +1,7 @@
 //! The office's groups and their block lists: which there are, what stands in them, read again when they change.
 
+mod kept;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek};
@@ -9,14 +11,14 @@ use std::time::{Duration, SystemTime};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::Act;
 use super::fetch::kept_file;
 use crate::config::{Group, List, forward_of};
-use crate::decide::{Groups, Lists, NAMES_MAX, Table, View};
+use crate::decide::{Groups, Key, Lists, NAMES_MAX, Table, View};
 use crate::parse::Query;
 
 /// How often it is looked whether a list has changed.
@@ -24,6 +26,8 @@ const LOOK: Duration = Duration::from_secs(2);
 /// So long at most nobody is answered from past a list that has never been read: a million names take a small board less.
 /// Then names have to be resolved, whatever is wrong with the disk.
 const HOLD: Duration = Duration::from_secs(3);
+/// Longest wait for what an earlier process has read, before the first answer: five million names are 30 MB on the disk.
+const FIRST: Duration = Duration::from_millis(1500);
 /// No more of a list is read.
 pub(super) const LIST_MAX: u64 = 256 << 20;
 /// Longer lines of it speak of more than names.
@@ -45,6 +49,10 @@ pub(super) struct Desk {
 struct Papers {
     groups: Vec<Group>,
     tables: HashMap<List, (Option<Stamp>, Arc<Table>)>,
+    /// What all tables are hashed with.
+    key: Option<Key>,
+    /// Lists of which it is known whether an earlier process has kept them.
+    tried: HashSet<List>,
     /// Why lists could not be read the last time.
     faults: HashMap<List, String>,
     /// Those that were looked at, read or not: what they hold is as well known as it will be for now.
@@ -80,6 +88,14 @@ impl Desk {
     fn note(&self, list: &List, fault: &io::Error) -> bool {
         let (mut papers, fault) = (self.papers.lock(), fault.to_string());
         papers.faults.insert(list.clone(), fault.clone()) != Some(fault)
+    }
+
+    /// Puts a list in force as it was read when its file was as `stamp` says.
+    fn put(&self, list: &List, stamp: Option<Stamp>, table: Table) {
+        let mut papers = self.papers.lock();
+        papers.key.get_or_insert(table.key());
+        papers.tables.insert(list.clone(), (stamp, Arc::new(table)));
+        papers.looked.insert(list.clone());
     }
 
     /// What the list holds, if it was ever read.
@@ -149,7 +165,7 @@ impl Act {
     pub(crate) async fn follow_lists(self: Arc<Self>, stop: CancellationToken) {
         loop {
             let changed = self.desk.changed.notified();
-            self.read_lists().await;
+            self.read_lists(true).await;
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = changed => {}
@@ -158,10 +174,50 @@ impl Act {
         }
     }
 
-    /// Reads the lists that have changed, one after the other: each is in place before the next one takes memory.
-    pub(super) async fn read_lists(&self) {
+    /// Puts the lists in force that an earlier process has kept, before anybody is answered. From a disk that does not answer
+    /// they come later.
+    pub(crate) async fn take_kept_first(&self) {
+        let lists = self.lists();
+        let all = async {
+            for list in &lists {
+                self.take_kept(list).await;
+            }
+        };
+        if timeout(FIRST, all).await.is_err() {
+            warn!("the kept block lists are slow: until they are there, no name is blocked");
+        }
+    }
+
+    /// Puts a list in force that an earlier process has kept, once.
+    async fn take_kept(&self, list: &List) {
+        let Some(folder) = &self.config.lists_folder else { return };
+        if self.desk.table(list).is_some() || self.desk.papers.lock().tried.contains(list) {
+            return;
+        }
+        let (from, room) = (kept::file(folder, list), self.room_beside(list));
+        let loaded = tokio::task::spawn_blocking(move || kept::load(&from, room)).await;
+        match loaded.map_err(io::Error::other).flatten() {
+            Ok(Some((stamp, table))) => {
+                info!(%list, names = table.len(), "a block list is in force as it was kept");
+                // One that had too little room is read again: there may be more now.
+                self.desk.put(list, Some(stamp).filter(|_| table.left_out() == 0), table);
+                self.judge_by_desk();
+                self.desk.looked.notify_waiters();
+            }
+            Ok(None) => {}
+            Err(error) => warn!(%list, %error, "a kept block list cannot be used; the list itself is read"),
+        }
+        self.desk.papers.lock().tried.insert(list.clone());
+    }
+
+    /// Reads the lists that have changed, one after the other: each is in place before the next one takes memory. What was
+    /// read is kept for the next process if `keep` says so.
+    pub(super) async fn read_lists(&self, keep: bool) {
         let lists = self.lists();
         self.forget_lists(&lists);
+        for list in &lists {
+            self.take_kept(list).await;
+        }
         // Those that are not there are no reason to wait for.
         let absent = |list: &&List| self.list_path(list).is_none_or(|path| !path.exists());
         lists.iter().filter(absent).for_each(|list| self.look_at(list));
@@ -173,18 +229,26 @@ impl Act {
             if known == Some(stamp) && !faulty || known.is_none() && stamp.is_none() && matches!(list, List::Url(_)) {
                 continue;
             }
-            let room = self.room_beside(&list);
+            let (room, key) = (self.room_beside(&list), self.key());
+            let to = self.config.lists_folder.as_deref().zip(stamp).filter(|_| keep);
+            let to = to.map(|(folder, stamp)| (kept::file(folder, &list), stamp));
             // Millions of lines are not read beside the questions of clients.
-            let read = tokio::task::spawn_blocking(move || read(&path, room)).await;
+            let read = tokio::task::spawn_blocking(move || {
+                let table = read(&path, room, key)?;
+                if let Some((file, stamp)) = to
+                    && let Err(error) = kept::save(&file, stamp, &table)
+                {
+                    warn!(%error, file = %file.display(), "a block list could not be kept: the next start reads it again");
+                }
+                Ok(table)
+            });
+            let read = read.await;
             match read.map_err(io::Error::other).flatten() {
                 Ok(table) => {
                     let (names, bytes, foreign) = (table.len(), table.bytes(), table.foreign());
-                    info!(%list, names, bytes, foreign, "a block list was read");
-                    let mut papers = self.desk.papers.lock();
-                    papers.faults.remove(&list);
-                    papers.tables.insert(list.clone(), (stamp, Arc::new(table)));
-                    papers.looked.insert(list);
-                    drop(papers);
+                    info!(%list, names, bytes, foreign, left_out = table.left_out(), "a block list was read");
+                    self.desk.papers.lock().faults.remove(&list);
+                    self.desk.put(&list, stamp, table);
                     self.judge_by_desk();
                     self.desk.looked.notify_waiters();
                 }
@@ -206,6 +270,7 @@ impl Act {
         papers.tables.retain(|list, _| lists.contains(list));
         papers.faults.retain(|list, _| lists.contains(list));
         papers.looked.retain(|list| lists.contains(list));
+        papers.tried.retain(|list| lists.contains(list));
         let fewer = papers.tables.len() < before;
         drop(papers);
         if fewer {
@@ -218,7 +283,12 @@ impl Act {
         let papers = self.desk.papers.lock();
         let others: usize =
             papers.tables.iter().filter(|(one, _)| *one != list).map(|(_, (_, table))| table.len()).sum();
-        NAMES_MAX.saturating_sub(others)
+        self.config.block_names.min(NAMES_MAX).saturating_sub(others)
+    }
+
+    /// What lists are hashed with: all with the same, also those that an earlier process has kept.
+    fn key(&self) -> Key {
+        *self.desk.papers.lock().key.get_or_insert_with(Key::random)
     }
 
     /// Where a list lies.
@@ -235,10 +305,10 @@ fn stamp(path: &Path) -> Option<Stamp> {
     Some((meta.modified().ok()?, meta.len()))
 }
 
-fn read(path: &Path, room: usize) -> io::Result<Table> {
+fn read(path: &Path, room: usize, key: Key) -> io::Result<Table> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len().min(LIST_MAX);
-    Table::read(length, room, |each| {
+    Table::read(key, length, room, |each| {
         file.rewind()?;
         lines(BufReader::new((&file).take(LIST_MAX)), each)
     })

@@ -68,8 +68,8 @@ impl Act {
         let answer = match kept {
             Some(Kept { answer, state: Freshness::Fresh | Freshness::Due, .. }) => Some(answer),
             _ => {
-                let work = || Arc::clone(&self).fetch(question.clone(), false, cut);
-                self.flights.join(question.clone(), &tasks, work).await.flatten()
+                let work = || Arc::clone(&self).fetch(question.clone(), (None, false), cut);
+                self.flights.join(question.clone(), &tasks, work).await.and_then(Result::ok)
             }
         };
         let Some(answer) = answer.filter(|answer| answer.is_conclusive()) else { return false };

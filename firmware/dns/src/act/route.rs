@@ -20,11 +20,15 @@ use super::exchange::{ExchangeError, Trust, TrustError};
 use super::seats::{Seat, Seats};
 use super::seldom::Seldom;
 use super::state::{KeyOrigin, KeyState};
-use super::upstream::{Asker, Timeouts, UpstreamState};
+use super::upstream::{Asker, Crowd, Timeouts, UpstreamState};
 use crate::config::{Anchors, Forward, Group, KeyError, forward_of, way};
 use crate::decide::leads_inside;
 use crate::parse::{Answer, Explanation, Name, Question, Security};
 use crate::{Config, Identity};
+
+/// A client may have so many times the places that are free: some clients that each take all they may leave some free for
+/// whoever comes next.
+const SHARE: usize = 8;
 
 /// All ways to an answer.
 pub(crate) struct Routes {
@@ -78,7 +82,8 @@ impl Route {
 
     /// A place among those who wait for these servers.
     fn place(&self, client: Option<IpAddr>) -> Result<Place, Full> {
-        let seat = client.map(|client| self.clients.take(client).ok_or(Full::Client)).transpose()?;
+        let share = self.pending.available_permits().saturating_mul(SHARE);
+        let seat = client.map(|client| self.clients.take_of(client, share).ok_or(Full::Client)).transpose()?;
         let slot = Arc::clone(&self.pending).try_acquire_owned().map_err(|_| Full::All)?;
         Ok((slot, seat))
     }
@@ -231,6 +236,13 @@ impl Routes {
         for other in self.others.load_full().values() {
             other.route.asker.look_for_circles(circles).await;
         }
+    }
+
+    /// Whether more was asked a moment ago than there are seats for, of any upstreams.
+    pub(super) fn crowd(&self) -> Option<Crowd> {
+        let others = self.others.load();
+        let routes = others.values().map(|way| &way.route).chain(&self.forwards).chain([&self.main.route]);
+        routes.filter_map(|route| route.asker.crowd()).max_by_key(|crowd| crowd.questions)
     }
 
     /// How the upstreams of everybody do, or those of a group.

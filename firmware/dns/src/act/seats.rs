@@ -24,9 +24,14 @@ impl Seats {
 
     /// A place, unless the client has used up its own.
     pub(crate) fn take(&self, client: IpAddr) -> Option<Seat> {
+        self.take_of(client, usize::MAX)
+    }
+
+    /// The same, where each client may have no more than `most` at the moment.
+    pub(crate) fn take_of(&self, client: IpAddr, most: usize) -> Option<Seat> {
         let mut taken = self.taken.lock();
         let count = taken.get(&client).copied().unwrap_or_default();
-        if count >= self.each {
+        if count >= self.each.min(most) {
             return None;
         }
         taken.insert(client, count + 1);

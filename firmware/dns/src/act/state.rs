@@ -3,7 +3,7 @@
 use gate_core::{UnixMicros, ZoneKey};
 use serde::{Deserialize, Serialize};
 
-use super::{Act, UpstreamState};
+use super::{Act, Crowd, UpstreamState};
 use crate::config::{KeyError, List, way};
 use crate::decide::Table;
 
@@ -29,8 +29,12 @@ pub struct ListState {
     pub names: usize,
     /// Lines that say something which is not understood here, such as rules for parts of pages.
     pub foreign_lines: usize,
+    /// Names that are not in force, because all lists together hold more than there is memory for.
+    pub left_out: usize,
     /// Memory that they take.
     pub bytes: usize,
+    /// Nothing of it is in force yet, because it was never read or fetched.
+    pub awaited: bool,
     /// When its server was last asked in vain or not; absent for files, and before the first time.
     pub asked: Option<UnixMicros>,
     /// Why its server gave nothing, or its file could not be read, the last time; what it held before holds on.
@@ -77,6 +81,11 @@ impl Act {
         self.routes.forward_states()
     }
 
+    /// Whether more was asked a moment ago than there are seats for.
+    pub(crate) fn crowd(&self) -> Option<Crowd> {
+        self.routes.crowd()
+    }
+
     /// Every group, in the order in which they are looked through.
     pub(crate) fn groups(&self) -> Vec<GroupState> {
         let state = |group: crate::config::Group| GroupState {
@@ -107,7 +116,9 @@ impl Act {
                 list: list.to_string(),
                 names: of(Table::len),
                 foreign_lines: of(Table::foreign),
+                left_out: of(Table::left_out),
                 bytes: of(Table::bytes),
+                awaited: table.is_none(),
                 asked: fetched.asked,
                 error,
             }

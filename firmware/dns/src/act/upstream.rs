@@ -2,6 +2,7 @@
 
 mod asker;
 mod health;
+mod lane;
 mod server;
 
 use std::net::IpAddr;
@@ -18,6 +19,8 @@ use crate::{Config, Upstream};
 
 pub(crate) use asker::{Asker, Signatures};
 pub use health::UpstreamState;
+pub use lane::Crowd;
+pub(super) use lane::on_behalf;
 
 /// How long upstreams are waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +29,7 @@ pub struct Timeouts {
     pub each: Duration,
     /// For all tries of one question.
     pub total: Duration,
-    /// Questions in flight; more fail at once.
+    /// Questions in flight; beyond that whoever has most of them gives up its oldest.
     pub in_flight: usize,
 }
 

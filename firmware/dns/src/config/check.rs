@@ -14,6 +14,40 @@ const STALE_SECONDS_MAX: u32 = 86_400;
 /// A list server is asked at most so often, in seconds.
 const LIST_SECONDS_MIN: u32 = 60;
 
+/// Questions in flight: each has a socket or two, of the 16384 files that a process may open.
+const IN_FLIGHT_MAX: usize = 2048;
+/// Nobody waits for an answer for longer.
+const WAIT_MS_MAX: usize = 60_000;
+/// Questions that wait: each takes some kilobytes.
+const PENDING_MAX: usize = 8192;
+/// Connections: each has a file and takes some kilobytes.
+const CONNECTIONS_MAX: usize = 4096;
+/// Questions of a connection that are answered at once.
+const PIPELINE_MAX: usize = 1024;
+/// Records that wait for the journal; their places are reserved at the start.
+const QUEUE_MAX: usize = 65_536;
+/// Networks that are not the internet's: an office may use all of one.
+const NOT_THE_INTERNETS: [&str; 9] = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "198.18.0.0/15",
+    "fc00::/7",
+    "fe80::/10",
+];
+/// The largest networks of the internet that belong to one office.
+const WIDEST: (u8, u8) = (16, 32);
+
+/// Whether strangers live in a network.
+pub fn is_too_wide(subnet: &IpNet) -> bool {
+    let private = || NOT_THE_INTERNETS.iter().any(|net| net.parse::<IpNet>().is_ok_and(|net| net.contains(subnet)));
+    let widest = if subnet.addr().is_ipv4() { WIDEST.0 } else { WIDEST.1 };
+    subnet.prefix_len() < widest && !private()
+}
+
 /// Why a configuration cannot be used; `key` is the full name of the key.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ConfigError {
@@ -21,6 +55,15 @@ pub enum ConfigError {
     Zero { key: &'static str },
     #[error("dns.{key} must be at most {most}")]
     TooLarge { key: &'static str, most: usize },
+    #[error(
+        "dns.upstream_total_ms must be at least dns.upstream_try_ms ({each}): all tries take no less time than one"
+    )]
+    Impatient { each: u64 },
+    #[error(
+        "dns.local_subnets: {subnet} is wider than any office, so strangers would be answered, and use this resolver to attack \
+         others; name the office's own networks"
+    )]
+    Open { subnet: String },
     #[error("dns.block_lists_seconds must be 0 or at least {LIST_SECONDS_MIN}")]
     TooOften,
     #[error("dns.dnssec_anchors: `{text}` is not a DNSKEY record such as `. IN DNSKEY 257 3 8 …`: {why}")]
@@ -41,9 +84,10 @@ impl ConfigError {
     /// Which of the values that stand under the key is wrong, where there may be several.
     pub fn value(&self) -> Option<&str> {
         match self {
-            Self::Anchor { text: value, .. } | Self::ZoneTwice { zone: value } | Self::Group { name: value, .. } => {
-                Some(value)
-            }
+            Self::Anchor { text: value, .. }
+            | Self::ZoneTwice { zone: value }
+            | Self::Group { name: value, .. }
+            | Self::Open { subnet: value } => Some(value),
             _ => None,
         }
     }
@@ -115,9 +159,23 @@ impl Config {
             ("learn_addresses", self.learn_addresses, LEARN_ADDRESSES_CAP),
             ("threads", self.threads, SOCKETS_MAX),
             ("stale_seconds", self.stale_seconds as usize, STALE_SECONDS_MAX as usize),
+            ("upstream_concurrency", self.upstream_concurrency, IN_FLIGHT_MAX),
+            ("upstream_try_ms", usize::try_from(self.upstream_try_ms).unwrap_or(usize::MAX), WAIT_MS_MAX),
+            ("upstream_total_ms", usize::try_from(self.upstream_total_ms).unwrap_or(usize::MAX), WAIT_MS_MAX),
+            ("pending", self.pending, PENDING_MAX),
+            ("pending_per_client", self.pending_per_client, PENDING_MAX),
+            ("tcp_connections", self.tcp_connections, CONNECTIONS_MAX),
+            ("tcp_pipeline", self.tcp_pipeline, PIPELINE_MAX),
+            ("journal_queue", self.journal_queue, QUEUE_MAX),
         ];
         if let Some((key, _, most)) = most.into_iter().find(|(_, value, most)| value > most) {
             return Err(ConfigError::TooLarge { key, most });
+        }
+        if self.upstream_total_ms < self.upstream_try_ms {
+            return Err(ConfigError::Impatient { each: self.upstream_try_ms });
+        }
+        if let Some(subnet) = self.local_subnets.iter().find(|subnet| is_too_wide(subnet)) {
+            return Err(ConfigError::Open { subnet: subnet.to_string() });
         }
         if (1..LIST_SECONDS_MIN).contains(&self.block_lists_seconds) {
             return Err(ConfigError::TooOften);
@@ -152,6 +210,8 @@ mod tests {
         assert_eq!(old.check(&own).unwrap_err().to_string(), "dns.stale_seconds must be at most 86400");
         let threads = Config { threads: 5, ..Config::default() };
         assert_eq!(threads.check(&own).unwrap_err().to_string(), "dns.threads must be at most 4");
+        let hasty = Config { upstream_try_ms: 2000, upstream_total_ms: 1999, ..Config::default() };
+        assert!(hasty.check(&own).unwrap_err().to_string().starts_with("dns.upstream_total_ms must be at least"));
         let none = Config { upstreams: Vec::new(), ..Config::default() };
         assert_eq!(none.check(&own), Err(ConfigError::NoUpstream));
         for (upstream, circle) in [("192.0.2.53", true), ("127.0.0.1", true), ("192.0.2.53:5353", false)] {
@@ -163,6 +223,44 @@ mod tests {
             toml::from_str("forward = [{ zones = [\"corp.example\"], upstreams = [\"192.0.2.53\"] }]").unwrap();
         let told = own_forward.check(&own).unwrap_err().to_string();
         assert!(told.starts_with("dns.forward of corp.example: 192.0.2.53:53 is this resolver itself"), "{told}");
+    }
+
+    #[test]
+    fn what_would_use_up_memory_or_files_is_refused() {
+        let rows = [
+            ("pending = 8193", "dns.pending must be at most 8192"),
+            ("pending_per_client = 1000000", "dns.pending_per_client must be at most 8192"),
+            ("upstream_concurrency = 2049", "dns.upstream_concurrency must be at most 2048"),
+            ("upstream_total_ms = 9223372036854775807", "dns.upstream_total_ms must be at most 60000"),
+            ("tcp_connections = 100000", "dns.tcp_connections must be at most 4096"),
+            ("tcp_pipeline = 100000", "dns.tcp_pipeline must be at most 1024"),
+            ("journal_queue = 1000000000", "dns.journal_queue must be at most 65536"),
+        ];
+        for (text, told) in rows {
+            let config: Config = toml::from_str(text).unwrap();
+            assert_eq!(config.check(&[]).unwrap_err().to_string(), told);
+        }
+    }
+
+    #[test]
+    fn no_network_of_strangers_is_local() {
+        let open = |subnet: &str| {
+            let config: Config =
+                toml::from_str(&format!("local_subnets = [\"192.168.0.0/16\", \"{subnet}\"]")).unwrap();
+            config.check(&[]).map_err(|error| (error.value().map(str::to_owned), error.to_string()))
+        };
+        for subnet in
+            ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "8.0.0.0/8", "10.0.0.0/7", "::/0", "2000::/3", "2001:db8::/31"]
+        {
+            let (value, told) = open(subnet).unwrap_err();
+            assert_eq!(value.as_deref(), Some(subnet));
+            assert!(told.starts_with("dns.local_subnets: ") && told.contains("strangers"), "{told}");
+        }
+        for subnet in
+            ["10.0.0.0/8", "198.51.100.0/24", "203.0.0.0/16", "fc00::/7", "fd00::/8", "2001:db8::/32", "::1/128"]
+        {
+            assert_eq!(open(subnet), Ok(()), "{subnet}");
+        }
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! Lists of names that are not answered: hosts files, lists of domains, and the part of adblock syntax that speaks of whole
 //! names. Millions of names take six bytes each, also while they are read.
 
-use std::hash::{BuildHasher, RandomState};
+mod kept;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::sync::LazyLock;
 
 use gate_core::HostName;
 use hickory_proto::rr::Name as WrittenName;
+use siphasher::sip::SipHasher13;
 
 use crate::parse::Name;
 
-/// Most names of all lists together: 48 MB.
-pub(crate) const NAMES_MAX: usize = 8_000_000;
+/// Most names of all lists together: 30 MB. While all are replaced at once they are there twice.
+pub(crate) const NAMES_MAX: usize = 5_000_000;
 /// So many of a name's hash are kept; the rest says in which bucket.
 type Rest = [u8; 6];
 /// Names in a bucket, about: few enough to look through, so many that their index costs little.
@@ -21,11 +23,12 @@ const LINE: u64 = 20;
 /// What is left of a hash of 64 bits tells the buckets apart.
 const BITS_MAX: u32 = 16;
 
-/// Nobody outside can look for names that share a hash.
-static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+/// What names are hashed with: nobody outside can look for names that share a hash. It lasts as long as what is kept on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Key([u64; 2]);
 
 /// What a list says of a name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Only the name itself.
     Exact,
@@ -39,6 +42,7 @@ enum Kind {
 /// for one that does once in ten million million.
 #[derive(Debug)]
 pub(crate) struct Table {
+    key: Key,
     bits: u32,
     /// Where each bucket begins, and the end of the last.
     starts: Box<[u32]>,
@@ -46,6 +50,8 @@ pub(crate) struct Table {
     rests: Vec<Rest>,
     /// Lines that say something which is not understood here.
     foreign: usize,
+    /// Names for which there was no room.
+    left_out: usize,
 }
 
 /// What some lists together say of a name.
@@ -58,22 +64,39 @@ pub(crate) enum Listed {
     Allowed,
 }
 
+impl Key {
+    pub(crate) fn random() -> Self {
+        let state = RandomState::new();
+        Self([0_u8, 1].map(|half| state.hash_one(half)))
+    }
+
+    fn hash(self, kind: Kind, name: &[u8]) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.0[0], self.0[1]);
+        hasher.write_u8(kind as u8);
+        hasher.write(name);
+        hasher.finish()
+    }
+}
+
 impl Table {
     /// Reads a list of about `length` bytes and at most `room` names. `lines` hands out each line, twice the same: the first
     /// time they are counted and the second time put in their places, so that nothing needs to be moved.
     pub(crate) fn read(
+        key: Key,
         length: u64,
         room: usize,
         mut lines: impl FnMut(&mut dyn FnMut(&str)) -> io::Result<()>,
     ) -> io::Result<Self> {
         let bits = (length / LINE / BUCKET).max(1).ilog2().min(BITS_MAX);
         let mut starts = vec![0_u32; (1 << bits) + 1];
-        let (mut left, mut foreign) = (room.min(u32::MAX as usize), 0);
+        let (mut left, mut foreign, mut left_out) = (room.min(u32::MAX as usize), 0, 0);
         lines(&mut |line| {
-            let understood = names(line, |hash| {
+            let understood = names(key, line, |hash| {
                 if left > 0 {
                     left -= 1;
                     starts[bucket(hash, bits) + 1] += 1;
+                } else {
+                    left_out += 1;
                 }
             });
             foreign += usize::from(!understood);
@@ -84,7 +107,7 @@ impl Table {
         let mut next = starts.clone();
         let mut rests = vec![Rest::default(); starts[starts.len() - 1] as usize];
         lines(&mut |line| {
-            names(line, |hash| {
+            names(key, line, |hash| {
                 let bucket = bucket(hash, bits);
                 // A list that grew meanwhile, or one with too many names, has some that find no place.
                 if next[bucket] < starts[bucket + 1] {
@@ -93,7 +116,7 @@ impl Table {
                 }
             });
         })?;
-        let mut table = Self { bits, starts: starts.into(), rests, foreign };
+        let mut table = Self { key, bits, starts: starts.into(), rests, foreign, left_out };
         table.tidy(&next);
         Ok(table)
     }
@@ -128,6 +151,16 @@ impl Table {
         self.foreign
     }
 
+    /// Names that stand in the list and are not in force, because all lists together hold too many.
+    pub(crate) fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// What its names are hashed with.
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
     /// Bytes that they take.
     pub(crate) fn bytes(&self) -> usize {
         self.rests.capacity() * size_of::<Rest>() + self.starts.len() * size_of::<u32>()
@@ -156,8 +189,16 @@ pub(crate) fn is_allowed<'a>(tables: impl Iterator<Item = &'a Table> + Clone, na
 }
 
 fn find<'a>(mut tables: impl Iterator<Item = &'a Table>, kind: Kind, name: &[u8]) -> Option<usize> {
-    let hash = hash(kind, name);
-    tables.position(|table| table.holds(hash))
+    // Mostly all tables have one key.
+    let mut hashed = None;
+    tables.position(|table| {
+        let (_, hash) = match hashed {
+            Some((key, hash)) if key == table.key => (key, hash),
+            _ => (table.key, table.key.hash(kind, name)),
+        };
+        hashed = Some((table.key, hash));
+        table.holds(hash)
+    })
 }
 
 /// A name in wire form, and all above it but the root.
@@ -168,10 +209,6 @@ fn parents(name: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = &rest[1 + usize::from(rest[0])..];
         Some(here)
     })
-}
-
-fn hash(kind: Kind, name: &[u8]) -> u64 {
-    HASHER.hash_one((kind, name))
 }
 
 fn bucket(hash: u64, bits: u32) -> usize {
@@ -186,13 +223,13 @@ fn rest(hash: u64) -> Rest {
 /// Whether a line of a list names something.
 pub(crate) fn names_something(line: &str) -> bool {
     let mut found = false;
-    let _ = names(line, |_| found = true);
+    let _ = names(Key::default(), line, |_| found = true);
     found
 }
 
 /// The names in one line of a list: `0.0.0.0 name…`, `name`, `*.name`, `||name^` or `@@||name^`. What is none of these (rules
 /// for parts of pages, which only a browser can follow) is left out. Returns whether all of it was understood.
-fn names(line: &str, mut each: impl FnMut(u64)) -> bool {
+fn names(key: Key, line: &str, mut each: impl FnMut(u64)) -> bool {
     // Editors of one system put a mark at the start of a file.
     let line = line.trim_start_matches('\u{feff}').trim();
     if is_comment(line) {
@@ -202,7 +239,7 @@ fn names(line: &str, mut each: impl FnMut(u64)) -> bool {
         let Some(host) = name.and_then(host) else { return false };
         // Names of one label are none that a list can mean: `localhost` stands in every hosts file.
         if host.as_str().contains('.') {
-            each(hash(kind, Name::of_host(&host).folded()));
+            each(key.hash(kind, Name::of_host(&host).folded()));
         }
         true
     };
@@ -242,18 +279,18 @@ fn host(name: &str) -> Option<HostName> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Listed, Table, listed};
+    use super::{Key, Listed, Table, listed};
     use crate::parse::Name;
 
-    fn table(text: &str, room: usize) -> Table {
-        Table::read(text.len() as u64, room, |each| {
+    pub(super) fn table(text: &str, room: usize) -> Table {
+        Table::read(Key::random(), text.len() as u64, room, |each| {
             text.lines().for_each(each);
             Ok(())
         })
         .unwrap()
     }
 
-    fn look(tables: &[Table], name: &str) -> Listed {
+    pub(super) fn look(tables: &[Table], name: &str) -> Listed {
         listed(tables.iter(), Name::of_text(name).folded())
     }
 
@@ -342,7 +379,7 @@ mod tests {
         let text: String = (0..NAMES).map(|number| format!("0.0.0.0 host{number}.blocked.example\n")).collect();
         let tables = [table(&(text.clone() + &text), usize::MAX)];
         assert_eq!(tables[0].len(), NAMES, "those that stand there twice are kept once");
-        assert!(tables[0].bytes() < 7 * NAMES, "five million take 35 MB: {}", tables[0].bytes());
+        assert!(tables[0].bytes() < 7 * NAMES, "five million take 30 MB: {}", tables[0].bytes());
         for number in 0..NAMES {
             assert_eq!(look(&tables, &format!("host{number}.blocked.example")), Listed::Blocked(0));
             assert_eq!(look(&tables, &format!("host{number}.other.example")), Listed::No);
@@ -351,21 +388,22 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_left_out_and_lists_may_change_while_they_are_read() {
-        assert_eq!(table("a.example\nb.example\nc.example", 2).len(), 2);
+        let full = table("a.example\nb.example\nc.example", 2);
+        assert_eq!((full.len(), full.left_out()), (2, 1));
         let mut turn = 0;
         let grows = |each: &mut dyn FnMut(&str)| {
             turn += 1;
             (0..turn * 1000).for_each(|number| each(&format!("n{number}.example")));
             Ok(())
         };
-        assert!(Table::read(20_000, 1 << 20, grows).unwrap().len() <= 1000);
+        assert!(Table::read(Key::random(), 20_000, 1 << 20, grows).unwrap().len() <= 1000);
         let mut turn = 3;
         let shrinks = |each: &mut dyn FnMut(&str)| {
             turn -= 1;
             (0..turn * 1000).for_each(|number| each(&format!("n{number}.example")));
             Ok(())
         };
-        let table = Table::read(20_000, 1 << 20, shrinks).unwrap();
+        let table = Table::read(Key::random(), 20_000, 1 << 20, shrinks).unwrap();
         assert_eq!(table.len(), 1000);
         assert_eq!(look(&[table], "n999.example"), Listed::Blocked(0));
     }

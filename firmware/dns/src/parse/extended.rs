@@ -9,6 +9,8 @@ pub(crate) enum Explanation {
     TooFast,
     TooManyWaiting,
     NoUpstream,
+    /// Upstreams were not asked, or not for long: more is asked than there are seats for.
+    Crowded,
     /// The kernel does not send connections to its addresses to the proxy yet.
     NotRedirected,
     UpstreamFailed,
@@ -45,6 +47,7 @@ impl Explanation {
         match self {
             Self::TooFast => (0, "this device asks too fast"),
             Self::TooManyAliases => (0, "the answer has too many aliases"),
+            Self::Crowded => (0, "too many questions are on their way to upstream resolvers"),
             Self::TooManyWaiting => (0, "too many questions of this device are waiting for an answer"),
             Self::UpstreamMalformed => (0, "the upstream resolver's answer is malformed"),
             Self::NotRedirected => (0, "connections to its addresses do not go through this device yet"),

@@ -75,7 +75,7 @@ async fn a_cookie_of_no_known_length_and_options_that_do_not_fit_are_malformed()
 
 #[tokio::test]
 async fn who_gets_no_answer_is_told_why() {
-    let office = Office::open_with(|config| config.upstream_total_ms = 300).await;
+    let office = Office::open_with(|config| (config.upstream_try_ms, config.upstream_total_ms) = (150, 300)).await;
     office.upstream.set("hole.example", RecordType::A, Zone { silent: true, ..Zone::default() });
     let answer = office.send(&with_option("hole.example.", 10, b"clientid")).await.unwrap();
     assert_eq!(answer[3] & 0xf, 2);

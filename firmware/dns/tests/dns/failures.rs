@@ -96,18 +96,20 @@ async fn an_answer_that_is_over_goes_before_a_failure() {
 
 #[tokio::test]
 async fn a_question_for_which_there_was_no_room_has_not_failed() {
-    let office = Office::open_with(|config| config.upstream_concurrency = 1).await;
-    office.upstream.set("hole.example", RecordType::A, silent());
+    let office = Office::open_with(|config| config.upstream_concurrency = 2).await;
+    let client = tokio::net::UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    for name in ["www.example", "hole.example"] {
+        office.upstream.set(name, RecordType::A, silent());
+        client.send_to(&query(&format!("{name}."), RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
+        while office.upstream.heard(name, RecordType::A) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    office.ask_from("127.0.0.3", "other.example.", RecordType::A).await;
+    let mut buffer = [0; 512];
+    client.recv(&mut buffer).await.unwrap();
+    assert_eq!(buffer[3] & 0xf, 2, "the oldest question of whoever holds most is given up");
     office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 60, "203.0.113.1")]));
-    let client = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    client.send_to(&query("hole.example.", RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
-    while office.upstream.heard("hole.example", RecordType::A) == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert_eq!(office.ask("www.example.", RecordType::A).await.metadata.response_code, ResponseCode::ServFail);
-    while office.dns.counters().in_flight > 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
     assert_eq!(office.ask("www.example.", RecordType::A).await.answers.len(), 1);
 }
 

@@ -3,11 +3,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use gate_core::{DnsOutcome, Reason};
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 use tokio::time::{Instant, timeout};
 
-use crate::office::{Office, query, read_tcp, write_tcp};
+use crate::edns::option;
+use crate::office::{Office, query, query_edns, read_tcp, write_tcp};
 use crate::upstream::{Zone, a, answers, txt};
 
 fn black_hole() -> Zone {
@@ -66,16 +67,51 @@ async fn questions_over_the_caps_fail_at_once() {
     let asked = Instant::now();
     assert_eq!(office.ask("www.example.", RecordType::A).await.metadata.response_code, ResponseCode::ServFail);
     assert!(asked.elapsed() < Duration::from_secs(3), "less than the upstream's whole time");
+}
 
-    let office = Office::open_with(|config| config.upstream_concurrency = 1).await;
-    office.upstream.set("hole.example", RecordType::A, black_hole());
-    flood.send_to(&query("hole.example.", RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
-    while office.dns.counters().in_flight < 1 {
+#[tokio::test]
+async fn who_waits_for_a_silent_zone_keeps_nobody_else_out() {
+    let office = Office::open_with(|config| config.upstream_concurrency = 2).await;
+    let heavy = tokio::net::UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    for number in 0..2_u64 {
+        let name = format!("hole{number}.example");
+        office.upstream.set(&name, RecordType::A, black_hole());
+        let question = query_edns(&format!("{name}."), RecordType::A, 1232, false);
+        heavy.send_to(&question.to_vec().unwrap(), office.address).await.unwrap();
+        while office.dns.counters().in_flight <= number {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    assert_eq!(office.dns.crowd(), None);
+    let answer = office.ask_from("127.0.0.3", "www.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "the upstream knows no such name");
+    let crowd = office.dns.crowd().expect("seats were short");
+    assert_eq!((crowd.questions, crowd.client), (1, Some(crate::office::ip("127.0.0.2"))));
+    let mut buffer = [0; 512];
+    let length = timeout(Duration::from_secs(3), heavy.recv(&mut buffer)).await.expect("an answer").unwrap();
+    let given_up = Message::from_vec(&buffer[..length]).unwrap();
+    assert_eq!(given_up.metadata.response_code, ResponseCode::ServFail);
+    assert_eq!(given_up.queries[0].name().to_ascii(), "hole0.example.", "its oldest");
+    let told = option(&buffer[..length], 15).unwrap();
+    assert_eq!(told, b"\0\0too many questions are on their way to upstream resolvers");
+}
+
+#[tokio::test]
+async fn clients_that_take_all_they_may_leave_places_to_wait_in() {
+    let office = Office::open_with(|config| (config.pending, config.pending_per_client) = (64, 32)).await;
+    for client in ["127.0.0.2", "127.0.0.3", "127.0.0.4"] {
+        let socket = tokio::net::UdpSocket::bind((client, 0)).await.unwrap();
+        for number in 0..32 {
+            let name = format!("hole{number}.of-{client}.example");
+            office.upstream.set(&name, RecordType::A, black_hole());
+            socket.send_to(&query(&format!("{name}."), RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
+        }
+    }
+    while office.dns.counters().refused + office.dns.counters().in_flight < 3 * 32 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let asked = Instant::now();
-    assert_eq!(office.ask("www.example.", RecordType::A).await.metadata.response_code, ResponseCode::ServFail);
-    assert!(asked.elapsed() < Duration::from_secs(3), "less than the upstream's whole time");
+    let answer = office.ask_from("127.0.0.5", "www.example.", RecordType::A).await;
+    assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain);
 }
 
 #[tokio::test]

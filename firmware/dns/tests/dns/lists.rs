@@ -147,7 +147,7 @@ async fn a_list_is_fetched_kept_and_asked_for_again_by_its_tags() {
         assert!(Instant::now() < deadline, "the newer one is in force");
     }
     assert!(!is_blocked(&third, "ads.example.").await);
-    assert_eq!(files(&folder.path().join("lists")), 2, "the list and its tags, and nothing half written");
+    assert_eq!(files(&folder.path().join("lists")), 3, "the list, its tags and its table, and nothing half written");
 }
 
 #[tokio::test]
@@ -181,7 +181,7 @@ async fn whatever_a_server_says_the_last_good_version_stays() {
     let office = office(&folder, &certificates, server.url("/a")).await;
     until(&office, "moved", |list| list.error.is_some()).await;
     assert_eq!(server.shared.answered.load(Ordering::SeqCst) - asked, 5, "a circle is left after four moves");
-    assert_eq!(files(&folder.path().join("lists")), 2);
+    assert_eq!(files(&folder.path().join("lists")), 3);
 }
 
 #[tokio::test]
@@ -297,4 +297,42 @@ async fn a_list_that_is_not_there_keeps_nobody_waiting() {
     let start = Instant::now();
     assert_eq!(office.ask("www.example.", RecordType::A).await.answers.len(), 1);
     assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn the_next_process_blocks_from_its_first_answer_on() {
+    let folder = Folder::new();
+    let file = folder.path().join("ads.txt");
+    let list: List = file.display().to_string().try_into().unwrap();
+    let open = async || {
+        let upstream = Upstream::start().await;
+        upstream.set("ads.example", RecordType::A, answers(vec![a("ads.example.", 600, "203.0.113.1")]));
+        let (kept, list) = (lists(&folder), list.clone());
+        Office::open_behind(upstream, |config| (config.lists_folder, config.block_lists) = (Some(kept), vec![list]))
+    };
+    std::fs::write(&file, "||ads.example^\n").unwrap();
+    let first = open().await;
+    until(&first, "read", |list| list.names == 1 && !list.awaited).await;
+    first.close().await;
+    assert_eq!(files(&lists(&folder)), 1);
+
+    // Were the list read, it would be gone.
+    std::fs::remove_file(&file).unwrap();
+    let second = open().await;
+    assert!(is_blocked(&second, "ads.example.").await);
+    until(&second, "told", |list| list.names == 1 && list.error.is_some()).await;
+    second.close().await;
+
+    let kept = std::fs::read_dir(lists(&folder)).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&kept).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&kept, bytes).unwrap();
+    let third = open().await;
+    assert!(!is_blocked(&third, "ads.example.").await, "what is damaged says nothing");
+    std::fs::write(&file, "||other.example^\n").unwrap();
+    until(&third, "read again", |list| list.names == 1).await;
+    third.close().await;
+    let fourth = open().await;
+    assert!(is_blocked(&fourth, "other.example.").await && !is_blocked(&fourth, "ads.example.").await);
 }

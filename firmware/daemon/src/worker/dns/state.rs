@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gate_dns::{Dns, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
+use gate_dns::{Crowd, Dns, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
 use tokio_util::sync::CancellationToken;
 
 use super::warnings::Warnings;
@@ -19,7 +19,8 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
     loop {
         let (upstreams, groups, forwards, lists) = (dns.upstreams(), dns.groups(), dns.forwards(), dns.lists());
         warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &forwards, checks));
-        warnings.tell("lists", lists.iter().filter_map(list_warning).collect());
+        warnings.tell("crowd", dns.crowd().iter().map(crowd_warning).collect());
+        warnings.tell("lists", lists.iter().flat_map(list_warnings).collect());
         warnings.tell("hosts", dns.file_faults().iter().map(hosts_warning).collect());
         let state = DnsState {
             upstreams: all_upstreams(&upstreams, &groups, &forwards),
@@ -169,7 +170,31 @@ fn hosts_warning((file, error): &(PathBuf, String)) -> String {
     format!("{} cannot be read: {error}; the hosts that it names are unknown", file.display())
 }
 
-fn list_warning(list: &ListState) -> Option<String> {
+/// Says nothing that changes from one look to the next: each new text is a line of the log.
+fn crowd_warning(crowd: &Crowd) -> String {
+    let whose = crowd.client.map_or_else(|| "this device itself has".to_owned(), |client| format!("{client} has"));
+    format!(
+        "more is asked of upstream resolvers than dns.upstream_concurrency lets be asked at once, so the oldest questions are \
+         given up; {whose} most of them"
+    )
+}
+
+fn list_warnings(list: &ListState) -> impl Iterator<Item = String> {
+    let name = &list.list;
+    let awaited = (list.awaited && list.error.is_none()).then(|| {
+        format!("the block list {name} is not in force yet: until it has been read, its names are not blocked")
+    });
+    let (names, left_out) = (list.names, list.left_out);
+    let cut = (left_out > 0).then(|| {
+        format!(
+            "the block list {name} is too long: {names} of its names are in force and {left_out} are not, for there is no \
+             memory for more (process.dns.memory_mib)"
+        )
+    });
+    list_fault(list).into_iter().chain(awaited).chain(cut)
+}
+
+fn list_fault(list: &ListState) -> Option<String> {
     let error = list.error.as_ref()?;
     let rest = match list.names {
         0 => "nothing of it is in force".to_owned(),
@@ -183,7 +208,7 @@ fn list_warning(list: &ListState) -> Option<String> {
 mod tests {
     use gate_dns::{GroupState, ListState, UpstreamState};
 
-    use super::{list_warning, upstream_warnings};
+    use super::{list_warnings, upstream_warnings};
 
     fn upstream(name: &str, working: bool) -> UpstreamState {
         UpstreamState {
@@ -211,11 +236,26 @@ mod tests {
         assert!(told(&[new]).is_empty(), "nobody has asked yet");
     }
 
+    fn state(list: &str, names: usize) -> ListState {
+        let list = list.to_owned();
+        ListState { list, names, foreign_lines: 0, left_out: 0, bytes: 0, awaited: false, asked: None, error: None }
+    }
+
+    #[test]
+    fn what_is_not_blocked_yet_or_not_at_all_is_told() {
+        let told = |list: ListState| list_warnings(&list).collect::<Vec<_>>();
+        let awaited = told(ListState { awaited: true, ..state("/etc/ads", 0) });
+        let words = "the block list /etc/ads is not in force yet: until it has been read, its names are not blocked";
+        assert_eq!(awaited, [words]);
+        let long = told(ListState { left_out: 9, ..state("/etc/ads", 5_000_000) });
+        assert!(long.len() == 1 && long[0].contains("5000000 of its names are in force and 9 are not"), "{long:?}");
+    }
+
     #[test]
     fn a_list_that_is_missing_is_told_with_what_holds_instead() {
         let list = |list: &str, names, error: Option<&str>| {
             let error = error.map(str::to_owned);
-            list_warning(&ListState { list: list.to_owned(), names, foreign_lines: 0, bytes: 0, asked: None, error })
+            list_warnings(&ListState { error, ..state(list, names) }).next()
         };
         assert_eq!(list("/etc/ads", 7, None), None);
         let told = list("/etc/ads", 7, Some("Permission denied")).unwrap();

@@ -6,12 +6,13 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
 use super::Timeouts;
 use super::health::UpstreamState;
+use super::lane::{Crowd, Lane};
 use super::server::Server;
 use crate::Upstream;
 use crate::act::circle::Circles;
@@ -32,7 +33,7 @@ pub(crate) struct Asker {
     /// What they are asked about: the root, or zones of the office.
     zones: Vec<Zone>,
     timeouts: Timeouts,
-    in_flight: Semaphore,
+    lane: Lane,
     /// What may still be spent on second questions.
     hedges: Mutex<u32>,
 }
@@ -64,16 +65,25 @@ impl Asker {
         Self {
             servers: upstreams.iter().map(server).collect(),
             zones,
-            in_flight: Semaphore::new(timeouts.in_flight.min(Semaphore::MAX_PERMITS)),
+            lane: Lane::new(timeouts.in_flight),
             hedges: Mutex::new(HEDGE_SAVED),
             timeouts,
         }
     }
 
     /// The first conclusive answer, else the last inconclusive one (such as SERVFAIL), else the last failure. When an
-    /// upstream takes longer than it nearly always does, the next one is asked beside it.
+    /// upstream takes longer than it nearly always does, the next one is asked beside it. A question without a seat, or which
+    /// has to give it up, ends as busy.
     pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
-        let _slot = self.in_flight.try_acquire().map_err(|_| ExchangeError::Busy)?;
+        let seat = self.lane.take(Instant::now()).ok_or(ExchangeError::Busy)?;
+        tokio::select! {
+            biased;
+            outcome = self.ask_seated(question) => outcome,
+            () = seat.given_up() => Err(ExchangeError::Busy),
+        }
+    }
+
+    async fn ask_seated(&self, question: &Question) -> Result<Answer, ExchangeError> {
         let deadline = Instant::now() + self.timeouts.total;
         let mut order = self.order(question).into_iter();
         let Some(first) = order.next() else { return Err(ExchangeError::Down) };
@@ -190,6 +200,11 @@ impl Asker {
         let mut hedges = self.hedges.lock();
         let left = hedges.checked_sub(HEDGE_COST);
         left.inspect(|left| *hedges = *left).is_some()
+    }
+
+    /// Whether more was asked a moment ago than there are seats for.
+    pub(crate) fn crowd(&self) -> Option<Crowd> {
+        self.lane.crowd(Instant::now())
     }
 
     /// How each upstream does, in the order of the configuration.
