@@ -178,6 +178,11 @@ impl Act {
     /// they come later.
     pub(crate) async fn take_kept_first(&self) {
         let lists = self.lists();
+        if let Some(folder) = self.config.lists_folder.clone() {
+            let lists = lists.clone();
+            // Nobody waits for it.
+            drop(tokio::task::spawn_blocking(move || kept::forget_others(&folder, &lists)));
+        }
         let all = async {
             for list in &lists {
                 self.take_kept(list).await;
