@@ -82,7 +82,7 @@ impl Route {
 
     /// A place among those who wait for these servers.
     fn place(&self, client: Option<IpAddr>) -> Result<Place, Full> {
-        let share = self.pending.available_permits().saturating_mul(SHARE);
+        let share = self.pending.available_permits().saturating_mul(SHARE).max(1);
         let seat = client.map(|client| self.clients.take_of(client, share).ok_or(Full::Client)).transpose()?;
         let slot = Arc::clone(&self.pending).try_acquire_owned().map_err(|_| Full::All)?;
         Ok((slot, seat))

@@ -99,7 +99,7 @@ async fn who_waits_for_a_silent_zone_keeps_nobody_else_out() {
 #[tokio::test]
 async fn clients_that_take_all_they_may_leave_places_to_wait_in() {
     let office = Office::open_with(|config| (config.pending, config.pending_per_client) = (64, 32)).await;
-    for client in ["127.0.0.2", "127.0.0.3", "127.0.0.4"] {
+    for client in ["127.0.0.2", "127.0.0.3"] {
         let socket = tokio::net::UdpSocket::bind((client, 0)).await.unwrap();
         for number in 0..32 {
             let name = format!("hole{number}.of-{client}.example");
@@ -107,7 +107,7 @@ async fn clients_that_take_all_they_may_leave_places_to_wait_in() {
             socket.send_to(&query(&format!("{name}."), RecordType::A).to_vec().unwrap(), office.address).await.unwrap();
         }
     }
-    while office.dns.counters().refused + office.dns.counters().in_flight < 3 * 32 {
+    while office.dns.counters().refused + office.dns.counters().in_flight < 2 * 32 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let answer = office.ask_from("127.0.0.5", "www.example.", RecordType::A).await;
