@@ -224,7 +224,8 @@ impl Act {
         (client, silent): (Option<IpAddr>, bool),
         cut: CancellationToken,
     ) -> Result<Arc<Answer>, Explanation> {
-        let asking = on_behalf(client, self.ask(&question, silent));
+        // On its own: each layer around it would hold its place twice, and many questions may be on their way.
+        let asking = on_behalf(client, Box::pin(self.ask(&question, silent)));
         let result = cut.run_until_cancelled(asking).await.ok_or(Explanation::NoUpstream)?.map(Arc::new);
         let now = self.clock.now();
         self.failures.keep(&question, &result, now);
