@@ -12,6 +12,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     }
     read(bytes);
     if let Ok(text) = std::str::from_utf8(bytes)
+        && !text.is_empty()
         && let Ok(texts) = read(&field(bytes))
     {
         let plain = |text: &str| text.replace(char::is_control, " ");
