@@ -67,6 +67,10 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
 
 def test_killed_it_fails_closed_and_is_back_within_a_second(own):
     streaming = own.start_chat("client-inspected", "curl", {"stream": True, "headers": {"x-fake": "pace=50,words=400"}})
+    deadline = time.monotonic() + 10
+    while not own.internet.requests():
+        assert time.monotonic() < deadline, "the stream does not begin"
+        time.sleep(0.05)
     asker = Asker(own)
     victims = own.puck.kill()
     killed_at = time.monotonic()
