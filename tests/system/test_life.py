@@ -65,13 +65,18 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
         return self.process.communicate(input="\n", timeout=10)[0].split()
 
 
+def await_requests(office, count):
+    deadline = time.monotonic() + 10
+    while len(office.internet.requests()) < count:
+        assert time.monotonic() < deadline, "nobody asks"
+        time.sleep(0.05)
+
+
 def test_killed_it_fails_closed_and_is_back_within_a_second(own):
     streaming = own.start_chat("client-inspected", "curl", {"stream": True, "headers": {"x-fake": "pace=50,words=400"}})
-    deadline = time.monotonic() + 10
-    while not own.internet.requests():
-        assert time.monotonic() < deadline, "the stream does not begin"
-        time.sleep(0.05)
+    await_requests(own, 1)
     asker = Asker(own)
+    await_requests(own, 4)
     victims = own.puck.kill()
     killed_at = time.monotonic()
     assert set(victims) == set(WORKERS)
