@@ -70,6 +70,9 @@ def test_button_and_lamp(new_site):
     assert second != first
     site.wait_for(lambda: second in (site.card.fat_read("boot", "CLAIM-CODE.txt") or b"").decode(), 30, "the code on the card")
     assert claim(site, first) != "204" and claim(site, second) == "204"
+    # The device hears of it within a second; until then a press would still stand for the code.
+    log = lambda: site.board.log()  # noqa: E731
+    site.wait_for(lambda: log().rfind("lamp: healthy") > log().rfind("lamp: needs you"), 30, "a lamp that asks for nobody")
 
     site.wait_for(lambda: site.reach_provider() == "401", 60, "AI traffic")
 
