@@ -203,9 +203,9 @@ impl Office {
             && let Booted::Slot { slot, trial } = self.booted
         {
             if self.health.good(seen, now) {
-                self.settled = true;
                 let desk = self.desk.clone();
-                Beside::default().begin(move || mark_good(&desk, slot));
+                // A round later once more where no thread is to be had.
+                self.settled = Beside::default().begin(move || mark_good(&desk, slot));
             } else if trial && self.health.trial_is_over(now) {
                 self.desk.note(
                     "slot_failed",

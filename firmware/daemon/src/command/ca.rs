@@ -65,7 +65,7 @@ pub(crate) fn ca_activate(file: &Path) -> Result<Outcome, CommandError> {
     let config = settings(file)?;
     let Some(authority) = provision::activate(&config)? else { return none_waits() };
     let fingerprint = authority.fingerprint_sha256();
-    note(file, "ca_activate", true, Some(fingerprint.clone()))?;
+    note(&config, "ca_activate", true, Some(fingerprint.clone()))?;
     print::line(format_args!("in force now: {fingerprint}"))?;
     Ok(Outcome::Done)
 }

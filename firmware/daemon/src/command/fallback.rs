@@ -26,7 +26,7 @@ pub(crate) fn fallback_list(file: &Path, json: bool) -> Result<Outcome, CommandE
 pub(crate) fn fallback_revoke(file: &Path, id: &str) -> Result<Outcome, CommandError> {
     let config = settings(file)?;
     let done = fallbacks::revoke(&config.data, id);
-    note(file, "fallback_revoke", done == Ok(true), Some(done.clone().err().unwrap_or_else(|| id.to_owned())))?;
+    note(&config, "fallback_revoke", done == Ok(true), Some(done.clone().err().unwrap_or_else(|| id.to_owned())))?;
     match done {
         Ok(true) => Ok(Outcome::Done),
         Ok(false) => Ok(Outcome::No),

@@ -99,7 +99,7 @@ pub(crate) fn pack_install(path: &Path, config_file: &Path, allow_older: bool) -
         Ok(Install::Refused(_)) => (false, "refused".to_owned()),
         Err(_) => (false, "not a pack that can be used".to_owned()),
     };
-    note(config_file, "pack_install", ok, Some(detail.clone()))?;
+    note(&config, "pack_install", ok, Some(detail.clone()))?;
     match installed? {
         Install::Refused(why) => {
             eprintln!("nanogate: {}", crate::one_line(&why));

@@ -130,15 +130,13 @@ pub(crate) fn steer_show(file: &Path) -> Result<Outcome, CommandError> {
     Ok(Outcome::Done)
 }
 
-fn accounts(file: &Path) -> Result<Accounts, CommandError> {
-    let config = settings(file)?;
+fn accounts(config: &Config) -> Result<Accounts, CommandError> {
     Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::input)
 }
 
 /// Notes a command of the person at the console; it has no chain of its own process, so it opens one for the moment.
-pub(super) fn note(file: &Path, command: &str, ok: bool, detail: Option<String>) -> Result<(), CommandError> {
-    let config = settings(file)?;
-    let journal = worker::open_journal_with(&config, provision::CONSOLE, provision::device_key(&config)?)?;
+pub(super) fn note(config: &Config, command: &str, ok: bool, detail: Option<String>) -> Result<(), CommandError> {
+    let journal = worker::open_journal_with(config, provision::CONSOLE, provision::device_key(config)?)?;
     let actor = Some("console".to_owned());
     let event = Event::Admin(AdminEvent { client: None, actor, command: command.to_owned(), ok, detail });
     journal.append(&event).map_err(CommandError::internal)?;
@@ -147,10 +145,11 @@ pub(super) fn note(file: &Path, command: &str, ok: bool, detail: Option<String>)
 
 /// Makes a token for the inspection API and the metrics; the secret is printed once and kept nowhere.
 pub(crate) fn token_add(file: &Path, name: &str) -> Result<Outcome, CommandError> {
-    let (token, secret) = accounts(file)?
+    let config = settings(file)?;
+    let (token, secret) = accounts(&config)?
         .create_token(name, &[Scope::Inspect, Scope::Metrics], SystemClock.now())
         .map_err(CommandError::input)?;
-    note(file, "token_create", true, Some(token.id.clone()))?;
+    note(&config, "token_create", true, Some(token.id.clone()))?;
     eprintln!("token {} ({name}); it is shown only now:", token.id);
     print::line(secret)?;
     Ok(Outcome::Done)
@@ -158,7 +157,7 @@ pub(crate) fn token_add(file: &Path, name: &str) -> Result<Outcome, CommandError
 
 /// What tokens there are.
 pub(crate) fn token_list(file: &Path, json: bool) -> Result<Outcome, CommandError> {
-    for token in accounts(file)?.tokens().map_err(CommandError::input)? {
+    for token in accounts(&settings(file)?)?.tokens().map_err(CommandError::input)? {
         let made = export::rfc3339(token.created_at);
         if json {
             print::line(json!({"id": token.id, "name": token.name, "scopes": token.scopes, "created_at": made}))?;
@@ -171,8 +170,9 @@ pub(crate) fn token_list(file: &Path, json: bool) -> Result<Outcome, CommandErro
 
 /// Ends a token at once.
 pub(crate) fn token_revoke(file: &Path, id: &str) -> Result<Outcome, CommandError> {
-    let revoked = accounts(file)?.revoke_token(id);
-    note(file, "token_revoke", revoked.is_ok(), Some(id.to_owned()))?;
+    let config = settings(file)?;
+    let revoked = accounts(&config)?.revoke_token(id);
+    note(&config, "token_revoke", revoked.is_ok(), Some(id.to_owned()))?;
     let token = revoked.map_err(CommandError::input)?;
     print::line(format_args!("revoked {} ({})", token.id, token.name))?;
     Ok(Outcome::Done)
