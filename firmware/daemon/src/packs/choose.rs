@@ -17,12 +17,10 @@ use crate::worker::{Stamp, follow_file, scanner_with, stamp};
 
 /// The scanner of a worker: the pack that the supervisor put in force, or else the built-in one.
 pub(crate) fn scanner_in_force(config: &Config) -> Result<Scanner, CommandError> {
-    match in_force(config) {
-        Ok(Some(pack)) => return Ok(Scanner::new(Arc::new(pack))),
-        Ok(None) => {}
-        Err(error) => tracing::error!(error, "the installed pack is not used; the built-in rules are in force"),
-    }
-    scanner_with(&config.scan.code_words)
+    in_force(config).or_else(|error| {
+        tracing::error!(%error, "the installed pack is not used; the built-in rules are in force");
+        scanner_with(&config.scan.code_words)
+    })
 }
 
 /// The scanner of `nanogate scan`.
@@ -46,11 +44,12 @@ pub(crate) fn compile(file: &Path, words: &[OfficeWord]) -> Result<Pack, String>
     source.compile(words).map_err(|error| named(&error))
 }
 
-fn in_force(config: &Config) -> Result<Option<Pack>, String> {
+fn in_force(config: &Config) -> Result<Scanner, CommandError> {
     let file = active_file(&config.data);
-    let compile = |bytes: Vec<u8>| Pack::from_bytes(&bytes, &config.scan.code_words);
-    let pack = read(&file)?.map(compile).transpose();
-    pack.map_err(|error| format!("{}: {error}", file.display()))
+    let Some(bytes) = read(&file).map_err(CommandError::Input)? else { return scanner_with(&config.scan.code_words) };
+    let pack = Pack::from_bytes(&bytes, &config.scan.code_words)
+        .map_err(|error| CommandError::Input(format!("{}: {error}", file.display())))?;
+    Ok(Scanner::new(Arc::new(pack)))
 }
 
 /// The sources of the rules in force, which are enough to tell what they are.
@@ -109,7 +108,8 @@ pub(crate) async fn follow_pack(
         }
         seen = now;
         let config = config.clone();
-        match tokio::task::spawn_blocking(move || scanner_in_force(&config)).await {
+        // A card that was pulled out takes no rules back that are in force.
+        match tokio::task::spawn_blocking(move || in_force(&config)).await {
             Ok(Ok(scanner)) => {
                 let info = scanner.pack().info();
                 tracing::info!(pack = info.name, version = %info.version, "another pack is in force");

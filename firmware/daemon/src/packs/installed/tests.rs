@@ -1,13 +1,16 @@
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use gate_scrub::PackSource;
+use gate_scrub::{PackSource, Scanner};
 use gate_seal::DeviceKey;
+use tokio_util::sync::CancellationToken;
 
 use super::{Install, install, installed_file, standing};
 use crate::config::Config;
 use crate::packs::active::{Origin, activate, active_file, read_state};
-use crate::packs::choose::Rules;
+use crate::packs::choose::{Rules, follow_pack};
 use crate::packs::keys::Keys;
 use crate::packs::signed::PackFile;
 use crate::provision;
@@ -71,8 +74,11 @@ impl Machine {
 
 /// The one rule of the scanner that a worker would run with, or `builtin`.
 fn in_force(config: &Config) -> String {
-    let rules = Rules::in_force(config).unwrap();
-    let all: Vec<String> = rules.scanner.pack().rules().map(|rule| rule.id.to_owned()).collect();
+    only_rule(&Rules::in_force(config).unwrap().scanner)
+}
+
+fn only_rule(scanner: &Scanner) -> String {
+    let all: Vec<String> = scanner.pack().rules().map(|rule| rule.id.to_owned()).collect();
     if all.len() == 1 { all[0].clone() } else { "builtin".to_owned() }
 }
 
@@ -222,4 +228,32 @@ fn a_pack_hands_over_its_keys_and_a_bad_set_is_not_installed() {
     install(&config, &machine.pack("nanogate", "9999.3.0", "c", key), false).unwrap();
     activate(&config).unwrap();
     assert_eq!(tags(), [20326, 38696]);
+}
+
+#[tokio::test]
+async fn a_card_that_is_pulled_out_takes_no_rules_back() {
+    let machine = Machine::new();
+    let config = machine.trusting();
+    let active = active_file(&config.data);
+    let put_in_force = |version, id| {
+        install(&config, &machine.pack("nanogate", version, id, Some(&machine.key)), false).unwrap();
+        activate(&config).unwrap();
+    };
+    put_in_force("9999.1.0", "first");
+    let rules = Rules::in_force(&config).unwrap();
+    let (stop, applied) = (CancellationToken::new(), RefCell::new(Vec::new()));
+    let followed = follow_pack(&config, rules.seen, stop.clone(), |scanner| {
+        applied.borrow_mut().push(only_rule(&scanner));
+        stop.cancel();
+    });
+    let pulled = async {
+        // A folder in its place is there and cannot be read, as a file on a card that is gone.
+        fs::remove_file(&active).unwrap();
+        fs::create_dir(&active).unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        fs::remove_dir(&active).unwrap();
+        put_in_force("9999.1.1", "second");
+    };
+    tokio::join!(followed, pulled);
+    assert_eq!(*applied.borrow(), ["second"], "what cannot be read is no news");
 }
