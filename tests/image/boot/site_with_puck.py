@@ -133,7 +133,7 @@ while True:
 
     def ask(self, name="www.example.com", client="client-watched", kind="A", server=plan.PUCK):
         """What a client of the office hears from the puck."""
-        words = ["dig", "+short", "+time=1", "+tries=1", f"@{server}", name, kind]
+        words = ["dig", "+short", "+time=1", "+tries=2", f"@{server}", name, kind]
         lines = self.hosts[client].run(words, check=False).stdout.splitlines()
         # What dig says of its own begins like a comment, and may name the server.
         return "\n".join(line for line in lines if not line.startswith(";")).strip()
