@@ -27,6 +27,8 @@ mod prefixes;
 mod spellings;
 mod windows;
 
+use std::cell::RefCell;
+
 use gate_core::Why;
 
 use self::features::Reader;
@@ -48,6 +50,11 @@ pub const SLOT_BITS: u32 = 18;
 
 /// Steps of work for a byte of a window: most of them go into the words' hashes.
 const BYTE_COST: usize = 8;
+
+thread_local! {
+    /// What reading a window needs is kept from one scan to the next.
+    static READER: RefCell<Reader> = RefCell::default();
+}
 
 /// A trained model: concepts, weights and the score from which a window is an attack.
 #[derive(Debug)]
@@ -142,20 +149,21 @@ impl AttackModel {
     /// What the windows around `cues` that are attacks come to, as candidates of the rule with number `rule`. They are
     /// not all when `work` is spent.
     pub(crate) fn judge(&self, rule: usize, text: &Text<'_>, cues: &[Cue], work: &mut Work, out: &mut Vec<Candidate>) {
-        let mut reader = Reader::default();
-        windows::visit(text, cues, |window| {
-            work.spend(window.read.len() * BYTE_COST);
-            if work.is_spent() {
-                return None;
-            }
-            let score = self.sum(reader.slots(&self.lexicon, &text.bytes[window.read.clone()], window.view));
-            if score >= self.threshold {
-                let (start, end) = (window.span.start, window.span.end);
-                let why = Grounds::default().with(Why::Model, true);
-                let confidence = confidence(score - self.threshold);
-                out.push(Candidate { rule, start, end, confidence, why, public: false });
-            }
-            Some(score >= self.floor)
+        READER.with_borrow_mut(|reader| {
+            windows::visit(text, cues, |window| {
+                work.spend(window.read.len() * BYTE_COST);
+                if work.is_spent() {
+                    return None;
+                }
+                let score = self.sum(reader.slots(&self.lexicon, &text.bytes[window.read.clone()], window.view));
+                if score >= self.threshold {
+                    let (start, end) = (window.span.start, window.span.end);
+                    let why = Grounds::default().with(Why::Model, true);
+                    let confidence = confidence(score - self.threshold);
+                    out.push(Candidate { rule, start, end, confidence, why, public: false });
+                }
+                Some(score >= self.floor)
+            })
         });
     }
 }

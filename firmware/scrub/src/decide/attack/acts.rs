@@ -41,18 +41,28 @@ impl Act {
     }
 }
 
-/// All acts, and in one row of memory what is asked of each first: of two parts of most of them a text has none.
+/// All acts, and for each concept the acts that it may be a part of: most of what a text speaks of is in few of them.
 #[derive(Debug)]
 pub(super) struct Acts {
     all: Vec<Act>,
-    heads: Vec<[Concepts; 2]>,
+    /// By a concept: the acts that have it in their first part, and in their second part or in their only one.
+    parts: Vec<[Numbers; 2]>,
 }
 
+/// Numbers of acts, as bits.
+type Numbers = [u64; MAX_ACTS.div_ceil(64)];
+
 impl Acts {
-    /// Acts that have a part each.
+    /// Acts that have a part each, at most [`MAX_ACTS`].
     pub(super) fn new(all: Vec<Act>) -> Self {
-        let heads = all.iter().map(|act| [act.parts[0], act.parts[1 % act.parts.len()]]).collect();
-        Self { all, heads }
+        let mut parts = vec![[Numbers::default(); 2]; Concepts::BITS as usize];
+        for (number, act) in all.iter().enumerate() {
+            for (place, part) in [act.parts[0], act.parts[1 % act.parts.len()]].into_iter().enumerate() {
+                let of_part = (0..).zip(&mut parts).filter(|(concept, _)| part >> concept & 1 != 0);
+                of_part.for_each(|(_, parts)| parts[place][number / 64] |= 1 << (number % 64));
+            }
+        }
+        Self { all, parts }
     }
 
     pub(super) fn all(&self) -> &[Act] {
@@ -61,10 +71,24 @@ impl Acts {
 
     /// The numbers of the acts among mentions.
     pub(super) fn among(&self, mentions: &[Mention]) -> impl Iterator<Item = u8> {
-        let all: Concepts = mentions.iter().fold(0, |all, mention| all | 1 << mention.concept);
+        let mut all: Concepts = 0;
+        let mut parts = [Numbers::default(); 2];
+        for mention in mentions {
+            all |= 1 << mention.concept;
+            for (numbers, more) in parts.iter_mut().zip(self.parts[usize::from(mention.concept)]) {
+                numbers.iter_mut().zip(more).for_each(|(numbers, more)| *numbers |= more);
+            }
+        }
+        let [first, second] = parts;
+        let likely = (0_u8..).zip(first.into_iter().zip(second)).flat_map(|(word, (first, second))| {
+            let mut numbers = first & second;
+            std::iter::from_fn(move || {
+                let number = (numbers != 0).then(|| 64 * word + numbers.trailing_zeros() as u8)?;
+                numbers &= numbers - 1;
+                Some(number)
+            })
+        });
         let found = move |act: &Act| act.parts.iter().all(|part| part & all != 0) && act.is_in(mentions);
-        let heads = self.heads.iter().map(move |[first, second]| first & all != 0 && second & all != 0);
-        let likely = (0_u8..).zip(heads).filter_map(|(number, likely)| likely.then_some(number));
         likely.filter(move |number| found(&self.all[usize::from(*number)]))
     }
 }

@@ -66,8 +66,8 @@ pub struct Lexicon {
     words: Prefixes,
     /// Those of signs in text as it is, in ASCII lower case.
     signs: Prefixes,
-    /// The bytes that signs begin with, in either case.
-    sign_starts: Box<[bool; 256]>,
+    /// A bit for each two bytes, the first one lower, that some sign begins with.
+    sign_starts: Box<[u64; 1 << 10]>,
     /// What each anchor means, in ASCII lower case.
     cues: HashMap<Vec<u8>, Meaning>,
     /// Finds the anchors for whoever has no prefilter of a pack.
@@ -106,10 +106,12 @@ impl Lexicon {
         let signs = (0_u8..).zip(&concepts).flat_map(|(number, concept)| {
             concept.signs.iter().map(move |sign| (sign.text.to_ascii_lowercase().into_bytes(), number))
         });
-        let mut sign_starts = Box::new([false; 256]);
-        for byte in concepts.iter().flat_map(|concept| &concept.signs).filter_map(|sign| sign.text.bytes().next()) {
-            sign_starts[usize::from(byte.to_ascii_lowercase())] = true;
-            sign_starts[usize::from(byte.to_ascii_uppercase())] = true;
+        let mut sign_starts = Box::new([0; _]);
+        for sign in concepts.iter().flat_map(|concept| &concept.signs).map(|sign| sign.text.to_ascii_lowercase()) {
+            if let Some(two) = sign.as_bytes().first_chunk() {
+                let pair = usize::from(u16::from_le_bytes(*two));
+                sign_starts[pair / 64] |= 1 << (pair % 64);
+            }
         }
         let (words, signs) = (Prefixes::new(words), Prefixes::new(signs));
         let mut cues = HashMap::new();
@@ -201,11 +203,10 @@ impl Lexicon {
         }
         let count = mentions.len();
         let mut words = normal.words.iter().peekable();
-        let mut before = b' ';
-        for (at, &byte) in raw.iter().enumerate() {
-            let starts = self.sign_starts[usize::from(byte)]
-                && !(before.is_ascii_alphanumeric() && byte.is_ascii_alphanumeric());
-            before = byte;
+        for (at, two) in raw.windows(2).enumerate() {
+            let pair = usize::from(u16::from_le_bytes([two[0], two[1]]));
+            let starts = self.sign_starts[pair / 64] >> (pair % 64) & 1 != 0
+                && !(two[0].is_ascii_alphanumeric() && at > 0 && raw[at - 1].is_ascii_alphanumeric());
             if starts {
                 self.signs.at(&raw[at..], |concept| {
                     while words.next_if(|word| word.origin < at).is_some() {}

@@ -54,6 +54,10 @@ fn asks_to_join(text: &str) -> bool {
 fn pieces(text: &str) -> Vec<&str> {
     let bytes = text.as_bytes();
     let mut pieces = Vec::new();
+    // Two pieces are opened by two marks.
+    if bytes.iter().filter(|byte| opens(**byte)).count() < 2 {
+        return pieces;
+    }
     let mut at = 0;
     while let Some(open) = opening(bytes, at)
         && pieces.len() < MAX_PIECES
@@ -77,7 +81,11 @@ fn pieces(text: &str) -> Vec<&str> {
 /// The next mark that may open a piece.
 fn opening(bytes: &[u8], from: usize) -> Option<usize> {
     let rest = bytes.get(from..)?;
-    rest.iter().position(|byte| matches!(byte, b'\'' | b'"' | b'[' | b'`')).map(|at| from + at)
+    rest.iter().position(|byte| opens(*byte)).map(|at| from + at)
+}
+
+fn opens(byte: u8) -> bool {
+    matches!(byte, b'\'' | b'"' | b'[' | b'`')
 }
 
 #[cfg(test)]
