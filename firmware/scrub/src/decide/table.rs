@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use memchr::memmem::{find, rfind};
-use memchr::{memchr, memchr2, memrchr, memrchr2};
+use memchr::{memchr, memchr2, memchr3_iter, memrchr, memrchr2};
 
 /// Bytes of a table, from its first line on, in which its headings count.
 const REACH: usize = 32 << 10;
@@ -234,25 +234,19 @@ fn is_rule(line: &[u8]) -> bool {
 /// The cells of a line, without the space and the quotes around them.
 fn cells(text: &[u8], line: Range<usize>, joint: Joint) -> Vec<Range<usize>> {
     let (mut cells, mut start, mut quote) = (Vec::new(), line.start, None);
-    let mut at = line.start;
-    while at < line.end {
+    let sign = if let Joint::Byte(sign) = joint { sign } else { b' ' };
+    for at in memchr3_iter(sign, b'"', b'\'', &text[line.clone()]).map(|at| line.start + at) {
         let byte = text[at];
-        let parts = match joint {
-            Joint::Byte(joint) => byte == joint,
-            Joint::Gap => byte == b' ' && text.get(at + 1) == Some(&b' '),
-        };
+        let parts = byte == sign && (joint != Joint::Gap || text.get(at + 1) == Some(&b' '));
         if quote == Some(byte) {
             quote = None;
         } else if quote.is_none() && matches!(byte, b'"' | b'\'') && text[start..at].trim_ascii().is_empty() {
             quote = Some(byte);
-        } else if quote.is_none() && parts {
+        } else if quote.is_none() && parts && at >= start {
             cells.push(trimmed(text, start..at));
-            if joint == Joint::Gap {
-                at += text[at..line.end].iter().take_while(|byte| **byte == b' ').count() - 1;
-            }
-            start = at + 1;
+            let more = text[at + 1..line.end].iter().take_while(|byte| **byte == b' ').count();
+            start = at + 1 + if joint == Joint::Gap { more } else { 0 };
         }
-        at += 1;
     }
     cells.push(trimmed(text, start..line.end));
     cells
