@@ -6,7 +6,7 @@ mod simd;
 mod marks;
 mod wanted;
 
-pub(crate) use marks::{Classes, MIN_RUN, Marks, TOO_LONG, begins_word};
+pub(crate) use marks::{BEFORE_LINK, Classes, MIN_RUN, Marks, Stretch, TOO_LONG, begins_word};
 use wanted::{BLOCK, blocks};
 pub(crate) use wanted::{SETS, WINDOW, Wanted, Windows, is_link};
 
@@ -61,19 +61,55 @@ pub(crate) fn trailing(mask: u64) -> usize {
     (!mask & HIGHS).leading_zeros() as usize / 8
 }
 
-/// The place of the first byte of `text` at `from` or later that is no ASCII, or is `byte`.
-pub(crate) fn next_beyond(text: &[u8], from: usize, byte: u8) -> Option<usize> {
-    let (blocks, rest) = text[from..].as_chunks::<64>();
-    let place = |mask: u64| mask.trailing_zeros() as usize;
-    for (index, block) in blocks.iter().enumerate() {
-        let mask = simd::beyond(block, byte);
-        if mask != 0 {
-            return Some(from + 64 * index + place(mask));
+/// Looks for the next byte of some kind again and again, and looks at each 64 bytes once.
+pub(crate) struct Seeker<'a, M> {
+    text: &'a [u8],
+    mask_of: M,
+    /// Where the bytes begin that were looked at last, and which of them are of the kind.
+    start: usize,
+    mask: u64,
+}
+
+/// From here no place is so near that its byte would have been looked at.
+const NOWHERE: usize = usize::MAX - 63;
+
+/// Looks for what is no ASCII, or is `byte`.
+pub(crate) fn beyond(text: &[u8], byte: u8) -> Seeker<'_, impl Fn(&[u8; 64]) -> u64> {
+    Seeker { text, mask_of: move |block: &_| simd::beyond(block, byte), start: NOWHERE, mask: 0 }
+}
+
+/// Looks for one of two bytes.
+pub(crate) fn either(text: &[u8], bytes: [u8; 2]) -> Seeker<'_, impl Fn(&[u8; 64]) -> u64> {
+    Seeker { text, mask_of: move |block: &_| simd::either(block, bytes), start: NOWHERE, mask: 0 }
+}
+
+impl<M: Fn(&[u8; 64]) -> u64> Seeker<'_, M> {
+    /// The place of the next one at `at` or behind it; the text's end where there is none.
+    #[inline]
+    pub(crate) fn next(&mut self, mut at: usize) -> usize {
+        loop {
+            if at.wrapping_sub(self.start) >= 64 {
+                if at >= self.text.len() {
+                    return self.text.len();
+                }
+                self.look(at);
+            }
+            let mask = self.mask >> (at - self.start);
+            if mask != 0 {
+                return at + mask.trailing_zeros() as usize;
+            }
+            at = self.start + 64;
         }
     }
-    let start = text.len() - rest.len();
-    let mask = simd::beyond(&padded(rest), byte) & ((1_u64 << rest.len()) - 1);
-    (mask != 0).then(|| start + place(mask))
+
+    fn look(&mut self, at: usize) {
+        let rest = &self.text[at..];
+        self.start = at;
+        self.mask = match rest.first_chunk() {
+            Some(block) => (self.mask_of)(block),
+            None => (self.mask_of)(&padded(rest)) & ((1 << rest.len()) - 1),
+        };
+    }
 }
 
 /// Fewer than 64 bytes, and zeros behind them.
@@ -83,18 +119,9 @@ fn padded(rest: &[u8]) -> [u8; 64] {
     block
 }
 
-/// The four bytes of `text` at `at`, the first one the lowest; nothing stands behind the text.
-#[inline]
-pub(crate) fn four(text: &[u8], at: usize) -> u32 {
-    text[at..].first_chunk().map_or_else(
-        || text[at..].iter().rev().fold(0, |all, byte| all << 8 | u32::from(*byte)),
-        |four| u32::from_le_bytes(*four),
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{below, digits, eight, eight_before, leading, letters, next_beyond, trailing};
+    use super::{below, beyond, digits, eight, eight_before, either, leading, letters, trailing};
 
     #[test]
     fn each_byte_is_judged_by_itself() {
@@ -122,13 +149,17 @@ mod tests {
     }
 
     #[test]
-    fn the_next_byte_beyond_ascii_is_found_from_anywhere() {
+    fn the_next_byte_of_a_kind_is_found_from_anywhere() {
         let text = "some words, then é and more of them \\ and an ü; ".repeat(4);
         let text = text.as_bytes();
-        for (from, byte) in (0..=text.len()).flat_map(|from| [(from, 0x80), (from, b'\\')]) {
-            let beyond = |it: &u8| *it >= 0x80 || *it == byte;
-            let plain = text[from..].iter().position(beyond).map(|at| from + at);
-            assert_eq!(next_beyond(text, from, byte), plain, "{from}");
+        let place =
+            |from: usize, is: &dyn Fn(&u8) -> bool| text[from..].iter().position(is).map_or(text.len(), |at| from + at);
+        let (mut seeker, mut one, mut two) = (beyond(text, b'\\'), beyond(text, 0x80), either(text, *b";,"));
+        // Back as well, and over parts that nobody looked at.
+        for from in (0..=text.len()).flat_map(|from| [from, text.len() - from, from * 67 % text.len()]) {
+            assert_eq!(seeker.next(from), place(from, &|it| *it >= 0x80 || *it == b'\\'), "{from}");
+            assert_eq!(one.next(from), place(from, &|it| *it >= 0x80), "{from}");
+            assert_eq!(two.next(from), place(from, &|it| b";,".contains(it)), "{from}");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What stands where in a text: a bit for each byte, 64 bytes a word, found in one pass and read by everybody.
 
+mod stretches;
+
 use std::ops::Range;
 
+pub(crate) use self::stretches::{MIN_RUN, Stretch};
 use super::simd;
 use super::wanted::Wanted;
 
@@ -56,15 +59,15 @@ enum Sort {
 
 const SORTS: usize = 8;
 
-/// The words that begin in 64 bytes.
-pub(crate) struct Words<'a> {
+/// Places in 64 bytes at which something begins, and the bytes there.
+pub(crate) struct Places<'a> {
     bytes: &'a [u8; 64 + 8],
     /// Where the bytes begin in the text.
     start: usize,
     mask: u64,
 }
 
-impl Iterator for Words<'_> {
+impl Iterator for Places<'_> {
     type Item = (usize, u64);
 
     #[inline(always)]
@@ -79,9 +82,8 @@ impl Iterator for Words<'_> {
     }
 }
 
-/// Bytes of the shortest run of base64 that [`Marks::run_from`] finds: eight bytes, the shortest password that is worth
-/// hiding, have so many.
-pub(crate) const MIN_RUN: usize = 11;
+/// Bytes before a link or a number from which on literals are looked for.
+pub(crate) const BEFORE_LINK: usize = 3;
 
 /// Letters, or other bytes between them, of which there are too many for a row of words.
 pub(crate) const TOO_LONG: u32 = 9;
@@ -89,14 +91,21 @@ pub(crate) const TOO_LONG: u32 = 9;
 impl Marks {
     /// Looks through `text`. Nothing stands before or behind it.
     pub(crate) fn of(text: &[u8], wanted: &Wanted) -> Self {
-        let mut groups = vec![[[0; GROUP]; SORTS]; text.len().div_ceil(64 * GROUP)];
-        let (mut index, mut before) = (0, Classes::default());
+        let mut groups = Vec::with_capacity(text.len().div_ceil(64 * GROUP));
+        let (mut group, mut index, mut before) = ([[0; GROUP]; SORTS], 0, Classes::default());
         simd::classes(text, wanted, |classes| {
-            for (masks, mask) in groups[index / GROUP].iter_mut().zip(classes.marks(before)) {
+            for (masks, mask) in group.iter_mut().zip(classes.marks(before)) {
                 masks[index % GROUP] = mask;
             }
             (index, before) = (index + 1, classes);
+            if index % GROUP == 0 {
+                groups.push(group);
+            }
         });
+        if index % GROUP != 0 {
+            group.iter_mut().for_each(|masks| masks[index % GROUP..].fill(0));
+            groups.push(group);
+        }
         // The zeros behind the text may look like something that is wanted.
         let inside = u64::MAX >> (text.len().next_multiple_of(64) - text.len());
         if let Some(last) = index.checked_sub(1) {
@@ -122,18 +131,43 @@ impl Marks {
     /// Calls `each` for all 64 bytes of `text`, of which these are the marks, in which words begin, with the places of these
     /// ([`Classes::word_starts`]), and the eight bytes from there on, the first one lowest. Behind the text stand zeros.
     #[inline(always)]
-    pub(crate) fn words(&self, text: &[u8], mut each: impl FnMut(Words<'_>)) {
-        for (number, sorts) in self.groups.iter().enumerate() {
-            for (index, mask) in sorts[Sort::Words as usize].into_iter().enumerate().filter(|(_, mask)| *mask != 0) {
+    pub(crate) fn words(&self, text: &[u8], each: impl FnMut(Places<'_>)) {
+        self.parts(text, |number| self.groups[number][Sort::Words as usize], each);
+    }
+
+    /// The same with every place where a literal may stand that is not looked for where words begin: at the first byte of a
+    /// character beyond ASCII, [`BEFORE_LINK`] bytes before each link ([`Wanted::LINKS`]) and each digit that follows none,
+    /// and where a window stands that is wanted, or some other one.
+    #[inline(always)]
+    pub(crate) fn windows(&self, text: &[u8], each: impl FnMut(Places<'_>)) {
+        let ends =
+            |sorts: &Sorts, index: usize| sorts[Sort::Links as usize][index] | sorts[Sort::Numbers as usize][index];
+        let masks = |number: usize| {
+            let sorts = &self.groups[number];
+            let next = self.groups.get(number + 1).map_or(0, |sorts| ends(sorts, 0));
+            std::array::from_fn(|index| {
+                let behind = if index + 1 < GROUP { ends(sorts, index + 1) } else { next };
+                let before_links = ends(sorts, index) >> BEFORE_LINK | behind << (64 - BEFORE_LINK);
+                before_links | sorts[Sort::Leads as usize][index] | sorts[Sort::Windows as usize][index]
+            })
+        };
+        self.parts(text, masks, each);
+    }
+
+    /// Calls `each` for all 64 bytes with the places of the ones of their mask, if there are some; `masks` has those of a group.
+    #[inline(always)]
+    fn parts(&self, text: &[u8], masks: impl Fn(usize) -> [u64; GROUP], mut each: impl FnMut(Places<'_>)) {
+        for number in 0..self.groups.len() {
+            for (index, mask) in masks(number).into_iter().enumerate().filter(|(_, mask)| *mask != 0) {
                 let start = 64 * (GROUP * number + index);
                 let rest = &text[start..];
                 let mut last = [0; 64 + 8];
-                // Of so many bytes eight stand behind each of 64, which needs no proof at each word.
+                // Of so many bytes eight stand behind each of 64, which needs no proof at each place.
                 let bytes = rest.first_chunk().unwrap_or_else(|| {
                     last[..rest.len().min(64 + 8)].copy_from_slice(rest);
                     &last
                 });
-                each(Words { bytes, start, mask });
+                each(Places { bytes, start, mask });
             }
         }
     }
@@ -151,70 +185,10 @@ impl Marks {
         }
     }
 
-    /// Whether so many bytes around `at`, or more, may be words of three to eight letters with at most as many other bytes
-    /// between them. At most 64 on either side count.
-    #[inline]
-    pub(crate) fn may_be_words(&self, at: usize, count: u32) -> bool {
-        let [before, after] = self.around(at, Sort::Breaks);
-        before.leading_zeros() + after.trailing_zeros() >= count
-    }
-
-    /// Whether so many bytes around `at`, or more, are characters of base64. At most 64 on either side count.
-    #[inline]
-    pub(crate) fn has_run(&self, at: usize, count: u32) -> bool {
-        let [before, after] = self.around(at, Sort::Runs);
-        before.leading_ones() + after.trailing_ones() >= count
-    }
-
-    /// A mask of the 64 bytes up to `at`, and of those behind.
-    #[inline]
-    fn around(&self, at: usize, sort: Sort) -> [u64; 2] {
-        let block = |index: Option<usize>| index.map_or(0, |index| self.mask(sort, index));
-        let (index, bit) = (at / 64, at as u32 % 64);
-        let here = block(Some(index));
-        let before = here << (63 - bit) | block(index.checked_sub(1)).checked_shr(bit + 1).unwrap_or(0);
-        let after = here.checked_shr(bit + 1).unwrap_or(0) | block(Some(index + 1)) << (63 - bit);
-        [before, after]
-    }
-
-    /// The first stretch of [`MIN_RUN`] or more characters of base64 at `from` or behind it, in the first `len` bytes.
-    pub(crate) fn run_from(&self, from: usize, len: usize) -> Option<Range<usize>> {
-        let block = |index: usize| self.mask(Sort::Runs, index);
-        let mut after = u64::MAX << (from % 64);
-        for index in from / 64..self.blocks() {
-            let mask = runs(block(index), block(index + 1)) & after;
-            if mask != 0 {
-                let start = 64 * index + mask.trailing_zeros() as usize;
-                let end = self.run_end(start + MIN_RUN).min(len);
-                return (start + MIN_RUN <= end).then_some(start..end);
-            }
-            after = u64::MAX;
-        }
-        None
-    }
-
-    /// Where the characters of base64 from `from` on end.
-    fn run_end(&self, from: usize) -> usize {
-        let others_of = |index: usize| !self.mask(Sort::Runs, index);
-        let mut index = from / 64;
-        let mut others = others_of(index) & u64::MAX << (from % 64);
-        while others == 0 {
-            index += 1;
-            others = others_of(index);
-        }
-        64 * index + others.trailing_zeros() as usize
-    }
-
     /// Calls `each` with the place of every digit that follows none.
     #[inline(always)]
     pub(crate) fn numbers(&self, each: impl FnMut(usize)) {
-        self.places(|sorts, index| sorts[Sort::Numbers as usize][index], each);
-    }
-
-    /// Calls `each` with the place of every first byte of a character beyond ASCII.
-    #[inline(always)]
-    pub(crate) fn leads(&self, each: impl FnMut(usize)) {
-        self.places(|sorts, index| sorts[Sort::Leads as usize][index], each);
+        self.places(Sort::Numbers, each);
     }
 
     /// The first byte of a character beyond ASCII at `from` or behind it.
@@ -231,32 +205,17 @@ impl Marks {
         None
     }
 
-    /// Calls `each` with the place of every link ([`Wanted::LINKS`]) and of every digit that follows none.
-    #[inline(always)]
-    pub(crate) fn links(&self, each: impl FnMut(usize)) {
-        let mask =
-            |sorts: &Sorts, index: usize| sorts[Sort::Links as usize][index] | sorts[Sort::Numbers as usize][index];
-        self.places(mask, each);
-    }
-
     /// Calls `each` with the place of every sign that is wanted, and perhaps of some others.
     #[inline(always)]
     pub(crate) fn signs(&self, each: impl FnMut(usize)) {
-        self.places(|sorts, index| sorts[Sort::Signs as usize][index], each);
+        self.places(Sort::Signs, each);
     }
 
-    /// Calls `each` with the place of every window that is wanted, and of some others.
+    /// Calls `each` with the places of the ones of the masks of a sort, in order.
     #[inline(always)]
-    pub(crate) fn windows(&self, each: impl FnMut(usize)) {
-        self.places(|sorts, index| sorts[Sort::Windows as usize][index], each);
-    }
-
-    /// Calls `each` with the places of the ones of masks, in order.
-    #[inline(always)]
-    fn places(&self, mask: impl Fn(&Sorts, usize) -> u64, mut each: impl FnMut(usize)) {
+    fn places(&self, sort: Sort, mut each: impl FnMut(usize)) {
         for (number, sorts) in self.groups.iter().enumerate() {
-            for index in 0..GROUP {
-                let mut mask = mask(sorts, index);
+            for (index, mut mask) in sorts[sort as usize].into_iter().enumerate() {
                 while mask != 0 {
                     each(64 * (GROUP * number + index) + mask.trailing_zeros() as usize);
                     mask &= mask - 1;
@@ -266,25 +225,15 @@ impl Marks {
     }
 }
 
-/// Where [`TOO_LONG`] ones end in a mask that follows another one.
+/// Where so many bytes end that are like those before them that [`TOO_LONG`] are alike, in a mask of such bytes that
+/// follows another one.
 #[inline]
-fn long_runs(mask: u64, before: u64) -> u64 {
+fn ends(mask: u64, before: u64) -> u64 {
     let (mut mask, mut before) = (mask, before);
-    for step in [1, 2, 4, TOO_LONG - 8] {
+    for step in [1, 2, TOO_LONG - 5] {
         // What the lower bits of `before` are does not matter: no run of so many ones reaches there.
         mask &= mask << step | before >> (64 - step);
         before &= before << step;
-    }
-    mask
-}
-
-/// Where [`MIN_RUN`] ones begin in a mask that goes on with another.
-fn runs(mask: u64, next: u64) -> u64 {
-    let (mut mask, mut next) = (mask, next);
-    for step in [1, 2, 4, MIN_RUN as u32 - 8] {
-        // What the upper bits of `next` are does not matter: no run of the first mask reaches there.
-        mask &= mask >> step | next << (64 - step);
-        next &= next >> step;
     }
     mask
 }
@@ -308,7 +257,9 @@ impl Classes {
     /// What stands between words of three to eight letters at most once in so many bytes, or makes other words of them.
     #[inline]
     fn breaks(self, before: Self) -> u64 {
-        let long = long_runs(self.letters, before.letters) | long_runs(!self.letters, !before.letters);
+        // Of the bytes before only the upper ones count, so that what stood before them does not matter.
+        let alike = |letters: u64, before: u64| !(letters ^ (letters << 1 | before >> 63));
+        let long = ends(alike(self.letters, before.letters), alike(before.letters, 0));
         self.short_words(before) | long | self.leads | self.escapes
     }
 
@@ -357,70 +308,4 @@ pub(crate) fn begins_word(before: u8, byte: u8, any_case: bool) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{MIN_RUN, Marks, TOO_LONG};
-    use crate::lanes::Wanted;
-
-    fn is_part(byte: u8) -> bool {
-        byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)
-    }
-
-    proptest! {
-        #[test]
-        fn runs_are_found_as_if_byte_by_byte(text in "([a+]{0,80}[ =é]){0,6}", from in 0_usize..200, len in 0_usize..300) {
-            let text = text.as_bytes();
-            let (from, len) = (from.min(text.len()), len.min(text.len()));
-            let whole = |at: usize| text[at..].iter().take(MIN_RUN).filter(|byte| is_part(**byte)).count() == MIN_RUN;
-            let end = |at: usize| at + text[at..].iter().take_while(|byte| is_part(**byte)).count();
-            let plain = (from..text.len()).find(|at| whole(*at)).map(|at| at..end(at).min(len));
-            let plain = plain.filter(|run| run.start + MIN_RUN <= run.end);
-            prop_assert_eq!(Marks::of(text, &Wanted::default()).run_from(from, len), plain);
-        }
-
-        #[test]
-        fn characters_around_a_place_are_found_as_if_byte_by_byte(text in "([a+]{0,80}[ =é]){0,6}", at in 0_usize..400) {
-            let text = text.as_bytes();
-            let at = at % text.len().max(1);
-            let before = (0..=at).rev().take(64).take_while(|at| text.get(*at).copied().is_some_and(is_part)).count();
-            let after = (at + 1..text.len()).take(64).take_while(|at| is_part(text[*at])).count();
-            let marks = Marks::of(text, &Wanted::default());
-            for count in [1, 40, 51, 90] {
-                prop_assert_eq!(marks.has_run(at, count), before + after >= count as usize, "{} {}", before, after);
-            }
-            let end = (at + 70).min(text.len());
-            let mut words = Vec::new();
-            marks.words_in(at..end, |at| words.push(at));
-            let letter = |at: usize| text[at].is_ascii_alphabetic();
-            let begin: Vec<usize> = (at..end).filter(|at| letter(*at) && !(*at > 0 && letter(at - 1))).collect();
-            prop_assert_eq!(words, begin);
-            let lead = (at..text.len()).find(|at| text[*at] >= 0xC0);
-            prop_assert_eq!(marks.lead_from(at), lead);
-        }
-
-        #[test]
-        fn words_around_a_place_are_no_row_if_something_breaks_it(
-            text in "([a-c]{1,4}|[a-c]{3,11}|[ .1]{1,10}|[%é ]){0,40}",
-            at in 0_usize..400,
-        ) {
-            let text = text.as_bytes();
-            let letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphabetic);
-            let begins = |at: usize| letter(at) && !(at > 0 && letter(at - 1));
-            // A letter or two that a block ends with may go on.
-            let short = |at: usize| begins(at) && !(letter(at + 1) || at % 64 == 63) | !(letter(at + 2) || at % 64 > 61);
-            let alike = |at: usize, is: bool| (0..TOO_LONG as usize).all(|back| at.checked_sub(back).map_or(!is, |at| letter(at) == is));
-            let sign = |at: usize| text[at] >= 0xC0 || text[at] == b'%';
-            let breaks = |at: usize| at < text.len() && (short(at) || alike(at, true) || alike(at, false) || sign(at));
-            let at = at % text.len().max(1);
-            let before = (0..=at).rev().take(64).take_while(|at| !breaks(*at)).count();
-            // Before the text stands nothing.
-            let before = if before == at + 1 { 64 } else { before };
-            let after = (at + 1..).take(64).take_while(|at| !breaks(*at)).count();
-            for count in [1, 30, 44, 60] {
-                let row = Marks::of(text, &Wanted::default()).may_be_words(at, count);
-                prop_assert_eq!(row, before + after >= count as usize, "{} {}", before, after);
-            }
-        }
-    }
-}
+mod tests;

@@ -2,32 +2,34 @@
 //!
 //! ```text
 //!   … p a s s w o r d = …        four bytes
-//!     └─┬─┘ │
-//!  hash ▼   ▼ class
-//!   [0 0 4 0 0 0 0 9 0 …]        a byte of the filter: may this be a window of some literal?
+//!     └──┬──┘
+//!   hash ▼
+//!   [0 0 1 0 0 0 0 1 0 …]        a bit of the filter: may this be a window of some literal?
 //!     bucket ▼
 //!   "password"                   which literals; then byte for byte
 //! ```
 //!
 //! Keywords and most prefixes count only where a word begins. They are looked up by their first bytes, at each such place
-//! ([`lanes::Starts`](crate::lanes::Starts) finds them, 64 bytes at once). What may stand inside of words is looked for
+//! ([`Marks::words`] finds them, 64 bytes at once). What may stand inside of words is looked for
 //! at every second place, and so has two windows next to each other: the pair that is rarest in what people write
 //! ([`choice`]). One of them stands at an even place wherever the literal does.
 
 mod anywhere;
+mod bytes;
 mod choice;
 mod table;
 mod words;
 
 use std::collections::HashMap;
 
+use self::bytes::Bytes;
 pub use self::choice::frequency_slot;
-use self::choice::{BEFORE_LINK, Choice, choice};
-use self::table::{Bytes, Table};
-use self::words::{Batch, Words};
+use self::choice::{Choice, choice};
+use self::table::Table;
+use self::words::Words;
 use super::rule::Rule;
 use crate::decide::Meaning;
-use crate::lanes::{self, Marks, Wanted};
+use crate::lanes::{Marks, Wanted};
 
 /// A literal to look for.
 #[derive(Debug)]
@@ -49,12 +51,8 @@ pub(crate) struct Anchors {
     literals: Vec<Literal>,
     /// What is found where a word begins.
     words: Words,
-    /// What is found where a character beyond ASCII begins.
-    leads: Table,
-    /// What is found where a link or a number stands.
-    links: Table,
-    /// What may stand anywhere.
-    anywhere: Table,
+    /// What is found where a character beyond ASCII begins, before links and numbers, and by windows anywhere.
+    windows: Table,
     /// What is too short for the tables.
     bytes: Bytes,
     /// What all these are looked for at.
@@ -85,6 +83,42 @@ impl Literal {
                 if self.ignore_case { there.eq_ignore_ascii_case(&self.bytes) } else { there == self.bytes }
             },
         )
+    }
+}
+
+/// Words or windows that are looked at together, as a power of two, and how many there are in 64 bytes at most.
+const BATCH: usize = 256;
+const BLOCK: usize = 64;
+
+/// Where words begin that begin like some literal, or windows stand that are like some. Nothing more of them is kept, so
+/// that a batch leaves the nearest memory to the tables.
+struct Batch {
+    places: [usize; BATCH],
+    len: usize,
+}
+
+impl Batch {
+    /// An empty one.
+    fn new() -> Self {
+        Self { places: [0; BATCH], len: 0 }
+    }
+
+    /// Adds a place if it is one to be looked at, without a branch.
+    #[inline(always)]
+    fn add(&mut self, at: usize, is: bool) {
+        self.places[self.len % BATCH] = at;
+        self.len += usize::from(is);
+    }
+
+    /// Whether the places of 64 bytes more might not fit.
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.len > BATCH - BLOCK
+    }
+
+    /// The places, which are no longer in it.
+    fn take(&mut self) -> &[usize] {
+        &self.places[..std::mem::take(&mut self.len)]
     }
 }
 
@@ -129,24 +163,22 @@ impl Draft {
 
     /// Chooses by what each literal is found.
     pub(super) fn finish(self, rules: &[Rule]) -> Anchors {
-        let (mut words, mut leads, mut links) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut words, mut marked) = (Vec::new(), Vec::new());
         let (mut anywhere, mut bytes) = (Vec::new(), Vec::new());
         for (literal, index) in self.literals.iter().zip(0..) {
             match choice(literal, rules) {
                 Choice::Words(windows) => words.extend(windows.into_iter().map(|window| (window, index))),
-                Choice::Leads(window) => leads.push((window, index)),
-                Choice::Links(window) => links.push((window, index)),
+                Choice::Marked(window) => marked.push((window, index)),
                 Choice::Byte(offset) => bytes.push((offset, index)),
                 Choice::Anywhere => anywhere.push(index),
             }
         }
         let bytes = Bytes::new(&bytes, &self.literals);
-        let (anywhere, windows) = anywhere::windows(&anywhere, &self.literals);
+        let (windows, wanted) = anywhere::windows(&anywhere, &self.literals);
         let words = Words::new(words, &self.literals);
-        let tables = [leads, links, anywhere].map(|windows| Table::new(windows, &self.literals));
-        let [leads, links, anywhere] = tables;
-        let wanted = Wanted::new(bytes.all(), windows);
-        Anchors { literals: self.literals, words, leads, links, anywhere, bytes, wanted }
+        let wanted = Wanted::new(bytes.all(), wanted);
+        let windows = Table::new([marked, windows].concat(), &self.literals);
+        Anchors { literals: self.literals, words, windows, bytes, wanted }
     }
 }
 
@@ -174,34 +206,27 @@ impl Anchors {
             }
         };
         let mut batch = Batch::new();
-        marks.words(text, |block| {
-            block.for_each(|(at, eight)| self.words.sift(eight, at, &mut batch));
+        marks.words(text, |places| {
+            places.for_each(|(at, eight)| self.words.sift(eight, at, &mut batch));
             if batch.is_full() {
                 self.words.find(&mut batch, text, &mut check);
             }
         });
         self.words.find(&mut batch, text, &mut check);
-        marks.leads(|at| self.leads.look(lanes::four(text, at), text, at, &mut check));
-        marks.links(|at| {
-            if let Some(from) = at.checked_sub(BEFORE_LINK) {
-                self.links.look(lanes::four(text, from), text, from, &mut check);
+        marks.windows(text, |places| {
+            places.for_each(|(at, eight)| self.windows.sift(eight as u32, at, &mut batch));
+            if batch.is_full() {
+                self.windows.find(&mut batch, text, &mut check);
             }
         });
-        marks.windows(|at| self.anywhere.look(lanes::four(text, at), text, at, &mut check));
-        marks.signs(|at| {
-            for (offset, index) in self.bytes.of(text[at]) {
-                if let Some(start) = at.checked_sub(*offset) {
-                    check(*index, start);
-                }
-            }
-        });
+        self.windows.find(&mut batch, text, &mut check);
+        marks.signs(|at| self.bytes.look(text, at, &mut check));
     }
 
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
         let literals: usize = self.literals.iter().map(|literal| literal.len() + size_of::<Literal>()).sum();
-        let tables = [&self.leads, &self.links, &self.anywhere].map(Table::memory).iter().sum::<usize>();
-        literals + tables + self.words.memory() + self.bytes.memory()
+        literals + self.windows.memory() + self.words.memory() + self.bytes.memory()
     }
 }
 

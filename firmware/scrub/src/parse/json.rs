@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 use super::map::Map;
 use super::{Reading, Shadow, Source};
 use crate::accept::ScanError;
+use crate::lanes;
 
 /// Digits of the shortest and the longest number that a rule could speak of.
 const MIN_NUMBER: usize = 7;
@@ -243,17 +244,19 @@ fn tokens(bytes: &[u8], range: Range<usize>, max_depth: usize) -> Result<(Vec<To
     let mut expect = Expect::Value;
     let mut at = range.start;
     let bytes = &bytes[..range.end];
+    let mut marks = lanes::either(bytes, *b"\"\\");
+    let mut string_end = |at: usize| string_end(bytes, at, |from| marks.next(from));
     loop {
         at = skip_space(bytes, at);
         let Some(byte) = bytes.get(at) else { break };
         match (*byte, expect) {
             (b'"', Expect::Value | Expect::ValueOrEnd) => {
-                let end = string_end(bytes, at)?;
+                let end = string_end(at)?;
                 tokens.push(Token { range: at + 1..end, kind: TokenKind::Text });
                 (at, expect) = (end + 1, Expect::Comma);
             }
             (b'"', Expect::Key | Expect::KeyOrEnd) => {
-                let end = string_end(bytes, at)?;
+                let end = string_end(at)?;
                 tokens.push(Token { range: at + 1..end, kind: TokenKind::Key });
                 if let Some(object) = open.last_mut() {
                     object.key = at + 1..end;
@@ -317,15 +320,17 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
     at + bytes[at..].iter().take_while(space).count()
 }
 
-/// The closing quote of the string that opens at `at`.
-fn string_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
+/// The closing quote of the string that opens at `at`, with what finds the next quote or backslash.
+#[inline]
+fn string_end(bytes: &[u8], at: usize, mut next: impl FnMut(usize) -> usize) -> Result<usize, Stop> {
     let mut at = at + 1;
     loop {
-        at += bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)).ok_or(Stop::Malformed)?;
-        if bytes[at] == b'"' {
-            return Ok(at);
+        at = next(at);
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at),
+            Some(_) => at += 2,
+            None => return Err(Stop::Malformed),
         }
-        at += 2;
     }
 }
 

@@ -77,11 +77,12 @@ impl Shadow {
     /// Appends the normalised form of a piece of a text.
     pub(crate) fn push(&mut self, source: Source<'_>, range: Range<usize>) {
         let bytes = &source.bytes[..range.end];
+        let mut special = lanes::beyond(source.bytes, b'\\');
         let mut at = range.start;
         while at < range.end {
             let start = at;
             loop {
-                at += plain_run(&bytes[at..]);
+                at = special.next(at).min(range.end);
                 let unchanged = unchanged_run(&bytes[at..]);
                 at += unchanged;
                 if unchanged == 0 {
@@ -176,9 +177,4 @@ impl Shadow {
         write(&mut self.text);
         self.map_unit(source, range, self.text.len() - before);
     }
-}
-
-/// How many leading bytes are ASCII other than the backslash.
-fn plain_run(bytes: &[u8]) -> usize {
-    lanes::next_beyond(bytes, 0, b'\\').unwrap_or(bytes.len())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Literal;
 use super::table::class;
-use crate::lanes::{begins_word, is_link};
+use crate::lanes::{BEFORE_LINK, begins_word, is_link};
 use crate::pack::machine::Walk;
 use crate::pack::rule::Rule;
 
@@ -13,9 +13,6 @@ const FREQUENCY_BITS: u32 = 17;
 
 /// How often windows occur, four bits for each hash of one: what `examples/frequencies` counted.
 static FREQUENCIES: &[u8; 1 << (FREQUENCY_BITS - 1)] = include_bytes!("frequencies.bin");
-
-/// Bytes of a window before the link or number that it ends with.
-pub(super) const BEFORE_LINK: usize = 3;
 
 /// Four bytes by which a literal is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +29,10 @@ pub(super) struct Window {
 pub(super) enum Choice {
     /// By these, where words begin.
     Words(Vec<Window>),
-    /// By these, where a character beyond ASCII begins.
-    Leads(Window),
-    /// By the bytes up to a link or a number.
-    Links(Window),
+    /// By these, where a character beyond ASCII begins, or [`BEFORE_LINK`] bytes before a link or a number.
+    Marked(Window),
     /// By the byte at this offset.
-    Byte(usize),
+    Byte(u8),
     /// By a window anywhere in a word.
     Anywhere,
 }
@@ -49,13 +44,13 @@ pub(super) fn choice(literal: &Literal, rules: &[Rule]) -> Choice {
     match bytes {
         [_] | [] => Choice::Byte(0),
         _ if literal.begins_word => Choice::Words(lengthened(literal, 0, rules)),
-        [a, _] => Choice::Byte(usize::from(!is_rare(*a))),
-        _ if let Some(at) = beyond() => Choice::Leads(Window::at(literal, at)),
+        [a, _] => Choice::Byte(u8::from(!is_rare(*a))),
+        _ if let Some(at) = beyond() => Choice::Marked(Window::at(literal, at)),
         // With what may stand around it, so short a literal would fill the filter.
-        [_, _, _] if let Some(at) = bytes.iter().rposition(|byte| is_rare(*byte)) => Choice::Byte(at),
+        [_, _, _] if let Some((at, _)) = (0_u8..3).zip(bytes).rfind(|(_, byte)| is_rare(**byte)) => Choice::Byte(at),
         _ => {
             let word = || word_inside(literal).map(|at| Choice::Words(lengthened(literal, at, rules)));
-            let link = || link_inside(literal).map(|at| Choice::Links(Window::at(literal, at - BEFORE_LINK)));
+            let link = || link_inside(literal).map(|at| Choice::Marked(Window::at(literal, at - BEFORE_LINK)));
             word().or_else(link).unwrap_or(Choice::Anywhere)
         }
     }

@@ -1,18 +1,13 @@
 //! The filter that says where in a text a literal may stand, and the lists of what to compare there.
 
-use super::Literal;
 use super::choice::Window;
+use super::{Batch, Literal};
 use crate::lanes;
 
-/// Bits of a window's hash, which address a byte of the filter: at most 16 KiB, and fewer for few windows, so that all
-/// filters stay in a processor's first cache.
-const MAX_HASH_BITS: u32 = 14;
-const MIN_HASH_BITS: u32 = 8;
+/// Bits of the hash of a window's first three bytes, by which its entries are found.
+const HASH_BITS: u32 = 14;
 
-/// How many places of the filter a window has to itself, as a power of two.
-const WINDOW_BITS: u32 = 4;
-
-/// Bits of the hash of a window's four bytes, which address a bit.
+/// Bits of the hash of a window's four bytes, which address a bit of the filter.
 const WHOLE_BITS: u32 = 17;
 
 /// Bits of the hash of eight bytes.
@@ -21,12 +16,8 @@ const LONG_BITS: u32 = 17;
 /// What finds literals by their windows.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// For each hash of a window's first three bytes, the classes of fourth bytes that some literal goes on with.
-    filter: Box<[u8]>,
-    /// The lower bits of a window's product that its hash does without.
-    shift: u32,
-    /// For each hash of a whole window, a bit if it is one of some literal.
-    whole: Box<[u64; 1 << (WHOLE_BITS - 6)]>,
+    /// For each hash of a window, a bit if it is one of some literal.
+    filter: Box<[u64; 1 << (WHOLE_BITS - 6)]>,
     /// For each hash of eight bytes, a bit if some literal goes on with them where a window of it stands.
     long: Box<[u64; 1 << (LONG_BITS - 6)]>,
     /// For each hash of a window where its entries begin, then those among them of which eight bytes are known; and one
@@ -75,22 +66,18 @@ impl Fourth {
 impl Table {
     /// Enters the windows of literals, each with the literal's number.
     pub(super) fn new(windows: Vec<(Window, u16)>, literals: &[Literal]) -> Self {
-        let bits = (windows.len().max(1).ilog2() + 1 + WINDOW_BITS).clamp(MIN_HASH_BITS, MAX_HASH_BITS);
-        let shift = u32::BITS - bits;
-        let mut filter = vec![0; 1 << bits].into_boxed_slice();
-        let (mut whole, mut long) = (Box::new([0; _]), Box::new([0; _]));
+        let (mut filter, mut long) = (Box::new([0; _]), Box::new([0; _]));
         let mut entries = Vec::with_capacity(windows.len());
         for (window, literal) in windows {
             let [a, b, c] = window.bytes;
-            let hash = hash(u32::from_le_bytes([a, b, c, 0]), shift);
-            filter[hash] |= window.classes;
+            let hash = hash(u32::from_le_bytes([a, b, c, 0]));
             let bytes = &literals[usize::from(literal)].bytes;
             let fourth = bytes.get(usize::from(window.before) + 3).copied();
             // Of a literal that ends before, what may follow is known by its class.
             let may_follow = |byte: &u8| fourth.map_or(class(*byte) & window.classes != 0, |known| known == *byte);
             for fourth in (0..=u8::MAX).filter(may_follow) {
-                let (word, bit) = whole_bit(u32::from_le_bytes([a, b, c, fourth | 0x20]));
-                whole[word] |= bit;
+                let (word, bit) = filter_bit(u32::from_le_bytes([a, b, c, fourth | 0x20]));
+                filter[word] |= 1 << bit;
             }
             let rest = bytes.get(usize::from(window.before)..).and_then(<[u8]>::first_chunk);
             if let Some(rest) = rest {
@@ -103,31 +90,24 @@ impl Table {
         // Two windows of one literal at the same offset would find it twice where they share a hash.
         entries.dedup();
         let begins = |group: usize| entries.partition_point(|entry| entry.0 < group);
-        let heads = (0..=2 << bits).map(|group| u16::try_from(begins(group)).expect("a pack has fewer literals"));
-        Self {
-            filter,
-            shift,
-            whole,
-            long,
-            heads: heads.collect(),
-            entries: entries.iter().map(|entry| entry.1).collect(),
-        }
+        let heads = (0..=2 << HASH_BITS).map(|group| u16::try_from(begins(group)).expect("a pack has fewer literals"));
+        Self { filter, long, heads: heads.collect(), entries: entries.iter().map(|entry| entry.1).collect() }
     }
 
-    /// Looks at the four bytes `window` that stand at `at`.
+    /// Looks at the four bytes `window` of a text that stand at `at`, and keeps the place if they are like a window of some
+    /// literal. The batch must not be full.
     #[inline(always)]
-    pub(super) fn look(&self, window: u32, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
-        let hash = hash(window | 0x2020_2020, self.shift);
-        if self.filter[hash] & CLASSES[(window >> 24) as usize] != 0 {
-            let (word, bit) = whole_bit(window | 0x2020_2020);
-            if self.whole[word] & bit != 0 {
-                let entries = self.entries(text, at, hash);
-                if !entries.is_empty()
-                    && let Some(next) = first(entries, text, at)
-                {
-                    report(&entries[next..], text, at, found);
-                }
-            }
+    pub(super) fn sift(&self, window: u32, at: usize, batch: &mut Batch) {
+        let (word, bit) = filter_bit(window | 0x2020_2020);
+        batch.add(at, self.filter[word] >> bit & 1 != 0);
+    }
+
+    /// Looks for the literals whose windows stand at the places of a batch, and empties it.
+    #[inline(never)]
+    pub(super) fn find(&self, batch: &mut Batch, text: &[u8], found: &mut impl FnMut(usize, usize)) {
+        for at in batch.take() {
+            let window = u64::from_le_bytes(lanes::eight(text, *at)) as u32;
+            self.entries(text, *at, hash(window | 0x2020_2020)).iter().for_each(|entry| entry.report(text, *at, found));
         }
     }
 
@@ -147,7 +127,7 @@ impl Table {
 
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        let filters = size_of_val(&*self.filter) + size_of_val(&*self.whole) + size_of_val(&*self.long);
+        let filters = size_of_val(&*self.filter) + size_of_val(&*self.long);
         filters + size_of_val(&*self.heads) + size_of_val(&*self.entries)
     }
 }
@@ -220,31 +200,19 @@ impl Entry {
     }
 }
 
-/// Calls `found` with those of `entries` that may stand in `text`.
-#[inline(never)]
-fn report(entries: &[Entry], text: &[u8], at: usize, found: &mut impl FnMut(usize, usize)) {
-    entries.iter().for_each(|entry| entry.report(text, at, found));
-}
-
-/// The first of `entries` that may stand in `text`.
-#[inline(never)]
-fn first(entries: &[Entry], text: &[u8], at: usize) -> Option<usize> {
-    entries.iter().position(|entry| entry.may_stand(text, at))
-}
-
-/// The hash of a folded window's first three bytes, without so many of its lower bits.
+/// The hash of a folded window's first three bytes.
 #[inline]
-fn hash(window: u32, shift: u32) -> usize {
+fn hash(window: u32) -> usize {
     // 2^32 divided by the golden ratio, odd (Knuth, TAOCP 6.4): its upper bits depend on all of the key.
-    ((window << 8).wrapping_mul(0x9E37_79B1) >> shift) as usize
+    ((window << 8).wrapping_mul(0x9E37_79B1) >> (32 - HASH_BITS)) as usize
 }
 
-/// The word of the filter of whole windows, folded, and their bit in it.
-#[inline]
-fn whole_bit(window: u32) -> (usize, u64) {
+/// The word of the filter for a folded window, and the number of its bit in it.
+#[inline(always)]
+fn filter_bit(window: u32) -> (usize, u32) {
     // 2^32 divided by the golden ratio, odd.
     let hash = window.wrapping_mul(0x9E37_79B1) >> (32 - WHOLE_BITS);
-    ((hash >> 6) as usize, 1 << (hash & 63))
+    ((hash >> 6) as usize, hash & 63)
 }
 
 /// The number of the entries with a window of some hash, the long ones or the others.
@@ -257,47 +225,4 @@ fn long_bit(bytes: u64) -> (usize, u64) {
     // 2^64 divided by the golden ratio, odd.
     let hash = bytes.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - LONG_BITS);
     ((hash >> 6) as usize, 1 << (hash & 63))
-}
-
-/// Literals that are too short for windows, by one of their bytes.
-#[derive(Debug)]
-pub(super) struct Bytes {
-    all: Vec<u8>,
-    /// For each byte: how far before it a literal begins, and which.
-    places: Vec<(u8, (usize, usize))>,
-}
-
-impl Bytes {
-    /// `literals` are looked for by the byte at an offset.
-    pub(super) fn new(chosen: &[(usize, u16)], literals: &[Literal]) -> Self {
-        let mut places = Vec::new();
-        for (offset, index) in chosen {
-            let literal = &literals[usize::from(*index)];
-            let byte = literal.bytes[*offset];
-            places.push((byte, (*offset, usize::from(*index))));
-            if literal.ignore_case && byte.is_ascii_lowercase() {
-                places.push((byte.to_ascii_uppercase(), (*offset, usize::from(*index))));
-            }
-        }
-        places.sort_unstable();
-        let mut all: Vec<u8> = places.iter().map(|place| place.0).collect();
-        all.dedup();
-        Self { all, places }
-    }
-
-    /// The bytes to search for, in order.
-    pub(super) fn all(&self) -> &[u8] {
-        &self.all
-    }
-
-    /// The literals with this byte: how far before it each begins, and its number.
-    pub(super) fn of(&self, byte: u8) -> impl Iterator<Item = &(usize, usize)> {
-        let first = self.places.partition_point(|place| place.0 < byte);
-        self.places[first..].iter().take_while(move |place| place.0 == byte).map(|place| &place.1)
-    }
-
-    /// Bytes of memory.
-    pub(super) fn memory(&self) -> usize {
-        self.all.len() + size_of_val(&*self.places)
-    }
 }

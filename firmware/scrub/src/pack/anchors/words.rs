@@ -18,9 +18,9 @@
 //! then waits for all of the tables anew. So each step is taken for many words before the next one ([`Batch`]): the same few
 //! instructions for every word, without a branch.
 
-use super::Literal;
 use super::choice::Window;
 use super::table::{Entry, Fourth, class, fold};
+use super::{Batch, Literal};
 use crate::lanes;
 
 /// Bits of the hash that addresses the gate: 32 KiB, of which a text reads only where its words lead.
@@ -34,10 +34,6 @@ const WHOLE_BITS: u32 = 18;
 
 /// Bits of the number of a list of literals, apart from the one that says whether something stands before the word.
 const LIST_BITS: u32 = 13;
-
-/// Words that are looked at together, as a power of two, and how many begin in 64 bytes at most.
-const BATCH: usize = 256;
-const BLOCK: usize = 64;
 
 /// Lists that are asked together, and how many a word asks at most.
 const PENDING: usize = 128;
@@ -63,26 +59,6 @@ pub(super) struct Words {
     /// For each list of literals, which are those of some keys, where it begins, and one past the last.
     lists: Box<[u16; (2 << LIST_BITS) + 1]>,
     entries: Vec<Entry>,
-}
-
-/// Where words begin that begin like some literal. Nothing more of them is kept, so that a batch leaves the nearest memory
-/// to the tables.
-pub(super) struct Batch {
-    places: [usize; BATCH],
-    len: usize,
-}
-
-impl Batch {
-    /// An empty one.
-    pub(super) fn new() -> Self {
-        Self { places: [0; BATCH], len: 0 }
-    }
-
-    /// Whether the words of 64 bytes more might not fit.
-    #[inline(always)]
-    pub(super) fn is_full(&self) -> bool {
-        self.len > BATCH - BLOCK
-    }
 }
 
 /// Lists of literals that may stand at a place.
@@ -219,15 +195,14 @@ impl Words {
         let bytes = fold(eight);
         let lengths = self.gate[place(bytes as u32, (eight >> 24) as u8)];
         let asked = bytes << (SHIFTS[usize::from(lengths % MAX_LENGTHS)] & 63);
-        batch.places[batch.len % BATCH] = at;
-        batch.len += usize::from(self.asked.has(asked.wrapping_mul(self.multiplier)));
+        batch.add(at, self.asked.has(asked.wrapping_mul(self.multiplier)));
     }
 
     /// Looks for the literals that stand where the words of a batch do, and empties it.
     #[inline(never)]
     pub(super) fn find(&self, batch: &mut Batch, text: &[u8], found: &mut impl FnMut(usize, usize)) {
         let mut pending = Pending { lists: [(0, 0); PENDING], len: 0 };
-        for at in &batch.places[..std::mem::take(&mut batch.len)] {
+        for at in batch.take() {
             self.ask(*at, text, &mut pending);
             if pending.len > PENDING - MOST {
                 self.compare(&mut pending, text, found);
