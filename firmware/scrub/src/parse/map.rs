@@ -24,6 +24,11 @@ struct Piece {
 }
 
 impl Map {
+    /// An empty map with room for so many pieces.
+    pub(crate) fn with_capacity(pieces: usize) -> Self {
+        Self { pieces: Vec::with_capacity(pieces), len: 0 }
+    }
+
     /// Appends `len` bytes that map one to one.
     pub(crate) fn linear(&mut self, origin: usize, len: usize) {
         if len == 0 {

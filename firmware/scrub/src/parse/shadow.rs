@@ -7,6 +7,9 @@ use crate::lanes;
 /// Fewest hidden characters that are read: the shortest password that is worth hiding, and more than a flag has.
 const MIN_HIDDEN: usize = 8;
 
+/// Bytes between two escapes of a text that has many, as far as room is made for them beforehand.
+const BETWEEN: usize = 48;
+
 /// The text that rules match in: escapes resolved, invisible characters dropped, compatibility forms folded.
 #[derive(Debug, Default)]
 pub(crate) struct Shadow {
@@ -64,7 +67,7 @@ impl<'a> Source<'a> {
 impl Shadow {
     /// An empty shadow with room for `capacity` bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { text: Vec::with_capacity(capacity), ..Self::default() }
+        Self { text: Vec::with_capacity(capacity), map: Map::with_capacity(capacity / BETWEEN), ..Self::default() }
     }
 
     /// The shadow of a whole text.

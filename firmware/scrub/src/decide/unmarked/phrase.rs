@@ -41,6 +41,9 @@ pub(super) fn run_around(text: &[u8], at: usize) -> Option<Run> {
     while let Some(word) = gap_after(text, end).and_then(|at| word_from(text, at)) {
         end = word.end;
     }
+    if end - start < MIN_LEN && end + MAX_GAP + LETTERS.end < text.len() {
+        return None;
+    }
     // What the text ends with may be a gap, or the beginning of the next word.
     let rest = &text[end..text.len().min(end + MAX_GAP + LETTERS.end)];
     let word = rest.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();

@@ -4,7 +4,7 @@
 //!   p a s s w o r d =        at a word: three bytes and what the fourth is
 //!   └──┬──┘ │
 //!      ▼    ▼
-//!   [… 5,8 … 4 …]            the gate: of how many bytes are the literals that begin like this?
+//!   [… 5 … 4 …]              the gate: of how many bytes is the shortest literal that begins like this?
 //!      ▼
 //!   p a s s w                as many as the shortest has, hashed: two bits if some literal begins so
 //!      ▼
@@ -36,7 +36,7 @@ const WHOLE_BITS: u32 = 18;
 const LIST_BITS: u32 = 13;
 
 /// Lists that are asked together, and how many a word asks at most.
-const PENDING: usize = 128;
+const PENDING: usize = 32;
 const MOST: usize = 12;
 
 /// By how many bits eight bytes are shifted where no literal begins: all is lost but the lowest bit of the first.
@@ -48,9 +48,12 @@ const TRIES: u64 = 64;
 /// Finds literals by the bytes from where a word begins.
 #[derive(Debug)]
 pub(super) struct Words {
-    /// By the hash of a word's beginning: the lengths of literals that begin like this, a bit for eight bytes and more, the
-    /// next one for seven, and so on; and whether they begin with the word.
+    /// By the hash of a word's beginning: by how many bits eight bytes are shifted so that as many are left as the shortest
+    /// literal has that begins like this.
     gate: Box<[u8; 1 << GATE_BITS]>,
+    /// By the same hash: the lengths of literals that begin with the word, a bit for eight bytes and more, the next one for
+    /// seven, and so on; and of those that begin before it.
+    lengths: Box<[[u8; 2]; 1 << GATE_BITS]>,
     /// The keys that the gate asks for.
     asked: Keys<{ 1 << (ASKED_BITS - 6) }>,
     /// The keys of whole literals, or of their first eight bytes.
@@ -155,17 +158,12 @@ impl Words {
     pub(super) fn new(windows: Vec<(Window, u16)>, literals: &[Literal]) -> Self {
         let known: Vec<Known> =
             windows.into_iter().flat_map(|(window, number)| Known::all(window, number, literals)).collect();
-        let mut gate = Box::new([0; _]);
+        let (mut gate, mut lengths) = (Box::new([NOTHING; _]), Box::new([[0; 2]; _]));
         for (known, place) in known.iter().flat_map(|known| known.places.iter().map(move |place| (known, *place))) {
-            gate[place] |= 1 << (known.shift() / 8) | if known.before.is_some() { INSIDE } else { PLAIN };
+            gate[place] = if gate[place] == NOTHING { known.shift() } else { known.shift().max(gate[place]) };
+            lengths[place][usize::from(known.before.is_some())] |= 1 << (known.shift() / 8);
         }
-        let asked = |known: &Known| {
-            known
-                .places
-                .iter()
-                .map(|at| known.bytes << SHIFTS[usize::from(gate[*at] % MAX_LENGTHS)])
-                .collect::<Vec<_>>()
-        };
+        let asked = |known: &Known| known.places.iter().map(|at| known.bytes << gate[*at]).collect::<Vec<_>>();
         let (multiplier, asked) = keys(&known.iter().flat_map(asked).collect::<Vec<_>>());
         let whole = |known: &Known| {
             let bytes = known.bytes << known.shift();
@@ -182,6 +180,7 @@ impl Words {
             whole: Keys::new(known.iter().map(whole)),
             asked,
             gate,
+            lengths,
             multiplier,
             lists: Box::new(std::array::from_fn(begins)),
             entries: listed.into_iter().map(|entry| entry.1).collect(),
@@ -193,8 +192,7 @@ impl Words {
     #[inline(always)]
     pub(super) fn sift(&self, eight: u64, at: usize, batch: &mut Batch) {
         let bytes = fold(eight);
-        let lengths = self.gate[place(bytes as u32, (eight >> 24) as u8)];
-        let asked = bytes << (SHIFTS[usize::from(lengths % MAX_LENGTHS)] & 63);
+        let asked = bytes << (self.gate[place(bytes as u32, (eight >> 24) as u8)] & 63);
         batch.add(at, self.asked.has(asked.wrapping_mul(self.multiplier)));
     }
 
@@ -217,22 +215,19 @@ impl Words {
         let before = at.checked_sub(1).map_or(0, |before| text[before]);
         let eight = u64::from_le_bytes(lanes::eight(text, at));
         let word = fold(eight);
-        let gate = self.gate[place(word as u32, (eight >> 24) as u8)];
         let mut ask = |bytes: u64, inside: bool| {
             let hash = bytes.wrapping_mul(self.multiplier);
             pending.lists[pending.len % PENDING] = (list(hash, inside), at);
             pending.len += usize::from(self.whole.has(hash));
         };
-        let mut lengths = gate % MAX_LENGTHS;
-        while lengths != 0 {
-            let bytes = word << (8 * lengths.trailing_zeros());
-            if gate & PLAIN != 0 {
-                ask(bytes, false);
-            }
-            if gate & INSIDE != 0 {
-                ask(behind(before, bytes), true);
-            }
-            lengths &= lengths - 1;
+        let [mut plain, mut inside] = self.lengths[place(word as u32, (eight >> 24) as u8)];
+        while plain != 0 {
+            ask(word << (8 * plain.trailing_zeros()), false);
+            plain &= plain - 1;
+        }
+        while inside != 0 {
+            ask(behind(before, word << (8 * inside.trailing_zeros())), true);
+            inside &= inside - 1;
         }
     }
 
@@ -247,28 +242,11 @@ impl Words {
 
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
-        let filters = size_of_val(&*self.gate) + size_of_val(&*self.asked.0) + size_of_val(&*self.whole.0);
-        filters + size_of_val(&*self.lists) + size_of_val(&*self.entries)
+        let gates = size_of_val(&*self.gate) + size_of_val(&*self.lengths);
+        let filters = size_of_val(&*self.asked.0) + size_of_val(&*self.whole.0);
+        gates + filters + size_of_val(&*self.lists) + size_of_val(&*self.entries)
     }
 }
-
-/// Sets of lengths, of which there are six.
-const MAX_LENGTHS: u8 = 1 << 6;
-
-/// Beside the lengths of literals, the gate says whether some of them begin with the word, and some before it.
-const PLAIN: u8 = 1 << 6;
-const INSIDE: u8 = 1 << 7;
-
-/// For each set of lengths by how many bits eight bytes are shifted so that as many are left as the shortest has.
-const SHIFTS: [u8; MAX_LENGTHS as usize] = {
-    let mut shifts = [NOTHING; MAX_LENGTHS as usize];
-    let mut lengths = 1;
-    while lengths < shifts.len() {
-        shifts[lengths] = 8 * lengths.ilog2() as u8;
-        lengths += 1;
-    }
-    shifts
-};
 
 /// What the gate takes a fourth byte for: small letters are themselves, other bytes one of four kinds. Of many a literal of
 /// three bytes nothing but the kind of what follows is known. At the upper end of four bytes.
