@@ -1,5 +1,8 @@
 //! How people are reached: mail, telephone, payment by a name.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::{number, varied};
 
 /// Top-level domains that people have mail under. Those that are also file extensions and method names are told from
@@ -24,16 +27,17 @@ const HANDLES: &str = "ybl ibl axl paytm ptyes ptsbi pthdfc ptaxis okaxis oksbi 
     abfspay axisgo tapicici naviaxis superyes goaxb axisb kmbl mahb uboi cnrb aubank unionbank pnb zoicici yespay hdfcbankjd \
     kotakpay yesbankltd sliceaxis timecosmos fbl oneyes ptybl cmsidfc dbsbank";
 
-fn listed(list: &str, word: &str) -> bool {
-    list.split_whitespace().any(|known| known == word)
-}
+/// The words of a list.
+type Words = LazyLock<HashSet<&'static str>>;
+static KNOWN_DOMAINS: Words = LazyLock::new(|| DOMAINS.split_whitespace().chain(OFFICE.split_whitespace()).collect());
+static KNOWN_HANDLES: Words = LazyLock::new(|| HANDLES.split_whitespace().collect());
 
 /// A mail address by its domain.
 pub(super) fn email(value: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value).to_ascii_lowercase();
     let Some((local, domain)) = text.split_once('@') else { return false };
     let top = domain.rsplit('.').next().unwrap_or_default();
-    let known = listed(DOMAINS, top) || listed(OFFICE, top) || (top.len() == 2 && !listed(FILES, top));
+    let known = KNOWN_DOMAINS.contains(top) || (top.len() == 2 && !FILES.split(' ').any(|file| file == top));
     let source_host = local == "git" || domain.starts_with("users.noreply.") || domain == "noreply.github.com";
     known && !source_host && !local.contains("..") && !is_message_id(local)
 }
@@ -47,7 +51,7 @@ fn is_message_id(local: &str) -> bool {
 /// A payment address whose handle belongs to a provider.
 pub(super) fn upi(value: &[u8]) -> bool {
     let text = String::from_utf8_lossy(value).to_ascii_lowercase();
-    text.rsplit_once('@').is_some_and(|(_, handle)| listed(HANDLES, handle))
+    text.rsplit_once('@').is_some_and(|(_, handle)| KNOWN_HANDLES.contains(handle))
 }
 
 /// A number with its country code: 1 is followed by ten digits of the North American plan, others have 8 to 15 in all.

@@ -94,7 +94,24 @@ const COUNTRIES: &str = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB B
 /// ISO 9362: a bank, a country, a place, perhaps a branch.
 pub(super) fn bic(value: &[u8]) -> bool {
     let country = value.get(4..6).unwrap_or_default();
-    matches!(value.len(), 8 | 11) && COUNTRIES.split_whitespace().any(|code| code.as_bytes() == country)
+    matches!(value.len(), 8 | 11) && is_country(country)
+}
+
+/// Whether two capitals are one of the codes.
+fn is_country(code: &[u8]) -> bool {
+    /// For each first letter a bit for each second one.
+    const KNOWN: [u32; 26] = {
+        let (codes, mut known, mut at) = (COUNTRIES.as_bytes(), [0; 26], 0);
+        while at + 1 < codes.len() {
+            if codes[at].is_ascii_uppercase() && codes[at + 1].is_ascii_uppercase() {
+                known[(codes[at] - b'A') as usize] |= 1 << (codes[at + 1] - b'A');
+                at += 1;
+            }
+            at += 1;
+        }
+        known
+    };
+    matches!(code, [a @ b'A'..=b'Z', b @ b'A'..=b'Z'] if KNOWN[usize::from(a - b'A')] >> (b - b'A') & 1 == 1)
 }
 
 /// Eighteen digits with weights 3 7 1 modulo 10 in the last (Banco de México).

@@ -1,49 +1,57 @@
 //! Whether a value is a secret that someone chose or something drew, and no name, sample or reference.
 
+use std::sync::LazyLock;
+
 use crate::decide::value::{classes, entropy, is_random, is_reference, is_sample_word, word_share};
 
 /// Names of algorithms, formats and versions, which have digits as passwords do.
-const TECHNICAL: [&[u8]; 24] = [
-    b"sha1", b"sha2", b"sha3", b"sha5", b"sha-", b"md5", b"utf8", b"utf-8", b"base64", b"base32", b"base58", b"bcrypt",
-    b"argon2", b"pbkdf2", b"scrypt", b"aes-", b"aes1", b"aes2", b"ed25519", b"x509", b"oauth2", b"int32", b"int64",
-    b"http",
-];
+static TECHNICAL: LazyLock<Words> = LazyLock::new(|| {
+    Words::new(&[
+        b"sha1", b"sha2", b"sha3", b"sha5", b"sha-", b"md5", b"utf8", b"utf-8", b"base64", b"base32", b"base58",
+        b"bcrypt", b"argon2", b"pbkdf2", b"scrypt", b"aes-", b"aes1", b"aes2", b"ed25519", b"x509", b"oauth2",
+        b"int32", b"int64", b"http",
+    ])
+});
 
 /// Names of algorithms that occur in names of code, with too many digits to be taken for words.
-const ALGORITHMS: [&[u8]; 12] = [
-    b"25519", b"ed448", b"x448", b"pkcs", b"sha1", b"sha2", b"sha3", b"sha5", b"aes128", b"aes256", b"base64",
-    b"oauth2",
-];
+static ALGORITHMS: LazyLock<Words> = LazyLock::new(|| {
+    Words::new(&[
+        b"25519", b"ed448", b"x448", b"pkcs", b"sha1", b"sha2", b"sha3", b"sha5", b"aes128", b"aes256", b"base64",
+        b"oauth2",
+    ])
+});
 
 /// Parts of names and sentences about secrets, which a secret does not have.
-const ABOUT: [&[u8]; 26] = [
-    b"password",
-    b"passwort",
-    b"passwd",
-    b"passphrase",
-    b"secret",
-    b"token",
-    b"credential",
-    b"login",
-    b"username",
-    b"forgot",
-    b"reset",
-    b"enter",
-    b"invalid",
-    b"require",
-    b"missing",
-    b"confirm",
-    b"current",
-    b"field",
-    b"input",
-    b"label",
-    b"error",
-    b"button",
-    b"email",
-    b"auth",
-    b"value",
-    b"config",
-];
+static ABOUT: LazyLock<Words> = LazyLock::new(|| {
+    Words::new(&[
+        b"password",
+        b"passwort",
+        b"passwd",
+        b"passphrase",
+        b"secret",
+        b"token",
+        b"credential",
+        b"login",
+        b"username",
+        b"forgot",
+        b"reset",
+        b"enter",
+        b"invalid",
+        b"require",
+        b"missing",
+        b"confirm",
+        b"current",
+        b"field",
+        b"input",
+        b"label",
+        b"error",
+        b"button",
+        b"email",
+        b"auth",
+        b"value",
+        b"config",
+    ])
+});
 
 /// Given here and not somewhere else: no sample and no reference. For places where nothing but a secret stands.
 pub(super) fn not_sample(value: &[u8]) -> bool {
@@ -63,13 +71,17 @@ pub(super) fn password_text(value: &[u8]) -> bool {
     let digits = count(u8::is_ascii_digit);
     let signs = count(|byte| b"!@#$%^&*+=?~|".contains(byte));
     let mixed = value.windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
+    // Without any of these it may be words only.
+    if digits + signs == 0 && !mixed && !is_passphrase(value) {
+        return false;
+    }
     if value.len() < 5 || !not_sample(value) || is_name(value) || entropy(value) < 2.0 {
         return false;
     }
-    if is_random(value) && (value.len() >= 12 || !has(value, &TECHNICAL)) {
+    if is_random(value) && (value.len() >= 12 || !TECHNICAL.stand_in(value)) {
         return digits > 0 || signs > 0 || mixed;
     }
-    if has(value, &TECHNICAL) || (has(value, &ABOUT) && signs == 0) {
+    if TECHNICAL.stand_in(value) || (signs == 0 && ABOUT.stand_in(value)) {
         return false;
     }
     let strong = count(|byte| b"!@#$%^&*+~".contains(byte));
@@ -139,7 +151,13 @@ pub(super) fn secret_like(value: &[u8]) -> bool {
     let enough = digits * 24 >= value.len() || (digits > 0 && classes(&alphanumeric) == 3) || letters;
     // Words joined by signs have signs often, random text in base64url about every 32nd byte.
     let few_signs = (value.len() - alphanumeric.len()) * 6 <= value.len();
-    enough && random && few_signs && !hex && classes(&alphanumeric) >= 2 && !is_name(value) && !has(value, &ALGORITHMS)
+    enough
+        && random
+        && few_signs
+        && !hex
+        && classes(&alphanumeric) >= 2
+        && !is_name(value)
+        && !ALGORITHMS.stand_in(value)
 }
 
 /// Whether letters change their case as often as chance has it.
@@ -215,26 +233,41 @@ fn is_address(value: &[u8]) -> bool {
 
 /// Signs that stand in code and not in what people choose.
 fn is_code(value: &[u8]) -> bool {
-    const SIGNS: [&[u8]; 10] = [b"::", b"->", b"()", b"==", b"//", b"..", b"=>", b":/", b"?.", b":!"];
+    let sign =
+        |pair: &[u8]| matches!(pair, b"::" | b"->" | b"()" | b"==" | b"//" | b".." | b"=>" | b":/" | b"?." | b":!");
     let list = value.contains(&b':') && !value.iter().any(u8::is_ascii_digit);
     // A package: `from "@office/password"`.
     let package = value[0] == b'@' && value.contains(&b'/');
-    list || package || SIGNS.iter().any(|sign| value.windows(2).any(|pair| pair == *sign)) || value.ends_with(b":")
+    list || package || value.windows(2).any(sign) || value.ends_with(b":")
 }
 
-fn has(value: &[u8], words: &[&[u8]]) -> bool {
-    // Most bytes begin none of the words: a bit for each letter says so at once.
-    let initial = |byte: u8| 1_u32 << (byte & 31);
-    let initials = words.iter().fold(0, |all, word| all | initial(word[0]));
-    let stands = |at: usize| {
-        let rest = &value[at..];
-        let is = |word: &&[u8]| {
-            word[0] == rest[0].to_ascii_lowercase()
-                && rest.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word))
+/// Words by their first byte.
+struct Words {
+    /// A bit for the five lower bits of each first byte: most bytes of a value begin none of the words.
+    initials: u32,
+    all: Vec<&'static [u8]>,
+}
+
+impl Words {
+    /// Words in lower case.
+    fn new(all: &[&'static [u8]]) -> Self {
+        let mut all = all.to_vec();
+        all.sort_unstable();
+        Self { initials: all.iter().fold(0, |initials, word| initials | 1 << (word[0] & 31)), all }
+    }
+
+    /// Whether one of them stands in a value, whatever its case.
+    fn stand_in(&self, value: &[u8]) -> bool {
+        let begins = |at: usize| {
+            let initial = value[at].to_ascii_lowercase();
+            let first = self.all.partition_point(|word| word[0] < initial);
+            let same = self.all[first..].iter().take_while(|word| word[0] == initial);
+            let is =
+                |word: &&'static [u8]| value[at..].get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word));
+            same.into_iter().any(is)
         };
-        words.iter().any(is)
-    };
-    (0..value.len()).any(|at| initials & initial(value[at]) != 0 && stands(at))
+        (0..value.len()).any(|at| self.initials >> (value[at] & 31) & 1 != 0 && begins(at))
+    }
 }
 
 /// Bytes of a long value by which it is judged: nobody chooses a longer password, and what is drawn shows sooner.
