@@ -1,21 +1,28 @@
 //! `autoboot.txt`: one sector that says which slot starts. It is loaded as a value, changed, and written in one piece, so
 //! that a power cut leaves the old sector or the new one.
 //!
-//! The boot loader reads `boot_partition` and the `[tryboot]` section (Raspberry Pi, config_txt: autoboot.txt). The line
-//! `# hung=` is ours: slots whose kernel never came up, as the rescue system found out. So are `# floor=`, the build of the newest
-//! image that ever was good here, `# tried=`, that of the image which the rescue system took last, and `# reset`, which has
-//! /data wiped at the next start.
+//! The boot loader reads `boot_partition` and the `[tryboot]` section (Raspberry Pi, config_txt: autoboot.txt). The other lines
+//! are ours: `# suspect=` and `# hung=`, slots whose kernel never came up once and twice, as the rescue system found out;
+//! `# rests=`, how often that one has waited and begun anew; `# floor=`, the build of the newest image that ever was good here;
+//! `# tried=`, that of the image which the rescue system took last; `# network=`, the owner's fixed address, for when /data
+//! cannot say it; and `# reset`, which has /data wiped at the next start.
+//!
+//! A file that is gone or empty is made anew: the boot loader goes on to the first slot without it.
 
 use std::path::Path;
 
 use thiserror::Error;
 
 use crate::fat::{self, FatError};
+use crate::network::Address;
 use crate::sector::{self, SECTOR};
 use crate::slot::Slot;
 
 const NAME: &[u8; 11] = b"AUTOBOOTTXT";
+const SUSPECT: &str = "# suspect=";
 const HUNG: &str = "# hung=";
+const RESTS: &str = "# rests=";
+const NETWORK: &str = "# network=";
 const FLOOR: &str = "# floor=";
 const TRIED: &str = "# tried=";
 const RESET: &str = "# reset";
@@ -31,13 +38,34 @@ pub(crate) enum CommitError {
     ReadBack,
 }
 
+impl CommitError {
+    /// There is no such file, or nothing in it.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::Fat(FatError::Missing | FatError::Empty))
+    }
+}
+
+/// What is known of a slot's kernel. Once may be an accident, or a trial of the other slot, which leaves no trace: whoever
+/// hung once is given another chance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Fault {
+    #[default]
+    None,
+    Suspect,
+    Hung,
+}
+
 /// What the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Autoboot {
     /// The slot that starts; the other one is what `tryboot` tries.
     pub(crate) default: Slot,
-    pub(crate) a_hung: bool,
-    pub(crate) b_hung: bool,
+    pub(crate) a: Fault,
+    pub(crate) b: Fault,
+    /// How often the rescue system has waited since a slot was good last.
+    pub(crate) rests: u32,
+    /// The owner's fixed address.
+    pub(crate) fixed: Option<Address>,
     /// No image older than this is taken: the time it was built at, in seconds after 1970.
     pub(crate) floor: u64,
     /// What the rescue system took last, by the same number, until it is good; 0: nothing.
@@ -48,35 +76,52 @@ pub(crate) struct Autoboot {
 
 impl Autoboot {
     pub(crate) fn of(default: Slot) -> Self {
-        Self { default, a_hung: false, b_hung: false, floor: 0, tried: 0, reset: false }
+        let (a, b) = (Fault::None, Fault::None);
+        Self { default, a, b, rests: 0, fixed: None, floor: 0, tried: 0, reset: false }
     }
 
-    pub(crate) fn hung(self, slot: Slot) -> bool {
+    pub(crate) fn fault(self, slot: Slot) -> Fault {
         match slot {
-            Slot::A => self.a_hung,
-            Slot::B => self.b_hung,
+            Slot::A => self.a,
+            Slot::B => self.b,
         }
     }
 
-    /// The same with one more slot known to hang.
-    pub(crate) fn with_hung(mut self, slot: Slot) -> Self {
+    pub(crate) fn hung(self, slot: Slot) -> bool {
+        self.fault(slot) == Fault::Hung
+    }
+
+    fn with(mut self, slot: Slot, fault: Fault) -> Self {
         match slot {
-            Slot::A => self.a_hung = true,
-            Slot::B => self.b_hung = true,
+            Slot::A => self.a = fault,
+            Slot::B => self.b = fault,
         }
         self
     }
 
+    /// The same with one more slot known to hang.
+    pub(crate) fn with_hung(self, slot: Slot) -> Self {
+        self.with(slot, Fault::Hung)
+    }
+
+    /// The same after a slot hung, once more.
+    pub(crate) fn blamed(self, slot: Slot) -> Self {
+        let next = if self.fault(slot) == Fault::None { Fault::Suspect } else { Fault::Hung };
+        self.with(slot, next)
+    }
+
     /// What is to be written once a slot is good, with what was `built` then. A slot that hung stays known as long as the
-    /// same one runs: it is not to be tried again before it was written anew.
+    /// same one runs: it is not to be tried again before it was written anew. Suspicions end.
     pub(crate) fn good(self, slot: Slot, built: u64) -> Self {
-        let known = if self.default == slot && !self.hung(slot) { self } else { Self::of(slot) };
-        Self { floor: self.floor.max(built), tried: 0, ..known }
+        let stays = self.default == slot && !self.hung(slot) && self.hung(slot.other());
+        let known = if stays { Self::of(slot).with_hung(slot.other()) } else { Self::of(slot) };
+        Self { floor: self.floor.max(built), fixed: self.fixed, reset: self.reset, ..known }
     }
 
     /// What is to be written once the rescue system put another image onto a slot: if this one hangs too, both do.
     pub(crate) fn taken(self, slot: Slot, sequence: u64) -> Self {
-        Self { floor: self.floor, tried: sequence, ..Self::of(slot).with_hung(slot.other()) }
+        let hung = Self::of(slot).with_hung(slot.other());
+        Self { floor: self.floor, tried: sequence, fixed: self.fixed, ..hung }
     }
 
     /// Reads the text as the boot loader does; slot A where it names none of ours.
@@ -91,10 +136,14 @@ impl Autoboot {
                 && let Some(slot) = value.parse().ok().and_then(Slot::of_partition)
             {
                 read.default = slot;
-            } else if let Some(list) = line.strip_prefix(HUNG) {
+            } else if let Some((fault, list)) = faults(line) {
                 for slot in list.split(',').filter_map(|word| word.parse().ok()).filter_map(Slot::of_partition) {
-                    read = read.with_hung(slot);
+                    read = read.with(slot, fault);
                 }
+            } else if let Some(number) = line.strip_prefix(RESTS) {
+                read.rests = number.parse().unwrap_or(0);
+            } else if let Some(address) = line.strip_prefix(NETWORK) {
+                read.fixed = address.parse().ok();
             } else if let Some(number) = line.strip_prefix(FLOOR) {
                 read.floor = number.parse().unwrap_or(0);
             } else if let Some(number) = line.strip_prefix(TRIED) {
@@ -108,16 +157,24 @@ impl Autoboot {
 
     /// The whole sector; line feeds fill it up.
     fn render(self) -> [u8; SECTOR] {
-        let hung: Vec<_> = [Slot::A, Slot::B]
-            .into_iter()
-            .filter(|slot| self.hung(*slot))
-            .map(|slot| slot.partition().to_string())
-            .collect();
-        let note = |name: &str, value: String| if value.is_empty() { value } else { format!("{name}{value}\n") };
+        let slots = |fault: Fault| {
+            let named = [Slot::A, Slot::B].into_iter().filter(|slot| self.fault(*slot) == fault);
+            named.map(|slot| slot.partition().to_string()).collect::<Vec<_>>().join(",")
+        };
         let number = |number: u64| if number == 0 { String::new() } else { number.to_string() };
-        let notes = [(HUNG, hung.join(",")), (FLOOR, number(self.floor)), (TRIED, number(self.tried))];
-        let reset = if self.reset { format!("{RESET}\n") } else { String::new() };
-        let notes: String = notes.into_iter().map(|(name, value)| note(name, value)).chain([reset]).collect();
+        let notes = [
+            (SUSPECT, slots(Fault::Suspect)),
+            (HUNG, slots(Fault::Hung)),
+            (RESTS, number(self.rests.into())),
+            (FLOOR, number(self.floor)),
+            (TRIED, number(self.tried)),
+            (NETWORK, self.fixed.map(|fixed| fixed.to_string()).unwrap_or_default()),
+        ];
+        let said = notes.iter().filter(|(_, value)| !value.is_empty());
+        let mut notes: String = said.map(|(name, value)| format!("{name}{value}\n")).collect();
+        if self.reset {
+            notes.extend([RESET, "\n"]);
+        }
         let text = format!(
             "[all]\ntryboot_a_b=1\nboot_partition={}\n[tryboot]\nboot_partition={}\n{notes}",
             self.default.partition(),
@@ -127,6 +184,12 @@ impl Autoboot {
         sector[..text.len()].copy_from_slice(text.as_bytes());
         sector
     }
+}
+
+/// What a line of ours says of slots.
+fn faults(line: &str) -> Option<(Fault, &str)> {
+    let of = |name, fault| line.strip_prefix(name).map(|list| (fault, list));
+    of(SUSPECT, Fault::Suspect).or_else(|| of(HUNG, Fault::Hung))
 }
 
 /// Reads the file from the boot partition's device.
@@ -139,8 +202,15 @@ pub(crate) fn load(device: &Path) -> Result<Autoboot, CommitError> {
 
 /// Writes it if it says something else; true if it did.
 pub(crate) fn commit(device: &Path, wanted: Autoboot) -> Result<bool, CommitError> {
-    let place = fat::locate(device, NAME)?;
     let whole = wanted.render();
+    let place = match fat::locate(device, NAME) {
+        Err(FatError::Missing | FatError::Empty) => {
+            fat::create(device, NAME, &whole)?;
+            let made = fat::locate(device, NAME)?;
+            return if sector::read(device, made.offset)? == whole { Ok(true) } else { Err(CommitError::ReadBack) };
+        }
+        found => found?,
+    };
     let present = sector::read(device, place.offset)?;
     let complete = u64::from(place.size) == SECTOR as u64;
     if complete && present == whole {

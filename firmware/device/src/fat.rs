@@ -14,6 +14,15 @@ const ENTRY: usize = 32;
 const ENTRIES: usize = SECTOR / ENTRY;
 /// Sectors of a root directory that are looked through.
 const MOST_SECTORS: u32 = 64;
+/// The same of the table.
+const MOST_TABLE: u32 = 4096;
+/// The first byte of an entry whose file was deleted.
+const DELETED: u8 = 0xe5;
+/// An ordinary file's attribute, and the first day that an entry can name (1 January 1980).
+const ARCHIVE: u8 = 0x20;
+const FIRST_DAY: u16 = 0x0021;
+/// With fewer clusters the table has twelve bits for each, which are not written here.
+const FAT16: u32 = 4085;
 
 /// Why a file was not found.
 #[derive(Debug, Error)]
@@ -24,6 +33,10 @@ pub(crate) enum FatError {
     NotFat,
     #[error("has no file of that name")]
     Missing,
+    #[error("has a file of that name with nothing in it")]
+    Empty,
+    #[error("has no room for a file")]
+    Full,
 }
 
 /// Where a file is.
@@ -40,6 +53,13 @@ pub(crate) struct Place {
 
 /// What the boot sector says.
 struct Layout {
+    /// First sector of the table, how many of them there are, and how long each is.
+    table: u32,
+    tables: u32,
+    table_sectors: u32,
+    /// Clusters, and how many bytes the table has for each: two or four.
+    clusters: u32,
+    width: usize,
     sectors_per_cluster: u32,
     /// First sector of the root directory, and how many are looked through.
     root: u32,
@@ -51,25 +71,103 @@ struct Layout {
 /// Finds a file of the root directory by its short name.
 pub(crate) fn locate(device: &Path, name: &[u8; 11]) -> Result<Place, FatError> {
     let layout = layout(&sector::read(device, 0)?)?;
+    let Search { found: Some((offset, at)), .. } = search(device, &layout, name)? else {
+        return Err(FatError::Missing);
+    };
+    let directory = sector::read(device, offset)?;
+    let entry = &directory[at..at + ENTRY];
+    let cluster = u32::from(half(entry, 20)) << 16 | u32::from(half(entry, 26));
+    if cluster == 0 {
+        return Err(FatError::Empty);
+    }
+    let size = u32::from_le_bytes([entry[28], entry[29], entry[30], entry[31]]);
+    Ok(Place { offset: layout.offset(cluster)?, size, entry_sector: offset, entry_at: at })
+}
+
+/// Makes a file of one sector where there is none, or an empty one. Its entry comes last, in one write: a power cut before
+/// leaves a cluster that nobody uses, and the file as it was.
+pub(crate) fn create(device: &Path, name: &[u8; 11], content: &[u8; SECTOR]) -> Result<(), FatError> {
+    let layout = layout(&sector::read(device, 0)?)?;
+    let Search { found, free } = search(device, &layout, name)?;
+    let (offset, at) = found.or(free).ok_or(FatError::Full)?;
+    let cluster = free_cluster(device, &layout)?;
+    sector::write(device, layout.offset(cluster)?, content)?;
+    for number in 0..layout.tables {
+        let byte = cluster as usize * layout.width;
+        let place = layout.table + number * layout.table_sectors + u32::try_from(byte / SECTOR).unwrap_or(0);
+        let place = u64::from(place) * SECTOR as u64;
+        let mut table = sector::read(device, place)?;
+        // The end of a chain; of the four bytes' highest four bits nobody but the table's maker knows.
+        let end = &mut table[byte % SECTOR..][..layout.width];
+        let kept = end[layout.width - 1] & 0xf0;
+        end.fill(0xff);
+        if layout.width == 4 {
+            end[3] = kept | 0x0f;
+        }
+        sector::write(device, place, &table)?;
+    }
+    let mut directory = sector::read(device, offset)?;
+    let next = at + ENTRY;
+    if directory[at] == 0 && next < SECTOR {
+        directory[next] = 0;
+    }
+    let entry = &mut directory[at..next];
+    entry.fill(0);
+    entry[..11].copy_from_slice(name);
+    entry[11] = ARCHIVE;
+    entry[24..26].copy_from_slice(&FIRST_DAY.to_le_bytes());
+    entry[20..22].copy_from_slice(&cluster.to_le_bytes()[2..]);
+    entry[26..28].copy_from_slice(&cluster.to_le_bytes()[..2]);
+    entry[28..].copy_from_slice(&u32::try_from(SECTOR).unwrap_or(0).to_le_bytes());
+    Ok(sector::write(device, offset, &directory)?)
+}
+
+/// What the root directory has: a file of that name, and a place for another; each by its sector's offset and its own in it.
+struct Search {
+    found: Option<(u64, usize)>,
+    free: Option<(u64, usize)>,
+}
+
+fn search(device: &Path, layout: &Layout, name: &[u8; 11]) -> Result<Search, FatError> {
+    let mut free = None;
     for number in layout.root..layout.root + layout.root_sectors {
         let offset = u64::from(number) * SECTOR as u64;
         let directory = sector::read(device, offset)?;
         for at in (0..ENTRIES).map(|index| index * ENTRY) {
             let entry = &directory[at..at + ENTRY];
-            // The first free entry ends the directory; bits 3 and 4 are volume labels (long names too) and folders.
-            if entry[0] == 0 {
-                return Err(FatError::Missing);
+            if matches!(entry[0], 0 | DELETED) {
+                free = free.or(Some((offset, at)));
             }
+            // The first entry that never was used ends the directory.
+            if entry[0] == 0 {
+                return Ok(Search { found: None, free });
+            }
+            // Bits 3 and 4 are volume labels (long names too) and folders.
             if &entry[..11] == name && entry[11] & 0x18 == 0 {
-                let cluster = u32::from(half(entry, 20)) << 16 | u32::from(half(entry, 26));
-                let index = cluster.checked_sub(2).ok_or(FatError::NotFat)?;
-                let first = u64::from(layout.data) + u64::from(index) * u64::from(layout.sectors_per_cluster);
-                let size = u32::from_le_bytes([entry[28], entry[29], entry[30], entry[31]]);
-                return Ok(Place { offset: first * SECTOR as u64, size, entry_sector: offset, entry_at: at });
+                return Ok(Search { found: Some((offset, at)), free });
             }
         }
     }
-    Err(FatError::Missing)
+    Ok(Search { found: None, free })
+}
+
+fn free_cluster(device: &Path, layout: &Layout) -> Result<u32, FatError> {
+    let (mut present, mut table) = (u32::MAX, [0; SECTOR]);
+    for cluster in 2..layout.clusters + 2 {
+        let byte = cluster as usize * layout.width;
+        let number = u32::try_from(byte / SECTOR).unwrap_or(u32::MAX);
+        if number >= layout.table_sectors.min(MOST_TABLE) {
+            break;
+        }
+        if number != present {
+            present = number;
+            table = sector::read(device, u64::from(layout.table + number) * SECTOR as u64)?;
+        }
+        if table[byte % SECTOR..][..layout.width].iter().all(|byte| *byte == 0) {
+            return Ok(cluster);
+        }
+    }
+    Err(FatError::Full)
 }
 
 /// Sets the size in a file's directory entry, in one write.
@@ -97,14 +195,32 @@ fn layout(boot: &[u8; SECTOR]) -> Result<Layout, FatError> {
         sectors => u32::from(sectors),
     };
     let after_fats = fats.checked_mul(fat_sectors).and_then(|all| all.checked_add(reserved)).ok_or(FatError::NotFat)?;
-    if entries > 0 {
-        // FAT12 and FAT16 keep the root directory before the clusters.
-        let sectors = entries.div_ceil(u32::try_from(ENTRIES).unwrap_or(1));
-        let data = after_fats.checked_add(sectors).ok_or(FatError::NotFat)?;
-        return Ok(Layout { sectors_per_cluster, root: after_fats, root_sectors: sectors.min(MOST_SECTORS), data });
+    // FAT12 and FAT16 keep the root directory before the clusters.
+    let before = entries.div_ceil(u32::try_from(ENTRIES).unwrap_or(1));
+    let data = after_fats.checked_add(before).ok_or(FatError::NotFat)?;
+    let all = match half(boot, 19) {
+        0 => word(32),
+        sectors => u32::from(sectors),
+    };
+    let clusters = all.saturating_sub(data) / sectors_per_cluster;
+    let (table, tables, table_sectors) = (reserved, fats, fat_sectors);
+    let width = if entries > 0 { 2 } else { 4 };
+    if clusters < FAT16 && width == 2 {
+        return Err(FatError::NotFat);
     }
-    // FAT32 keeps it in clusters; the first one holds the files of a card that is ours.
-    let first = word(44).checked_sub(2).and_then(|index| index.checked_mul(sectors_per_cluster));
-    let root = first.and_then(|first| first.checked_add(after_fats)).ok_or(FatError::NotFat)?;
-    Ok(Layout { sectors_per_cluster, root, root_sectors: sectors_per_cluster, data: after_fats })
+    // FAT32 keeps the directory in clusters; the first one holds the files of a card that is ours.
+    let first = || word(44).checked_sub(2)?.checked_mul(sectors_per_cluster)?.checked_add(data);
+    let (root, root_sectors) = match entries {
+        0 => (first().ok_or(FatError::NotFat)?, sectors_per_cluster),
+        _ => (after_fats, before.min(MOST_SECTORS)),
+    };
+    Ok(Layout { table, tables, table_sectors, clusters, width, sectors_per_cluster, root, root_sectors, data })
+}
+
+impl Layout {
+    /// Of a cluster's first byte, from the start of the device.
+    fn offset(&self, cluster: u32) -> Result<u64, FatError> {
+        let index = cluster.checked_sub(2).ok_or(FatError::NotFat)?;
+        Ok((u64::from(self.data) + u64::from(index) * u64::from(self.sectors_per_cluster)) * SECTOR as u64)
+    }
 }

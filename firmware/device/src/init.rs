@@ -65,7 +65,7 @@ fn wipe_if_wanted(watchdog: &mut Watchdog) -> bool {
         return false;
     }
     let done = data::wipe(watchdog).map_err(|error| error.to_string()).and_then(|()| {
-        autoboot::commit(&device, Autoboot { reset: false, ..present }).map_err(|error| error.to_string())
+        autoboot::commit(&device, Autoboot { reset: false, fixed: None, ..present }).map_err(|error| error.to_string())
     });
     if let Err(error) = &done {
         say!("/data is not wiped: {error}");

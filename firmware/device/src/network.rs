@@ -1,9 +1,11 @@
 //! The puck's address: from the owner's file, from DHCP, the last one known, or one that it gives itself. Whichever it is,
 //! the office's DNS must not wait for it for ever.
 
+use std::fmt::{self, Display};
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -31,6 +33,50 @@ struct Fixed {
     router: Option<Ipv4Addr>,
 }
 
+/// A fixed address, as the owner wants it; as text `192.0.2.53/24 192.0.2.1`, the router last, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    ip: Ipv4Addr,
+    prefix: u8,
+    router: Option<Ipv4Addr>,
+}
+
+impl Address {
+    fn new(address: &str, router: Option<Ipv4Addr>) -> Result<Self, &'static str> {
+        let (ip, prefix) = address.split_once('/').ok_or("address is not of the form 192.0.2.53/24")?;
+        let ip: Ipv4Addr = ip.parse().map_err(|_| "address is no IPv4 address")?;
+        let usable = !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast() && !ip.is_broadcast();
+        let prefix = prefix.parse().ok().filter(|prefix| usable && (1..=30).contains(prefix));
+        Ok(Self { ip, prefix: prefix.ok_or("address is none for a host, or has no usable prefix")?, router })
+    }
+
+    /// Whoever routes for an office answers its questions for names, too: the rescue system asks nobody else.
+    fn lease(self) -> Lease {
+        let routers: Vec<_> = self.router.into_iter().collect();
+        let (clocks, resolvers) = (Vec::new(), routers.clone());
+        let interface = INTERFACE.to_owned();
+        Lease { interface, address: self.ip, prefix: self.prefix, routers, clocks, resolvers, kept: None }
+    }
+}
+
+impl Display for Address {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}/{}", self.ip, self.prefix)?;
+        self.router.map_or(Ok(()), |router| write!(out, " {router}"))
+    }
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (address, router) = text.split_once(' ').unwrap_or((text, ""));
+        let router =
+            (!router.is_empty()).then(|| router.parse().map_err(|_| "router is no IPv4 address")).transpose()?;
+        Self::new(address, router)
+    }
+}
+
 /// Where the address comes from, and what it is.
 #[derive(Debug)]
 pub(crate) struct Network {
@@ -44,14 +90,14 @@ pub(crate) struct Network {
 
 impl Network {
     /// Starts asking for an address, unless the owner named one.
-    pub(crate) fn begin(services: &mut Services, now: Instant) -> Self {
+    pub(crate) fn begin(services: &mut Services, fixed: Option<Address>, now: Instant) -> Self {
         let last = Lease::read(Path::new(lease::LAST));
         if let Err(error) = make_folder(last.as_ref()) {
             say!("udhcpc has no folder: {error}");
         }
-        match fixed(Path::new(FIXED)) {
-            Some(lease) => {
-                let _ = lease::take(&lease);
+        match fixed {
+            Some(address) => {
+                let _ = lease::take(&address.lease());
             }
             None => services.add(udhcpc(last.as_ref()), now),
         }
@@ -147,44 +193,48 @@ fn udhcpc(last: Option<&Lease>) -> Program {
     Program { name: "udhcpc", words, hears: None, user: Some(USER), may: Some(May::SetTheAddress) }
 }
 
-fn fixed(file: &Path) -> Option<Lease> {
-    let text = fs::read_to_string(file).ok()?;
-    let parsed = toml::from_str::<Fixed>(&text).map_err(|error| error.message().to_owned());
-    let lease = parsed.and_then(|fixed| {
-        let (address, prefix) = fixed.address.split_once('/').ok_or("address is not of the form 192.0.2.53/24")?;
-        let address: Ipv4Addr = address.parse().map_err(|_| "address is no IPv4 address")?;
-        let prefix: u8 =
-            prefix.parse().ok().filter(|prefix| (1..=30).contains(prefix)).ok_or("address has no usable prefix")?;
-        let routers = fixed.router.into_iter().collect();
-        let (clocks, resolvers) = (Vec::new(), Vec::new());
-        Ok(Lease { interface: INTERFACE.to_owned(), address, prefix, routers, clocks, resolvers, kept: None })
-    });
-    match lease {
-        Ok(lease) => Some(lease),
-        Err(error) => {
-            say!("{}: {error}; asking DHCP instead", file.display());
-            None
-        }
-    }
+/// The owner's fixed address, if /data has one.
+pub(crate) fn fixed() -> Option<Address> {
+    let text = fs::read_to_string(FIXED).ok()?;
+    parse(&text).map_err(|error| say!("{FIXED}: {error}; asking DHCP instead")).ok()
+}
+
+/// What the owner's file says.
+pub(crate) fn parse(text: &str) -> Result<Address, String> {
+    let Fixed { address, router } = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+    Ok(Address::new(&address, router)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::fixed;
+    use super::{Address, parse};
 
     #[test]
     fn reads_the_owners_address_and_refuses_what_is_none() {
-        let folder = tempfile::tempdir().expect("a scratch folder");
-        let file = folder.path().join("network.toml");
-        let read = |text: &str| {
-            std::fs::write(&file, text).expect("written");
-            fixed(&file)
-        };
-        let lease = read("address = \"192.0.2.7/24\"\nrouter = \"192.0.2.254\"\n").expect("an address");
+        let text = "address = \"192.0.2.7/24\"\nrouter = \"192.0.2.254\"\n";
+        let address = parse(text).expect("an address");
+        assert_eq!(address.to_string(), "192.0.2.7/24 192.0.2.254");
+        let lease = address.lease();
         assert_eq!((lease.address.to_string().as_str(), lease.prefix, lease.routers.len()), ("192.0.2.7", 24, 1));
-        for text in ["", "address = \"192.0.2.7\"", "address = \"192.0.2.7/31\"", "address = \"x/24\"", "adress = \"\""]
-        {
-            assert!(read(text).is_none(), "{text}");
+        for text in [
+            "",
+            "address = \"192.0.2.7\"",
+            "address = \"192.0.2.7/31\"",
+            "address = \"127.0.0.1/8\"",
+            "address = \"x/24\"",
+            "adress = \"\"",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_read_as_it_is_written() {
+        for text in ["192.0.2.7/24", "192.0.2.7/24 192.0.2.254"] {
+            assert_eq!(text.parse::<Address>().expect(text).to_string(), text);
+        }
+        for text in ["192.0.2.7/24 x", "192.0.2.7", "", "/ "] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
         }
     }
 }

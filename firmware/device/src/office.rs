@@ -21,7 +21,7 @@ use crate::person::{Person, State};
 use crate::services::{May, Program, Services};
 use crate::slot::{Booted, Slot};
 use crate::watchdog::Watchdog;
-use crate::{boot_partition, card, clock, data, init, mounts, settings, time_servers};
+use crate::{boot_partition, card, clock, data, init, mounts, network, settings, time_servers};
 
 /// How often the loop turns.
 const TURN: Duration = Duration::from_millis(100);
@@ -84,7 +84,12 @@ impl Office {
     pub(crate) fn new(booted: Booted, data: Data, watchdog: Watchdog, desk: Desk, doubt: Doubt, now: Instant) -> Self {
         let mut services = Services::default();
         let device = settings::device();
-        let network = Network::begin(&mut services, now);
+        // A card whose /data cannot be used knows the owner's address all the same.
+        let fixed = match data {
+            Data::Memory => card::await_partition("boot").and_then(|device| autoboot::load(&device).ok()?.fixed),
+            _ => network::fixed(),
+        };
+        let network = Network::begin(&mut services, fixed, now);
         let panel = Lines::named(device.button.clone(), device.led.clone(), now);
         let person = Person::new(panel, desk.clone(), now);
         for (name, script) in [("bench", BENCH), ("debug shell", DEBUG_SHELL)] {
@@ -203,9 +208,9 @@ impl Office {
             && let Booted::Slot { slot, trial } = self.booted
         {
             if self.health.good(seen, now) {
-                let desk = self.desk.clone();
+                let (desk, known) = (self.desk.clone(), self.data != Data::Memory);
                 // A round later once more where no thread is to be had.
-                self.settled = Beside::default().begin(move || mark_good(&desk, slot));
+                self.settled = Beside::default().begin(move || mark_good(&desk, slot, known));
             } else if trial && self.health.trial_is_over(now) {
                 self.desk.note(
                     "slot_failed",
@@ -311,8 +316,9 @@ impl Office {
     }
 }
 
-/// Makes the running slot the one that starts from now on, and forgets that any slot ever hung: this one does not.
-fn mark_good(desk: &Desk, slot: Slot) {
+/// Makes the running slot the one that starts from now on, and forgets that any slot ever hung: this one does not. The
+/// owner's fixed address is left there too, where it is known.
+fn mark_good(desk: &Desk, slot: Slot, known: bool) {
     let Some(device) = card::await_partition("boot") else {
         say!("slot {slot:?} is good; there is no card to write it on");
         return;
@@ -321,7 +327,9 @@ fn mark_good(desk: &Desk, slot: Slot) {
     if present.tried != 0 {
         desk.note("rescue_used", true, &format!("slot {slot:?} was written by the rescue system"));
     }
-    match autoboot::commit(&device, present.good(slot, clock::built().unwrap_or(0))) {
+    let good = present.good(slot, clock::built().unwrap_or(0));
+    let fixed = if known { network::fixed() } else { good.fixed };
+    match autoboot::commit(&device, Autoboot { fixed, ..good }) {
         Ok(true) => desk.note("slot_good", true, &format!("slot {slot:?} is good and starts from now on")),
         Ok(false) => say!("slot {slot:?} is good"),
         Err(error) => {

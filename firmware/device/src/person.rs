@@ -11,7 +11,7 @@ use crate::desk::{Desk, Switch};
 use crate::lamp::Sign;
 use crate::log::say;
 use crate::panel::Panel;
-use crate::slot::Slot;
+use crate::slot::{self, Booted, Slot};
 use crate::{card, init};
 
 /// What a short press is worth while nobody has claimed the puck; the daemon counts the same.
@@ -107,7 +107,11 @@ impl<P: Panel> Person<P> {
 /// /data cannot be wiped while it is in use: the next start does it, however often it is cut short.
 fn factory_reset() {
     let marked = card::await_partition("boot").ok_or_else(|| "there is no card".to_owned()).and_then(|device| {
-        let present = autoboot::load(&device).unwrap_or(Autoboot::of(Slot::A));
+        let running = match slot::booted() {
+            Booted::Slot { slot, .. } => slot,
+            Booted::Rescue | Booted::Unknown => Slot::A,
+        };
+        let present = autoboot::load(&device).unwrap_or(Autoboot::of(running));
         mark(&device, Autoboot { reset: true, ..present })
     });
     match marked {

@@ -34,6 +34,14 @@ impl Slot {
         }
     }
 
+    /// Its partition's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::A => "slot-a",
+            Self::B => "slot-b",
+        }
+    }
+
     pub(crate) fn other(self) -> Self {
         match self {
             Self::A => Self::B,

@@ -60,3 +60,8 @@ class Card:
             ["mcopy", "-o", "-i", f"{self.file}@@{begin}", "-", f"::{path}"], input=content, check=True, capture_output=True
         )
 
+
+    def fat_delete(self, name, path):
+        """Takes a file away from a FAT partition."""
+        begin, _ = self.places[name]
+        subprocess.run(["mdel", "-i", f"{self.file}@@{begin}", f"::{path}"], check=True, capture_output=True)

@@ -39,13 +39,16 @@ def spoil_initramfs(site, slot):
     site.card.fat_write(slot, "initramfs.img", whole[: len(whole) // 2])
 
 
-def test_a_damaged_slot_a_gives_way_to_slot_b(hasty):
+def test_a_damaged_slot_a_gives_way_to_slot_b_and_a_lost_autoboot_is_made_anew(hasty):
     site = hasty()
     spoil_initramfs(site, "slot-a")
-    site.boot(timeout=200)
+    # Without the file the boot loader starts the first slot.
+    site.card.fat_delete("boot", "autoboot.txt")
+    site.boot(timeout=300)
     site.await_line("slot B is good")
-    assert [number for number, _ in site.board.loader.boots] == [2, 4, 3]
+    assert [number for number, _ in site.board.loader.boots] == [2, 4, 2, 4, 3], "slot A has two chances"
     number, text = default_slot(site)
+    assert len(text) == 512
     assert number == 3 and "# hung=2" in text, "slot A is not tried again before it is written anew"
 
 
@@ -53,8 +56,11 @@ def test_both_slots_damaged_end_in_the_rescue_system(hasty):
     site = hasty()
     spoil_kernel(site, "slot-a")
     spoil_kernel(site, "slot-b")
+    # Each had its first chance before.
+    text = "[all]\ntryboot_a_b=1\nboot_partition=2\n[tryboot]\nboot_partition=3\n# suspect=2,3\n"
+    site.card.fat_write("boot", "autoboot.txt", text.encode().ljust(512, b"\n"))
     assert site.board.start()
-    site.await_line("rescue: neither slot starts", timeout=300)
+    site.await_line("rescue: without one both slots are tried again in 10 minutes", timeout=300)
     assert [number for number, _ in site.board.loader.boots] == [2, 4, 3, 4]
 
 
@@ -66,6 +72,17 @@ def test_a_trial_that_is_good_is_kept(hasty):
     assert site.board.loader.boots == [(3, True)]
     number, text = default_slot(site)
     assert number == 3 and len(text) == 512
+
+
+def test_a_trial_that_hangs_leaves_the_good_slot_as_it_was(hasty):
+    site = hasty()
+    spoil_kernel(site, "slot-b")
+    site.board.loader.tryboot = True
+    site.boot(timeout=200)
+    site.await_line("slot A is good")
+    assert site.board.loader.boots == [(3, True), (4, False), (2, False)]
+    number, text = default_slot(site)
+    assert number == 2 and "# hung" not in text and "# suspect" not in text
 
 
 def test_a_trial_whose_proxy_is_broken_rolls_back(hasty):

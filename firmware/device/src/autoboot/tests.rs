@@ -55,16 +55,79 @@ fn a_file_that_somebody_edited_becomes_a_whole_sector_again() {
 }
 
 #[test]
+fn a_file_that_is_gone_or_empty_is_made_anew() {
+    for kind in ["16", "32"] {
+        for how in ["deleted", "empty", "never there"] {
+            let (_folder, device) = partition(kind, if how == "empty" { b"" } else { b"x" });
+            if how != "empty" {
+                let done = Command::new("mdel").arg("-i").arg(&device).arg("::autoboot.txt").status();
+                assert!(done.expect("mtools").success());
+            }
+            if how == "never there" {
+                // Another file takes the place that became free.
+                std::fs::write(device.with_extension("txt"), "y").expect("fresh");
+                let done =
+                    Command::new("mcopy").arg("-i").arg(&device).arg(device.with_extension("txt")).arg("::/").status();
+                assert!(done.expect("mtools").success());
+            }
+            assert!(load(&device).expect_err("nothing is there").is_gone(), "FAT{kind} {how}");
+            assert!(commit(&device, Autoboot::of(Slot::B)).expect("commits"), "FAT{kind} {how}");
+            assert_eq!(load(&device).expect("loads"), Autoboot::of(Slot::B));
+            assert_eq!(seen(&device), Autoboot::of(Slot::B).render());
+            let checked = Command::new("fsck.fat").arg("-n").arg(&device).output().expect("dosfstools");
+            // FAT32 has a count of free clusters, which is a hint and may be wrong.
+            let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+            assert!(kind == "32" || checked.status.success(), "{how}: {said}");
+            assert!(!commit(&device, Autoboot::of(Slot::B)).expect("commits"), "once is enough");
+        }
+    }
+}
+
+#[test]
+fn a_cut_while_the_file_is_made_leaves_it_gone_or_whole() {
+    let (_folder, device) = partition("16", b"");
+    let before = std::fs::read(&device).expect("there");
+    commit(&device, Autoboot::of(Slot::B)).expect("commits");
+    let after = std::fs::read(&device).expect("there");
+    let changed: Vec<_> = (0..before.len() / SECTOR)
+        .filter(|number| before[number * SECTOR..][..SECTOR] != after[number * SECTOR..][..SECTOR])
+        .collect();
+    // Content, both tables, the entry: whatever is on the card by then, only the entry makes a file of it.
+    assert_eq!(changed.len(), 4);
+    let entry = changed[2];
+    for kept in 0..16_u32 {
+        let mut cut = before.clone();
+        for (_, number) in changed.iter().enumerate().filter(|(bit, _)| kept >> bit & 1 == 1) {
+            cut[number * SECTOR..][..SECTOR].copy_from_slice(&after[number * SECTOR..][..SECTOR]);
+        }
+        let has_entry = kept >> 2 & 1 == 1;
+        if has_entry && kept != 15 {
+            continue; // it is written when all others are on the card
+        }
+        std::fs::write(&device, &cut).expect("written");
+        match load(&device) {
+            Ok(read) => assert!(has_entry && read == Autoboot::of(Slot::B)),
+            Err(error) => assert!(!has_entry && error.is_gone(), "entry in sector {entry}"),
+        }
+        commit(&device, Autoboot::of(Slot::A)).expect("the next start mends it");
+        assert_eq!(seen(&device), Autoboot::of(Slot::A).render());
+    }
+}
+
+#[test]
 fn what_is_written_is_what_is_read() {
     for value in [
         Autoboot::of(Slot::A),
         Autoboot::of(Slot::B),
         Autoboot::of(Slot::B).with_hung(Slot::A),
         Autoboot::of(Slot::A).with_hung(Slot::A).with_hung(Slot::B),
+        Autoboot::of(Slot::A).blamed(Slot::A).with_hung(Slot::B),
         Autoboot {
             floor: u64::MAX,
             tried: u64::MAX,
             reset: true,
+            rests: u32::MAX,
+            fixed: "255.255.255.255/24 255.255.255.254".parse().ok(),
             ..Autoboot::of(Slot::B).with_hung(Slot::A).with_hung(Slot::B)
         },
     ] {

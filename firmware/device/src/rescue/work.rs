@@ -50,11 +50,7 @@ impl Work {
         place: &Place,
         resolvers: Option<&[Ipv4Addr]>,
     ) -> Option<Self> {
-        let name = match slot {
-            Slot::A => "slot-a",
-            Slot::B => "slot-b",
-        };
-        let device = card::await_partition(name)?;
+        let device = card::await_partition(slot.name())?;
         let started = File::options().read(true).write(true).open(&device).and_then(|slot| {
             Command::new(PROGRAM)
                 .args([&place.board, &place.floor.to_string(), &place.tried.to_string(), KEYS])
