@@ -1,8 +1,10 @@
 //! The card's partition table (UEFI specification, chapter 5.3), as far as a card that is larger than the image needs it:
 //! the last partition is let reach to the card's end.
 //!
-//! **Invariant:** the copy at the card's end is whole on the card before the first table is touched, and that one changes
-//! with one write: at any moment one of the two holds.
+//! **Invariant:** at any moment the first table holds, whatever a power cut leaves of a write: the kernel looks for the copy
+//! at the card's end only through the first one, and what a boot loader does nobody knows. So nothing that it points to is
+//! changed. Its entries are written to a spare place, its one sector is pointed there, the entries' own place is written,
+//! and the sector is pointed back. The copy comes before all of it.
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
@@ -16,6 +18,9 @@ const SECTOR: u64 = 512;
 const FIRST: u64 = 1;
 const SIGNATURE: &[u8; 8] = b"EFI PART";
 const HEADER: usize = 92;
+/// Where the entries stand, and where they stand for a moment: between them and the first partition is room.
+const OWN: u64 = FIRST + 1;
+const SPARE: u64 = OWN + ENTRIES as u64;
 /// Sectors of the entries: 128 of 128 bytes each, as every table has.
 const ENTRIES: usize = 32;
 const ENTRY: usize = 128;
@@ -33,50 +38,80 @@ pub(crate) enum GrowError {
     Foreign,
 }
 
-/// The same table twice: what stands in sector 1 and after it, and what stands at the card's end.
-#[derive(Debug, PartialEq, Eq)]
-struct Tables {
-    first: Vec<u8>,
-    last: Vec<u8>,
-}
+/// One write, which is on the card before the next begins: where, in sectors, and what.
+type Step = (u64, Vec<u8>);
 
 /// Lets the last partition of a card, which must have this name, reach to the card's end; whether there was room. Nobody may
 /// have it in use.
 pub(crate) fn grow(card: &Path, name: &str) -> Result<bool, GrowError> {
     let mut file = File::options().read(true).write(true).open(card)?;
     let sectors = file.seek(SeekFrom::End(0))? / SECTOR;
-    let mut table = vec![0; (1 + ENTRIES) * SECTOR as usize];
+    let mut table = vec![0; (1 + 2 * ENTRIES) * SECTOR as usize];
     file.read_exact_at(&mut table, FIRST * SECTOR)?;
-    let Some(Tables { first, last }) = grown(table, name, sectors)? else { return Ok(false) };
-    file.write_all_at(&last, sectors * SECTOR - last.len() as u64)?;
-    file.sync_all()?;
-    file.write_all_at(&first, FIRST * SECTOR)?;
-    file.sync_all()?;
-    Ok(true)
+    let write = |steps: &[Step]| -> io::Result<()> {
+        for (sector, bytes) in steps {
+            file.write_all_at(bytes, sector * SECTOR)?;
+            file.sync_all()?;
+        }
+        Ok(())
+    };
+    if let Some(steps) = home(&table)? {
+        write(&steps)?;
+        for (sector, bytes) in steps {
+            table[((sector - FIRST) * SECTOR) as usize..][..bytes.len()].copy_from_slice(&bytes);
+        }
+    }
+    let steps = grown(&table, name, sectors)?;
+    write(&steps)?;
+    Ok(!steps.is_empty())
 }
 
-/// Both tables for a card of so many sectors; none where the partition cannot become much larger.
-fn grown(mut table: Vec<u8>, name: &str, sectors: u64) -> Result<Option<Tables>, GrowError> {
-    let (header, entries) = table.split_at_mut(SECTOR as usize);
+/// The header, the entries, and what is in the spare place, of what a card has from sector 1 on.
+fn parts(table: &[u8]) -> (&[u8], &[u8], &[u8]) {
+    let (header, rest) = table.split_at(SECTOR as usize);
+    let (own, spare) = rest.split_at(ENTRIES * SECTOR as usize);
+    (header, own, spare)
+}
+
+/// How to end what a power cut left half done: the entries stand in the spare place.
+fn home(table: &[u8]) -> Result<Option<Vec<Step>>, GrowError> {
+    let (header, _, spare) = parts(table);
+    if word(header, 72) != SPARE {
+        return Ok(None);
+    }
+    check(header, spare)?;
+    Ok(Some(vec![(OWN, spare.to_vec()), (FIRST, placed(header, FIRST, word(header, 32), OWN))]))
+}
+
+/// What to write on a card of so many sectors, in this order; nothing where the partition cannot become much larger.
+fn grown(table: &[u8], name: &str, sectors: u64) -> Result<Vec<Step>, GrowError> {
+    let (header, entries, _) = parts(table);
     check(header, entries)?;
-    let own = (0..entries.len()).step_by(ENTRY).filter(|at| entries[*at..at + 16] != [0; 16]);
-    let last = own.max_by_key(|at| word(entries, at + 40)).ok_or(GrowError::Foreign)?;
-    if label(&entries[last + 56..last + ENTRY]) != name {
+    let (mut header, mut entries) = (header.to_vec(), entries.to_vec());
+    let partitions = (0..entries.len()).step_by(ENTRY).filter(|at| entries[*at..at + 16] != [0; 16]);
+    let partitions: Vec<usize> = partitions.collect();
+    let last = partitions.iter().copied().max_by_key(|at| word(&entries, at + 40)).ok_or(GrowError::Foreign)?;
+    let is_room = partitions.iter().all(|at| word(&entries, at + 32) >= SPARE + ENTRIES as u64);
+    if label(&entries[last + 56..last + ENTRY]) != name || !is_room {
         return Err(GrowError::Foreign);
     }
     let end = (sectors.saturating_sub(1 + ENTRIES as u64) / ALIGN * ALIGN).saturating_sub(1);
-    if end < word(entries, last + 40).saturating_add(WORTH) {
-        return Ok(None);
+    if end < word(&entries, last + 40).saturating_add(WORTH) {
+        return Ok(Vec::new());
     }
-    put(entries, last + 40, end);
-    put(header, 48, sectors - 2 - ENTRIES as u64);
-    let sum = crc32fast::hash(entries);
+    put(&mut entries, last + 40, end);
+    put(&mut header, 48, sectors - 2 - ENTRIES as u64);
+    let sum = crc32fast::hash(&entries);
     header[88..92].copy_from_slice(&sum.to_le_bytes());
-    let mut copy = entries.to_vec();
-    copy.extend(placed(header, sectors - 1, FIRST, sectors - 1 - ENTRIES as u64));
-    let mut first = placed(header, FIRST, sectors - 1, FIRST + 1);
-    first.extend_from_slice(entries);
-    Ok(Some(Tables { first, last: copy }))
+    let (other, copy) = (sectors - 1, sectors - 1 - ENTRIES as u64);
+    Ok(vec![
+        (copy, entries.clone()),
+        (other, placed(&header, other, FIRST, copy)),
+        (SPARE, entries.clone()),
+        (FIRST, placed(&header, FIRST, other, SPARE)),
+        (OWN, entries),
+        (FIRST, placed(&header, FIRST, other, OWN)),
+    ])
 }
 
 /// A table that somebody else made, or that is damaged, is left alone.
@@ -88,7 +123,7 @@ fn check(header: &[u8], entries: &[u8]) -> Result<(), GrowError> {
         && size == HEADER
         && header[16..20] == crc32fast::hash(&blank[..HEADER]).to_le_bytes()
         && word(header, 24) == FIRST
-        && word(header, 72) == FIRST + 1
+        && matches!(word(header, 72), OWN | SPARE)
         && header[80..88] == [128, 0, 0, 0, 128, 0, 0, 0]
         && header[88..92] == crc32fast::hash(entries).to_le_bytes();
     if ours { Ok(()) } else { Err(GrowError::Foreign) }

@@ -1,14 +1,16 @@
 //! PID 1: from the kernel's hand-over to a machine that is ready to work.
 
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::autoboot::Autoboot;
-use crate::data::Data;
+use crate::data::{Data, Late};
 use crate::desk::Desk;
 use crate::doubt::Doubt;
 use crate::log::say;
+use crate::mend::Job;
 use crate::office::Office;
 use crate::slot::{self, Booted};
 use crate::watchdog::Watchdog;
@@ -40,37 +42,56 @@ pub(crate) fn run() -> ExitCode {
         rescue::run(watchdog)
     }
     let desk = Desk::begin();
-    if wipe_if_wanted(&mut watchdog) {
-        desk.note("factory_reset", true, "the puck forgot everything");
-    }
-    let data = data::mount_data(&mut watchdog);
+    let (data, late) = match wipe_if_wanted(&mut watchdog, &desk) {
+        Some(late) => (data::in_memory(), Some(late)),
+        None => data::mount_data(&mut watchdog),
+    };
     say!("/data: {data:?}");
     match data {
         Data::Whole => {}
         Data::Fresh => desk.note("data_new", true, "a new card"),
         Data::Repaired => desk.note("data_repaired", true, "what was damaged on the card was mended"),
         Data::Recreated => desk.note("data_lost", false, "nothing on the card could be saved; everything begins anew"),
-        Data::Memory => desk.note("data_in_memory", false, "there is no card that takes writes"),
+        Data::Memory => desk.note("data_in_memory", false, why(late)),
     }
     let doubt = Doubt::begin(clock::begin(), &desk, Instant::now());
     boot_partition::import(&desk);
-    Office::new(booted, data, watchdog, desk, doubt, Instant::now()).run()
+    Office::new(booted, (data, late), watchdog, desk, doubt, Instant::now()).run()
 }
 
-/// What a factory reset asked for, until it is done.
-fn wipe_if_wanted(watchdog: &mut Watchdog) -> bool {
-    let Some(device) = card::await_partition("boot") else { return false };
-    let Ok(present) = autoboot::load(&device) else { return false };
+fn why(late: Option<Late>) -> &'static str {
+    match late.map(|late| late.job) {
+        None => "there is no card that takes writes",
+        Some(Job::Wipe) => "a factory reset is under way; it ends with a restart",
+        Some(_) => "a check of the card takes long; it ends with a restart",
+    }
+}
+
+/// What a factory reset asked for, until it is done; the work that goes on, if it takes long.
+fn wipe_if_wanted(watchdog: &mut Watchdog, desk: &Desk) -> Option<Late> {
+    let device = card::await_partition("boot")?;
+    let present = autoboot::load(&device).ok()?;
     if !present.reset {
-        return false;
+        return None;
     }
-    let done = data::wipe(watchdog).map_err(|error| error.to_string()).and_then(|()| {
-        autoboot::commit(&device, Autoboot { reset: false, fixed: None, ..present }).map_err(|error| error.to_string())
-    });
-    if let Err(error) = &done {
-        say!("/data is not wiped: {error}");
+    match data::wipe(watchdog) {
+        (_, Some(late)) => return Some(late),
+        (true, None) => {
+            forget_reset(&device);
+            desk.note("factory_reset", true, "the puck forgot everything");
+        }
+        (false, None) => say!("/data is not wiped"),
     }
-    done.is_ok()
+    None
+}
+
+/// A factory reset is done: nothing of the owner's is left on the boot partition either.
+pub(crate) fn forget_reset(boot: &Path) {
+    let forgotten = autoboot::load(boot)
+        .and_then(|present| autoboot::commit(boot, Autoboot { reset: false, fixed: None, ..present }));
+    if let Err(error) = forgotten {
+        say!("factory reset: it is done, and will be done again: {error}");
+    }
 }
 
 /// Starts the machine again; the boot loader does what autoboot.txt says.

@@ -37,6 +37,7 @@ mod jail;
 mod lamp;
 mod lease;
 mod log;
+mod mend;
 mod modules;
 mod mounts;
 mod network;
@@ -68,10 +69,11 @@ fn main() -> ExitCode {
         LEASE => lease::run(),
         BEACON => beacon::run(),
         jail::JAIL => jail::run(),
+        mend::MEND => mend::run(),
         _ => {
-            let jail = jail::JAIL;
+            let (jail, mend) = (jail::JAIL, mend::MEND);
             eprintln!(
-                "puck: started by the kernel as PID 1, by it as `{BEACON}` and `{jail}`, and by udhcpc as `{LEASE}`"
+                "puck: started by the kernel as PID 1, by it as `{BEACON}`, `{jail}` and `{mend}`, and by udhcpc as `{LEASE}`"
             );
             ExitCode::from(2)
         }

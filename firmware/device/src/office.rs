@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,12 +10,13 @@ use crate::alive::Probe;
 use crate::autoboot::{self, Autoboot};
 use crate::beside::Beside;
 use crate::clock::Jumps;
-use crate::data::Data;
+use crate::data::{Data, Late};
 use crate::desk::Desk;
 use crate::doubt::Doubt;
 use crate::health::{Health, Seen};
 use crate::lease::Lease;
 use crate::log::say;
+use crate::mend::{Job, Outcome};
 use crate::network::Network;
 use crate::panel::Lines;
 use crate::person::{Person, State};
@@ -49,6 +51,8 @@ const CLOCK_USER: u32 = 0x7f4e_4712;
 pub(crate) struct Office {
     booted: Booted,
     data: Data,
+    /// What goes on with the card beside everything else.
+    late: Option<Late>,
     services: Services,
     desk: Desk,
     person: Person<Lines>,
@@ -81,7 +85,14 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    pub(crate) fn new(booted: Booted, data: Data, watchdog: Watchdog, desk: Desk, doubt: Doubt, now: Instant) -> Self {
+    pub(crate) fn new(
+        booted: Booted,
+        (data, late): (Data, Option<Late>),
+        watchdog: Watchdog,
+        desk: Desk,
+        doubt: Doubt,
+        now: Instant,
+    ) -> Self {
         let mut services = Services::default();
         let device = settings::device();
         // A card whose /data cannot be used knows the owner's address all the same.
@@ -101,6 +112,7 @@ impl Office {
         Self {
             booted,
             data,
+            late,
             services,
             desk,
             person,
@@ -128,7 +140,8 @@ impl Office {
     pub(crate) fn run(mut self) -> ! {
         loop {
             let now = Instant::now();
-            self.services.turn(now);
+            let dead = self.services.turn(now);
+            self.follow_card(&dead);
             self.follow_daemon();
             self.follow_network(now);
             self.person.turn(self.state(), now);
@@ -143,6 +156,24 @@ impl Office {
             }
             std::thread::sleep(TURN);
         }
+    }
+
+    /// Work on the card that has ended leaves one that can be used: from the next start on, which is at once.
+    fn follow_card(&mut self, dead: &[(u32, ExitStatus)]) {
+        let Some(late) = self.late else { return };
+        let Some((_, status)) = dead.iter().find(|(pid, _)| *pid == late.pid) else { return };
+        self.late = None;
+        if Outcome::of(status.code()) == Outcome::Unusable {
+            self.desk.note("data_in_memory", false, "the work on the card failed; everything stays in memory");
+            return;
+        }
+        if late.job == Job::Wipe
+            && let Some(device) = card::await_partition("boot")
+        {
+            init::forget_reset(&device);
+        }
+        say!("the work on the card is done; starting with it");
+        init::restart();
     }
 
     /// A daemon that does not start with what lies on the card starts without: the office is answered, by the image's own

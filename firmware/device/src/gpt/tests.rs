@@ -1,7 +1,9 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use super::{ENTRIES, ENTRY, FIRST, GrowError, HEADER, SECTOR, SIGNATURE, check, grow, label, placed, put, word};
+use super::{
+    ENTRIES, ENTRY, FIRST, GrowError, HEADER, OWN, SECTOR, SIGNATURE, check, grow, grown, label, placed, put, word,
+};
 
 const MIB: u64 = (1 << 20) / SECTOR;
 
@@ -97,4 +99,54 @@ fn a_table_of_somebody_else_or_a_damaged_one_is_not_touched() {
         assert_eq!(ends(card.as_file()), before, "{what}");
     }
     assert!(matches!(grow(card(400).path(), "other"), Err(GrowError::Foreign)), "another partition is last");
+}
+
+#[test]
+fn a_cut_at_any_moment_leaves_a_first_table_that_holds_and_the_next_start_ends_the_work() {
+    let whole = card(400);
+    let mut table = vec![0; (1 + 2 * ENTRIES) * SECTOR as usize];
+    whole.as_file().read_exact_at(&mut table, FIRST * SECTOR).expect("there");
+    let steps = grown(&table, "data", 400 * MIB).expect("grows");
+    assert_eq!(steps.len(), 6);
+    for cut in 0..=steps.len() {
+        // Of the write that was under way some sectors are on the card, in any order.
+        for torn in [0b0_u32, 0b1, 0b10, 0x5555_5555, 0xaaaa_aaaa, 0x7fff_ffff, 0xffff_fffe] {
+            let card = card(400);
+            for (sector, bytes) in &steps[..cut] {
+                write(card.as_file(), bytes, *sector);
+            }
+            if let Some((sector, bytes)) = steps.get(cut) {
+                for (number, part) in bytes.chunks(SECTOR as usize).enumerate().filter(|(bit, _)| torn >> bit & 1 == 1)
+                {
+                    write(card.as_file(), part, sector + number as u64);
+                }
+            }
+            let (first, entries) = read(card.as_file(), FIRST);
+            check(&first, &entries).expect("the first table holds");
+            let end = word(&entries[ENTRY..], 40);
+            assert!([99 * MIB - 1, 399 * MIB - 1].contains(&end), "cut {cut}: {end}");
+            if end == 399 * MIB - 1 {
+                let (last, copy) = read(card.as_file(), word(&first, 32));
+                assert!(copy == entries && word(&last, 24) == 400 * MIB - 1, "the copy came first");
+            }
+            grow(card.path(), "data").expect("the next start");
+            let (first, entries) = read(card.as_file(), FIRST);
+            check(&first, &entries).expect("whole");
+            assert_eq!((word(&first, 72), word(&entries[ENTRY..], 40)), (OWN, 399 * MIB - 1));
+            assert_eq!(read(card.as_file(), 400 * MIB - 1).1, entries);
+        }
+    }
+}
+
+#[test]
+fn without_room_beside_the_entries_nothing_is_touched() {
+    let card = card(400);
+    let (mut first, mut entries) = read(card.as_file(), FIRST);
+    put(&mut entries, 32, 40);
+    first[88..92].copy_from_slice(&crc32fast::hash(&entries).to_le_bytes());
+    write(card.as_file(), &placed(&first, FIRST, 100 * MIB - 1, OWN), FIRST);
+    write(card.as_file(), &entries, OWN);
+    let before = ends(card.as_file());
+    assert!(matches!(grow(card.path(), "data"), Err(GrowError::Foreign)));
+    assert_eq!(ends(card.as_file()), before);
 }
