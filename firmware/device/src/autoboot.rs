@@ -38,13 +38,6 @@ pub(crate) enum CommitError {
     ReadBack,
 }
 
-impl CommitError {
-    /// There is no such file, or nothing in it.
-    pub(crate) fn is_gone(&self) -> bool {
-        matches!(self, Self::Fat(FatError::Missing | FatError::Empty))
-    }
-}
-
 /// What is known of a slot's kernel. Once may be an accident, or a trial of the other slot, which leaves no trace: whoever
 /// hung once is given another chance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -199,15 +199,7 @@ mod tests {
 
     #[test]
     fn who_comes_from_beyond_a_router_hears_nothing() {
-        let lease = Lease {
-            interface: "eth0".to_owned(),
-            address: ADDRESS,
-            prefix: 24,
-            routers: Vec::new(),
-            clocks: Vec::new(),
-            resolvers: Vec::new(),
-            kept: None,
-        };
+        let lease = Lease::at(ADDRESS, 24);
         let rows = [
             ("192.0.2.1", true),
             ("192.0.2.255", true),

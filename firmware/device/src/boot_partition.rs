@@ -1,15 +1,15 @@
 //! The boot partition is the one that a PC shows: the claim code is left there for the owner, and what the owner left
 //! there for the puck is taken in, once. It is mounted only for that moment; `autoboot.txt` is never touched this way.
 
+mod owner;
+
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
-use serde::Deserialize;
-use toml::{Table, Value};
 
+use self::owner::Taken;
 use crate::card;
 use crate::desk::Desk;
 use crate::log::say;
@@ -18,10 +18,10 @@ const TARGET: &str = "/run/puck/boot";
 const CLAIM: &str = "CLAIM-CODE.txt";
 /// One line: `http://192.0.2.1/nanogate.update`.
 const RESCUE: &str = "RESCUE-URL.txt";
-/// Either name: some editors add endings, some people leave them out.
-const SETTINGS: [&str; 2] = ["nanogate.toml", "CONFIG"];
-/// No settings are longer.
-const LONGEST: u64 = 64 * 1024;
+/// Any of these: some editors add endings, some people leave them out.
+const SETTINGS: [&str; 4] = ["CONFIG", "CONFIG.txt", "nanogate.toml", "nanogate.toml.txt"];
+/// What is left in the place of settings that were refused.
+const REFUSED: &str = "CONFIG-REJECTED.txt";
 const FLAGS: MountFlags =
     MountFlags::NOSUID.union(MountFlags::NODEV).union(MountFlags::NOEXEC).union(MountFlags::NOATIME);
 
@@ -31,22 +31,14 @@ const TAKEN: Taken<&str> = Taken {
     network: "/data/config/network.toml",
     password: "/data/config/password-hash",
 };
-/// How a hash begins; what it is worth the daemon says, which takes it in and scrubs it at its next start.
-const HASH: &str = "$argon2id$";
 
-/// Where each part of the owner's file lives from then on.
-struct Taken<P> {
-    owner: P,
-    network: P,
-    password: P,
-}
-
-/// The part that says who the owner is.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Setup {
-    /// As `nanogate password` prints it.
-    password_hash: Option<String>,
+/// What became of the owner's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Import {
+    None,
+    Taken,
+    /// It says something that nobody here understands.
+    Refused,
 }
 
 /// Mounts the partition for as long as `work` takes.
@@ -60,23 +52,57 @@ fn mounted<T>(work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     result
 }
 
-/// Takes in what the owner left, and scrubs it from the card: it may hold what nobody else should read.
-pub(crate) fn import(desk: &Desk) {
+/// Takes in what the owner left, and scrubs it from the card: it may hold what nobody else should read. That is not before
+/// what was taken in is on /data; where that lies in memory, the file stays for the next start.
+pub(crate) fn import(desk: &Desk, volatile: bool) -> Import {
     let imported = mounted(|folder| {
-        let Some(file) = SETTINGS.map(|name| folder.join(name)).into_iter().find(|file| file.is_file()) else {
-            return Ok(None);
+        let Some(name) = SETTINGS.into_iter().find(|name| folder.join(name).is_file()) else {
+            return Ok((Import::None, String::new()));
         };
-        let taken = take(&file, &TAKEN);
-        scrub(&file)?;
-        Ok(Some((file, taken)))
+        take(folder, name, &TAKEN, volatile, owner::check)
     });
     match imported {
-        Ok(None) => {}
-        Ok(Some((file, Ok(())))) => desk.note("settings_taken", true, &format!("{} was taken in", file.display())),
-        Ok(Some((file, Err(error)))) => {
-            desk.note("settings_taken", false, &format!("{} was not taken in: {error}", file.display()));
+        Ok((Import::None, _)) => Import::None,
+        Ok((outcome, told)) => {
+            desk.note("settings_taken", outcome == Import::Taken, &told);
+            outcome
         }
-        Err(error) => say!("the boot partition cannot be read: {error}"),
+        Err(error) => {
+            desk.note("settings_taken", false, &format!("the boot partition, or what it has for /data: {error}"));
+            Import::None
+        }
+    }
+}
+
+/// Takes in a file of the folder; what became of it, and what to say of that. `check` knows what the daemon would say.
+fn take<P: AsRef<Path>>(
+    folder: &Path,
+    name: &str,
+    into: &Taken<P>,
+    volatile: bool,
+    check: impl Fn(&owner::Parts) -> Result<(), String>,
+) -> io::Result<(Import, String)> {
+    let (file, refused) = (folder.join(name), folder.join(REFUSED));
+    let text = owner::read(&file);
+    let parts = text.clone().and_then(|text| owner::split(&text)).and_then(|parts| check(&parts).map(|()| parts));
+    match parts {
+        Ok(parts) => {
+            owner::store(&parts, into)?;
+            if !volatile {
+                scrub(&file)?;
+                if refused.exists() {
+                    fs::remove_file(&refused)?;
+                }
+            }
+            Ok((Import::Taken, format!("{name} was taken in")))
+        }
+        Err(reason) => {
+            let mut out = fs::File::create(&refused)?;
+            out.write_all(owner::refusal(name, &reason, &text.unwrap_or_default()).as_bytes())?;
+            out.sync_all()?;
+            scrub(&file)?;
+            Ok((Import::Refused, format!("{name} was not taken in: {}; see {REFUSED}", owner::shorten(&reason))))
+        }
     }
 }
 
@@ -106,48 +132,12 @@ pub(crate) fn show_claim_code(code: Option<&str>) {
 pub(crate) fn rescue_url() -> Option<String> {
     let read = mounted(|folder| {
         let file = folder.join(RESCUE);
-        if !file.is_file() || fs::metadata(&file)?.len() > LONGEST {
+        if !file.is_file() || fs::metadata(&file)?.len() > owner::LONGEST {
             return Ok(None);
         }
         Ok(fs::read_to_string(file)?.lines().next().map(|line| line.trim().to_owned()))
     });
     read.ok().flatten().filter(|line| line.starts_with("http:"))
-}
-
-/// Splits the owner's file into the daemon's settings, the network's and the password's hash, and keeps them; nothing if it
-/// cannot be read.
-fn take<P: AsRef<Path>>(file: &Path, into: &Taken<P>) -> io::Result<()> {
-    if fs::metadata(file)?.len() > LONGEST {
-        return Err(io::Error::other("it is too long"));
-    }
-    let text = fs::read_to_string(file)?;
-    let mut table: Table =
-        text.parse().map_err(|error: toml::de::Error| io::Error::other(error.message().to_owned()))?;
-    let network = table.remove("network");
-    let setup = table.remove("setup").map(Value::try_into::<Setup>).transpose();
-    let setup = setup.map_err(|error| io::Error::other(format!("[setup] {}", error.message())))?;
-    let hash = setup.and_then(|setup| setup.password_hash);
-    if hash.as_ref().is_some_and(|hash| !hash.starts_with(HASH)) {
-        return Err(io::Error::other("setup.password_hash is no hash as `nanogate password` prints it"));
-    }
-    if let Some(hash) = hash {
-        keep(into.password.as_ref(), &hash)?;
-    }
-    let text = |table: &Table| toml::to_string(table).map_err(io::Error::other);
-    if let Some(Value::Table(part)) = network {
-        keep(into.network.as_ref(), &text(&part)?)?;
-    }
-    // A file that is only about the password leaves the settings as they are.
-    if table.is_empty() { Ok(()) } else { keep(into.owner.as_ref(), &text(&table)?) }
-}
-
-fn keep(file: &Path, text: &str) -> io::Result<()> {
-    let new: PathBuf = file.with_extension("new");
-    fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
-    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    out.write_all(text.as_bytes())?;
-    out.sync_all()?;
-    fs::rename(new, file)
 }
 
 /// Overwrites a file, so that its blocks hold nothing, and removes it.
@@ -167,53 +157,45 @@ fn scrub(file: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Path, PathBuf, Taken, scrub, take};
-    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
 
-    const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
+    use super::{Import, REFUSED, Taken, scrub, take};
 
-    fn places(folder: &Path) -> (PathBuf, Taken<PathBuf>) {
-        let [owner, network, password] = ["config/nanogate.toml", "n.toml", "hash"].map(|name| folder.join(name));
-        (folder.join("CONFIG"), Taken { owner, network, password })
+    fn places(folder: &Path) -> Taken<PathBuf> {
+        let [owner, network, password] =
+            ["data/nanogate.toml", "data/n.toml", "data/hash"].map(|name| folder.join(name));
+        Taken { owner, network, password }
     }
 
     #[test]
-    fn the_owners_file_is_split_into_daemon_network_and_password() {
+    fn what_the_daemon_does_not_know_is_told_and_given_back() {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let (file, into) = places(folder.path());
-        let text =
-            format!("mode = \"dns\"\n[setup]\npassword_hash = \"{HASH}\"\n[network]\naddress = \"192.0.2.7/24\"\n");
-        std::fs::write(&file, text).expect("fresh");
-        take(&file, &into).expect("taken");
-        let read = |file: &PathBuf| std::fs::read_to_string(file).expect("there");
-        assert_eq!(read(&into.owner), "mode = \"dns\"\n");
-        assert_eq!(read(&into.network), "address = \"192.0.2.7/24\"\n");
-        assert_eq!(read(&into.password), HASH);
-        let mode = std::fs::metadata(&into.password).expect("there").permissions().mode();
-        assert_eq!(mode & 0o077, 0, "nobody else reads it");
+        let (into, file) = (places(folder.path()), folder.path().join("CONFIG.txt"));
+        let no = |_: &_| Err("dns.upstreems: unknown field `upstreems`".to_owned());
+        std::fs::write(&file, "[dns]\nupstreems = 1\n").expect("fresh");
+        let (outcome, told) = take(folder.path(), "CONFIG.txt", &into, false, no).expect("read");
+        assert!(outcome == Import::Refused && told.contains("dns.upstreems") && told.contains(REFUSED), "{told}");
+        assert!(!file.exists() && !into.owner.exists());
+        let left = std::fs::read_to_string(folder.path().join(REFUSED)).expect("left");
+        assert!(left.contains("dns.upstreems") && left.contains("upstreems = 1"));
+        // One that is right takes it away.
+        std::fs::write(&file, "mode = \"dns\"\n").expect("fresh");
+        let (outcome, _) = take(folder.path(), "CONFIG.txt", &into, false, |_| Ok(())).expect("read");
+        assert!(outcome == Import::Taken && into.owner.exists());
+        assert!(!file.exists() && !folder.path().join(REFUSED).exists());
     }
 
     #[test]
-    fn a_file_about_the_password_alone_leaves_the_settings() {
+    fn a_file_stays_until_what_it_says_is_on_the_card() {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let (file, into) = places(folder.path());
-        std::fs::write(&file, format!("[setup]\npassword_hash = \"{HASH}\"\n")).expect("fresh");
-        take(&file, &into).expect("taken");
-        assert!(into.password.exists() && !into.owner.exists() && !into.network.exists());
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_read_changes_nothing() {
-        let folder = tempfile::tempdir().expect("a scratch folder");
-        let (file, into) = places(folder.path());
-        let plain = "mode = \"dns\"\n[setup]\npassword_hash = \"correct horse\"\n";
-        let unknown = "[setup]\npassword = \"correct horse\"\n";
-        for text in ["mode = ", "\u{0}\u{0}", &"a = 1\n".repeat(20_000), plain, unknown] {
-            std::fs::write(&file, text).expect("written");
-            let error = take(&file, &into).expect_err(text).to_string();
-            assert!(!error.contains("correct horse"), "{error}");
-            assert!(!into.owner.exists() && !into.password.exists());
-        }
+        let (into, file) = (places(folder.path()), folder.path().join("CONFIG"));
+        std::fs::write(&file, "mode = \"dns\"\n").expect("fresh");
+        assert_eq!(take(folder.path(), "CONFIG", &into, true, |_| Ok(())).expect("read").0, Import::Taken);
+        assert!(file.exists(), "/data lies in memory");
+        std::fs::remove_dir_all(folder.path().join("data")).expect("there");
+        std::fs::write(folder.path().join("data"), "").expect("in the way");
+        take(folder.path(), "CONFIG", &into, false, |_| Ok(())).expect_err("nothing can be kept");
+        assert!(file.exists(), "it could not be kept");
     }
 
     #[test]

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::autoboot::Autoboot;
+use crate::boot_partition::Import;
 use crate::data::{Data, Late};
 use crate::desk::Desk;
 use crate::doubt::Doubt;
 use crate::log::say;
 use crate::mend::Job;
-use crate::office::Office;
+use crate::office::{Office, Start};
 use crate::slot::{self, Booted};
 use crate::watchdog::Watchdog;
 use crate::{autoboot, boot_partition, card, clock, data, lease, modules, mounts, rescue};
@@ -55,8 +56,9 @@ pub(crate) fn run() -> ExitCode {
         Data::Memory => desk.note("data_in_memory", false, why(late)),
     }
     let doubt = Doubt::begin(clock::begin(), &desk, Instant::now());
-    boot_partition::import(&desk);
-    Office::new(booted, (data, late), watchdog, desk, doubt, Instant::now()).run()
+    let import = boot_partition::import(&desk, data == Data::Memory);
+    let start = Start { booted, data, late, refused: import == Import::Refused };
+    Office::new(start, watchdog, desk, doubt, Instant::now()).run()
 }
 
 fn why(late: Option<Late>) -> &'static str {

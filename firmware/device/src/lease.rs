@@ -14,6 +14,7 @@ use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::log::say;
+use crate::network::INTERFACE;
 
 /// The folder of udhcpc, and the lease in force.
 pub(crate) const FOLDER: &str = "/run/puck/lease";
@@ -47,6 +48,12 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// An address of the office's interface, and nothing else.
+    pub(crate) fn at(address: Ipv4Addr, prefix: u8) -> Self {
+        let (interface, [routers, clocks, resolvers]) = (INTERFACE.to_owned(), [const { Vec::new() }; 3]);
+        Self { interface, address, prefix, routers, clocks, resolvers, kept: None }
+    }
+
     /// Reads an offer from the variables that udhcpc sets; None if it is no offer that one could use.
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let servers = |name: &str| {

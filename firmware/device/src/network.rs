@@ -53,9 +53,7 @@ impl Address {
     /// Whoever routes for an office answers its questions for names, too: the rescue system asks nobody else.
     fn lease(self) -> Lease {
         let routers: Vec<_> = self.router.into_iter().collect();
-        let (clocks, resolvers) = (Vec::new(), routers.clone());
-        let interface = INTERFACE.to_owned();
-        Lease { interface, address: self.ip, prefix: self.prefix, routers, clocks, resolvers, kept: None }
+        Lease { resolvers: routers.clone(), routers, ..Lease::at(self.ip, self.prefix) }
     }
 }
 
@@ -125,16 +123,7 @@ impl Network {
     }
 
     fn without_dhcp(&self) -> Lease {
-        let own = || Lease {
-            interface: INTERFACE.to_owned(),
-            address: OWN,
-            prefix: 16,
-            routers: Vec::new(),
-            clocks: Vec::new(),
-            resolvers: Vec::new(),
-            kept: None,
-        };
-        let lease = self.last.clone().unwrap_or_else(own);
+        let lease = self.last.clone().unwrap_or_else(|| Lease::at(OWN, 16));
         say!("DHCP is silent; going on with {}", lease.address);
         let _ = lease::take(&lease);
         lease

@@ -47,12 +47,22 @@ const CLOCK: &str = "ntp-daemon";
 const BEACON_USER: u32 = 0x7f4e_4710;
 const CLOCK_USER: u32 = 0x7f4e_4712;
 
+/// What the start left.
+pub(crate) struct Start {
+    pub(crate) booted: Booted,
+    pub(crate) data: Data,
+    pub(crate) late: Option<Late>,
+    pub(crate) refused: bool,
+}
+
 /// What the loop keeps.
 pub(crate) struct Office {
     booted: Booted,
     data: Data,
     /// What goes on with the card beside everything else.
     late: Option<Late>,
+    /// What the owner wrote on a PC was not understood.
+    refused: bool,
     services: Services,
     desk: Desk,
     person: Person<Lines>,
@@ -85,16 +95,10 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    pub(crate) fn new(
-        booted: Booted,
-        (data, late): (Data, Option<Late>),
-        watchdog: Watchdog,
-        desk: Desk,
-        doubt: Doubt,
-        now: Instant,
-    ) -> Self {
+    pub(crate) fn new(start: Start, watchdog: Watchdog, desk: Desk, doubt: Doubt, now: Instant) -> Self {
         let mut services = Services::default();
         let device = settings::device();
+        let Start { booted, data, late, refused } = start;
         // A card whose /data cannot be used knows the owner's address all the same.
         let fixed = match data {
             Data::Memory => card::await_partition("boot").and_then(|device| autoboot::load(&device).ok()?.fixed),
@@ -113,6 +117,7 @@ impl Office {
             booted,
             data,
             late,
+            refused,
             services,
             desk,
             person,
@@ -272,7 +277,7 @@ impl Office {
     /// How things are, for the lamp.
     fn state(&self) -> State {
         let unclaimed = self.desk.claimed() == Some(false);
-        State { answered: self.answered.is_some(), unclaimed, needs_you: self.data == Data::Memory }
+        State { answered: self.answered.is_some(), unclaimed, needs_you: self.refused || self.data == Data::Memory }
     }
 
     fn follow_network(&mut self, now: Instant) {

@@ -18,6 +18,8 @@ const IMAGE: &str = "/etc/nanogate/nanogate.toml";
 const OWNER: &str = "/data/config/nanogate.toml";
 /// What the daemon reads.
 pub(crate) const RENDERED: &str = "/run/nanogate/nanogate.toml";
+/// What it is asked about before it is to read it.
+pub(crate) const TRIAL: &str = "/run/nanogate/trial.toml";
 
 /// Why settings could not be rendered.
 #[derive(Debug, Error)]
@@ -96,6 +98,23 @@ pub(crate) fn configure(lease: &Lease, volatile: bool) -> Result<Rendered, Rende
     Ok(Rendered { domain: word("domain").unwrap_or("lan").to_owned(), routes: word("mode") == Some("gateway") })
 }
 
+/// A file that is gone when this is.
+pub(crate) struct Trial;
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(TRIAL);
+    }
+}
+
+/// Renders what the daemon would read if these were the owner's settings, for it to be asked whether it could.
+pub(crate) fn trial(owner: &str) -> Result<Trial, RenderError> {
+    let owner: Table = owner.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?;
+    let text = render(read(Path::new(IMAGE))?, owner, &Lease::at(Ipv4Addr::LOCALHOST, 8), false)?;
+    std::fs::write(TRIAL, text).map_err(|source| RenderError::Read { file: TRIAL.to_owned(), source })?;
+    Ok(Trial)
+}
+
 /// Reads a part; one that does not exist is empty.
 fn read(file: &Path) -> Result<Table, RenderError> {
     let name = file.display().to_string();
@@ -157,15 +176,7 @@ mod tests {
 
     fn rendered_with(image: &str, owner: &str, volatile: bool) -> Table {
         let parse = |text: &str| text.parse().expect("TOML");
-        let lease = Lease {
-            interface: "eth0".to_owned(),
-            address: [192, 0, 2, 53].into(),
-            prefix: 24,
-            routers: Vec::new(),
-            clocks: Vec::new(),
-            resolvers: Vec::new(),
-            kept: None,
-        };
+        let lease = Lease::at([192, 0, 2, 53].into(), 24);
         let text = render(parse(image), parse(owner), &lease, volatile).expect("renders");
         parse(&text)
     }

@@ -33,9 +33,12 @@ def data_size(site):
 
 
 def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
+    """And settings from a PC that nobody understands are refused aloud."""
     site = new_site(blank=True, larger=MORE)
+    site.card.fat_write("boot", "CONFIG.txt", b'[dns]\r\nupstreems = ["9.9.9.9"]\r\n[network]\r\naddress = "192.0.2.60/24"\r\n')
     assert site.board.start()
     site.await_line("/data: Fresh")
+    site.await_line("settings_taken: CONFIG.txt was not taken in: dns.upstreems: unknown field `upstreems`")
     site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
     site.await_line("the first question is answered")
     site.wait_for(lambda: site.card.fat_read("boot", "CLAIM-CODE.txt"), 30, "a claim code on the boot partition")
@@ -43,6 +46,9 @@ def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
     assert site.claim_code() in text
     # All of a larger card is /data's.
     site.board.cut()
+    told = site.card.fat_read("boot", "CONFIG-REJECTED.txt").decode()
+    assert "# dns.upstreems: unknown field `upstreems`" in told and 'upstreems = ["9.9.9.9"]' in told
+    assert site.card.fat_read("boot", "CONFIG.txt") is None
     assert partitions(site.card.file)[5][2] >= (1024 << 20) + MORE - (4 << 20)
     assert data_size(site) >= (1024 << 20) + MORE - (64 << 20)
 
