@@ -15,11 +15,12 @@ use crate::mend::Job;
 use crate::office::{Office, Start};
 use crate::slot::{self, Booted};
 use crate::watchdog::Watchdog;
-use crate::{autoboot, boot_partition, card, clock, data, lease, modules, mounts, rescue};
+use crate::{autoboot, boot_partition, card, clock, data, lease, log, modules, mounts, rescue};
 
 /// Never returns: the end of PID 1 is a kernel panic.
 pub(crate) fn run() -> ExitCode {
     mounts::kernel();
+    log::hold_console();
     let _ = rustix::system::sethostname(b"nanogate");
     for folder in ["/run/puck", "/run/nanogate"] {
         let _ = fs::create_dir_all(folder);

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::beside::Beside;
 use crate::lease::{self, Lease};
-use crate::log::say;
+use crate::log::{self, say};
 use crate::services::{May, Program, Services};
 
 pub(crate) const INTERFACE: &str = "eth0";
@@ -179,7 +179,7 @@ fn udhcpc(last: Option<&Lease>) -> Program {
     if let Some(last) = last {
         words.extend(["-r".to_owned(), last.address.to_string()]);
     }
-    Program { name: "udhcpc", words, hears: None, user: Some(USER), may: Some(May::SetTheAddress) }
+    Program { name: "udhcpc", words, hears: log::show, user: Some(USER), may: Some(May::SetTheAddress) }
 }
 
 /// The owner's fixed address, if /data has one.

@@ -23,7 +23,7 @@ use crate::person::{Person, State};
 use crate::services::{May, Program, Services};
 use crate::slot::{Booted, Slot};
 use crate::watchdog::Watchdog;
-use crate::{boot_partition, card, clock, data, init, mounts, network, settings, time_servers};
+use crate::{boot_partition, card, clock, data, init, log, mounts, network, settings, time_servers};
 
 /// How often the loop turns.
 const TURN: Duration = Duration::from_millis(100);
@@ -110,7 +110,7 @@ impl Office {
         for (name, script) in [("bench", BENCH), ("debug shell", DEBUG_SHELL)] {
             if Path::new(script).exists() {
                 let words = ["/bin/busybox", "sh", script].map(str::to_owned).to_vec();
-                services.add(Program { name, words, hears: None, user: None, may: None }, now);
+                services.add(Program { name, words, hears: log::show, user: None, may: None }, now);
             }
         }
         Self {
@@ -321,7 +321,7 @@ impl Office {
         } else {
             let words = ["/usr/bin/ntp-daemon", "--config", time_servers::FILE].map(str::to_owned).to_vec();
             let may = Some(May::SetTheClock);
-            self.services.add(Program { name: CLOCK, words, hears: None, user: Some(CLOCK_USER), may }, now);
+            self.services.add(Program { name: CLOCK, words, hears: log::show, user: Some(CLOCK_USER), may }, now);
         }
     }
 
@@ -332,9 +332,9 @@ impl Office {
             return;
         }
         let words = ["/usr/bin/nanogate", "run", "--config", settings::RENDERED].map(str::to_owned).to_vec();
-        self.services.add(Program { name: DAEMON, words, hears: Some(hear), user: None, may: None }, now);
+        self.services.add(Program { name: DAEMON, words, hears: hear, user: None, may: None }, now);
         let words = vec!["/sbin/beacon".to_owned()];
-        self.services.add(Program { name: "beacon", words, hears: None, user: Some(BEACON_USER), may: None }, now);
+        self.services.add(Program { name: "beacon", words, hears: log::show, user: Some(BEACON_USER), may: None }, now);
         self.probe = Some(Probe::start(format!("nanogate.{domain}")));
     }
 
@@ -379,7 +379,7 @@ static CLAIM: Mutex<Option<String>> = Mutex::new(None);
 
 /// Hears the daemon's own words; they go on to the console, which is where a person with a cable looks.
 fn hear(line: &str) {
-    println!("{line}");
+    log::show(line);
     if let Some(rest) = line.strip_prefix("claim code: ") {
         let code = rest.split_whitespace().next().map(str::to_owned);
         *CLAIM.lock().unwrap_or_else(PoisonError::into_inner) = code;

@@ -1,9 +1,9 @@
 //! The processes that PID 1 keeps alive. One that dies is started again: at once if it had been well, later and later if
 //! it keeps dying, so that a broken one costs little and the rest goes on.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, PipeReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
@@ -26,8 +26,8 @@ const ENVIRONMENT: [(&str, &str); 3] = [("MALLOC_ARENA_MAX", "2"), ("PATH", "/us
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     pub(crate) words: Vec<String>,
-    /// Who hears the lines it prints; without anybody they go to the console.
-    pub(crate) hears: Option<fn(&str)>,
+    /// Who hears the lines it prints: it writes to a pipe, never to the console, which may keep it waiting for ever.
+    pub(crate) hears: fn(&str),
     /// Who it runs as; without a number as root, for what gives up its privileges by itself.
     pub(crate) user: Option<u32>,
     /// The one thing of root's that it may do all the same, if it has a user of its own.
@@ -147,17 +147,19 @@ impl Service {
         if let Some(may) = self.program.may {
             words = jail::words(may, self.program.user, words);
         }
-        let output = if self.program.hears.is_some() { Stdio::piped() } else { Stdio::inherit() };
         let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).envs(ENVIRONMENT).stdin(Stdio::null()).stdout(output);
+        command.args(&words[1..]).envs(ENVIRONMENT).stdin(Stdio::null());
         if let Some(user) = self.program.user.filter(|_| self.program.may.is_none()) {
             command.uid(user).gid(user);
         }
-        match command.spawn() {
-            Ok(mut child) => {
-                if let (Some(hears), Some(output)) = (self.program.hears, child.stdout.take()) {
-                    listen(output, hears);
-                }
+        let started = io::pipe().and_then(|(output, input)| {
+            command.stdout(input.try_clone()?).stderr(input);
+            let child = command.spawn()?;
+            listen(output, self.program.hears);
+            Ok(child)
+        });
+        match started {
+            Ok(child) => {
                 let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a child has a process number");
                 self.state = State::Running { pid, since: now };
             }
@@ -171,7 +173,7 @@ impl Service {
 }
 
 /// Reads a program's lines until it ends. A line is bounded: what comes from the network may be in it.
-fn listen(output: ChildStdout, hears: fn(&str)) {
+fn listen(output: PipeReader, hears: fn(&str)) {
     std::thread::spawn(move || {
         let mut lines = BufReader::new(output);
         let mut line = Vec::new();
