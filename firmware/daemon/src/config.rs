@@ -95,6 +95,13 @@ pub(crate) struct Identity {
     /// /64.
     #[serde(default)]
     pub(crate) lan: Vec<IpNet>,
+    /// The name by which multicast DNS finds it.
+    #[serde(default = "local_name")]
+    pub(crate) local_name: String,
+}
+
+fn local_name() -> String {
+    "nanogate.local".to_owned()
 }
 
 /// The office's own words.
@@ -329,6 +336,9 @@ impl Config {
             )
             .into());
         }
+        if !self.identity.local_name.ends_with(".local") || self.own_names().is_err() {
+            return Err(format!("identity.local_name: {:?} is no name in .local", self.identity.local_name).into());
+        }
         if let Some(subnet) = self.identity.lan.iter().find(|subnet| gate_dns::is_too_wide(subnet)) {
             let message = format!("identity.lan: {subnet} is wider than any office, so strangers would be served");
             return Err(Wrong { message, value: Some(subnet.to_string()) });
@@ -352,11 +362,11 @@ impl Config {
         HostName::parse(format!("nanogate.{}", self.domain).as_bytes())
     }
 
-    /// Every name of the puck's own: the one in the office's domain, and `nanogate.local`, by which multicast DNS finds it
-    /// before anybody has changed anything.
+    /// Every name of the puck's own: the one in the office's domain, and the one by which multicast DNS finds it before
+    /// anybody has changed anything.
     pub(crate) fn own_names(&self) -> Result<Vec<HostName>, gate_core::HostError> {
         let mut names = vec![self.own_name()?];
-        let local = HostName::parse(b"nanogate.local")?;
+        let local = HostName::parse(self.identity.local_name.as_bytes())?;
         if !names.contains(&local) {
             names.push(local);
         }

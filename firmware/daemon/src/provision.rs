@@ -363,7 +363,8 @@ fn write_leaf(config: &Config, name: &str, leaf: &Leaf, issuer: Option<&str>) ->
 /// What the certificates were made for; another name, address or authority needs other ones.
 fn names_of(config: &Config, issuer: Option<&str>) -> String {
     let addresses: Vec<String> = config.identity.addresses.iter().map(ToString::to_string).collect();
-    let names = format!("{} {}", config.domain, addresses.join(" "));
+    let local = config.identity.local_name.strip_suffix("nanogate.local").unwrap_or(&config.identity.local_name);
+    let names = format!("{} {}{local}", config.domain, addresses.join(" "));
     issuer.map_or_else(|| names.clone(), |issuer| format!("{names} by {issuer}"))
 }
 

@@ -1,6 +1,12 @@
 //! `nanogate.local`: a multicast DNS responder (RFC 6762) for one name, so that a browser finds the puck before anybody
-//! has changed anything in the office. A process of its own without privileges, because it reads what anybody sends.
+//! has changed anything in the office. Where another host has the name it takes `nanogate-2.local`, and so on, and says so. A
+//! process of its own without privileges, because it reads what anybody sends.
 
+mod message;
+mod tenure;
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,36 +14,22 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 
+use self::message::PORT;
+use self::tenure::Tenure;
 use crate::lease::{self, Lease};
 use crate::log::say;
 
+/// What it prints once a name is its own, for PID 1: the name follows.
+pub(crate) const OWN: &str = "own name: ";
+
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
-const PORT: u16 = 5353;
-/// The one name, as it is written in a message.
-const NAME: &[u8] = b"\x08nanogate\x05local\x00";
-/// How long others may remember the answer, in seconds (section 10: names of hosts).
-const TTL: u32 = 120;
-/// A resolver that does not speak multicast forgets soon (section 6.7).
-const LEGACY_TTL: u32 = 10;
 /// Answers a second, at most; more would only help somebody who misuses us.
 const MOST: u32 = 20;
 const SECOND: Duration = Duration::from_secs(1);
-/// Questions of one message that are looked at.
-const QUESTIONS: u16 = 8;
-
-const A: u16 = 1;
-const ANY: u16 = 255;
-const IN: u16 = 1;
-/// "Answer me alone" in a question; "forget what you knew" in an answer.
-const TOP_BIT: u16 = 0x8000;
-
-/// What to send, and to whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Answer {
-    message: Vec<u8>,
-    /// To the asker alone, or to everybody.
-    alone: bool,
-}
+/// How long to listen between two looks at what is to be sent.
+const BUSY: Duration = Duration::from_millis(50);
+/// Those who start together do not ask together (section 8.1), in milliseconds.
+const SPREAD: u64 = 250;
 
 /// The body of `beacon`; ends when the address changes, and is started again by PID 1.
 pub(crate) fn run() -> ExitCode {
@@ -55,9 +47,11 @@ fn serve(lease: &Lease) -> std::io::Result<()> {
     let socket = bind()?;
     socket.join_multicast_v4(&GROUP, &lease.address)?;
     socket.set_multicast_ttl_v4(255)?;
-    socket.set_read_timeout(Some(SECOND))?;
     let everybody = SocketAddr::V4(SocketAddrV4::new(GROUP, PORT));
+    let spread = Duration::from_millis(RandomState::new().hash_one(lease.address) % SPREAD);
     let (mut second, mut sent) = (Instant::now(), 0);
+    let mut tenure = Tenure::begin(lease.address, spread, second);
+    let mut told = None;
     let mut message = [0; 1500];
     loop {
         if second.elapsed() >= SECOND {
@@ -66,9 +60,28 @@ fn serve(lease: &Lease) -> std::io::Result<()> {
                 return Ok(());
             }
         }
+        if let Some(message) = tenure.turn(Instant::now()) {
+            let _ = socket.send_to(&message, everybody);
+        }
+        if let Some(number) = tenure.held()
+            && told.replace(number) != Some(number)
+        {
+            let _ = writeln!(std::io::stdout(), "{OWN}{}.local", message::label(number));
+        }
+        socket.set_read_timeout(Some(if tenure.is_busy() { BUSY } else { SECOND }))?;
         let Ok((length, asker)) = socket.recv_from(&mut message) else { continue };
-        if on_link(asker.ip(), lease)
-            && let Some(answer) = answer(&message[..length], asker.port(), lease.address)
+        let message = &message[..length];
+        if !on_link(asker.ip(), lease) {
+            continue;
+        }
+        // Whoever speaks for a name speaks from the port that only one of a host's programs may have (section 6).
+        if asker.port() == PORT
+            && let Some(claim) = message::claim(message, &tenure.name(), lease.address)
+        {
+            tenure.hear(claim, Instant::now());
+        }
+        if tenure.held().is_some()
+            && let Some(answer) = message::answer(message, asker.port(), &tenure.name(), lease.address)
             && sent < MOST
         {
             sent += 1;
@@ -92,110 +105,11 @@ fn on_link(asker: IpAddr, lease: &Lease) -> bool {
     beside || asker.is_link_local()
 }
 
-/// The answer to a message, if it asks for our address. `port` is the asker's: multicast resolvers ask from 5353.
-fn answer(message: &[u8], port: u16, address: Ipv4Addr) -> Option<Answer> {
-    let word = |at: usize| Some(u16::from_be_bytes([*message.get(at)?, *message.get(at + 1)?]));
-    // Only questions: neither answers nor other operations.
-    if word(2)? & 0xf800 != 0 {
-        return None;
-    }
-    let mut at = 12;
-    for _ in 0..word(4)?.min(QUESTIONS) {
-        let name = name_at(message, at)?;
-        let (kind, class) = (word(at + name.len())?, word(at + name.len() + 2)?);
-        if name.eq_ignore_ascii_case(NAME) && matches!(kind, A | ANY) && class & !TOP_BIT == IN {
-            let legacy = port != PORT;
-            let question = legacy.then(|| &message[at..at + name.len() + 4]);
-            let alone = legacy || class & TOP_BIT != 0;
-            return Some(Answer { message: render(word(0)?, question, address), alone });
-        }
-        at += name.len() + 4;
-    }
-    None
-}
-
-/// The name at an offset, its end included; None where it is compressed or runs past the end.
-fn name_at(message: &[u8], at: usize) -> Option<&[u8]> {
-    let mut end = at;
-    loop {
-        let length = *message.get(end)?;
-        end += 1;
-        match length {
-            0 => return message.get(at..end),
-            1..=63 => end += usize::from(length),
-            _ => return None,
-        }
-    }
-}
-
-/// One answer; for a resolver that does not speak multicast with its number and question, as it expects.
-fn render(id: u16, question: Option<&[u8]>, address: Ipv4Addr) -> Vec<u8> {
-    let (id, class, ttl) = if question.is_some() { (id, IN, LEGACY_TTL) } else { (0, IN | TOP_BIT, TTL) };
-    let mut message = Vec::with_capacity(64);
-    message.extend(id.to_be_bytes());
-    // An answer, with authority; as many questions as we repeat, one answer.
-    message.extend([0x84, 0, 0, u8::from(question.is_some()), 0, 1, 0, 0, 0, 0]);
-    message.extend(question.unwrap_or_default());
-    message.extend(NAME);
-    message.extend(A.to_be_bytes());
-    message.extend(class.to_be_bytes());
-    message.extend(ttl.to_be_bytes());
-    message.extend(4_u16.to_be_bytes());
-    message.extend(address.octets());
-    message
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{A, ANY, Ipv4Addr, Lease, NAME, PORT, answer, on_link};
+    use super::{Ipv4Addr, Lease, on_link};
 
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
-
-    fn question(name: &[u8], kind: u16, class: u16) -> Vec<u8> {
-        let mut message = vec![0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-        message.extend(name);
-        message.extend(kind.to_be_bytes());
-        message.extend(class.to_be_bytes());
-        message
-    }
-
-    #[test]
-    fn a_question_for_our_name_is_answered_to_everybody() {
-        for kind in [A, ANY] {
-            let found = answer(&question(NAME, kind, 1), PORT, ADDRESS).expect("an answer");
-            assert!(!found.alone && found.message.ends_with(&[0, 4, 192, 0, 2, 53]));
-            assert_eq!(&found.message[..2], [0, 0]);
-        }
-        let loud = question(b"\x08NANOGATE\x05Local\x00", A, 1);
-        assert!(answer(&loud, PORT, ADDRESS).is_some(), "names are the same in any case");
-    }
-
-    #[test]
-    fn who_asks_to_be_answered_alone_is_and_an_ordinary_resolver_gets_its_question_back() {
-        assert!(answer(&question(NAME, A, 0x8001), PORT, ADDRESS).expect("an answer").alone);
-        let asked = question(NAME, A, 1);
-        let found = answer(&asked, 40_000, ADDRESS).expect("an answer");
-        assert!(found.alone && found.message[..2] == [0, 7]);
-        assert_eq!(found.message[12..asked.len()], asked[12..]);
-    }
-
-    #[test]
-    fn nothing_else_is_answered() {
-        for message in [
-            question(b"\x05other\x05local\x00", A, 1),
-            question(NAME, 28, 1),
-            question(NAME, A, 3),
-            question(b"\xc0\x0c", A, 1),
-            question(b"\x3f", A, 1),
-            Vec::new(),
-            vec![0; 11],
-        ] {
-            assert_eq!(answer(&message, PORT, ADDRESS), None, "{message:02x?}");
-        }
-        let mut response = question(NAME, A, 1);
-        response[2] = 0x84;
-        assert_eq!(answer(&response, PORT, ADDRESS), None);
-    }
 
     #[test]
     fn who_comes_from_beyond_a_router_hears_nothing() {
@@ -213,13 +127,5 @@ mod tests {
         }
         let alone = Lease { prefix: 32, ..lease };
         assert!(on_link(ADDRESS.into(), &alone) && !on_link([192, 0, 2, 52].into(), &alone));
-    }
-
-    #[test]
-    fn any_cut_of_a_message_is_survived() {
-        let whole = question(NAME, A, 1);
-        for end in 0..whole.len() {
-            assert_eq!(answer(&whole[..end], PORT, ADDRESS), None);
-        }
     }
 }

@@ -107,12 +107,12 @@ fn take<P: AsRef<Path>>(
 }
 
 /// Leaves the claim code for the owner, or takes it away once somebody has claimed the puck.
-pub(crate) fn show_claim_code(code: Option<&str>) {
+pub(crate) fn show_claim_code(code: Option<&str>, name: &str) {
     let shown = mounted(|folder| {
         let file = folder.join(CLAIM);
         match code {
             Some(code) => {
-                let text = format!("Open https://nanogate.local/ and enter this code once: {code}\r\n");
+                let text = format!("Open https://{name}/ and enter this code once: {code}\r\n");
                 if fs::read_to_string(&file).is_ok_and(|present| present == text) {
                     Ok(())
                 } else {

@@ -49,6 +49,7 @@ mod sector;
 mod services;
 mod settings;
 mod slot;
+mod spoken;
 mod time_servers;
 mod watchdog;
 

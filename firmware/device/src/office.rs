@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::alive::Probe;
@@ -21,9 +20,11 @@ use crate::network::Network;
 use crate::panel::Lines;
 use crate::person::{Person, State};
 use crate::services::{May, Program, Services};
+use crate::settings::Rendered;
 use crate::slot::{Booted, Slot};
+use crate::spoken::{self, Spoken};
 use crate::watchdog::Watchdog;
-use crate::{boot_partition, card, clock, data, init, log, mounts, network, settings, time_servers};
+use crate::{card, clock, data, init, log, mounts, network, settings, time_servers};
 
 /// How often the loop turns.
 const TURN: Duration = Duration::from_millis(100);
@@ -34,6 +35,8 @@ const AFTER_ANSWER: Duration = Duration::from_secs(15);
 /// A daemon that ends badly so often in a row ends of what lies on the card: a file that cannot be read, settings that it does
 /// not know, no room for what it writes at its start.
 const FAILURES: u32 = 3;
+/// Between two names: another one costs the office a restart of the daemon, which nobody may have again and again.
+const NAMED: Duration = Duration::from_secs(30);
 /// Between two looks at the puck's health; the watchdog is fed then, so it is a fraction of its shortest timeout.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -85,9 +88,9 @@ pub(crate) struct Office {
     keeps_time: bool,
     /// The office wants a gateway, and the kernel has not been told yet.
     routes: bool,
-    /// What the boot partition says about the claim code, once it says anything, and where it is written.
-    shown: Option<Option<String>>,
-    showing: Beside,
+    /// What the programs print that is for the owner, and when it was last looked for another name.
+    spoken: Spoken,
+    named: Instant,
     /// The log says how much memory is in use once everything runs.
     weighed: bool,
     /// The running slot is the one that starts next time, as far as we can do anything about it.
@@ -135,8 +138,8 @@ impl Office {
             begun: now,
             keeps_time: false,
             routes: false,
-            shown: None,
-            showing: Beside::default(),
+            spoken: Spoken::default(),
+            named: now,
             weighed: false,
             settled: false,
         }
@@ -149,6 +152,7 @@ impl Office {
             self.follow_card(&dead);
             self.follow_daemon();
             self.follow_network(now);
+            self.follow_name(now);
             self.person.turn(self.state(), now);
             if now - self.saved >= clock::SAVE {
                 self.saved = now;
@@ -192,8 +196,25 @@ impl Office {
         self.data = data::set_aside();
         let detail = "the daemon does not start with what lies on the card, which is left as it is";
         self.desk.note("data_set_aside", false, detail);
-        if let Err(error) = settings::configure(&lease, true) {
-            say!("the daemon cannot be configured: {error}");
+        self.configure(&lease);
+    }
+
+    /// Writes what the daemon reads at its next start; none if it cannot be written.
+    fn configure(&self, lease: &Lease) -> Option<Rendered> {
+        let rendered = settings::configure(lease, &spoken::name(), self.data == Data::Memory);
+        rendered.map_err(|error| say!("the daemon cannot be configured: {error}")).ok()
+    }
+
+    /// Where another host has the name, the page's certificate and the resolver's answers are by the one that is ours.
+    fn follow_name(&mut self, now: Instant) {
+        if now - self.named < NAMED {
+            return;
+        }
+        if self.spoken.is_renamed(&self.desk) {
+            self.named = now;
+            if self.lease.clone().is_some_and(|lease| self.configure(&lease).is_some()) {
+                self.services.restart(DAEMON);
+            }
         }
     }
 
@@ -209,7 +230,7 @@ impl Office {
             None if self.seen().answered.is_some() => {
                 self.answered = Some(now);
                 say!("the first question is answered");
-                self.show_claim_code();
+                self.spoken.show_claim_code(&self.desk);
             }
             Some(since) if !self.weighed && now - since >= STARTED => {
                 self.weighed = true;
@@ -228,7 +249,7 @@ impl Office {
     fn look(&mut self, now: Instant) {
         self.follow_clock(now);
         if self.answered.is_some() {
-            self.show_claim_code();
+            self.spoken.show_claim_code(&self.desk);
         }
         let seen = self.seen();
         if self.health.alive(seen, now) {
@@ -299,12 +320,9 @@ impl Office {
             self.lease = Some(lease);
             return;
         }
-        match settings::configure(&lease, self.data == Data::Memory) {
-            Ok(rendered) => {
-                self.routes |= rendered.routes;
-                self.start_daemon(&rendered.domain, now);
-            }
-            Err(error) => say!("the daemon cannot be configured: {error}"),
+        if let Some(rendered) = self.configure(&lease) {
+            self.routes |= rendered.routes;
+            self.start_daemon(&rendered.domain, now);
         }
         if self.keeps_time {
             self.keep_time(&lease, now);
@@ -332,23 +350,13 @@ impl Office {
             return;
         }
         let words = ["/usr/bin/nanogate", "run", "--config", settings::RENDERED].map(str::to_owned).to_vec();
-        self.services.add(Program { name: DAEMON, words, hears: hear, user: None, may: None }, now);
+        self.services.add(Program { name: DAEMON, words, hears: spoken::hear_daemon, user: None, may: None }, now);
         let words = vec!["/sbin/beacon".to_owned()];
-        self.services.add(Program { name: "beacon", words, hears: log::show, user: Some(BEACON_USER), may: None }, now);
+        self.services.add(
+            Program { name: "beacon", words, hears: spoken::hear_beacon, user: Some(BEACON_USER), may: None },
+            now,
+        );
         self.probe = Some(Probe::start(format!("nanogate.{domain}")));
-    }
-
-    /// The claim code that the daemon printed last goes where the owner can read it, and is taken away once the puck is
-    /// claimed; a new one is printed after the password was reset.
-    fn show_claim_code(&mut self) {
-        let code = CLAIM.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let code = code.filter(|_| self.desk.claimed() != Some(true));
-        if self.shown.as_ref() != Some(&code) {
-            let next = code.clone();
-            if self.showing.begin(move || boot_partition::show_claim_code(next.as_deref())) {
-                self.shown = Some(code);
-            }
-        }
     }
 }
 
@@ -371,18 +379,6 @@ fn mark_good(desk: &Desk, slot: Slot, known: bool) {
         Err(error) => {
             desk.note("slot_good", false, &format!("slot {slot:?} is good, which cannot be written: {error}"));
         }
-    }
-}
-
-/// What the daemon said last about its claim code.
-static CLAIM: Mutex<Option<String>> = Mutex::new(None);
-
-/// Hears the daemon's own words; they go on to the console, which is where a person with a cable looks.
-fn hear(line: &str) {
-    log::show(line);
-    if let Some(rest) = line.strip_prefix("claim code: ") {
-        let code = rest.split_whitespace().next().map(str::to_owned);
-        *CLAIM.lock().unwrap_or_else(PoisonError::into_inner) = code;
     }
 }
 

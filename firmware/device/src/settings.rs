@@ -84,13 +84,14 @@ pub(crate) struct Rendered {
     pub(crate) routes: bool,
 }
 
-/// Renders the daemon's settings for a lease, for it to read. `volatile` says that /data lies in memory.
-pub(crate) fn configure(lease: &Lease, volatile: bool) -> Result<Rendered, RenderError> {
+/// Renders the daemon's settings for a lease, for it to read: `name` is what multicast DNS finds the puck by, and `volatile`
+/// says that /data lies in memory.
+pub(crate) fn configure(lease: &Lease, name: &str, volatile: bool) -> Result<Rendered, RenderError> {
     let owner = read(Path::new(OWNER)).unwrap_or_else(|error| {
         say!("the owner's settings are left out: {error}");
         Table::new()
     });
-    let text = render(read(Path::new(IMAGE))?, owner, lease, volatile)?;
+    let text = render(read(Path::new(IMAGE))?, owner, lease, name, volatile)?;
     let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
     std::fs::write(RENDERED, &text).map_err(rendered)?;
     let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
@@ -110,7 +111,7 @@ impl Drop for Trial {
 /// Renders what the daemon would read if these were the owner's settings, for it to be asked whether it could.
 pub(crate) fn trial(owner: &str) -> Result<Trial, RenderError> {
     let owner: Table = owner.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?;
-    let text = render(read(Path::new(IMAGE))?, owner, &Lease::at(Ipv4Addr::LOCALHOST, 8), false)?;
+    let text = render(read(Path::new(IMAGE))?, owner, &Lease::at(Ipv4Addr::LOCALHOST, 8), "nanogate.local", false)?;
     std::fs::write(TRIAL, text).map_err(|source| RenderError::Read { file: TRIAL.to_owned(), source })?;
     Ok(Trial)
 }
@@ -127,7 +128,7 @@ fn read(file: &Path) -> Result<Table, RenderError> {
 
 /// One configuration of the image's part, the owner's over it, and an address unless the owner names one. With a second
 /// one beside it the resolver listens on each by name, so that answers leave from the address that was asked.
-fn render(image: Table, owner: Table, lease: &Lease, volatile: bool) -> Result<String, RenderError> {
+fn render(image: Table, owner: Table, lease: &Lease, name: &str, volatile: bool) -> Result<String, RenderError> {
     let Lease { address, kept, .. } = lease;
     let merged = merge(image, owner);
     let mut merged = match merged {
@@ -141,6 +142,7 @@ fn render(image: Table, owner: Table, lease: &Lease, volatile: bool) -> Result<S
     };
     part("identity", &|identity| {
         identity.entry("addresses").or_insert_with(|| Value::Array(vec![Value::String(address.to_string())]));
+        identity.entry("local_name").or_insert_with(|| Value::String(name.to_owned()));
     });
     if let Some(kept) = kept {
         let sockets = [Ipv4Addr::LOCALHOST, *address, *kept].map(|ip| Value::String(format!("{ip}:53")));
@@ -177,7 +179,7 @@ mod tests {
     fn rendered_with(image: &str, owner: &str, volatile: bool) -> Table {
         let parse = |text: &str| text.parse().expect("TOML");
         let lease = Lease::at([192, 0, 2, 53].into(), 24);
-        let text = render(parse(image), parse(owner), &lease, volatile).expect("renders");
+        let text = render(parse(image), parse(owner), &lease, "nanogate-2.local", volatile).expect("renders");
         parse(&text)
     }
 
@@ -206,6 +208,7 @@ mod tests {
     #[test]
     fn the_network_gives_the_address_unless_the_owner_does() {
         assert_eq!(rendered("", "")["identity"]["addresses"][0].as_str(), Some("192.0.2.53"));
+        assert_eq!(rendered("", "")["identity"]["local_name"].as_str(), Some("nanogate-2.local"));
         let owned = rendered("", "[identity]\naddresses = [\"192.0.2.7\"]\n");
         assert_eq!(owned["identity"]["addresses"][0].as_str(), Some("192.0.2.7"));
     }

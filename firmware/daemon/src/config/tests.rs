@@ -62,6 +62,7 @@ fn wrong_value_names_line_and_key() {
             "n.toml:9: dns.upstream_total_ms must be at least dns.upstream_try_ms",
         ),
         ("[dns]", "[dns]\npending = 100000000", "n.toml:9: dns.pending must be at most 8192"),
+        ("[dns]", "local_name = \"nanogate.lan\"\n[dns]", "n.toml:8: identity.local_name: \"nanogate.lan\" is no name"),
         ("[dns]", "lan = [\"::/0\"]\n[dns]", "n.toml:8: identity.lan: ::/0 is wider than any office"),
         ("[dns]", "[process.dns]\nuser = \"no such user\"\n[dns]", "n.toml:9: process.dns.user"),
     ];
