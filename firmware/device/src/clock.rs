@@ -1,5 +1,9 @@
 //! The time before anybody said what it is: never earlier than the image was built, nor than the puck was last seen. A
 //! board without a battery comes up in 1970, where no certificate is valid yet.
+//!
+//! **Invariant:** what is saved follows a clock that was set forward only as fast as `STRIDE` allows. A server that lied for an
+//! hour moves the next start by some days, never by years; and a clock that starts too early is one to be doubted, which
+//! costs little, while to one that starts too late every certificate has ended.
 
 use std::fs;
 use std::path::Path;
@@ -13,6 +17,9 @@ const BUILT: &str = "/etc/build-time";
 const SAVED: &str = "/data/state/puck/clock";
 /// Between two times the clock is saved: what a restart may set it back by, at one small write each.
 pub(crate) const SAVE: Duration = Duration::from_secs(600);
+/// For each time of this length that went by, what is saved goes forward by no more than so many of them: a day for each ten
+/// minutes, a year within three days. It goes back at once.
+const STRIDE: u64 = 144;
 /// No clock is believed past this: 2^31 seconds and more broke programs before, and a card written in the far future
 /// would make every certificate look expired for good.
 const LATEST: u64 = 4_102_444_800; // 2100-01-01
@@ -32,16 +39,23 @@ pub(crate) fn begin() -> bool {
     unsure
 }
 
-/// Notes the time on /data.
-pub(crate) fn save() {
+/// Notes the time on /data, `since` the last time that it was noted, or the start.
+pub(crate) fn save(since: Duration) {
     let file = Path::new(SAVED);
     let new = file.with_extension("new");
+    let known = built().into_iter().chain(number(file)).max();
     let saved = fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
-        .and_then(|()| fs::write(&new, now().to_string()))
+        .and_then(|()| fs::write(&new, followed(known, now(), since).to_string()))
         .and_then(|()| fs::rename(&new, file));
     if let Err(error) = saved {
         say!("the time cannot be saved: {error}");
     }
+}
+
+/// What is saved of a clock when this much was known before.
+fn followed(known: Option<u64>, clock: u64, since: Duration) -> u64 {
+    let reach = |known: u64| known.saturating_add(since.as_secs().saturating_mul(STRIDE));
+    known.map_or(clock, |known| clock.min(reach(known)))
 }
 
 /// Notices when somebody sets the clock: against the one that only counts.
@@ -100,7 +114,7 @@ fn latest(clock: u64, built: Option<u64>, saved: Option<u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, Instant, Jumps, LATEST, latest};
+    use super::{Duration, Instant, Jumps, LATEST, SAVE, followed, latest};
 
     #[test]
     fn a_clock_that_is_set_is_noticed_once_and_one_that_runs_is_not() {
@@ -112,6 +126,32 @@ mod tests {
         assert_eq!(jumps.compare(2_000_610, at(610)), Some(1_000_000));
         assert_eq!(jumps.compare(2_000_620, at(620)), None);
         assert_eq!(jumps.compare(2_000_570, at(630)), Some(-60));
+    }
+
+    #[test]
+    fn a_lie_moves_what_is_saved_by_days_and_an_honest_clock_is_followed_within_some() {
+        let (true_time, lie, day) = (1_800_000_000, 3_000_000_000, 86_400);
+        // Told at once, and believed for an hour.
+        let mut saved = followed(Some(true_time), lie, Duration::ZERO);
+        assert_eq!(saved, true_time, "nothing was learnt yet");
+        for _ in 0..6 {
+            saved = followed(Some(saved), lie, SAVE);
+        }
+        assert_eq!(saved, true_time + 6 * day);
+        // Setting it again and again gains nothing.
+        for _ in 0..1000 {
+            saved = followed(Some(saved), lie, Duration::from_secs(1));
+        }
+        assert!(saved < true_time + 8 * day);
+        assert_eq!(followed(Some(saved), true_time, SAVE), true_time, "back at once");
+        // After a year in a drawer.
+        let (mut saved, year) = (true_time, 365 * day);
+        for _ in 0..3 * 144 {
+            saved = followed(Some(saved), true_time + year, SAVE);
+        }
+        assert_eq!(saved, true_time + year);
+        assert_eq!(followed(None, 7, SAVE), 7);
+        assert_eq!(followed(Some(u64::MAX), lie, SAVE), lie);
     }
 
     #[test]

@@ -155,8 +155,7 @@ impl Office {
             self.follow_name(now);
             self.person.turn(self.state(), now);
             if now - self.saved >= clock::SAVE {
-                self.saved = now;
-                self.saving.begin(clock::save);
+                self.save_clock(now);
             }
             self.follow_start(now);
             if now - self.looked >= LOOK {
@@ -281,12 +280,19 @@ impl Office {
         }
     }
 
+    fn save_clock(&mut self, now: Instant) {
+        let since = now.saturating_duration_since(self.saved);
+        if self.saving.begin(move || clock::save(since)) {
+            self.saved = now;
+        }
+    }
+
     /// Notices when the clock is set; then checks are strict, and only servers that prove what they say are asked.
     fn follow_clock(&mut self, now: Instant) {
         let jump = self.jumps.seen();
         if let Some(seconds) = jump {
             self.desk.note("clock_set", true, &format!("the clock was set by {seconds} s"));
-            self.saving.begin(clock::save);
+            self.save_clock(now);
         }
         if self.doubt.turn(jump.is_some(), &self.desk, now)
             && let Some(lease) = self.lease.clone()

@@ -16,7 +16,11 @@ def test_the_bill_of_materials_names_what_is_in_the_image():
     bill = json.loads(built().with_suffix(".cdx.json").read_text())
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     parts = {part["name"]: part for part in bill["components"]}
-    assert {"libc6", "busybox", "rustls", "hyper", "gate-daemon", "gate-device"} <= set(parts)
+    assert {"libc6", "busybox", "rustls", "hyper", "gate-daemon", "gate-device", "gate-rescue"} <= set(parts)
+    # What is linked in without being a crate, and what the page is made of.
+    assert {"rust-std", "preact"} <= set(parts) and "vite" not in parts
+    archives = {archive["name"] for part in parts.values() for archive in part.get("components", [])}
+    assert archives == {"libc.a", "libgcc.a", "libgcc_eh.a"}
     assert "proptest" not in parts, "what only tests use is not in the image"
     locked = dict(re.findall(r"^\S+ (\S+) \S+ ([0-9a-f]{64})$", (TOP / "out/image/lock").read_text(), re.MULTILINE))
     assert len(locked) > 10
