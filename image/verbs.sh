@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # What build.sh does for the puck: its programs, its image, the card, and the tests that boot it. Sourced by build.sh.
 
+# Where cargo leaves what it builds.
+built() { printf '%s/%s' "${CARGO_TARGET_DIR:-target}" "$1"; }
+
 cmd_firmware() {
     local target=${1:-$(uname -m)}
     mkdir -p out
@@ -10,14 +13,14 @@ cmd_firmware() {
             need_web
             say "building the release binary for $target"
             logged "firmware-$target" cargo build --release -p gate-daemon
-            install -m 755 target/release/nanogate "out/nanogate-$target"
+            install -m 755 "$(built release/nanogate)" "out/nanogate-$target"
             ;;
         aarch64)
             need_aarch64
             need_web
             say "building the release binary for aarch64"
             logged firmware-aarch64 cross_cargo build --release -p gate-daemon
-            install -m 755 target/aarch64-unknown-linux-gnu/release/nanogate out/nanogate-aarch64
+            install -m 755 "$(built aarch64-unknown-linux-gnu/release/nanogate)" out/nanogate-aarch64
             ;;
         *) die "no target \`$target\`; there are: x86_64 aarch64" ;;
     esac
@@ -28,11 +31,11 @@ cmd_firmware() {
 build_device() {
     say "building the device's own programs for aarch64"
     logged firmware-device cross_cargo build --release -p gate-device
-    install -m 755 target/aarch64-unknown-linux-gnu/release/puck out/puck-aarch64
+    install -m 755 "$(built aarch64-unknown-linux-gnu/release/puck)" out/puck-aarch64
     logged firmware-rescue cross_cargo rustc --release -p gate-rescue --bin rescue -- -C target-feature=+crt-static
-    install -m 755 target/aarch64-unknown-linux-gnu/release/rescue out/rescue-aarch64
+    install -m 755 "$(built aarch64-unknown-linux-gnu/release/rescue)" out/rescue-aarch64
     logged sign-update cargo build -p gate-rescue --bin sign-update
-    install -m 755 target/debug/sign-update out/sign-update
+    install -m 755 "$(built debug/sign-update)" out/sign-update
 }
 
 need_image() {
@@ -139,18 +142,33 @@ test_image() {
     cat "$LOGS"/image-{timed,life,card}.log >"$LOGS/image.log"
 }
 
+# sums: the hash of the image and of every program in it, as the build left them.
+sums() { sha256sum out/nanogate-qemu-aarch64-*.img out/{nanogate,puck,rescue}-aarch64 out/image/qemu-aarch64/*.vfat; }
+
+# The same tree built a second time, with nothing of the first: a folder of cargo's own, the page, the root and the slots anew;
+# only what the lock and Cargo.lock pin by hash is taken again. The time in it is the commit's, whatever the clock says.
+second_image() {
+    local second=$PWD/out/second
+    rm -rf "$second" webui/dist out/image/qemu-aarch64 out/image/unpacked
+    rm -f out/{nanogate,puck,rescue}-aarch64 out/sign-update out/nanogate-qemu-aarch64-*
+    (export CARGO_TARGET_DIR=$second && image_of qemu-aarch64 --allow-drift)
+    rm -rf "$second"
+}
+
 # Two builds of one tree must give one image, a debug image its shell, and a hundred power cuts (POWER_CUTS) no broken card.
 soak_image() {
     local first second
     need_office
     need_qemu
     test_key
+    SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1767225600)}
+    export SOURCE_DATE_EPOCH
     image_of qemu-aarch64 --allow-drift
-    first=$(sha256sum out/nanogate-qemu-aarch64-*.img)
-    rm -rf out/image/qemu-aarch64
-    image_of qemu-aarch64 --allow-drift
-    second=$(sha256sum out/nanogate-qemu-aarch64-*.img)
-    [ "$first" = "$second" ] || die "two builds gave two images: ${first%% *} and ${second%% *}"
+    first=$(sums)
+    say "building all of it a second time"
+    second_image
+    second=$(sums)
+    [ "$first" = "$second" ] || die "two builds differ: $(diff <(printf '%s\n' "$first") <(printf '%s\n' "$second"))"
     say "two builds gave one image: ${first%% *}"
     build_daemon
     local boot=(tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider)

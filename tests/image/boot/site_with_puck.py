@@ -112,6 +112,36 @@ while True:
         self.await_answer(timeout)
         self.waited = self.waiting_seconds()
 
+    def restart(self):
+        """Power off and on again; the log begins anew."""
+        self.board.cut()
+        self.board.history, self.board.stopped, self.board.power_is_cut = "", False, False
+        self.board.loader.boots.clear()
+        self.boot()
+
+    def claim_name(self, name):
+        """A host that has a name of multicast DNS, and says so to whoever asks for it (RFC 6762)."""
+        script = """
+import socket, struct, sys
+name, own = sys.argv[1:]
+group = ("224.0.0.251", 5353)
+wire = bytes([len(name)]) + name.encode() + b"\\x05local\\0"
+served = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+served.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+served.bind(("", 5353))
+member = socket.inet_aton(group[0]) + socket.inet_aton(own)
+served.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+served.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(own))
+head = struct.pack("!HHHHHH", 0, 0x8400, 0, 1, 0, 0)
+answer = head + wire + struct.pack("!HHIH", 1, 0x8001, 120, 4) + socket.inet_aton(own)
+while True:
+    asked, _ = served.recvfrom(1500)
+    if wire in asked and not asked[2] & 0x80:
+        served.sendto(answer, group)
+"""
+        own = f"{plan.LAN}.{plan.ROUTER}"
+        self.hosts["router"].popen(["python3", "-c", script, name, own])
+
     def link_local(self):
         """The address that the puck gave itself on the cable (RFC 4291, appendix A)."""
         octets = [int(octet, 16) for octet in MAC.split(":")]

@@ -126,10 +126,18 @@ def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
     site.wait_for(lambda: site.reach_provider() == "401", 60, "AI traffic")
     # A card without room denies AI as one that is gone does, and takes records again by itself once there is some.
     site.await_line("bench: ready")
+    # Whoever holds the console's cable has stopped it with a key; nothing waits for it.
+    site.board.type("\x13")
     site.board.type("fill 4")
     site.await_line("bench: filled 4")
     site.wait_for(lambda: site.reach_provider() == "000", 60, "denial of AI traffic on a full disk")
     assert plan.v4(80) in site.ask(), "DNS goes on"
+    # The same where there was no room at the start.
+    site.restart()
+    site.await_line("bench: ready")
+    site.await_page()
+    assert site.reach_provider() == "000"
+    site.board.type("\x13")
     site.board.type("fill 0")
     site.await_line("bench: filled 0")
     site.wait_for(lambda: site.reach_provider() == "401", 60, "AI traffic once there is room again")
@@ -221,8 +229,7 @@ def test_a_power_cut_at_any_moment_leaves_a_card_that_starts_clean(new_site):
     assert sum(begun) > len(begun) / 2, "hardly a cut left a journal to verify"
     for number in range(CUTS):
         described = replay.cut(site.card.file)
-        site.board.history, site.board.stopped, site.board.power_is_cut = "", False, False
-        site.boot()
+        site.restart()
         site.await_line("the first question is answered")
         site.board.cut()
         outcome = re.search(r"/data: (\w+)", site.board.log()).group(1)

@@ -48,11 +48,16 @@ def test_a_changed_address_is_warned_of_and_the_old_one_answered_in_1970(new_sit
     assert {"address_changed", "clock_unsure", "clock_set", "clock_sure"} <= set(noted)
 
 
-def test_an_old_address_that_somebody_else_uses_is_left_to_them(new_site):
+def test_an_old_address_and_a_name_that_somebody_else_uses_are_left_to_them(new_site):
     site = new_site(files=lease(10))
+    site.claim_name("nanogate")
     site.boot()
     assert f"the address CHANGED from {plan.LAN}.10 to {plan.PUCK}" in site.board.log()
     assert "as before" not in site.board.log()
+    site.await_line("name_taken: another host has nanogate.local: this one is nanogate-2.local", 90)
+    site.wait_for(lambda: plan.PUCK in site.ask("nanogate-2.local"), 60, "the other name in its own DNS")
+    code = lambda: (site.card.fat_read("boot", "CLAIM-CODE.txt") or b"").decode()  # noqa: E731
+    site.wait_for(lambda: "https://nanogate-2.local/" in code(), 30, "the other name beside the claim code")
 
 
 def test_a_puck_that_answers_nobody_is_bitten_by_the_watchdog(new_site):
