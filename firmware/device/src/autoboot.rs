@@ -114,7 +114,7 @@ impl Autoboot {
     /// What is to be written once the rescue system put another image onto a slot: if this one hangs too, both do.
     pub(crate) fn taken(self, slot: Slot, sequence: u64) -> Self {
         let hung = Self::of(slot).with_hung(slot.other());
-        Self { floor: self.floor, tried: sequence, fixed: self.fixed, ..hung }
+        Self { floor: self.floor, tried: sequence, fixed: self.fixed, reset: self.reset, ..hung }
     }
 
     /// Reads the text as the boot loader does; slot A where it names none of ours.

@@ -20,7 +20,7 @@ use crate::lease::{self, Lease};
 use crate::log::say;
 
 /// What it prints once a name is its own, for PID 1: the name follows.
-pub(crate) const OWN: &str = "own name: ";
+const OWN: &str = "own name: ";
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 /// Answers a second, at most; more would only help somebody who misuses us.
@@ -30,6 +30,12 @@ const SECOND: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_millis(50);
 /// Those who start together do not ask together (section 8.1), in milliseconds.
 const SPREAD: u64 = 250;
+
+/// The name in a line that it printed; nothing else that might stand there is taken for one.
+pub(crate) fn own_name(line: &str) -> Option<String> {
+    let name = line.strip_prefix(OWN)?;
+    (1..=tenure::LAST).map(|number| format!("{}.local", message::label(number))).find(|known| known == name)
+}
 
 /// The body of `beacon`; ends when the address changes, and is started again by PID 1.
 pub(crate) fn run() -> ExitCode {
@@ -107,9 +113,19 @@ fn on_link(asker: IpAddr, lease: &Lease) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ipv4Addr, Lease, on_link};
+    use super::{Ipv4Addr, Lease, on_link, own_name};
 
     const ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 53);
+
+    #[test]
+    fn a_name_is_one_of_ours_whoever_printed_it() {
+        for name in ["nanogate.local", "nanogate-2.local", "nanogate-9.local"] {
+            assert_eq!(own_name(&format!("own name: {name}")).as_deref(), Some(name));
+        }
+        for line in ["own name: nanogate-10.local", "own name: bank.example", "own name: ", "nanogate.local"] {
+            assert_eq!(own_name(line), None, "{line}");
+        }
+    }
 
     #[test]
     fn who_comes_from_beyond_a_router_hears_nothing() {

@@ -68,7 +68,7 @@ pub(crate) fn import(desk: &Desk, volatile: bool) -> Import {
             outcome
         }
         Err(error) => {
-            desk.note("settings_taken", false, &format!("the boot partition, or what it has for /data: {error}"));
+            desk.note("settings_taken", false, &format!("settings from a PC cannot be taken in: {error}"));
             Import::None
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::log::say;
@@ -19,6 +20,8 @@ const POLL: Duration = Duration::from_millis(20);
 const OURS: [&str; 4] = ["boot", "slot-a", "slot-b", "rescue"];
 
 static CARD: OnceLock<String> = OnceLock::new();
+/// Something was waited for in vain: nobody waits as long again, the office least of all.
+static IN_VAIN: AtomicBool = AtomicBool::new(false);
 
 /// What a drive is plugged into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +34,11 @@ enum Bus {
 
 /// The device of a partition; waits for a card that is still being recognised.
 pub(crate) fn await_partition(name: &str) -> Option<PathBuf> {
-    let deadline = Instant::now() + PATIENCE;
+    let patience = if IN_VAIN.load(Ordering::Relaxed) { Duration::ZERO } else { PATIENCE };
+    let deadline = Instant::now() + patience;
     let list = Path::new(BLOCK);
     loop {
-        let late = Instant::now() > deadline;
+        let late = Instant::now() >= deadline;
         if CARD.get().is_none()
             && let Some(drive) = choose(list, mode(Path::new(MODE)), late)
         {
@@ -43,6 +47,7 @@ pub(crate) fn await_partition(name: &str) -> Option<PathBuf> {
         }
         let found = CARD.get().and_then(|card| find(list, card, name));
         if found.is_some() || late {
+            IN_VAIN.fetch_or(found.is_none(), Ordering::Relaxed);
             return found;
         }
         std::thread::sleep(POLL);

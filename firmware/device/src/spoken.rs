@@ -25,8 +25,8 @@ pub(crate) fn hear_daemon(line: &str) {
 
 /// The same of the beacon's.
 pub(crate) fn hear_beacon(line: &str) {
-    match line.strip_prefix(beacon::OWN) {
-        Some(name) => set(&NAME, Some(name.to_owned())),
+    match beacon::own_name(line) {
+        Some(name) => set(&NAME, Some(name)),
         None => log::show(line),
     }
 }

@@ -13,7 +13,7 @@ const BETWEEN_ANNOUNCEMENTS: Duration = Duration::from_secs(1);
 /// Whoever loses to another that asks at the same moment waits for so long (section 8.2).
 const DEFERRED: Duration = Duration::from_secs(1);
 /// Whoever says no to all of these names says no to any.
-const LAST: u32 = 9;
+pub(super) const LAST: u32 = 9;
 
 /// One name, as far as it is ours.
 #[derive(Debug)]

@@ -129,12 +129,12 @@ mod tests {
     /// A card with places that fail, which counts what is written and may lose its power.
     struct Card {
         bytes: RefCell<Vec<u8>>,
-        bad: Vec<Range<usize>>,
+        bad: Range<usize>,
         written: Cell<usize>,
     }
 
-    fn card(size: usize, bad: &[Range<usize>]) -> Card {
-        Card { bytes: RefCell::new(vec![7; size]), bad: bad.to_vec(), written: Cell::new(0) }
+    fn card(size: usize, bad: Range<usize>) -> Card {
+        Card { bytes: RefCell::new(vec![7; size]), bad, written: Cell::new(0) }
     }
 
     impl Card {
@@ -151,7 +151,7 @@ mod tests {
 
         fn clear(&self, zeros: &[u8], at: u64) -> io::Result<()> {
             let (begin, end) = (at as usize, at as usize + zeros.len());
-            if self.bad.iter().any(|bad| bad.start < end && begin < bad.end) {
+            if self.bad.start < end && begin < self.bad.end {
                 return Err(io::ErrorKind::Other.into());
             }
             self.bytes.borrow_mut()[begin..end].copy_from_slice(zeros);
@@ -162,14 +162,14 @@ mod tests {
 
     #[test]
     fn all_is_written_over_to_the_last_odd_byte() {
-        let card = card(3 * CHUNK + 512, &[]);
+        let card = card(3 * CHUNK + 512, 0..0);
         assert_eq!(overwrite(&card, 3 * CHUNK as u64 + 512), Wiped::default());
         assert_eq!(card.left(), 0);
     }
 
     #[test]
     fn what_was_wiped_before_a_cut_is_not_written_again() {
-        let card = card(4 * CHUNK, &[]);
+        let card = card(4 * CHUNK, 0..0);
         card.bytes.borrow_mut()[..3 * CHUNK].fill(0);
         overwrite(&card, 4 * CHUNK as u64);
         assert_eq!((card.left(), card.written.get()), (0, CHUNK));
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_place_that_takes_no_writes_is_left_out_and_counted() {
         let spot = CHUNK + 5 * PLACE;
-        let card = card(3 * CHUNK, &[spot..spot + 1]);
+        let card = card(3 * CHUNK, spot..spot + 1);
         assert_eq!(overwrite(&card, 3 * CHUNK as u64), Wiped { bad: 1, given_up: false });
         assert_eq!(card.left(), PLACE);
     }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_card_that_takes_nothing_comes_to_an_end() {
         let size = 2 * CHUNK;
-        let card = card(size, &[0..size]);
+        let card = card(size, 0..size);
         assert_eq!(overwrite(&card, size as u64), Wiped { bad: MOST_BAD, given_up: true });
     }
 }
