@@ -144,6 +144,8 @@ class Board:
         self.extra = list(extra)
         self.console = console
         self.record = record
+        # Whether the card can forget by itself what it is told to, as most can.
+        self.forgets = True
         self.process = self.life = None
         self.events = []
         self.history = ""
@@ -249,7 +251,8 @@ class Board:
             card += ["-blockdev", "driver=blklogwrites,node-name=recorded,file=file,log=log,log-sector-size=512"]
             top = "recorded"
         socket = ["-device", "pcie-root-port,id=reader,slot=1,chassis=1"]
-        return [*card, *socket, "-device", f"virtio-blk-pci,drive={top},id=card,bus=reader"]
+        forgets = "" if self.forgets else ",discard=off,write-zeroes=off"
+        return [*card, *socket, "-device", f"virtio-blk-pci,drive={top},id=card,bus=reader{forgets}"]
 
     def pull_card(self):
         """Takes the card out while the board runs; returns when the guest has let go of it."""
