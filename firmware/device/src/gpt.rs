@@ -36,6 +36,8 @@ pub(crate) enum GrowError {
     Io(#[from] io::Error),
     #[error("the partition table is not one of ours")]
     Foreign,
+    #[error("there is no room beside the partition table to change it safely")]
+    NoRoom,
 }
 
 /// One write, which is on the card before the next begins: where, in sectors, and what.
@@ -92,8 +94,11 @@ fn grown(table: &[u8], name: &str, sectors: u64) -> Result<Vec<Step>, GrowError>
     let partitions: Vec<usize> = partitions.collect();
     let last = partitions.iter().copied().max_by_key(|at| word(&entries, at + 40)).ok_or(GrowError::Foreign)?;
     let is_room = partitions.iter().all(|at| word(&entries, at + 32) >= SPARE + ENTRIES as u64);
-    if label(&entries[last + 56..last + ENTRY]) != name || !is_room {
+    if label(&entries[last + 56..last + ENTRY]) != name {
         return Err(GrowError::Foreign);
+    }
+    if !is_room {
+        return Err(GrowError::NoRoom);
     }
     let end = (sectors.saturating_sub(1 + ENTRIES as u64) / ALIGN * ALIGN).saturating_sub(1);
     if end < word(&entries, last + 40).saturating_add(WORTH) {

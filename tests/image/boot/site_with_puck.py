@@ -112,12 +112,13 @@ while True:
         self.await_answer(timeout)
         self.waited = self.waiting_seconds()
 
-    def restart(self):
+    def restart(self, **answer):
         """Power off and on again; the log begins anew."""
         self.board.cut()
         self.board.history, self.board.stopped, self.board.power_is_cut = "", False, False
         self.board.loader.boots.clear()
-        self.boot()
+        assert self.board.start(), "nothing on the card can be started"
+        self.await_answer(**answer)
 
     def claim_name(self, name):
         """A host that has a name of multicast DNS, and says so to whoever asks for it (RFC 6762)."""

@@ -44,11 +44,20 @@ def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
     site.wait_for(lambda: site.card.fat_read("boot", "CLAIM-CODE.txt"), 30, "a claim code on the boot partition")
     text = site.card.fat_read("boot", "CLAIM-CODE.txt").decode()
     assert site.claim_code() in text
+    site.await_line("bench: ready")
+    site.board.type("fill 4")
+    site.await_line("bench: filled 4")
     # All of a larger card is /data's.
     site.board.cut()
     told = site.card.fat_read("boot", "CONFIG-REJECTED.txt").decode()
     assert "# dns.upstreems: unknown field `upstreems`" in told and 'upstreems = ["9.9.9.9"]' in told
     assert site.card.fat_read("boot", "CONFIG.txt") is None
+    # A start without any room on it.
+    site.restart(name="nanogate.lan", wanted=plan.PUCK)
+    site.await_page()
+    site._point_dns("client-watched", plan.PUCK)
+    assert site.reach_provider() == "000"
+    assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
     assert partitions(site.card.file)[5][2] >= (1024 << 20) + MORE - (4 << 20)
     assert data_size(site) >= (1024 << 20) + MORE - (64 << 20)
 
@@ -132,12 +141,6 @@ def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
     site.await_line("bench: filled 4")
     site.wait_for(lambda: site.reach_provider() == "000", 60, "denial of AI traffic on a full disk")
     assert plan.v4(80) in site.ask(), "DNS goes on"
-    # The same where there was no room at the start.
-    site.restart()
-    site.await_line("bench: ready")
-    site.await_page()
-    assert site.reach_provider() == "000"
-    site.board.type("\x13")
     site.board.type("fill 0")
     site.await_line("bench: filled 0")
     site.wait_for(lambda: site.reach_provider() == "401", 60, "AI traffic once there is room again")

@@ -15,12 +15,12 @@ REFUSALS = {
 }
 
 
-def without_slots(site):
+def without_slots(site, more=""):
     """Neither slot has so much as a file system, which the boot partition knows: the boot loader goes on to the rescue
     system, and that stays."""
     for name in ("slot-a", "slot-b"):
         site.card.write(name, bytes(512))
-    text = "[all]\ntryboot_a_b=1\nboot_partition=3\n[tryboot]\nboot_partition=2\n# hung=2,3\n"
+    text = "[all]\ntryboot_a_b=1\nboot_partition=3\n[tryboot]\nboot_partition=2\n# hung=2,3\n" + more
     site.card.fat_write("boot", "autoboot.txt", text.encode().ljust(512, b"\n"))
 
 
@@ -59,15 +59,17 @@ def test_a_card_without_slots_takes_a_signed_image_from_a_stick_and_no_other(new
 
 
 def test_a_web_server_that_the_owner_names_does_as_well(new_site):
-    site = new_site()
-    without_slots(site)
-    # By a name that the resolver of the office's DHCP knows.
+    """At the fixed address that the owner gave it: there is no DHCP."""
+    site = new_site(dhcp=False)
+    without_slots(site, f"# network={plan.LAN}.60/24 {plan.LAN}.{plan.ROUTER}\n")
+    # By a name that the office's router knows.
     site.serve_names({"updates.office.test": f"{plan.LAN}.{plan.ROUTER}"})
     url = f"http://updates.office.test:8000/{stick.GOOD.name}"
     site.card.fat_write("boot", "RESCUE-URL.txt", url.encode())
     serve(site, stick.GOOD)
     assert site.board.start()
     site.await_line("rescue: slot A has a new image", 90)
+    assert f"rescue: address {plan.LAN}.60" in site.board.log()
     site.board.cut()
     slot = site.card.read("slot-a", site.card.places["slot-a"][1])
     payload = stick.payload(stick.GOOD)

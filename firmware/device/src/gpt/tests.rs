@@ -147,6 +147,6 @@ fn without_room_beside_the_entries_nothing_is_touched() {
     write(card.as_file(), &placed(&first, FIRST, 100 * MIB - 1, OWN), FIRST);
     write(card.as_file(), &entries, OWN);
     let before = ends(card.as_file());
-    assert!(matches!(grow(card.path(), "data"), Err(GrowError::Foreign)));
+    assert!(matches!(grow(card.path(), "data"), Err(GrowError::NoRoom)));
     assert_eq!(ends(card.as_file()), before);
 }
