@@ -3,12 +3,14 @@
 import json
 import subprocess
 
+from chooser import partitions
 from puck import BINARY
 
 
 def read_off(site):
     """Takes the journal off the card; the folder."""
-    begin, size = site.card.places["data"]
+    # Where it is now: a card may be larger than the image, and the puck takes all of it.
+    _, begin, size = partitions(site.card.file)[5]
     partition, folder = site.folder / "data.img", site.folder / "journal"
     subprocess.run(["rm", "-rf", folder], check=True)
     subprocess.run(
