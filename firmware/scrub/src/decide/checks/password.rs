@@ -69,29 +69,33 @@ pub(super) fn password_text(value: &[u8]) -> bool {
     let value = &value[..value.len().min(HEAD)];
     let count = |kind: fn(&u8) -> bool| value.iter().filter(|byte| kind(byte)).count();
     let digits = count(u8::is_ascii_digit);
-    let signs = count(|byte| b"!@#$%^&*+=?~|".contains(byte));
+    let signs = count(|byte| {
+        matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'=' | b'?' | b'~' | b'|')
+    });
     let mixed = value.windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
-    // Without any of these it may be words only.
-    if digits + signs == 0 && !mixed && !is_passphrase(value) {
+    let strong = count(|byte| matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'~'));
+    let formed = || {
+        (digits > 0 && signs > 0)
+            || (digits > 1 && !value.contains(&b'_') && (value[0].is_ascii_uppercase() || is_mingled(value)))
+            || (digits > 1 && value.iter().all(u8::is_ascii_alphanumeric) && value.len() <= 16)
+            || (digits == 1 && mixed && !capital_words(value))
+            || (strong > 0 && value.len() >= 8)
+            || is_numbered_word(value)
+            || is_passphrase(value)
+    };
+    // What costs least comes first: most of what stands behind the word is neither.
+    let plain = digits + signs == 0 && !mixed;
+    if value.len() < 5 || plain && !is_passphrase(value) {
         return false;
     }
-    if value.len() < 5 || !not_sample(value) || is_name(value) || entropy(value) < 2.0 {
+    let random = is_random(value);
+    if !(random || formed()) || !not_sample(value) || is_name(value) || entropy(value) < 2.0 {
         return false;
     }
-    if is_random(value) && (value.len() >= 12 || !TECHNICAL.stand_in(value)) {
-        return digits > 0 || signs > 0 || mixed;
+    if random && (value.len() >= 12 || !TECHNICAL.stand_in(value)) {
+        return !plain;
     }
-    if TECHNICAL.stand_in(value) || (signs == 0 && ABOUT.stand_in(value)) {
-        return false;
-    }
-    let strong = count(|byte| b"!@#$%^&*+~".contains(byte));
-    (digits > 0 && signs > 0)
-        || (digits > 1 && !value.contains(&b'_') && (value[0].is_ascii_uppercase() || is_mingled(value)))
-        || (digits > 1 && value.iter().all(u8::is_ascii_alphanumeric) && value.len() <= 16)
-        || (digits == 1 && mixed && !capital_words(value))
-        || (strong > 0 && value.len() >= 8)
-        || is_numbered_word(value)
-        || is_passphrase(value)
+    !(TECHNICAL.stand_in(value) || signs == 0 && ABOUT.stand_in(value)) && formed()
 }
 
 /// What nothing but a password looks like, for places where anything else may stand: signs and digits among letters,
@@ -208,10 +212,13 @@ fn is_name(value: &[u8]) -> bool {
         part.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
             && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
     };
-    let (worded, all) = word_share(value);
     let chain = value.strip_prefix(b"!").unwrap_or(value);
     let chain = chain.strip_suffix(b"?").or(chain.strip_suffix(b"!")).unwrap_or(chain);
-    let dotted = chain.contains(&b'.') && worded * 2 >= all && chain.split(|byte| *byte == b'.').all(name);
+    let worded = || {
+        let (worded, all) = word_share(value);
+        worded * 2 >= all
+    };
+    let dotted = chain.contains(&b'.') && chain.split(|byte| *byte == b'.').all(name) && worded();
     let number =
         value.strip_prefix(b"v").unwrap_or(value).iter().all(|byte| byte.is_ascii_digit() || b".:-/+, ".contains(byte));
     let port = value.iter().position(|byte| *byte == b'/').is_some_and(|at| value[..at].iter().all(u8::is_ascii_digit));
