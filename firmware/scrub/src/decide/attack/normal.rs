@@ -119,6 +119,10 @@ impl Normal {
                 at = end;
                 continue;
             }
+            if word.is_none() && CLASSES[usize::from(byte)] == 0 {
+                (gap, before, at) = (gap + 1, char::from(byte), at + 1);
+                continue;
+            }
             let c = if byte.is_ascii() { char::from(byte) } else { text[at..].chars().next().unwrap_or(' ') };
             let after = || text[at + c.len_utf8()..].chars().next().unwrap_or(' ');
             if is_part(c, before, after) {

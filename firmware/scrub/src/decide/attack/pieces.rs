@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
+use memchr::{memchr_iter, memchr3_iter};
 
 /// Longest piece in bytes, and most pieces that are put together.
 const MAX_PIECE: usize = 48;
@@ -55,7 +56,8 @@ fn pieces(text: &str) -> Vec<&str> {
     let bytes = text.as_bytes();
     let mut pieces = Vec::new();
     // Two pieces are opened by two marks.
-    if bytes.iter().filter(|byte| opens(**byte)).count() < 2 {
+    let quotes = memchr3_iter(b'\'', b'"', b'`', bytes).take(2).count();
+    if quotes < 2 && quotes + memchr_iter(b'[', bytes).take(2).count() < 2 {
         return pieces;
     }
     let mut at = 0;

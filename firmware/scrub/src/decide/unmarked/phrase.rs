@@ -144,26 +144,44 @@ fn is_gap(byte: u8) -> bool {
 /// Slots for the words of the list, as a power of two: twice as many, so that most searches end at the first one.
 const SLOT_BITS: u32 = 12;
 
+/// Bits of the filter of words, as a power of two: sixteen for each, so that few others pass.
+const FILTER_BITS: u32 = 15;
+
 /// Places of the list by a hash of their words' letters; a word that finds its slot taken is in the next free one.
 struct Words {
+    /// A bit for each hash that a word has, in so few bytes that a processor finds them at once.
+    filter: [u64; 1 << (FILTER_BITS - 6)],
     slots: Vec<(u64, usize)>,
 }
 
 impl Words {
     fn new(list: &str) -> Self {
-        let mut slots = vec![(0, 0); 1 << SLOT_BITS];
+        let (mut filter, mut slots) = ([0; _], vec![(0, 0); 1 << SLOT_BITS]);
         for (number, word) in list.lines().enumerate() {
             let letters = packed(word.as_bytes());
             let free = |slot: &usize| slots[*slot].0 == 0;
             let slot = Self::slots_of(letters).find(free).expect("there are more slots than words");
             slots[slot] = (letters, number);
+            let (word, bit) = Self::filtered(letters);
+            filter[word] |= 1 << bit;
         }
-        Self { slots }
+        Self { filter, slots }
+    }
+
+    /// A hash of so many bits.
+    fn hash<const BITS: u32>(letters: u64) -> usize {
+        // 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
+        (letters.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - BITS)) as usize
+    }
+
+    /// The word of the filter for a word of a text, and its bit there.
+    fn filtered(letters: u64) -> (usize, usize) {
+        let hash = Self::hash::<FILTER_BITS>(letters);
+        (hash / 64, hash % 64)
     }
 
     fn slots_of(letters: u64) -> impl Iterator<Item = usize> {
-        // 2^64 divided by the golden ratio (Knuth, TAOCP 6.4).
-        let first = (letters.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SLOT_BITS)) as usize;
+        let first = Self::hash::<SLOT_BITS>(letters);
         (0..1 << SLOT_BITS).map(move |step| (first + step) % (1 << SLOT_BITS))
     }
 
@@ -174,6 +192,10 @@ impl Words {
 
     /// The place of a word, packed, in the list.
     fn number(&self, letters: u64) -> Option<usize> {
+        let (word, bit) = Self::filtered(letters);
+        if self.filter[word] >> bit & 1 == 0 {
+            return None;
+        }
         let mut slots = Self::slots_of(letters).map(|slot| self.slots[slot]).take_while(|slot| slot.0 != 0);
         slots.find(|slot| slot.0 == letters).map(|slot| slot.1)
     }

@@ -27,13 +27,13 @@ impl Marks {
     pub(crate) fn stretches(&self, kind: Stretch, len: usize, end: usize) -> impl Iterator<Item = Range<usize>> {
         // However a stretch lies, so many times eight bytes of it have a lane of their own.
         let lanes = (len - 7) / 8;
-        let (mut number, mut at, mut full) = (0, 0, self.full_lanes(kind, 0));
+        let (mut number, mut at) = (0, 0);
+        let (mut full, mut next) = (self.full_lanes(kind, 0), self.full_lanes(kind, 1));
         std::iter::from_fn(move || {
             loop {
                 if number >= self.groups.len() {
                     return None;
                 }
-                let next = self.full_lanes(kind, number + 1);
                 // What was looked at belongs to no other stretch.
                 let left = u64::MAX
                     .checked_shl((at.max(GROUP_BYTES * number) - GROUP_BYTES * number).div_ceil(8) as u32)
@@ -41,6 +41,7 @@ impl Marks {
                 let begin = (1..lanes).fold(full, |all, step| all & (full >> step | next << (64 - step))) & left;
                 if begin == 0 {
                     (number, full) = (number + 1, next);
+                    next = self.full_lanes(kind, number + 1);
                     continue;
                 }
                 let first = GROUP_BYTES * number + 8 * begin.trailing_zeros() as usize;
