@@ -163,6 +163,8 @@ pub struct UpstreamStatus {
     pub failure: Option<String>,
     /// It takes DNSSEC signatures out of its answers.
     pub strips_signatures: bool,
+    /// It is asked over TCP, as UDP gets no answer.
+    pub tcp_only: bool,
     /// It asks this device what it is asked, so it is left out.
     pub asks_us: bool,
     /// It has answers for names that do not exist, as a captive portal does.

@@ -62,6 +62,7 @@ pub(crate) struct DnsUpstream {
     /// Why not.
     pub(crate) failure: Option<String>,
     pub(crate) strips_signatures: bool,
+    pub(crate) tcp_only: bool,
     pub(crate) asks_us: bool,
     pub(crate) makes_up: bool,
 }

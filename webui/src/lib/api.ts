@@ -87,6 +87,7 @@ export interface Status {
     working: boolean;
     failure: string | null;
     strips_signatures: boolean;
+    tcp_only: boolean;
     asks_us: boolean;
     makes_up: boolean;
   }[];

@@ -119,7 +119,7 @@ fn show_json(explained: &Explained, source: &str, warning: Option<&str>) -> Resu
         .iter()
         .map(|state| {
             json!({"upstream": state.upstream.to_string(), "answered": state.answered, "unanswered": state.unanswered,
-                "failure": state.failure, "strips_signatures": state.strips_signatures})
+                "failure": state.failure, "strips_signatures": state.strips_signatures, "tcp_only": state.tcp_only})
         })
         .collect();
     print::line(json!({

@@ -95,8 +95,9 @@ fn show_dns(dns: &DnsState) -> Result<(), CommandError> {
             (None, _, true) => "works".to_owned(),
         };
         let strips = if upstream.strips_signatures { ", strips signatures" } else { "" };
+        let tcp = if upstream.tcp_only { ", over TCP alone: UDP gets no answer" } else { "" };
         let makes_up = if upstream.makes_up { ", MAKES ANSWERS UP" } else { "" };
-        print::line(format_args!("  upstream {}{whose}  {does}{strips}{makes_up}", upstream.upstream))?;
+        print::line(format_args!("  upstream {}{whose}  {does}{tcp}{strips}{makes_up}", upstream.upstream))?;
     }
     for group in &dns.groups {
         let mut rules = vec![if group.steering { "steered" } else { "NOT STEERED" }.to_owned()];

@@ -274,8 +274,8 @@ impl Status for Report {
 }
 
 fn upstream(state: DnsUpstream) -> UpstreamStatus {
-    let DnsUpstream { upstream, whose, working, failure, strips_signatures, asks_us, makes_up } = state;
-    UpstreamStatus { upstream, whose, working, failure, strips_signatures, asks_us, makes_up }
+    let DnsUpstream { upstream, whose, working, failure, strips_signatures, tcp_only, asks_us, makes_up } = state;
+    UpstreamStatus { upstream, whose, working, failure, strips_signatures, tcp_only, asks_us, makes_up }
 }
 
 fn block_list(state: DnsList) -> BlockListStatus {

@@ -10,9 +10,10 @@ mod tls;
 mod trust;
 
 use std::io;
+use std::time::Duration;
 
 use thiserror::Error;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::parse::{Answer, AnswerError, Question};
 use crate::{Protocol, Upstream};
@@ -84,6 +85,20 @@ impl Channel {
             self.edns.refused(Instant::now());
         }
         again
+    }
+
+    /// Asks a question of our own, and over TCP too where UDP has had its time: some lines let only that through.
+    pub(super) async fn probe(&self, question: &Question, patience: Duration) -> Result<Answer, ExchangeError> {
+        let tried = timeout(patience, self.exchange(question)).await.unwrap_or(Err(ExchangeError::Timeout));
+        match (&self.path, &tried) {
+            (Path::Plain(plain), Err(_)) => plain.try_tcp(question, &self.edns).await,
+            _ => tried,
+        }
+    }
+
+    /// Whether a resolver on port 53 answers over TCP alone.
+    pub(super) fn is_tcp_only(&self) -> bool {
+        matches!(&self.path, Path::Plain(plain) if plain.is_mute())
     }
 
     async fn once(&self, question: &Question, edns: bool) -> Result<Answer, ExchangeError> {

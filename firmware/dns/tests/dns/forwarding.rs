@@ -250,6 +250,30 @@ async fn zones_whose_servers_are_silent_leave_the_others_their_names() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_only_tcp_gets_to_is_asked_that_way() {
+    let office = Office::open_with(|config| (config.upstream_try_ms, config.upstream_total_ms) = (100, 250)).await;
+    office.upstream.deafen();
+    let set = |name: &str| {
+        office.upstream.set(name, RecordType::A, answers(vec![a(&format!("{name}."), 60, "203.0.113.1")]));
+    };
+    let mut number = 0;
+    while !office.dns.upstreams()[0].tcp_only {
+        number += 1;
+        assert!(number < 100, "it is not found out");
+        set(&format!("lost{number}.example"));
+        office.ask(&format!("lost{number}.example."), RecordType::A).await;
+    }
+    let (udp, tcp) = office.upstream.asked();
+    for number in 0..20 {
+        set(&format!("www{number}.example"));
+        let answer = office.ask(&format!("www{number}.example."), RecordType::A).await;
+        assert_eq!((answer.metadata.response_code, answer.answers.len()), (ResponseCode::NoError, 1));
+    }
+    assert_eq!(office.upstream.asked(), (udp, tcp + 20), "over TCP at once");
+    assert!(office.dns.upstreams()[0].working);
+}
+
+#[tokio::test]
 async fn an_upstream_that_answers_nobody_is_not_waited_for_until_it_is_back() {
     let office = Office::open_with(|config| (config.upstream_try_ms, config.upstream_total_ms) = (100, 250)).await;
     office.upstream.set("", RecordType::NS, Zone { silent: true, ..Zone::default() });

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -53,6 +53,7 @@ struct Shared {
     tcp: AtomicUsize,
     tcp_now: AtomicUsize,
     tcp_peak: AtomicUsize,
+    deaf: AtomicBool,
     old: Mutex<Option<Old>>,
 }
 
@@ -81,6 +82,11 @@ impl Upstream {
 
     pub(crate) fn set(&self, name: &str, kind: RecordType, zone: Zone) {
         self.shared.zones.lock().unwrap().insert((name.to_owned(), kind), zone);
+    }
+
+    /// What comes over UDP is lost from now on.
+    pub(crate) fn deafen(&self) {
+        self.shared.deaf.store(true, Ordering::SeqCst);
     }
 
     /// Questions with OPT are not understood from now on, and no answer has one.
@@ -144,6 +150,9 @@ async fn serve_udp(socket: Arc<UdpSocket>, shared: Arc<Shared>) {
     loop {
         let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
         shared.udp.fetch_add(1, Ordering::SeqCst);
+        if shared.deaf.load(Ordering::SeqCst) {
+            continue;
+        }
         let (query, socket, shared) = (buffer[..length].to_vec(), Arc::clone(&socket), Arc::clone(&shared));
         tokio::spawn(async move {
             for message in shared.answer(&query, true).await {

@@ -79,6 +79,7 @@ function upstreamWords(upstream: Status["upstreams"][number]): string {
   if (upstream.asks_us) return "left out: it asks this device";
   if (!upstream.working) return "does not answer";
   if (upstream.makes_up) return "makes answers up";
+  if (upstream.tcp_only) return "answers over TCP alone";
   return upstream.strips_signatures ? "answers without signatures" : "answers";
 }
 

@@ -168,6 +168,7 @@ impl Status for FixedStatus {
                 working: true,
                 failure: None,
                 strips_signatures: false,
+                tcp_only: false,
                 asks_us: false,
                 makes_up: false,
             }],

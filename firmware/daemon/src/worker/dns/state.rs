@@ -85,6 +85,7 @@ fn upstream(state: &UpstreamState, whose: Option<&str>) -> DnsUpstream {
         // One answer that got lost is no news.
         failure: state.failure.clone().filter(|_| !is_working(state)),
         strips_signatures: state.strips_signatures,
+        tcp_only: state.tcp_only,
         asks_us: state.asks_us,
         makes_up: state.makes_up,
     }
@@ -219,6 +220,7 @@ mod tests {
             usual: None,
             failure: (!working).then(|| "silence".to_owned()),
             strips_signatures: false,
+            tcp_only: false,
             asks_us: false,
             asks_us_about: Vec::new(),
             makes_up: false,

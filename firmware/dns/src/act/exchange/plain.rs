@@ -2,10 +2,13 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 
 use super::ExchangeError;
 use super::edns::Edns;
@@ -18,12 +21,17 @@ const RECEIVE: usize = 4096;
 const FOREIGN_MAX: usize = 16;
 /// TCP exchanges with one upstream at once: each may hold 64 KiB.
 const TCP_EXCHANGES: usize = 32;
+/// Where only TCP gets through, one question after so long tries UDP again, and waits so long for it.
+const UDP_AGAIN: Duration = Duration::from_secs(60);
+const UDP_PATIENCE: Duration = Duration::from_millis(300);
 
 /// A resolver on port 53.
 pub(in crate::act) struct Plain {
     server: SocketAddr,
     /// It answers with the question in its own spelling, even over TCP where nobody could have forged it.
     respells: AtomicBool,
+    /// UDP is not answered, though TCP is: it is tried again then.
+    mute: Mutex<Option<Instant>>,
     tcp: Semaphore,
 }
 
@@ -38,20 +46,57 @@ enum Datagram {
 
 impl Plain {
     pub(super) fn new(server: SocketAddr) -> Self {
-        Self { server, respells: AtomicBool::new(false), tcp: Semaphore::new(TCP_EXCHANGES) }
+        Self { server, respells: AtomicBool::new(false), mute: Mutex::new(None), tcp: Semaphore::new(TCP_EXCHANGES) }
     }
 
     pub(super) async fn exchange(&self, question: &Question, edns: &Edns, sent: bool) -> Result<Answer, ExchangeError> {
-        let spelled = match self.udp(question, edns, sent).await? {
+        let datagram = if self.is_mute() {
+            if !self.tries_again() {
+                return self.by_tcp_alone(question, edns, sent).await;
+            }
+            let Ok(Ok(datagram)) = timeout(UDP_PATIENCE, self.udp(question, edns, sent)).await else {
+                return self.by_tcp_alone(question, edns, sent).await;
+            };
+            *self.mute.lock() = None;
+            datagram
+        } else {
+            self.udp(question, edns, sent).await?
+        };
+        let spelled = match datagram {
             Datagram::Answer(answer) => return Ok(answer),
             Datagram::AskAgain { spelled } => spelled,
         };
-        let _slot = self.tcp.acquire().await.map_err(|_| ExchangeError::Busy)?;
         let (answer, respelled) = self.over_tcp(question, edns, sent).await?;
         if !spelled && respelled {
             self.respells.store(true, Ordering::Relaxed);
         }
         Ok(answer)
+    }
+
+    /// Asks over TCP where UDP was not answered. If that is, questions go this way from now on.
+    pub(super) async fn try_tcp(&self, question: &Question, edns: &Edns) -> Result<Answer, ExchangeError> {
+        let answer = self.by_tcp_alone(question, edns, edns.is_sent(Instant::now())).await?;
+        *self.mute.lock() = Some(Instant::now() + UDP_AGAIN);
+        Ok(answer)
+    }
+
+    /// Whether only TCP gets through.
+    pub(super) fn is_mute(&self) -> bool {
+        self.mute.lock().is_some()
+    }
+
+    /// Whether this question is the one to try UDP again with.
+    fn tries_again(&self) -> bool {
+        let (now, mut mute) = (Instant::now(), self.mute.lock());
+        let due = mute.is_some_and(|again| again <= now);
+        if due {
+            *mute = Some(now + UDP_AGAIN);
+        }
+        due
+    }
+
+    async fn by_tcp_alone(&self, question: &Question, edns: &Edns, sent: bool) -> Result<Answer, ExchangeError> {
+        self.over_tcp(question, edns, sent).await.map(|(answer, _)| answer)
     }
 
     /// Asks from a fresh socket, so that the port is as random as the identifier. The socket is connected: the kernel
@@ -89,6 +134,7 @@ impl Plain {
 
     /// Asks over a fresh TCP connection; also says whether the spelling was lost.
     async fn over_tcp(&self, question: &Question, edns: &Edns, sent: bool) -> Result<(Answer, bool), ExchangeError> {
+        let _slot = self.tcp.acquire().await.map_err(|_| ExchangeError::Busy)?;
         let mut stream = TcpStream::connect(self.server).await?;
         stream.set_nodelay(true)?;
         let id = random_id()?;
@@ -111,4 +157,58 @@ fn spelled_query(id: u16, question: &Question, edns: bool) -> Result<Vec<u8>, Ex
 fn is_spelled(message: &[u8], query: &[u8], question: &Question) -> bool {
     let name = HEADER..HEADER + question.name.len();
     message.get(name.clone()) == query.get(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, UdpSocket};
+    use tokio::time::Instant;
+
+    use super::Plain;
+    use crate::act::exchange::edns::Edns;
+    use crate::parse::{Question, kind};
+
+    /// "No such record", with the question as it came.
+    fn answer(query: &[u8]) -> Vec<u8> {
+        let mut answer = query.to_vec();
+        answer[2] |= 0x80;
+        answer
+    }
+
+    #[tokio::test]
+    async fn udp_is_taken_up_again_once_it_is_answered() {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = tcp.accept().await.unwrap();
+                let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
+                stream.read_exact(&mut query).await.unwrap();
+                let answer = answer(&query);
+                stream.write_u16(answer.len() as u16).await.unwrap();
+                stream.write_all(&answer).await.unwrap();
+            }
+        });
+        let (plain, edns) = (Plain::new(address), Edns::default());
+        let name: Box<[u8]> = b"\x03www\x07example\0".as_slice().into();
+        let question = Question { name, kind: kind::A, dnssec_ok: false, checking_disabled: false, way: 0 };
+        assert!(!plain.is_mute());
+        plain.try_tcp(&question, &edns).await.unwrap();
+        for _ in 0..3 {
+            *plain.mute.lock() = Some(Instant::now());
+            plain.exchange(&question, &edns, false).await.unwrap();
+            assert!(plain.is_mute(), "nobody listens there");
+        }
+        let udp = UdpSocket::bind(address).await.unwrap();
+        tokio::spawn(async move {
+            let mut buffer = [0; 512];
+            while let Ok((length, peer)) = udp.recv_from(&mut buffer).await {
+                let _ = udp.send_to(&answer(&buffer[..length]), peer).await;
+            }
+        });
+        *plain.mute.lock() = Some(Instant::now());
+        plain.exchange(&question, &edns, false).await.unwrap();
+        assert!(!plain.is_mute(), "it is taken up again");
+    }
 }

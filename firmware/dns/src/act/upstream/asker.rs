@@ -215,6 +215,7 @@ impl Asker {
             let asks_us = zones.len() == self.zones.len();
             UpstreamState {
                 strips_signatures: server.strips.load(Ordering::Relaxed),
+                tcp_only: server.is_tcp_only(),
                 makes_up: server.makes_up.load(Ordering::Relaxed),
                 asks_us,
                 asks_us_about: if asks_us { Vec::new() } else { zones },

@@ -60,6 +60,8 @@ pub struct UpstreamState {
     pub failure: Option<String>,
     /// It takes DNSSEC signatures out of its answers.
     pub strips_signatures: bool,
+    /// It is asked over TCP, as UDP gets no answer.
+    pub tcp_only: bool,
     /// It asks us whatever it is asked, so it is not asked any more.
     pub asks_us: bool,
     /// It asks us what it is asked about these zones, and not about all of its own, so it is not asked about them any more.
@@ -175,6 +177,7 @@ impl Health {
             usual: record.usual(),
             failure: record.failed.as_ref().map(|(_, why)| why.clone()),
             strips_signatures: false,
+            tcp_only: false,
             asks_us: false,
             asks_us_about: Vec::new(),
             makes_up: false,
@@ -303,6 +306,7 @@ mod tests {
             usual: None,
             failure: failed.then(|| "silence".to_owned()),
             strips_signatures: false,
+            tcp_only: false,
             asks_us: false,
             asks_us_about: Vec::new(),
             makes_up: false,

@@ -52,6 +52,11 @@ impl Server {
         zone.is_some_and(|zone| self.circles[zone].load(Ordering::Relaxed))
     }
 
+    /// Whether nothing but TCP gets to it, and nothing is encrypted.
+    pub(super) fn is_tcp_only(&self) -> bool {
+        self.channel.is_tcp_only()
+    }
+
     pub(super) async fn attempt(&self, question: &Question, deadline: Instant) -> Result<Answer, ExchangeError> {
         let start = Instant::now();
         let race = Race { server: self, start, patience: self.patience() };
@@ -99,9 +104,12 @@ impl Server {
             // Every resolver knows the servers of the root, and no client can have a hand in what it says of them.
             let root: Box<[u8]> = [0].into();
             let question = Question { name: root, kind: kind::NS, dnssec_ok: false, checking_disabled: false, way: 0 };
-            let answer = server.exchange(&question, Instant::now() + server.timeouts.total).await;
-            debug!(upstream = %server.upstream, answers = answer.is_ok(), "asked an upstream in doubt");
-            server.health.probed(doubt, answer.is_ok(), Instant::now());
+            let Timeouts { each, total, .. } = server.timeouts;
+            let patience = if server.channel.is_ready() { each } else { total };
+            let answers =
+                timeout(total, server.channel.probe(&question, patience)).await.is_ok_and(|tried| tried.is_ok());
+            debug!(upstream = %server.upstream, answers, "asked an upstream in doubt");
+            server.health.probed(doubt, answers, Instant::now());
         });
     }
 
