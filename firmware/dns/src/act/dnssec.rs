@@ -39,6 +39,7 @@ use alias::Part;
 use chain::Chain;
 use denial::Denial;
 pub(crate) use proofs::Proofs;
+use rrset::Work;
 use source::Source;
 use verdict::Verdict;
 
@@ -150,31 +151,25 @@ impl Validator {
         if let Some((reason, _)) = trust.bogus.lock().get(question).filter(|(_, until)| Instant::now() < *until) {
             return Ok(rewrite::bogus(question, *reason));
         }
-        let raw = self.source.asker().ask(&whole(question)).await?;
+        let mut raw = self.source.asker().ask(&whole(question)).await?;
         if !raw.is_conclusive() {
             return Ok(raw.marked(Security::Unchecked));
         }
-        self.check(&trust, question, name, &raw).await
-    }
-
-    async fn check(
-        &self,
-        trust: &Trust,
-        question: &Question,
-        name: ZoneName,
-        raw: &Answer,
-    ) -> Result<Answer, ExchangeError> {
-        let verdict = match alias::parts(raw, &whole(question), &name) {
-            Ok(None) => self.verdict(trust, &name, question.kind, raw).await?,
-            Ok(Some(parts)) => self.verdict_on_parts(trust, parts, raw).await?,
-            Err(()) => Verdict::Bogus(Explanation::Bogus),
-        };
+        let mut verdict = self.judge(&trust, question, &name, &raw, &Work::new(false)).await?;
+        // It may be one upstream's fault, or a moment's (RFC 4035 section 4.7).
+        if matches!(verdict, Verdict::Bogus(_))
+            && let Ok(other) = self.source.asker().ask_elsewhere(&whole(question)).await
+            && other.is_conclusive()
+        {
+            raw = other;
+            verdict = self.judge(&trust, question, &name, &raw, &Work::new(true)).await?;
+        }
         debug!(name = %Name::read(&question.name).map(|name| name.text()).unwrap_or_default(), ?verdict, "checked");
         Ok(match verdict {
             Verdict::Secure(message) => {
                 rewrite::signed(message, question).unwrap_or_else(|| rewrite::bogus(question, Explanation::Bogus))
             }
-            Verdict::Insecure => rewrite::unsigned(raw, question),
+            Verdict::Insecure => rewrite::unsigned(&raw, question),
             Verdict::Bogus(reason) => {
                 trust.bogus.lock().put(question.clone(), (reason, Instant::now() + BOGUS_HOLD));
                 rewrite::bogus(question, reason)
@@ -182,16 +177,43 @@ impl Validator {
         })
     }
 
-    async fn verdict(&self, trust: &Trust, name: &ZoneName, kind: u16, raw: &Answer) -> Result<Verdict, ExchangeError> {
+    async fn judge(
+        &self,
+        trust: &Trust,
+        question: &Question,
+        name: &ZoneName,
+        raw: &Answer,
+        work: &Work,
+    ) -> Result<Verdict, ExchangeError> {
+        match alias::parts(raw, &whole(question), name) {
+            Ok(None) => self.verdict(trust, (name, question.kind), raw, work).await,
+            Ok(Some(parts)) => self.verdict_on_parts(trust, parts, raw, work).await,
+            Err(()) => Ok(Verdict::Bogus(Explanation::Bogus)),
+        }
+    }
+
+    async fn verdict(
+        &self,
+        trust: &Trust,
+        (name, kind): (&ZoneName, u16),
+        raw: &Answer,
+        work: &Work,
+    ) -> Result<Verdict, ExchangeError> {
         // Nobody signs signatures (RFC 4035 section 2.2).
         if kind == kind::RRSIG && !raw.is_negative() {
             return Ok(Verdict::Insecure);
         }
-        verdict::judge(&trust.chain, &self.source, (name, RecordType::from(kind)), raw).await
+        verdict::judge(&trust.chain, &self.source, (name, RecordType::from(kind)), raw, work).await
     }
 
     /// An answer through aliases is what the least of its parts is.
-    async fn verdict_on_parts(&self, trust: &Trust, parts: Vec<Part>, raw: &Answer) -> Result<Verdict, ExchangeError> {
+    async fn verdict_on_parts(
+        &self,
+        trust: &Trust,
+        parts: Vec<Part>,
+        raw: &Answer,
+        work: &Work,
+    ) -> Result<Verdict, ExchangeError> {
         let Some(mut message) = message::read(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
         let (mut answers, mut authorities, mut insecure) = (Vec::new(), Vec::new(), false);
         for Part { question, name, answer, made } in parts {
@@ -199,7 +221,7 @@ impl Validator {
                 insecure = true;
                 continue;
             }
-            match self.verdict(trust, &name, question.kind, &answer).await? {
+            match self.verdict(trust, (&name, question.kind), &answer, work).await? {
                 Verdict::Secure(part) => {
                     answers.extend(part.answers);
                     authorities.extend(part.authorities);
@@ -240,6 +262,10 @@ impl Validator {
             async move { trust.look(&asker).await }
         };
         match known {
+            // Those that were found to hand them out are all broken by now.
+            Some((Signatures::Present, _)) if !self.asker.has_signer() => {
+                trust.looking.join((), &self.looks, look).await.unwrap_or(Signatures::Unknown)
+            }
             Some((known, until)) if Instant::now() < until => known,
             None | Some((Signatures::Unknown, _)) => {
                 trust.looking.join((), &self.looks, look).await.unwrap_or(Signatures::Unknown)

@@ -1,10 +1,14 @@
 //! DNSSEC against somebody on the way who changes what zones say, and against zones whose servers say odd things of themselves.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::dnssec::{between, office, zones};
+use crate::dnssec::{between, late_between, office, zones};
 use crate::lab::Server;
 use crate::office::{Office, query_edns};
 
@@ -130,5 +134,63 @@ async fn where_unsigned_zones_may_lie_nothing_missing_is_called_authentic() {
         let answer = office.exchange(query_edns(asked, kind, 1232, true)).await;
         let got = (answer.metadata.response_code, answer.metadata.authentic_data);
         assert_eq!(got, (code, authentic), "{asked} {kind}: {answer}");
+    }
+}
+
+/// Takes out what signs and proves.
+fn strip(message: &mut Message) {
+    for section in [&mut message.answers, &mut message.authorities] {
+        section.retain(|r| !matches!(r.record_type(), RecordType::RRSIG | RecordType::NSEC | RecordType::NSEC3));
+    }
+}
+
+#[tokio::test]
+async fn what_a_moments_fault_said_of_a_zone_is_not_believed_after_it() {
+    let (server, _bind, _zones, key) = zones().await;
+    let faulty = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&faulty);
+    let change = move |message: &mut Message| {
+        let of_chain = matches!(message.queries[0].query_type(), RecordType::DS | RecordType::DNSKEY);
+        // The root's keys tell whether upstreams hand out signatures at all.
+        if seen.load(Ordering::SeqCst) && of_chain && !message.queries[0].name().is_root() {
+            strip(message);
+        }
+    };
+    let office = office_behind(&server, &key, change).await;
+    let ask = async |asked: &str| office.exchange(query_edns(asked, RecordType::A, 1232, true)).await;
+    assert!(ask("www.three.example.").await.metadata.authentic_data);
+    faulty.store(true, Ordering::SeqCst);
+    for zone in ["lab.example.", "plain.example."] {
+        assert_eq!(ask(&format!("www.{zone}")).await.metadata.response_code, ResponseCode::ServFail, "{zone}");
+    }
+    faulty.store(false, Ordering::SeqCst);
+    for (asked, authentic) in [("alias.lab.example.", true), ("alias.plain.example.", false)] {
+        let answer = ask(asked).await;
+        let got = (answer.metadata.response_code, answer.metadata.authentic_data);
+        assert_eq!(got, (ResponseCode::NoError, authentic), "{asked}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_signatures_does_not_win_over_a_late_one_with_them() {
+    let (server, _bind, _zones, key) = zones().await;
+    let late = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&late);
+    let whole =
+        late_between(&server, move |_| Duration::from_millis(if seen.swap(false, Ordering::SeqCst) { 700 } else { 0 }));
+    let whole = whole.await;
+    let stripped = between(&server, strip).await;
+    let office = office(&server, &key, |config| {
+        config.upstreams = [whole, stripped].iter().map(|address| address.to_string().parse().unwrap()).collect();
+    })
+    .await;
+    let ask = async |asked: &str| office.exchange(query_edns(asked, RecordType::A, 1232, true)).await;
+    assert!(ask("www.lab.example.").await.metadata.authentic_data);
+    // The answer itself, and a step of the way to its zone, which is the first question there.
+    for asked in ["alias.lab.example.", "first.lab.example.", "www.three.example.", "www.open.lab.example."] {
+        late.store(true, Ordering::SeqCst);
+        let answer = ask(asked).await;
+        assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{asked}: {answer}");
+        assert_eq!(answer.metadata.authentic_data, !asked.contains("open"), "{asked}: {answer}");
     }
 }

@@ -107,6 +107,44 @@ async fn a_server_that_respells_questions_is_asked_over_tcp_once_and_then_believ
 }
 
 #[tokio::test]
+async fn a_server_that_respells_questions_and_has_no_tcp_must_say_it_twice() {
+    let office = Office::open_behind(Upstream::start_without_tcp().await, |_| {});
+    let respelled = |name: &str, ip: &str| Zone { lowers: true, ..answers(vec![a(&format!("{name}."), 0, ip)]) };
+    let name = |number: usize| format!("name{number}-with-very-many-letters.example");
+    for (number, asked) in [(0, 2), (1, 4), (2, 6), (3, 7), (4, 8)] {
+        office.upstream.set(&name(number), RecordType::A, respelled(&name(number), "203.0.113.1"));
+        let answer = office.ask(&format!("{}.", name(number)), RecordType::A).await;
+        assert_eq!(answer.answers[0].data.to_string(), "203.0.113.1");
+        assert_eq!(office.upstream.asked(), (asked, 0), "after a few it is how it writes");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_denies_everything_gives_way_to_another_one() {
+    let (liar, honest) = (Upstream::start().await, Upstream::start().await);
+    let denial = Zone { rcode: Some(ResponseCode::NXDomain), ..Zone::default() };
+    liar.set("", RecordType::NS, denial);
+    let second = liar.address.to_string();
+    let name = "www.example";
+    honest.set(name, RecordType::A, answers(vec![a("www.example.", 60, "203.0.113.1")]));
+    let office = Office::open_behind(honest, |config| {
+        config.probe_seconds = 60;
+        let good = config.upstreams[0].clone();
+        config.upstreams = vec![second.parse().unwrap(), good];
+    });
+    for _ in 0..500 {
+        if office.dns.upstreams()[0].makes_up {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let lies: Vec<_> = office.dns.upstreams().iter().map(|state| state.makes_up).collect();
+    assert_eq!(lies, [true, false]);
+    assert_eq!(office.ask("www.example.", RecordType::A).await.answers.len(), 1);
+    assert_eq!(liar.heard(name, RecordType::A), 0);
+}
+
+#[tokio::test]
 async fn long_answers_are_truncated_over_udp_and_whole_over_tcp() {
     let office = Office::open().await;
     let zone = Zone { tcp_only: true, ..answers(txt("big.example.", 60, 3000)) };

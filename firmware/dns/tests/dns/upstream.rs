@@ -66,6 +66,14 @@ pub(crate) struct Old {
 }
 
 impl Upstream {
+    /// Over UDP alone.
+    pub(crate) async fn start_without_tcp() -> Self {
+        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (address, shared) = (udp.local_addr().unwrap(), Arc::new(Shared::default()));
+        tokio::spawn(serve_udp(Arc::new(udp), Arc::clone(&shared)));
+        Self { address, shared }
+    }
+
     pub(crate) async fn start() -> Self {
         let (udp, tcp) = loop {
             let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -202,8 +210,10 @@ impl Shared {
             }
             return vec![answer.to_vec().unwrap()];
         }
+        let is_root = question.name().is_root();
         answer.add_query(question);
-        let Some(zone) = zone else {
+        // The root is there, whoever asks.
+        let Some(zone) = zone.or_else(|| is_root.then(Zone::default)) else {
             answer.metadata.response_code = ResponseCode::NXDomain;
             answer.add_authority(soa("example.", 60, 60));
             return vec![answer.to_vec().unwrap()];

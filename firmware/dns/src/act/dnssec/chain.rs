@@ -126,7 +126,9 @@ impl Chain {
             None => self.anchor(source, name, work).await?,
             Some(zone) => delegation(source, zone, name, work).await?,
         };
-        if !matches!(step, Step::Broken) {
+        if matches!(step, Step::Broken) {
+            source.doubt(name);
+        } else {
             let lifetime = Duration::from_secs(lifetime.into()).clamp(KEEP_MIN, KEEP_MAX);
             self.steps.lock().put(name.to_lowercase(), (step.clone(), Instant::now() + lifetime));
         }
@@ -146,7 +148,7 @@ async fn zone(
     work: &Work,
     is_trusted: impl Fn(&DNSKEY) -> bool,
 ) -> Result<(Step, u32), ExchangeError> {
-    let Some(message) = source.ask(name, RecordType::DNSKEY).await? else { return Ok((Step::Broken, 0)) };
+    let Some(message) = source.ask(name, RecordType::DNSKEY, work).await? else { return Ok((Step::Broken, 0)) };
     let sets = sets(&message.answers);
     let own = sets.iter().find(|set| set.kind == RecordType::DNSKEY && set.owner == *name);
     let Some(own) = own.filter(|set| set.records.len() <= KEYS) else { return Ok((Step::Broken, 0)) };
@@ -159,7 +161,7 @@ async fn zone(
 
 /// What lies at a name, as the zone above tells by DS records or their absence.
 async fn delegation(source: &Source, above: &Zone, name: &Name, work: &Work) -> Result<(Step, u32), ExchangeError> {
-    let Some(message) = source.ask(name, RecordType::DS).await? else { return Ok((Step::Broken, 0)) };
+    let Some(message) = source.ask(name, RecordType::DS, work).await? else { return Ok((Step::Broken, 0)) };
     let answers = sets(&message.answers);
     if let Some(set) = answers.iter().find(|set| set.kind == RecordType::DS && set.owner == *name) {
         let Some(signed) = above.signed(set, work).filter(|signed| signed.expanded.is_none()) else {

@@ -56,6 +56,11 @@ impl Proofs {
         kept.answers.put(question.clone(), (Arc::clone(answer), until));
     }
 
+    /// Asks for it anew the next time.
+    pub(super) fn take(&self, question: &Question) {
+        self.0.lock().take(question);
+    }
+
     pub(super) fn forget(&self) {
         let mut kept = self.0.lock();
         kept.answers.clear();

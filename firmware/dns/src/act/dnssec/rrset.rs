@@ -14,18 +14,23 @@ const TRIES: u32 = 96;
 /// Keys with the same tag that are tried for one signature.
 const NAMESAKES: usize = 4;
 
-/// How much one question may still cost.
-pub(super) struct Work(AtomicU32);
+/// Sets of one section that are told apart; no honest answer has nearly as many.
+const SETS: usize = 256;
 
-impl Default for Work {
-    fn default() -> Self {
-        Self(AtomicU32::new(TRIES))
-    }
+/// What one try to prove an answer may still cost.
+pub(super) struct Work {
+    left: AtomicU32,
+    /// It is the second try: other upstreams are asked first.
+    pub(super) elsewhere: bool,
 }
 
 impl Work {
+    pub(super) fn new(elsewhere: bool) -> Self {
+        Self { left: AtomicU32::new(TRIES), elsewhere }
+    }
+
     fn take(&self) -> Option<()> {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok().map(drop)
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).ok().map(drop)
     }
 }
 
@@ -61,15 +66,16 @@ impl Signed {
 pub(super) fn sets(section: &[Record]) -> Vec<RecordSet> {
     let mut sets: Vec<RecordSet> = Vec::new();
     let place = |sets: &mut Vec<RecordSet>, owner: &Name, kind: RecordType| {
-        sets.iter().position(|set| set.kind == kind && set.owner == *owner).unwrap_or_else(|| {
+        sets.iter().position(|set| set.kind == kind && set.owner == *owner).or_else(|| {
             let (owner, records, signatures) = (owner.to_lowercase(), Vec::new(), Vec::new());
-            sets.push(RecordSet { owner, kind, records, signatures });
-            sets.len() - 1
+            (sets.len() < SETS).then(|| sets.push(RecordSet { owner, kind, records, signatures }))?;
+            Some(sets.len() - 1)
         })
     };
     for record in section.iter().filter(|record| record.dns_class == DNSClass::IN) {
         let signature = rrsig(record).map(|rrsig| rrsig.input().type_covered);
-        let at = place(&mut sets, &record.name, signature.unwrap_or_else(|| record.record_type()));
+        let kind = signature.unwrap_or_else(|| record.record_type());
+        let Some(at) = place(&mut sets, &record.name, kind) else { continue };
         let set = &mut sets[at];
         let list = if signature.is_some() { &mut set.signatures } else { &mut set.records };
         // A set has no record twice (RFC 2181 section 5).

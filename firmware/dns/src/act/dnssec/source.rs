@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::message;
 use super::proofs::Proofs;
+use super::rrset::Work;
 use crate::act::exchange::ExchangeError;
 use crate::act::upstream::Asker;
 use crate::parse::{Name, Question};
@@ -38,14 +39,33 @@ impl Source {
         self.proofs.forget();
     }
 
-    /// What is said of a name; `None` where that is neither yes nor no.
-    pub(super) async fn ask(&self, name: &ZoneName, kind: RecordType) -> Result<Option<Message>, ExchangeError> {
+    /// Does not believe any longer what was said of a name's keys and delegation: it proved nothing, and may have been one
+    /// upstream's fault, or a moment's.
+    pub(super) fn doubt(&self, name: &ZoneName) {
+        [RecordType::DS, RecordType::DNSKEY].iter().for_each(|kind| self.proofs.take(&self.question(name, *kind)));
+    }
+
+    fn question(&self, name: &ZoneName, kind: RecordType) -> Question {
         let name = Name::of_labels(name.iter()).folded().into();
-        let question = Question { name, kind: kind.into(), dnssec_ok: true, checking_disabled: true, way: self.way };
+        Question { name, kind: kind.into(), dnssec_ok: true, checking_disabled: true, way: self.way }
+    }
+
+    /// What is said of a name; `None` where that is neither yes nor no.
+    pub(super) async fn ask(
+        &self,
+        name: &ZoneName,
+        kind: RecordType,
+        work: &Work,
+    ) -> Result<Option<Message>, ExchangeError> {
+        let question = self.question(name, kind);
         let answer = match self.proofs.get(&question) {
             Some(answer) => answer,
             None => {
-                let answer = Arc::new(self.asker.ask(&question).await?);
+                let answer = Arc::new(if work.elsewhere {
+                    self.asker.ask_elsewhere(&question).await?
+                } else {
+                    self.asker.ask(&question).await?
+                });
                 if answer.is_conclusive() {
                     let lifetime = Duration::from_secs(answer.lifetime().unwrap_or_default().into());
                     self.proofs.put(&question, &answer, Instant::now() + lifetime.clamp(KEEP_MIN, KEEP_MAX));

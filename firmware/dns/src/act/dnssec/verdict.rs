@@ -26,20 +26,20 @@ pub(super) async fn judge(
     source: &Source,
     (name, kind): (&Name, RecordType),
     raw: &Answer,
+    work: &Work,
 ) -> Result<Verdict, ExchangeError> {
     let Some(message) = message::read(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
-    let work = Work::default();
     // DS records are the parent's to tell.
     let own = if kind == RecordType::DS { ancestor(name, labels(name).saturating_sub(1)) } else { name.clone() };
     // Who is said to have signed it is where the zone is likely to be, which saves questions; it is not believed.
     let likely = signer(&message, &own).filter(|signer| chain.reaches(signer));
     let mut tried = None;
     for end in likely.iter().chain([&own]) {
-        match chain.walk(source, end, &work).await? {
+        match chain.walk(source, end, work).await? {
             Standing::Unsigned => return Ok(Verdict::Insecure),
             Standing::Broken => {}
             Standing::Signed(zone) if tried.as_ref() == Some(&zone.name) => {}
-            Standing::Signed(zone) => match prove(&zone, (name, kind), &message, &work) {
+            Standing::Signed(zone) => match prove(&zone, (name, kind), &message, work) {
                 Some(Proven::Secure(message)) => return Ok(Verdict::Secure(message)),
                 Some(Proven::Unsigned) => return Ok(Verdict::Insecure),
                 None => tried = Some(zone.name.clone()),

@@ -1,9 +1,10 @@
 //! UDP, and TCP where UDP does not do.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use hickory_proto::op::Message;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
@@ -21,6 +22,10 @@ const RECEIVE: usize = 4096;
 const FOREIGN_MAX: usize = 16;
 /// TCP exchanges with one upstream at once: each may hold 64 KiB.
 const TCP_EXCHANGES: usize = 32;
+/// How long TCP is waited for where an answer over UDP is there and doubtful.
+const TCP_PATIENCE: Duration = Duration::from_millis(500);
+/// Respelled answers that must have come twice before they are expected.
+const REPEATED: u32 = 3;
 /// Where only TCP gets through, one question after so long tries UDP again, and waits so long for it.
 const UDP_AGAIN: Duration = Duration::from_secs(60);
 const UDP_PATIENCE: Duration = Duration::from_millis(300);
@@ -30,6 +35,8 @@ pub(in crate::act) struct Plain {
     server: SocketAddr,
     /// It answers with the question in its own spelling, even over TCP where nobody could have forged it.
     respells: AtomicBool,
+    /// So many answers over UDP lost it and came a second time, while TCP did not answer.
+    repeated: AtomicU32,
     /// UDP is not answered, though TCP is: it is tried again then.
     mute: Mutex<Option<Instant>>,
     tcp: Semaphore,
@@ -38,15 +45,21 @@ pub(in crate::act) struct Plain {
 /// What came over UDP.
 enum Datagram {
     Answer(Answer),
+    /// It lost the spelling by which it would be known: TCP tells whether it is the server's.
+    Respelled(Answer),
     /// Long, or doubtful: TCP tells.
-    AskAgain {
-        spelled: bool,
-    },
+    AskAgain,
 }
 
 impl Plain {
     pub(super) fn new(server: SocketAddr) -> Self {
-        Self { server, respells: AtomicBool::new(false), mute: Mutex::new(None), tcp: Semaphore::new(TCP_EXCHANGES) }
+        Self {
+            server,
+            respells: AtomicBool::new(false),
+            repeated: AtomicU32::new(0),
+            mute: Mutex::new(None),
+            tcp: Semaphore::new(TCP_EXCHANGES),
+        }
     }
 
     pub(super) async fn exchange(&self, question: &Question, edns: &Edns, sent: bool) -> Result<Answer, ExchangeError> {
@@ -62,15 +75,41 @@ impl Plain {
         } else {
             self.udp(question, edns, sent).await?
         };
-        let spelled = match datagram {
+        let first = match datagram {
             Datagram::Answer(answer) => return Ok(answer),
-            Datagram::AskAgain { spelled } => spelled,
+            Datagram::AskAgain => return self.by_tcp_alone(question, edns, sent).await,
+            Datagram::Respelled(answer) => answer,
         };
-        let (answer, respelled) = self.over_tcp(question, edns, sent).await?;
-        if !spelled && respelled {
-            self.respells.store(true, Ordering::Relaxed);
+        match timeout(TCP_PATIENCE, self.over_tcp(question, edns, sent)).await {
+            Ok(Ok((answer, respelled))) => {
+                if respelled {
+                    self.respells.store(true, Ordering::Relaxed);
+                }
+                Ok(answer)
+            }
+            _ => self.once_more(question, edns, sent, first).await,
         }
-        Ok(answer)
+    }
+
+    /// Where TCP does not tell whether a respelled answer is the server's, it is believed if it comes again: whoever forged
+    /// it would have to guess two ports and identifiers. A server that did so a few times loses spellings.
+    async fn once_more(
+        &self,
+        question: &Question,
+        edns: &Edns,
+        sent: bool,
+        first: Answer,
+    ) -> Result<Answer, ExchangeError> {
+        match self.udp(question, edns, sent).await? {
+            Datagram::Answer(answer) => Ok(answer),
+            Datagram::Respelled(again) if says_the_same(&first, &again) => {
+                if self.repeated.fetch_add(1, Ordering::Relaxed) + 1 >= REPEATED {
+                    self.respells.store(true, Ordering::Relaxed);
+                }
+                Ok(again)
+            }
+            _ => Err(AnswerError::Foreign.into()),
+        }
     }
 
     /// Asks over TCP where UDP was not answered. If that is, questions go this way from now on.
@@ -114,14 +153,14 @@ impl Plain {
             let length = socket.recv(&mut buffer).await?;
             if length == RECEIVE {
                 // Perhaps the kernel has cut it.
-                return Ok(Datagram::AskAgain { spelled: true });
+                return Ok(Datagram::AskAgain);
             }
             let message = &buffer[..length];
             match Answer::read(message, Wanted { id, question }) {
                 Err(AnswerError::Foreign) => {}
-                Err(AnswerError::Truncated) => return Ok(Datagram::AskAgain { spelled: true }),
-                Ok(_) if !self.respells.load(Ordering::Relaxed) && !is_spelled(message, &query, question) => {
-                    return Ok(Datagram::AskAgain { spelled: false });
+                Err(AnswerError::Truncated) => return Ok(Datagram::AskAgain),
+                Ok(answer) if !self.respells.load(Ordering::Relaxed) && !is_spelled(message, &query, question) => {
+                    return Ok(Datagram::Respelled(answer));
                 }
                 other => {
                     edns.see(message);
@@ -129,7 +168,7 @@ impl Plain {
                 }
             }
         }
-        Ok(Datagram::AskAgain { spelled: true })
+        Ok(Datagram::AskAgain)
     }
 
     /// Asks over a fresh TCP connection; also says whether the spelling was lost.
@@ -157,6 +196,18 @@ fn spelled_query(id: u16, question: &Question, edns: bool) -> Result<Vec<u8>, Ex
 fn is_spelled(message: &[u8], query: &[u8], question: &Question) -> bool {
     let name = HEADER..HEADER + question.name.len();
     message.get(name.clone()) == query.get(name)
+}
+
+/// Whether two answers hold the same records, in any order and with any time left.
+fn says_the_same(one: &Answer, other: &Answer) -> bool {
+    let essence = |answer: &Answer| {
+        let message = Message::from_vec(answer.message()).ok()?;
+        let mut records: Vec<_> =
+            message.answers.iter().map(|r| (r.name.to_lowercase(), r.record_type(), r.data.to_string())).collect();
+        records.sort();
+        Some((message.metadata.response_code, records))
+    };
+    essence(one).is_some_and(|one| essence(other) == Some(one))
 }
 
 #[cfg(test)]

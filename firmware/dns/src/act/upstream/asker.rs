@@ -75,21 +75,41 @@ impl Asker {
     /// upstream takes longer than it nearly always does, the next one is asked beside it. A question without a seat, or which
     /// has to give it up, ends as busy.
     pub(crate) async fn ask(&self, question: &Question) -> Result<Answer, ExchangeError> {
+        self.ask_in(self.order(question), question).await
+    }
+
+    /// Asks the one that is usually asked first only when it is its turn again.
+    pub(crate) async fn ask_elsewhere(&self, question: &Question) -> Result<Answer, ExchangeError> {
+        let mut order = self.order(question);
+        let first = order.len().min(1);
+        order.rotate_left(first);
+        self.ask_in(order, question).await
+    }
+
+    async fn ask_in(&self, order: Vec<&Arc<Server>>, question: &Question) -> Result<Answer, ExchangeError> {
         let seat = self.lane.take(Instant::now()).ok_or(ExchangeError::Busy)?;
         tokio::select! {
             biased;
-            outcome = self.ask_seated(question) => outcome,
+            outcome = self.ask_seated(order, question) => outcome,
             () = seat.given_up() => Err(ExchangeError::Busy),
         }
     }
 
-    async fn ask_seated(&self, question: &Question) -> Result<Answer, ExchangeError> {
+    async fn ask_seated(&self, order: Vec<&Arc<Server>>, question: &Question) -> Result<Answer, ExchangeError> {
         let deadline = Instant::now() + self.timeouts.total;
-        let mut order = self.order(question).into_iter();
+        // Where signatures are wanted, an answer of one that is not known to hand them out is taken only if nobody else has
+        // one: without them it would be called bogus, or pass unchecked.
+        let signers = question.dnssec_ok && order.iter().any(|server| server.signs.load(Ordering::Relaxed));
+        let is_enough = |server: &Server| !signers || server.signs.load(Ordering::Relaxed);
+        let mut order = order.into_iter();
         let Some(first) = order.next() else { return Err(ExchangeError::Down) };
         self.save();
         let mut running = FuturesUnordered::new();
-        running.push(first.attempt(question, deadline));
+        let attempt = |server: &Arc<Server>| {
+            let server = Arc::clone(server);
+            async move { (server.attempt(question, deadline).await, server) }
+        };
+        running.push(attempt(first));
         let (mut current, mut may_hedge) = (first, true);
         let mut outcome = Err(ExchangeError::Timeout);
         let mut end = pin!(sleep_until(deadline));
@@ -98,10 +118,11 @@ impl Asker {
                 biased;
                 Some(tried) = running.next() => {
                     match tried {
-                        Ok(answer) if answer.is_conclusive() => return Ok(answer),
-                        Ok(answer) => outcome = Ok(answer),
-                        // An answer that says SERVFAIL is worth more than a later silence.
-                        Err(error) => outcome = outcome.or(Err(error)),
+                        (Ok(answer), server) if answer.is_conclusive() && is_enough(&server) => return Ok(answer),
+                        // What says yes or no is worth more than what says neither, and that more than silence.
+                        (Ok(_), _) if outcome.as_ref().is_ok_and(Answer::is_conclusive) => {}
+                        (Ok(answer), _) => outcome = Ok(answer),
+                        (Err(error), _) => outcome = outcome.or(Err(error)),
                     }
                     order.next()
                 }
@@ -114,7 +135,7 @@ impl Asker {
             };
             if let Some(server) = next {
                 current = server;
-                running.push(server.attempt(question, deadline));
+                running.push(attempt(server));
             } else if running.is_empty() {
                 return outcome;
             }
@@ -141,6 +162,11 @@ impl Asker {
         round.repeat(ROUNDS)
     }
 
+    /// Whether one that is known to hand out signatures works.
+    pub(crate) fn has_signer(&self) -> bool {
+        self.servers.iter().any(|server| server.signs.load(Ordering::Relaxed) && !server.health.is_broken())
+    }
+
     /// Asks the upstreams that work for a signed record set. The first that hands out signatures is enough to tell; the
     /// others are waited for by nobody, but which ones leave the signatures out is remembered.
     pub(crate) async fn look_for_signatures(&self, question: &Question) -> Signatures {
@@ -165,7 +191,7 @@ impl Asker {
 
     /// Asks every upstream for a name that nobody else asks for, inside each zone that it is asked about; one that asks us for
     /// it is left out for that zone from now on. On the internet there is no such name: whoever has an address for it makes
-    /// answers up.
+    /// answers up, and so does whoever denies that the root is there.
     pub(in crate::act) async fn look_for_circles(&self, circles: &Circles) {
         let deadline = Instant::now() + self.timeouts.total;
         let tried = |server| self.zones.iter().enumerate().map(move |zone| (server, zone));
@@ -177,11 +203,16 @@ impl Asker {
             let answer = server.attempt(&question, deadline).await;
             let heard = circles.disarm(&name);
             let told = answer.ok().filter(|answer| zone.is_root() && answer.is_conclusive());
-            if let Some(made_up) = told.map(|answer| !answer.is_negative())
+            let made_up = match told.map(|answer| !answer.is_negative()) {
+                // Who says that nothing is there denies the root itself.
+                Some(false) => server.denies_the_root(deadline).await,
+                other => other,
+            };
+            if let Some(made_up) = made_up
                 && server.makes_up.swap(made_up, Ordering::Relaxed) != made_up
             {
                 let upstream = &server.upstream;
-                warn!(%upstream, made_up, "whether an upstream has answers for names that do not exist has changed");
+                warn!(%upstream, made_up, "whether an upstream makes answers up has changed");
             }
             if server.circles[at].swap(heard, Ordering::Relaxed) != heard {
                 let (upstream, name) = (&server.upstream, name.text());
@@ -228,12 +259,14 @@ impl Asker {
 
 #[cfg(test)]
 impl Asker {
-    /// Of one upstream that never answers, as long as its socket is there.
+    /// Of one upstream that has handed out signatures and never answers, as long as its socket is there.
     pub(in crate::act) fn unheard() -> (std::net::UdpSocket, Self) {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let upstream = socket.local_addr().unwrap().to_string().parse().unwrap();
         let trust = Trust::new(None, crate::act::doubt::Doubt::while_there_is(None)).unwrap();
-        (socket, Self::new(&[upstream], Timeouts::default(), &trust))
+        let asker = Self::new(&[upstream], Timeouts::default(), &trust);
+        asker.servers[0].signs.store(true, Ordering::Relaxed);
+        (socket, asker)
     }
 }
 

@@ -66,7 +66,8 @@ pub struct UpstreamState {
     pub asks_us: bool,
     /// It asks us what it is asked about these zones, and not about all of its own, so it is not asked about them any more.
     pub asks_us_about: Vec<String>,
-    /// It has answers for names that do not exist, as a captive portal does, so others are asked where there are any.
+    /// It has answers for names that do not exist, or denies those that do, as a captive portal does, so others are asked
+    /// where there are any.
     pub makes_up: bool,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Server {
     pub(super) signs: AtomicBool,
     /// It takes signatures out of its answers.
     pub(super) strips: AtomicBool,
-    /// It has answers for names that do not exist.
+    /// It has answers for names that do not exist, or none for those that do.
     pub(super) makes_up: AtomicBool,
     /// What it is asked about each of its zones it asks us. A server of the office's zone may well ask us for all else.
     pub(super) circles: Vec<AtomicBool>,
@@ -96,14 +96,18 @@ impl Server {
         timeout(left, self.channel.exchange(question)).await.unwrap_or(Err(ExchangeError::Timeout))
     }
 
+    /// Whether it says that there is no root; `None` where it says neither.
+    pub(super) async fn denies_the_root(&self, deadline: Instant) -> Option<bool> {
+        let answer = self.attempt(&of_the_root(), deadline).await.ok()?;
+        answer.is_conclusive().then(|| answer.is_nxdomain())
+    }
+
     /// Finds out whether an upstream that left questions of clients without an answer answers at all, while nobody waits.
     pub(super) fn probe_if_doubted(self: &Arc<Self>) {
         let Some(doubt) = self.health.doubted() else { return };
         let server = Arc::clone(self);
         tokio::spawn(async move {
-            // Every resolver knows the servers of the root, and no client can have a hand in what it says of them.
-            let root: Box<[u8]> = [0].into();
-            let question = Question { name: root, kind: kind::NS, dnssec_ok: false, checking_disabled: false, way: 0 };
+            let question = of_the_root();
             let Timeouts { each, total, .. } = server.timeouts;
             let patience = if server.channel.is_ready() { each } else { total };
             let answers =
@@ -117,6 +121,11 @@ impl Server {
     pub(super) fn patience(&self) -> Duration {
         self.health.usual().map_or(HEDGE_UNKNOWN, |usual| usual.max(HEDGE_MIN)).min(self.timeouts.each)
     }
+}
+
+/// Every resolver knows the servers of the root, and no client can have a hand in what it says of them.
+fn of_the_root() -> Question {
+    Question { name: [0].into(), kind: kind::NS, dnssec_ok: false, checking_disabled: false, way: 0 }
 }
 
 /// A question on its way. Dropped before it is finished, another upstream won.
