@@ -98,8 +98,7 @@ pub(crate) fn is_local(client: IpAddr, config: &Config, view: &View) -> bool {
 /// What a client gets in place of an upstream's answer that leads where its rules do not let it go: around the puck, or by
 /// another name to what a block list holds.
 pub(crate) fn withheld(query: &Query, answer: &Answer, config: &Config, view: &View) -> Option<Local> {
-    let service = matches!(query.kind, kind::SVCB | kind::HTTPS);
-    if answer.is_direct() && !service {
+    if !answer.may_lead_on() {
         return None;
     }
     // A client that keeps the alias of a steered name would follow it for addresses too.

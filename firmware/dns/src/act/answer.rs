@@ -207,7 +207,8 @@ impl Act {
 
     /// Never a provider's, nor one that leads to a provider: the address must be the true one of now.
     pub(super) fn may_be_stale(&self, answer: &Answer, watched: bool) -> bool {
-        !watched && (answer.is_direct() || steered_target(&answer.targets(), &self.view.load().catalogue).is_none())
+        let leads = || steered_target(&answer.targets(), &self.view.load().catalogue).is_some();
+        !(watched || answer.may_lead_on() && leads())
     }
 
     fn stale_or(&self, query: Query, transport: Transport, watched: bool, other: impl FnOnce(Query) -> Done) -> Done {
@@ -278,7 +279,7 @@ impl Act {
         let addresses = matches!(query.kind, kind::A | kind::AAAA) && self.config.mode == NetworkMode::Gateway;
         // A group that is not steered teaches nothing either: its own way stays free until others ask.
         let taught = addresses && query.manner.steered;
-        let leads = || !answer.is_direct() && steered_target(&answer.targets(), &view.catalogue).is_some();
+        let leads = || answer.may_lead_on() && steered_target(&answer.targets(), &view.catalogue).is_some();
         if !taught || !(steered_entry(query, &view.catalogue).is_some() || leads()) {
             return 0;
         }

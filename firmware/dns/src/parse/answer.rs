@@ -234,6 +234,12 @@ impl Answer {
         Marks { ttls: &self.ttls, owners: &self.owners }
     }
 
+    /// Whether it may lead on to other names: by an alias, or as where a service is (RFC 9460 section 2).
+    pub(crate) fn may_lead_on(&self) -> bool {
+        let service = |asked| matches!(asked, kind::SVCB | kind::HTTPS);
+        !self.direct || wire::u16_at(&self.message, self.head - 4).is_some_and(service)
+    }
+
     /// Where in the message the lifetimes stand.
     pub(crate) fn ttls(&self) -> impl Iterator<Item = usize> {
         self.ttls.iter().map(|at| usize::from(*at))

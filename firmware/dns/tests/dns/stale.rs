@@ -5,12 +5,14 @@ use std::time::Duration;
 use gate_core::DnsOutcome;
 use gate_dns::{Config, Dnssec, Forward, NetworkMode};
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::RecordType;
 use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+use hickory_proto::rr::rdata::svcb::{IpHint, SvcParamKey, SvcParamValue};
+use hickory_proto::rr::rdata::{A, HTTPS, SVCB};
+use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::time::Instant;
 
 use crate::office::{Office, PATIENCE, ip, query_edns};
-use crate::upstream::{Zone, a, answers, cname, mx, soa};
+use crate::upstream::{Zone, a, answers, cname, mx, record, soa};
 
 const START: u64 = 1_800_000_000;
 /// How long an upstream is waited for here when there is a stale answer.
@@ -151,12 +153,23 @@ async fn names_of_providers_are_never_stale() {
     let alias = office(NetworkMode::Gateway).await;
     alias.upstream.set("alias.example", RecordType::A, answers(chain));
     assert_eq!(alias.ask("alias.example.", RecordType::A).await.answers.len(), 2);
+    // Nor where a service is that a provider's name has.
+    let target = Name::from_ascii("api.acme.example.").unwrap();
+    let hint = (SvcParamKey::Ipv4Hint, SvcParamValue::Ipv4Hint(IpHint(vec![A("203.0.113.10".parse().unwrap())])));
+    let https = RData::HTTPS(HTTPS(SVCB::new(1, target, vec![hint])));
+    let service = office(NetworkMode::Explicit).await;
+    service.upstream.set("alias.example", RecordType::HTTPS, answers(vec![record("alias.example.", 100, https)]));
+    assert_eq!(service.ask("alias.example.", RecordType::HTTPS).await.answers.len(), 1);
     let dns = office(NetworkMode::Dns).await;
     dns.upstream.set(name, RecordType::MX, answers(vec![mx("api.acme.example.", 100, "mail.example.")]));
     dns.ask("api.acme.example.", RecordType::MX).await;
-    for (office, name, kind) in
-        [(gateway, name, RecordType::A), (alias, "alias.example", RecordType::A), (dns, name, RecordType::MX)]
-    {
+    let rows = [
+        (gateway, name, RecordType::A),
+        (alias, "alias.example", RecordType::A),
+        (service, "alias.example", RecordType::HTTPS),
+        (dns, name, RecordType::MX),
+    ];
+    for (office, name, kind) in rows {
         office.upstream.set(name, kind, silent());
         office.clock.set_seconds(START + 200);
         for _ in 0..2 {
