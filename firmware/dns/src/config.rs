@@ -99,7 +99,7 @@ pub struct Config {
     /// Subnets whose clients are answered, besides those of the puck's own interfaces. Default: RFC 1918, unique local,
     /// link-local and loopback addresses.
     pub local_subnets: Vec<IpNet>,
-    /// How long clients may keep a steered or own answer. Default: 30 seconds.
+    /// How long clients may keep a steered or own answer: 1 to 86400 seconds. Default: 30.
     pub steer_ttl_seconds: u32,
     /// Answer AAAA of steered names with the puck's IPv6 addresses of the same scope as its IPv4 ones; otherwise there
     /// is no AAAA. Default: false.

@@ -11,6 +11,8 @@ use crate::accept::SOCKETS_MAX;
 
 /// A day: what has been over for longer is more likely wrong than useful (RFC 8767 section 5 suggests one to three).
 const STALE_SECONDS_MAX: u32 = 86_400;
+/// A day: an answer that leads to the puck should not outlive the wish that it did by more.
+const STEER_TTL_MAX: usize = 86_400;
 /// A list server is asked at most so often, in seconds.
 const LIST_SECONDS_MIN: u32 = 60;
 
@@ -66,7 +68,7 @@ pub enum ConfigError {
     Open { subnet: String },
     #[error("dns.block_lists_seconds must be 0 or at least {LIST_SECONDS_MIN}")]
     TooOften,
-    #[error("dns.dnssec_anchors: `{text}` is not a DNSKEY record such as `. IN DNSKEY 257 3 8 …`: {why}")]
+    #[error("dns.dnssec_anchors: `{text}` is not a DNSKEY record such as `. IN DNSKEY 257 3 8 …` to start from: {why}")]
     Anchor { text: String, why: String },
     #[error("dns.forward: an entry needs at least one zone and one upstream")]
     EmptyForward,
@@ -76,6 +78,8 @@ pub enum ConfigError {
     Group { name: String, why: &'static str },
     #[error("dns.upstreams is empty: names that are not steered could not be resolved")]
     NoUpstream,
+    #[error("{key}: {upstream} stands there twice, and to ask one server twice is no second chance")]
+    UpstreamTwice { key: String, upstream: Upstream },
     #[error("{key}: {upstream} is this resolver itself, so every question would go round in a circle")]
     Loop { key: String, upstream: Upstream },
 }
@@ -110,6 +114,12 @@ impl Config {
         }
         group::check(&self.groups)?;
         let all = self.upstreams_by_key();
+        let twice = |all: &[Upstream]| {
+            all.iter().enumerate().find(|(at, one)| all[..*at].contains(one)).map(|(_, one)| one.clone())
+        };
+        if let Some((key, upstream)) = all.iter().find_map(|(key, all)| Some((key.clone(), twice(all)?))) {
+            return Err(ConfigError::UpstreamTwice { key, upstream });
+        }
         let own = all.into_iter().find_map(|(key, all)| Some((key, all.iter().find(|one| self.is_self(one, own))?)));
         match own {
             Some((key, upstream)) => Err(ConfigError::Loop { key, upstream: upstream.clone() }),
@@ -149,6 +159,7 @@ impl Config {
             ("tcp_idle_seconds", self.tcp_idle_seconds),
             ("learn_addresses", self.learn_addresses as u64),
             ("learn_refresh_seconds", self.learn_refresh_seconds.into()),
+            ("steer_ttl_seconds", self.steer_ttl_seconds.into()),
             ("journal_queue", self.journal_queue as u64),
             ("journal_count_seconds", self.journal_count_seconds.into()),
         ];
@@ -158,6 +169,7 @@ impl Config {
         let most = [
             ("learn_addresses", self.learn_addresses, LEARN_ADDRESSES_CAP),
             ("threads", self.threads, SOCKETS_MAX),
+            ("steer_ttl_seconds", self.steer_ttl_seconds as usize, STEER_TTL_MAX),
             ("stale_seconds", self.stale_seconds as usize, STALE_SECONDS_MAX as usize),
             ("upstream_concurrency", self.upstream_concurrency, IN_FLIGHT_MAX),
             ("upstream_try_ms", usize::try_from(self.upstream_try_ms).unwrap_or(usize::MAX), WAIT_MS_MAX),
@@ -235,6 +247,8 @@ mod tests {
             ("tcp_connections = 100000", "dns.tcp_connections must be at most 4096"),
             ("tcp_pipeline = 100000", "dns.tcp_pipeline must be at most 1024"),
             ("journal_queue = 1000000000", "dns.journal_queue must be at most 65536"),
+            ("steer_ttl_seconds = 4294967295", "dns.steer_ttl_seconds must be at most 86400"),
+            ("steer_ttl_seconds = 0", "dns.steer_ttl_seconds must be at least 1"),
         ];
         for (text, told) in rows {
             let config: Config = toml::from_str(text).unwrap();
@@ -261,6 +275,28 @@ mod tests {
         {
             assert_eq!(open(subnet), Ok(()), "{subnet}");
         }
+    }
+
+    #[test]
+    fn an_upstream_stands_in_its_list_once() {
+        let told = |text: &str| {
+            let config: Config = toml::from_str(text).unwrap();
+            config.check(&[]).map_err(|error| error.to_string())
+        };
+        let twice = "192.0.2.1:53 stands there twice, and to ask one server twice is no second chance";
+        let group = "name = \"a\"\nclients = [\"192.0.2.7\"]";
+        let rows = [
+            ("upstreams = [\"192.0.2.1\", \"192.0.2.2\", \"192.0.2.1:53\"]".to_owned(), "dns.upstreams"),
+            (
+                "forward = [{ zones = [\"corp.example\"], upstreams = [\"192.0.2.1\", \"192.0.2.1\"] }]".to_owned(),
+                "dns.forward of corp.example",
+            ),
+            (format!("[[groups]]\n{group}\nupstreams = [\"192.0.2.1\", \"192.0.2.1\"]"), "dns.groups: `a`"),
+        ];
+        for (text, key) in rows {
+            assert_eq!(told(&text), Err(format!("{key}: {twice}")));
+        }
+        assert_eq!(told("upstreams = [\"192.0.2.1\", \"tls://192.0.2.1\", \"192.0.2.1:5353\"]"), Ok(()));
     }
 
     #[test]

@@ -1,8 +1,9 @@
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use gate_core::ZoneKey;
 use hickory_proto::dnssec::rdata::DNSKEY;
-use hickory_proto::dnssec::{DigestType, TrustAnchors, Verifier};
+use hickory_proto::dnssec::{DigestType, PublicKey, TrustAnchors, Verifier};
 use hickory_proto::rr::Name;
 use hickory_proto::serialize::txt::trust_anchor::{Entry, Parser};
 use serde::Deserialize;
@@ -12,6 +13,9 @@ use super::ConfigError;
 
 /// Flags of a key that signs keys: zone key and secure entry point (RFC 4034 section 2.1.1).
 const KEY_SIGNING: u16 = 257;
+
+/// Bits of RSA keys: shorter ones are broken, and longer ones nobody has (RFC 3110, RFC 5702).
+const RSA_BITS: RangeInclusive<usize> = 1024..=4096;
 
 /// What is done about signatures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -99,10 +103,51 @@ impl Anchors {
 fn record(text: &str) -> Result<(Name, DNSKEY), String> {
     let entries = Parser::new(text).parse().map_err(|error| error.to_string())?;
     let [Entry::DNSKEY(record)] = entries.as_slice() else { return Err("it is not one record".to_owned()) };
-    record.data().key().map_err(|error| error.to_string())?;
+    sound(record.data())?;
     let mut zone = record.name().to_lowercase();
     zone.set_fqdn(true);
     Ok((zone, record.data().clone()))
+}
+
+/// Whether answers can be checked by a key: one that is cut short is read without complaint, and then nothing fits it.
+fn sound(key: &DNSKEY) -> Result<(), String> {
+    if !key.zone_key() || key.revoke() {
+        return Err(format!("by its flags ({}) it is no key of a zone, or one that was revoked", key.flags()));
+    }
+    let public = key.public_key();
+    let (bytes, algorithm) = (public.public_bytes(), public.algorithm());
+    let exactly = |length: usize| match bytes.len() {
+        got if got == length => Ok(()),
+        got => Err(format!("a key of {algorithm} has {length} bytes, and it has {got}")),
+    };
+    match u8::from(algorithm) {
+        5 | 7 | 8 | 10 => {
+            let bits = rsa_bits(bytes).ok_or("its parts are no RSA key (RFC 3110)")?;
+            let fits = RSA_BITS.contains(&bits);
+            let (least, most) = (RSA_BITS.start(), RSA_BITS.end());
+            fits.then_some(()).ok_or_else(|| format!("its RSA key has {bits} bits, and {least} to {most} are used"))?;
+        }
+        // RFC 6605 section 4, RFC 8080 section 3.
+        13 => exactly(64)?,
+        14 => exactly(96)?,
+        15 => exactly(32)?,
+        number => return Err(format!("nothing can be checked here by its algorithm {number}")),
+    }
+    key.key().map(drop).map_err(|error| error.to_string())
+}
+
+/// The length of an RSA key's modulus, behind its exponent (RFC 3110 section 2). Both are odd and without zeros before them.
+fn rsa_bits(bytes: &[u8]) -> Option<usize> {
+    let (length, rest) = match bytes {
+        [0, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
+        [length, rest @ ..] => (usize::from(*length), rest),
+        [] => return None,
+    };
+    let (exponent, modulus) = rest.split_at_checked(length)?;
+    let number =
+        |part: &[u8]| part.first().is_some_and(|first| *first > 0) && part.last().is_some_and(|last| last % 2 > 0);
+    let leading = modulus.first()?.leading_zeros() as usize;
+    (number(exponent) && exponent != [1] && number(modulus)).then(|| modulus.len() * 8 - leading)
 }
 
 /// A pack's key, if it is what is said of it.
@@ -126,9 +171,11 @@ fn whole(key: &ZoneKey) -> Result<(Name, DNSKEY), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Anchors, check_keys};
-
     use gate_core::ZoneKey;
+    use hickory_proto::dnssec::rdata::DNSKEY;
+    use hickory_proto::dnssec::{Algorithm, PublicKeyBuf};
+
+    use super::{Anchors, check_keys, sound};
 
     const KEY: &str = "GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA==";
 
@@ -145,6 +192,51 @@ mod tests {
             let error = Anchors::read(&[text.to_owned()]).err().unwrap().to_string();
             assert!(error.contains(&format!("`{text}` is not a DNSKEY record")), "{error}");
         }
+    }
+
+    #[test]
+    fn a_key_by_which_nothing_can_be_checked_is_refused() {
+        let of = |flags: u16, algorithm: u8, bytes: Vec<u8>| {
+            sound(&DNSKEY::with_flags(flags, PublicKeyBuf::new(bytes, Algorithm::from_u8(algorithm))))
+        };
+        let rsa = |exponent: &[u8], modulus: usize, last: u8| {
+            let length = u8::try_from(exponent.len()).unwrap();
+            [&[length], exponent, &vec![0xff; modulus - 1], &[last]].concat()
+        };
+        let (f4, none) = (&[1, 0, 1], "no RSA key");
+        let rows = [
+            (257, 8, vec![0, 0, 0], none),
+            (257, 8, vec![], none),
+            (257, 8, rsa(f4, 127, 1), "its RSA key has 1016 bits, and 1024 to 4096 are used"),
+            (257, 10, rsa(f4, 513, 1), "its RSA key has 4104 bits"),
+            (257, 8, rsa(f4, 256, 2), none),
+            (257, 8, rsa(&[1], 256, 1), none),
+            (257, 8, rsa(&[], 256, 1), none),
+            (257, 8, rsa(&[0, 3], 256, 1), none),
+            (257, 13, vec![7; 63], "has 64 bytes, and it has 63"),
+            (257, 13, vec![7; 65], "has 64 bytes, and it has 65"),
+            (257, 14, vec![7; 64], "has 96 bytes, and it has 64"),
+            (257, 15, vec![7; 31], "has 32 bytes, and it has 31"),
+            (257, 16, vec![7; 57], "its algorithm 16"),
+            (257, 1, rsa(f4, 256, 1), "its algorithm 1"),
+            (1, 15, vec![7; 32], "by its flags (1) it is no key of a zone"),
+            (385, 15, vec![7; 32], "by its flags (385)"),
+        ];
+        for (flags, algorithm, bytes, why) in rows {
+            let told = of(flags, algorithm, bytes).unwrap_err();
+            assert!(told.contains(why), "{told}");
+        }
+        for (algorithm, bytes) in
+            [(8, rsa(f4, 128, 1)), (10, rsa(f4, 512, 1)), (13, vec![7; 64]), (14, vec![7; 96]), (15, vec![7; 32])]
+        {
+            assert_eq!(of(257, algorithm, bytes), Ok(()), "{algorithm}");
+        }
+        let (good, bad) = (format!(". IN DNSKEY 257 3 13 {KEY}"), ". IN DNSKEY 257 3 8 AAAA".to_owned());
+        let error = Anchors::read(&[good, bad.clone()]).err().unwrap();
+        assert_eq!(error.value(), Some(&*bad));
+        assert!(
+            error.to_string().contains(&format!("`{bad}` is not a DNSKEY record")) && error.to_string().contains(none)
+        );
     }
 
     /// The key of RFC 6605 section 6.1, whose tag and digest stand there.

@@ -96,7 +96,7 @@ pub(super) fn check(groups: &[Group]) -> Result<(), ConfigError> {
     if groups.len() > GROUPS_MAX {
         return Err(ConfigError::TooLarge { key: "groups", most: GROUPS_MAX });
     }
-    let mut names = HashSet::new();
+    let (mut names, mut taken) = (HashSet::new(), HashSet::new());
     for group in groups {
         let wrong = |why| Err(ConfigError::Group { name: group.name.clone(), why });
         let plain = group.name.chars().all(|c| !c.is_control());
@@ -109,6 +109,11 @@ pub(super) fn check(groups: &[Group]) -> Result<(), ConfigError> {
         if !names.insert(&group.name) {
             return wrong("another group has the same name");
         }
+        let nets: HashSet<_> = group.clients.iter().map(|net| net.0.trunc()).collect();
+        if nets.iter().any(|net| taken.contains(net)) {
+            return wrong("a group before it holds the same clients, so that they would never be in this one");
+        }
+        taken.extend(nets);
     }
     Ok(())
 }
@@ -160,10 +165,13 @@ mod tests {
         let error = group("name = \"x\"\nclients = [\"192.0.2\"]").unwrap_err();
         assert!(error.contains("`192.0.2` is no address or network"), "{error}");
         assert!(group("name = \"x\"\nclients = []\nsteer = false").unwrap_err().contains("unknown field `steer`"));
-        let named = |name: &str| group(&format!("name = \"{name}\"\nclients = [\"192.0.2.7\"]")).unwrap();
-        assert_eq!(check(&[named("a"), named("b")]), Ok(()));
+        let of = |name: &str, client: &str| group(&format!("name = \"{name}\"\nclients = [\"{client}\"]")).unwrap();
+        let named = |name: &str| of(name, "192.0.2.7");
+        assert_eq!(check(&[named("a"), of("b", "192.0.2.0/24")]), Ok(()), "the wider one has the rest");
         let told = |groups: &[Group]| check(groups).unwrap_err().to_string();
         assert_eq!(told(&[named("a"), named("a")]), "dns.groups: `a`: another group has the same name");
+        let same = "dns.groups: `b`: a group before it holds the same clients, so that they would never be in this one";
+        assert_eq!(told(&[of("a", "192.0.2.0/24"), of("b", "192.0.2.9/24")]), same);
         assert_eq!(told(&[Group { clients: Vec::new(), ..named("a") }]), "dns.groups: `a`: it has no clients");
         assert!(told(&[named("")]).contains("must have 1 to 64 bytes"));
         assert_eq!(told(&vec![named("a"); 65]), "dns.groups must be at most 64");

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use gate_core::HostName;
@@ -115,7 +115,8 @@ fn address(text: &str, port: u16) -> Option<SocketAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let with_port = text.parse::<SocketAddr>().ok();
     let address = with_port.or_else(|| bare.parse::<IpAddr>().ok().map(|ip| (ip, port).into()));
-    address.filter(|a| a.port() != 0 && !a.ip().is_unspecified() && !a.ip().is_multicast())
+    let one = |ip: IpAddr| !ip.is_unspecified() && !ip.is_multicast() && ip != IpAddr::V4(Ipv4Addr::BROADCAST);
+    address.filter(|address| address.port() != 0 && one(address.ip()))
 }
 
 impl TryFrom<String> for Upstream {
@@ -172,6 +173,8 @@ mod tests {
             ("9.9.9.9:99999", "is not an upstream"),
             ("0.0.0.0", "is not an upstream"),
             ("224.0.0.1", "is not an upstream"),
+            ("255.255.255.255", "is not an upstream"),
+            ("tls://255.255.255.255", "is named by address"),
             ("9.9.9.9#dns.quad9.net", "is no host name"),
             ("9.9.9.9/dns-query", "only `https://` has a path"),
             ("sdns://9.9.9.9", "`sdns://` is none of"),
