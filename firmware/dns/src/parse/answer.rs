@@ -152,6 +152,19 @@ impl Answer {
         }
     }
 
+    /// With the asked name as it is spelled in `name`, instead of as we made its spelling up for the upstream.
+    pub(crate) fn spelled(mut self, name: &[u8]) -> Self {
+        match self.message.get_mut(HEADER..HEADER + name.len()) {
+            Some(own) if own.eq_ignore_ascii_case(name) => own.copy_from_slice(name),
+            _ => return self,
+        }
+        for (at, length) in &self.owners {
+            let (at, length) = (usize::from(*at), usize::from(*length));
+            self.message[at..at + length].copy_from_slice(&name[..length]);
+        }
+        self
+    }
+
     /// With the verdict on its signatures, of which the AD bit is the short form.
     pub(crate) fn marked(mut self, security: Security) -> Self {
         self.security = security;
@@ -221,6 +234,12 @@ impl Answer {
         self.direct
     }
 
+    /// Whether it may lead on to other names: by an alias, or as where a service is (RFC 9460 section 2).
+    pub(crate) fn may_lead_on(&self) -> bool {
+        let service = |asked| matches!(asked, kind::SVCB | kind::HTTPS);
+        !self.direct || wire::u16_at(&self.message, self.head - 4).is_some_and(service)
+    }
+
     pub(crate) fn lifetime(&self) -> Option<u32> {
         self.lifetime
     }
@@ -232,12 +251,6 @@ impl Answer {
     /// The places where copies differ.
     pub(crate) fn marks(&self) -> Marks<'_> {
         Marks { ttls: &self.ttls, owners: &self.owners }
-    }
-
-    /// Whether it may lead on to other names: by an alias, or as where a service is (RFC 9460 section 2).
-    pub(crate) fn may_lead_on(&self) -> bool {
-        let service = |asked| matches!(asked, kind::SVCB | kind::HTTPS);
-        !self.direct || wire::u16_at(&self.message, self.head - 4).is_some_and(service)
     }
 
     /// Where in the message the lifetimes stand.

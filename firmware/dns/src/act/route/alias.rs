@@ -30,8 +30,11 @@ impl Routes {
             let Some(target) = target.filter(|name| leads_across(&asked, name, config, identity)) else {
                 return Ok(told(question, answer));
             };
+            // The target may end with a part of the asked name, whose spelling we made up.
+            answer = answer.spelled(&question.name);
+            let target = answer.open_end(question.kind).unwrap_or(target);
             asked.name = target.folded().into();
-            let rest = self.ask_one(&asked, silent, config, identity).await?;
+            let rest = self.ask_one(&asked, silent, config, identity).await?.spelled(target.sent());
             if !rest.is_conclusive() {
                 return Ok(told(question, rest));
             }
@@ -81,5 +84,51 @@ fn told(question: &Question, answer: Answer) -> Answer {
         // Of another name, where an alias led to it, or without a word of why.
         _ if !answer.asks(question) || answer.extended_error().is_none() => failure(Explanation::UpstreamFailed),
         _ => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::op::{Message, MessageType, OpCode, Query};
+    use hickory_proto::rr::rdata::{A, CNAME};
+    use hickory_proto::rr::{Name as Owner, RData, Record, RecordType};
+
+    use super::joined;
+    use crate::parse::{Answer, Name, Question, Wanted, kind};
+
+    /// An answer to a question that is spelled as somebody made it up.
+    fn answer(made_up: &str, records: &[(&str, RData)]) -> Answer {
+        let name = |text: &str| Owner::from_ascii(text).unwrap();
+        let mut message = Message::new(7, MessageType::Response, OpCode::Query);
+        message.add_query(Query::query(name(made_up), RecordType::A));
+        for (owner, data) in records {
+            message.add_answer(Record::from_rdata(name(owner), 60, data.clone()));
+        }
+        let asked = question(made_up);
+        Answer::read(&message.to_vec().unwrap(), Wanted { id: 7, question: &asked }).unwrap()
+    }
+
+    fn question(text: &str) -> Question {
+        let name = Name::of_text(&text.to_ascii_lowercase()).folded().into();
+        Question { name, kind: kind::A, dnssec_ok: false, checking_disabled: false, way: 0 }
+    }
+
+    #[test]
+    fn no_spelling_that_was_made_up_is_left() {
+        let asked = question("x.corp.test9.example.");
+        let alias = RData::CNAME(CNAME(Owner::from_ascii("www.outside.TeSt9.eXAMple.").unwrap()));
+        let aliases = answer("x.CoRp.TeSt9.eXAMple.", &[("x.CoRp.TeSt9.eXAMple.", alias)]).spelled(&asked.name);
+        let target = aliases.open_end(kind::A).unwrap();
+        let address = RData::A(A::new(203, 0, 113, 9));
+        let made_up = "wWw.OUTSIde.tESt9.EXaMPLE.";
+        let rest = answer(made_up, &[(made_up, address.clone()), (made_up, address)]).spelled(target.sent());
+        let both = Message::from_vec(joined(&asked, &aliases, &rest).unwrap().message()).unwrap();
+        assert_eq!(both.answers.len(), 3);
+        let spelled = format!("{:?}", both.answers.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let targets = spelled.matches(&target.text()).count();
+        assert_eq!(targets, 3, "where it leads is spelled as it is asked there: {spelled}");
+        for made_up in ["wWw", "OUTSIde", "tESt9", "EXaMPLE", "CoRp"] {
+            assert!(!spelled.contains(made_up), "{spelled}");
+        }
     }
 }
