@@ -57,6 +57,7 @@ pub(crate) use flight::Flights;
 pub(crate) use learn::Learnt;
 pub use learn::{Destinations, LEARN_NAMES_CAP};
 pub(crate) use lookup::addresses;
+pub use mdns::Flood;
 pub(crate) use ready::{Ready, Sought};
 pub(crate) use reply::{Age, PAYLOAD, Transport, is_truncated};
 pub(crate) use seats::{Seat, Seats};

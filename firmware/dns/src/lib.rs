@@ -77,8 +77,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use accept::{BindError, Sockets, bind, bind_mdns};
 pub use act::{
-    CacheFileError, CacheState, Crowd, Destinations, ExplainError, Explained, GroupState, InCache, KeyOrigin, KeyState,
-    LEARN_NAMES_CAP, ListState, LookupError, Timeouts, TrustError, UpstreamState, Upstreams,
+    CacheFileError, CacheState, Crowd, Destinations, ExplainError, Explained, Flood, GroupState, InCache, KeyOrigin,
+    KeyState, LEARN_NAMES_CAP, ListState, LookupError, Timeouts, TrustError, UpstreamState, Upstreams,
 };
 pub use config::{
     Config, ConfigError, Dnssec, Forward, Group, JournalQuestions, KeyError, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
@@ -243,6 +243,16 @@ impl Dns {
     /// Whether more was asked in the last minute than upstreams may be asked at once, and who asked most of it.
     pub fn crowd(&self) -> Option<Crowd> {
         self.act.crowd()
+    }
+
+    /// Whether questions found no place to wait for an upstream in the last minute, and who had most that waited.
+    pub fn shortage(&self) -> Option<Crowd> {
+        self.act.shortage()
+    }
+
+    /// Whether hosts that named themselves by multicast DNS were left out lately.
+    pub fn flood(&self) -> Option<Flood> {
+        self.act.flood()
     }
 
     /// Every group of clients, in the order in which they are looked through.

@@ -128,6 +128,7 @@ impl Act {
             None => asking.await.unwrap_or(Err(Explanation::NoUpstream)),
             Some(_) => match timeout(longest, asking).await {
                 Ok(Some(Ok(answer))) if answer.is_conclusive() || answer.is_bogus() => Ok(answer),
+                Ok(Some(Err(Explanation::Crowded))) => Err(Explanation::Crowded),
                 _ => Err(Explanation::NoUpstream),
             },
         };
@@ -135,8 +136,11 @@ impl Act {
             (Ok(answer), _) => {
                 self.relay_in_force(query, answer, Age::Seconds(0), *transport, DnsOutcome::Forwarded).await
             }
-            (Err(_), Some(answer)) => {
-                self.cache.lock().failed(&question, self.clock.now());
+            (Err(why), Some(answer)) => {
+                // Where nobody was asked, nobody failed.
+                if why != Explanation::Crowded {
+                    self.cache.lock().failed(&question, self.clock.now());
+                }
                 self.relay(query.clone(), answer, Age::Stale, *transport, DnsOutcome::Cached)
             }
             (Err(why), None) => failed_because(query.clone(), why),
@@ -236,6 +240,8 @@ impl Act {
             // Forged or broken on purpose or not, it must not look like an upstream that is merely down.
             Ok(answer) if answer.is_bogus() => {}
             Ok(_) => failed(),
+            // Nobody was asked, so that there is nothing to rest from.
+            Err(ExchangeError::Busy) => debug!("no seat for a question to an upstream"),
             Err(error) => {
                 debug!(%error, "no upstream answered");
                 failed();

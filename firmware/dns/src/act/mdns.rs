@@ -17,6 +17,7 @@ use super::Act;
 use crate::decide::is_local;
 use crate::parse::{class, kind};
 
+pub use heard::Flood;
 pub(crate) use heard::Heard;
 
 /// RFC 6762 section 3.
@@ -62,13 +63,20 @@ impl Act {
     }
 
     async fn refresh_mdns(&self, socket: &UdpSocket) {
-        let due = self.heard.lock().due(Instant::now());
-        if due.is_empty() {
-            return;
+        loop {
+            let due = self.heard.lock().due(Instant::now());
+            if due.is_empty() {
+                return;
+            }
+            if let Err(error) = socket.send_to(&question(&due), (GROUP, PORT)).await {
+                debug!(%error, "multicast DNS cannot be asked");
+            }
         }
-        if let Err(error) = socket.send_to(&question(&due), (GROUP, PORT)).await {
-            debug!(%error, "multicast DNS cannot be asked");
-        }
+    }
+
+    /// Whether hosts that named themselves were left out lately.
+    pub(crate) fn flood(&self) -> Option<Flood> {
+        self.heard.lock().flood(Instant::now())
     }
 
     /// The names heard and not yet over, and a number that changes with them.

@@ -1,6 +1,7 @@
 //! Who is asked about a name, and what of the answer is believed.
 
 mod alias;
+mod shortage;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tracing::warn;
 
+use self::shortage::Shortage;
 use super::circle::Circles;
 use super::dnssec::{Proofs, Validator};
 use super::doubt::Doubt;
@@ -58,6 +60,7 @@ struct Route {
     asker: Arc<Asker>,
     pending: Arc<Semaphore>,
     clients: Seats,
+    shortage: Shortage,
 }
 
 impl Way {
@@ -77,15 +80,20 @@ impl Way {
 impl Route {
     fn new(asker: Arc<Asker>, config: &Config) -> Self {
         let pending = Arc::new(Semaphore::new(config.pending.min(Semaphore::MAX_PERMITS)));
-        Self { asker, pending, clients: Seats::new(config.pending_per_client) }
+        Self { asker, pending, clients: Seats::new(config.pending_per_client), shortage: Shortage::default() }
     }
 
     /// A place among those who wait for these servers.
     fn place(&self, client: Option<IpAddr>) -> Result<Place, Full> {
         let share = self.pending.available_permits().saturating_mul(SHARE).max(1);
         let seat = client.map(|client| self.clients.take_of(client, share).ok_or(Full::Client)).transpose()?;
-        let slot = Arc::clone(&self.pending).try_acquire_owned().map_err(|_| Full::All)?;
-        Ok((slot, seat))
+        if let Ok(slot) = Arc::clone(&self.pending).try_acquire_owned() {
+            return Ok((slot, seat));
+        }
+        // It is none of those who have a place.
+        drop(seat);
+        self.shortage.met(Instant::now(), || self.clients.heaviest());
+        Err(Full::All)
     }
 }
 
@@ -240,9 +248,19 @@ impl Routes {
 
     /// Whether more was asked a moment ago than there are seats for, of any upstreams.
     pub(super) fn crowd(&self) -> Option<Crowd> {
+        self.all(|route| route.asker.crowd())
+    }
+
+    /// Whether a question found no place to wait a moment ago, for any upstreams.
+    pub(super) fn shortage(&self) -> Option<Crowd> {
+        self.all(|route| route.shortage.crowd(Instant::now()))
+    }
+
+    /// The largest crowd of any way.
+    fn all(&self, crowd: impl Fn(&Route) -> Option<Crowd>) -> Option<Crowd> {
         let others = self.others.load();
         let routes = others.values().map(|way| &way.route).chain(&self.forwards).chain([&self.main.route]);
-        routes.filter_map(|route| route.asker.crowd()).max_by_key(|crowd| crowd.questions)
+        routes.filter_map(crowd).max_by_key(|crowd| crowd.questions)
     }
 
     /// How the upstreams of everybody do, or those of a group.

@@ -37,6 +37,11 @@ impl Seats {
         taken.insert(client, count + 1);
         Some(Seat { taken: Arc::clone(&self.taken), client })
     }
+
+    /// Who has most going on, of those who are counted.
+    pub(crate) fn heaviest(&self) -> Option<IpAddr> {
+        self.taken.lock().iter().max_by_key(|(_, count)| **count).map(|(client, _)| *client)
+    }
 }
 
 impl Drop for Seat {
@@ -64,6 +69,7 @@ mod tests {
         let (first, _second) = (seats.take(a).unwrap(), seats.take(a).unwrap());
         assert!(seats.take(a).is_none());
         let other = seats.take(b).unwrap();
+        assert_eq!(seats.heaviest(), Some(a));
         drop(first);
         assert!(seats.take(a).is_some());
         drop(other);

@@ -86,6 +86,11 @@ impl Act {
         self.routes.crowd()
     }
 
+    /// Whether questions found no place to wait a moment ago.
+    pub(crate) fn shortage(&self) -> Option<Crowd> {
+        self.routes.shortage()
+    }
+
     /// Every group, in the order in which they are looked through.
     pub(crate) fn groups(&self) -> Vec<GroupState> {
         let state = |group: crate::config::Group| GroupState {

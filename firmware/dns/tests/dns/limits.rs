@@ -65,8 +65,11 @@ async fn questions_over_the_caps_fail_at_once() {
     while office.dns.counters().in_flight < 1 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    assert_eq!(office.dns.shortage(), None);
     let asked = Instant::now();
     assert_eq!(office.ask("www.example.", RecordType::A).await.metadata.response_code, ResponseCode::ServFail);
+    let shortage = office.dns.shortage().expect("no place was left");
+    assert_eq!((shortage.questions, shortage.client), (1, Some(crate::office::ip("127.0.0.2"))));
     assert!(asked.elapsed() < Duration::from_secs(3), "less than the upstream's whole time");
 }
 

@@ -181,6 +181,26 @@ async fn names_of_providers_are_never_stale() {
 }
 
 #[tokio::test]
+async fn where_nobody_could_be_asked_nothing_rests() {
+    let office = Office::open_with(|config| config.upstream_concurrency = 1).await;
+    office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 100, "203.0.113.1")]));
+    office.upstream.set("hole.example", RecordType::A, silent());
+    ask(&office, "www.example.").await;
+    office.clock.set_seconds(START + 200);
+    let hole = query_edns("hole.example.", RecordType::A, 1232, false).to_vec().unwrap();
+    let other = tokio::net::UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    other.send_to(&hole, office.address).await.unwrap();
+    while office.dns.counters().in_flight == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The only seat is taken, and a moment later it is to be had: whoever asks then is not told that it failed just now.
+    ask(&office, "www.example.").await;
+    assert!(office.dns.crowd().is_some());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(ask(&office, "www.example.").await, (100, None));
+}
+
+#[tokio::test]
 async fn a_client_over_its_limit_still_has_the_answers_of_before() {
     let office = Office::open_with(|config| config.pending_per_client = 1).await;
     office.upstream.set("www.example", RecordType::A, answers(vec![a("www.example.", 100, "203.0.113.1")]));

@@ -10,14 +10,19 @@ use crate::decide::is_nameable;
 
 /// Most hosts; an office has fewer.
 const HOSTS: usize = 1024;
+/// Most hosts that one machine names: whoever makes names up leaves room for the others.
+const EACH: usize = HOSTS / 16;
 /// Most addresses of one host.
 const ADDRESSES: usize = 8;
-/// Longest lifetime that is believed: the one of names of hosts is 120 seconds (RFC 6762 section 10).
-const TTL_MAX: u32 = 4500;
+/// Longest lifetime that is believed: names of hosts have 120 seconds (RFC 6762 section 10), and whoever is not heard any more
+/// must not keep a name from the machine that has it now.
+const TTL_MAX: u32 = 300;
 /// Asked for again when so much of the lifetime is over (RFC 6762 section 5.2 says 80, 85, 90 and 95 of 100).
 const DUE: f64 = 0.8;
 /// Names asked for in one message, so that it fits into one packet.
 const QUESTIONS: usize = 16;
+/// How long it is told that a bound was met: machines name themselves seldom.
+const TOLD: Duration = Duration::from_secs(600);
 /// The bit beside the class that says "this is all there is" (RFC 6762 section 10.2).
 const FLUSH: u16 = 0x8000;
 
@@ -28,6 +33,24 @@ pub(crate) struct Heard {
     hosts: HashMap<String, Host>,
     /// Changes with names and addresses, not with lifetimes.
     version: u64,
+    /// The last bound that was met, and when.
+    flood: Option<(Instant, Flood)>,
+}
+
+/// Hosts named themselves that are left out, for status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flood {
+    /// One machine named more than [`Flood::EACH`].
+    Of(IpAddr),
+    /// All together named more than [`Flood::ALL`].
+    Everybody,
+}
+
+impl Flood {
+    /// Most hosts that one machine names.
+    pub const EACH: usize = EACH;
+    /// Most hosts that all name together.
+    pub const ALL: usize = HOSTS;
 }
 
 #[derive(Debug)]
@@ -51,6 +74,9 @@ impl Heard {
             message.answers.iter().chain(&message.additionals).filter_map(|record| announced(record, &local)).collect();
         let mine: HashSet<&String> =
             records.iter().filter(|(_, ip, _)| *ip == client).map(|(label, ..)| label).collect();
+        self.expire(now);
+        let mut held: HashMap<IpAddr, usize> = HashMap::new();
+        self.hosts.values().for_each(|host| *held.entry(host.owner).or_default() += 1);
         for (label, ip, seconds) in &records {
             let known = self.hosts.get(label).map(|host| host.owner);
             // A name is taken with the sender's own address; what else the owner says of it counts after that.
@@ -59,16 +85,40 @@ impl Heard {
             }
             match seconds {
                 0 => self.leave(label, *ip),
+                _ if known.is_none() && !self.make_room(client, &mut held, now) => {}
                 _ => self.add(label, client, *ip, Duration::from_secs((*seconds).into()), now),
             }
         }
     }
 
-    fn add(&mut self, label: &str, owner: IpAddr, ip: IpAddr, lifetime: Duration, now: Instant) {
-        self.expire(now);
-        if self.hosts.len() >= HOSTS && !self.hosts.contains_key(label) {
-            return;
+    /// Whether there is room for one more host of `owner`: with all places taken, whoever holds most gives one up for those who
+    /// hold fewer. `held` counts the hosts of each.
+    fn make_room(&mut self, owner: IpAddr, held: &mut HashMap<IpAddr, usize>, now: Instant) -> bool {
+        let own = held.get(&owner).copied().unwrap_or_default();
+        if own >= EACH {
+            self.flood = Some((now, Flood::Of(owner)));
+            return false;
         }
+        if self.hosts.len() >= HOSTS {
+            self.flood = Some((now, Flood::Everybody));
+            let heaviest = held.iter().max_by_key(|(_, count)| **count).filter(|(_, count)| own + 1 < **count);
+            let Some(heaviest) = heaviest.map(|(ip, _)| *ip) else { return false };
+            let theirs = self.hosts.iter().find(|(_, host)| host.owner == heaviest).map(|(label, _)| label.clone());
+            theirs.and_then(|label| self.hosts.remove(&label));
+            held.entry(heaviest).and_modify(|count| *count -= 1);
+            self.version += 1;
+        }
+        held.insert(owner, own + 1);
+        true
+    }
+
+    /// Whether hosts were left out lately.
+    pub(super) fn flood(&self, now: Instant) -> Option<Flood> {
+        let (at, flood) = self.flood?;
+        (now.saturating_duration_since(at) < TOLD).then_some(flood)
+    }
+
+    fn add(&mut self, label: &str, owner: IpAddr, ip: IpAddr, lifetime: Duration, now: Instant) {
         let (until, due) = (now + lifetime, now + lifetime.mul_f64(DUE));
         let host = self.hosts.entry(label.to_owned()).or_insert(Host { owner, addresses: Vec::new(), due });
         host.due = due;
@@ -150,7 +200,7 @@ mod tests {
     use hickory_proto::rr::{Name, RData, Record};
     use tokio::time::Instant;
 
-    use super::{HOSTS, Heard};
+    use super::{EACH, Flood, HOSTS, Heard, TOLD, TTL_MAX};
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -225,13 +275,44 @@ mod tests {
     }
 
     #[test]
-    fn endless_names_take_bounded_memory() {
+    fn no_machine_takes_the_room_of_the_others() {
         let (mut heard, now) = (Heard::default(), Instant::now());
-        for number in 0..2 * HOSTS {
-            let name = format!("h{number}.local.");
-            heard.take(&announcement(&[(&name, "192.0.2.7", 4_000_000)]), ip("192.0.2.7"), local, now);
+        let name = |heard: &mut Heard, number: usize, client: &str| {
+            heard.take(&announcement(&[(&format!("h{number}.local."), client, 4_000_000)]), ip(client), local, now);
+        };
+        (0..EACH).for_each(|number| name(&mut heard, number, "192.0.2.7"));
+        assert_eq!((heard.hosts.len(), heard.flood(now)), (EACH, None));
+        name(&mut heard, EACH, "192.0.2.7");
+        assert_eq!((heard.hosts.len(), heard.flood(now)), (EACH, Some(Flood::Of(ip("192.0.2.7")))));
+        assert_eq!(heard.flood(now + TOLD), None);
+        // As many machines as it takes to fill the table leave a place for one more all the same.
+        for client in 100..116 {
+            let client = format!("192.0.2.{client}");
+            (0..EACH).for_each(|_| {
+                let next = heard.version as usize + 10_000;
+                name(&mut heard, next, &client);
+            });
         }
-        assert_eq!(heard.hosts.len(), HOSTS);
-        assert!(heard.names(now + Duration::from_secs(4500)).1.is_empty());
+        assert_eq!((heard.hosts.len(), heard.flood(now)), (HOSTS, Some(Flood::Everybody)));
+        name(&mut heard, 1, "192.0.2.8");
+        heard.take(&announcement(&[("beta.local.", "192.0.2.8", 120)]), ip("192.0.2.8"), local, now);
+        let names = names(&mut heard, now);
+        assert_eq!(names.len(), HOSTS);
+        assert!(names.contains(&"beta [192.0.2.8]".to_owned()), "a new machine is known");
+        assert!(heard.names(now + Duration::from_secs(TTL_MAX.into())).1.is_empty());
+    }
+
+    #[test]
+    fn a_name_is_kept_for_as_long_as_its_machine_is_heard() {
+        let (mut heard, start) = (Heard::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let says = |heard: &mut Heard, client: &str, now| {
+            heard.take(&announcement(&[("intranet.local.", client, 4500)]), ip(client), local, now);
+        };
+        says(&mut heard, "192.0.2.66", start);
+        says(&mut heard, "192.0.2.7", at(299));
+        assert_eq!(names(&mut heard, at(299)), ["intranet [192.0.2.66]"]);
+        says(&mut heard, "192.0.2.7", at(300));
+        assert_eq!(names(&mut heard, at(300)), ["intranet [192.0.2.7]"]);
     }
 }

@@ -26,12 +26,12 @@ pub(in crate::act) async fn on_behalf<F: Future>(client: Option<IpAddr>, work: F
     CLIENT.scope(client, work).await
 }
 
-/// Seats were short, for status.
+/// Seats, or places to wait for them, were short, for status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crowd {
     /// Questions given up or turned away since seats began to be short.
     pub questions: u64,
-    /// Who holds most; `None`: the puck itself.
+    /// Who holds most; `None`: the puck itself, or, among those who wait, a router.
     pub client: Option<IpAddr>,
 }
 
