@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::destinations::{self, DnsEnd};
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
+use crate::packs::Keys;
 use crate::sockets::{Inherited, are_linked};
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
@@ -45,7 +46,8 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let catalogue = Arc::new(worker::catalogue()?);
     let dns = Dns::new(settings(config), catalogue, identity, journal.clone(), Arc::new(SystemClock))
         .map_err(CommandError::input)?;
-    keys::trust(&dns, &provision::keys_file(&config.data));
+    let mut trusted = None;
+    keys::trust(&dns, &provision::keys_file(&config.data), &mut trusted);
     let file = provision::destinations_file(&config.data);
     let gateway = config.mode == Mode::Gateway;
     if gateway {
@@ -67,7 +69,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         };
         let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
         let keep = answers::keep(&dns, &kept, &stop);
-        tokio::join!(serve, publish, keep, look_around(&dns, config, &warnings, &stop));
+        tokio::join!(serve, publish, keep, look_around(&dns, config, trusted, &warnings, &stop));
         Ok(())
     });
     answers::save(&dns, &kept);
@@ -77,7 +79,13 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
 }
 
 /// Everything beside the answers: who is there, what the owner wants, how it all does.
-async fn look_around(dns: &Arc<Dns>, config: &Config, warnings: &Warnings, stop: &CancellationToken) {
+async fn look_around(
+    dns: &Arc<Dns>,
+    config: &Config,
+    trusted: Option<Keys>,
+    warnings: &Warnings,
+    stop: &CancellationToken,
+) {
     let (local, own) = (config.local_subnets(), &config.identity.addresses);
     let (state, ask) = (provision::dns_file(&config.data), provision::dns_socket(&config.data));
     let checks = config.dns.dnssec != Dnssec::Off;
@@ -86,7 +94,7 @@ async fn look_around(dns: &Arc<Dns>, config: &Config, warnings: &Warnings, stop:
         routers::follow(dns, warnings, stop),
         neighbours::follow(dns, &local, own, stop),
         groups::follow(dns, &owners, stop),
-        keys::follow(dns, &keys, stop),
+        keys::follow(dns, &keys, trusted, stop),
         state::follow(dns, &state, warnings, checks, stop),
         control::serve(dns, &ask, stop),
         dns.listen_mdns(mdns_sockets(config), stop.clone()),

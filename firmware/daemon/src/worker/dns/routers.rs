@@ -28,7 +28,7 @@ pub(super) async fn follow(dns: &Dns, warnings: &Warnings, stop: &CancellationTo
         before = counters;
         if told != Some(found) {
             told = Some(found);
-            warnings.tell("routers", found.then(|| warning(&routers)).into_iter().collect());
+            warnings.tell("routers", found.then(|| warning(&routers)));
         }
         dns.see_routers(routers);
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {

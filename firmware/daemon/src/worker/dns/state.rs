@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gate_dns::{Crowd, Dns, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
+use gate_dns::{Crowd, Dns, Flood, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
 use tokio_util::sync::CancellationToken;
 
-use super::warnings::Warnings;
+use super::warnings::{Warning, Warnings};
 use crate::run_state::{self, DnsGroup, DnsKeys, DnsList, DnsState, DnsUpstream};
 
 /// How often it is looked whether something has changed.
@@ -19,9 +19,11 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
     loop {
         let (upstreams, groups, forwards, lists) = (dns.upstreams(), dns.groups(), dns.forwards(), dns.lists());
         warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &forwards, checks));
-        warnings.tell("crowd", dns.crowd().iter().map(crowd_warning).collect());
-        warnings.tell("lists", lists.iter().flat_map(list_warnings).collect());
-        warnings.tell("hosts", dns.file_faults().iter().map(hosts_warning).collect());
+        warnings.tell("crowd", dns.crowd().iter().map(crowd_warning));
+        warnings.tell("shortage", dns.shortage().iter().map(shortage_warning));
+        warnings.tell("lists", lists.iter().flat_map(list_warnings));
+        warnings.tell("hosts", dns.file_faults().iter().map(hosts_warning));
+        warnings.tell("mdns", dns.flood().map(flood_warning));
         let state = DnsState {
             upstreams: all_upstreams(&upstreams, &groups, &forwards),
             groups: groups.iter().map(group).collect(),
@@ -171,13 +173,40 @@ fn hosts_warning((file, error): &(PathBuf, String)) -> String {
     format!("{} cannot be read: {error}; the hosts that it names are unknown", file.display())
 }
 
-/// Says nothing that changes from one look to the next: each new text is a line of the log.
-fn crowd_warning(crowd: &Crowd) -> String {
+/// Who holds most may be another client at each look.
+fn crowd_warning(crowd: &Crowd) -> Warning {
     let whose = crowd.client.map_or_else(|| "this device itself has".to_owned(), |client| format!("{client} has"));
-    format!(
+    let text = format!(
         "more is asked of upstream resolvers than dns.upstream_concurrency lets be asked at once, so the oldest questions are \
          given up; {whose} most of them"
-    )
+    );
+    Warning::about("crowd", text)
+}
+
+fn shortage_warning(shortage: &Crowd) -> Warning {
+    let whose = shortage.client.map_or_else(|| "the router".to_owned(), |client| client.to_string());
+    let text = format!(
+        "more questions wait for upstream resolvers than dns.pending lets wait, so others are answered at once that they \
+         cannot be resolved; {whose} has most of them"
+    );
+    Warning::about("shortage", text)
+}
+
+fn flood_warning(flood: Flood) -> Warning {
+    match flood {
+        Flood::Of(client) => {
+            let text = format!(
+                "{client} gives itself more names by multicast DNS than one machine may have ({}): the rest of them are \
+                 unknown",
+                Flood::EACH
+            );
+            Warning::about("flood of one", text)
+        }
+        Flood::Everybody => Warning::from(format!(
+            "more machines name themselves by multicast DNS than are kept ({}): some are unknown by name",
+            Flood::ALL
+        )),
+    }
 }
 
 fn list_warnings(list: &ListState) -> impl Iterator<Item = String> {
@@ -207,9 +236,9 @@ fn list_fault(list: &ListState) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use gate_dns::{GroupState, ListState, UpstreamState};
+    use gate_dns::{Crowd, Flood, GroupState, ListState, UpstreamState};
 
-    use super::{list_warnings, upstream_warnings};
+    use super::{crowd_warning, flood_warning, list_warnings, shortage_warning, upstream_warnings};
 
     fn upstream(name: &str, working: bool) -> UpstreamState {
         UpstreamState {
@@ -251,6 +280,21 @@ mod tests {
         assert_eq!(awaited, [words]);
         let long = told(ListState { left_out: 9, ..state("/etc/ads", 5_000_000) });
         assert!(long.len() == 1 && long[0].contains("5000000 of its names are in force and 9 are not"), "{long:?}");
+    }
+
+    #[test]
+    fn who_has_most_is_named_once() {
+        let of = |number| Crowd { questions: 1, client: Some([192, 0, 2, number].into()) };
+        assert_eq!(crowd_warning(&of(1)), crowd_warning(&of(2)));
+        assert_eq!(shortage_warning(&of(1)), shortage_warning(&of(2)));
+        assert_ne!(crowd_warning(&of(1)), shortage_warning(&of(1)));
+    }
+
+    #[test]
+    fn machines_that_name_too_many_hosts_are_one_warning() {
+        let of = |client: &str| flood_warning(Flood::Of(client.parse().unwrap()));
+        assert_eq!(of("192.0.2.7"), of("192.0.2.8"));
+        assert_ne!(of("192.0.2.7"), flood_warning(Flood::Everybody));
     }
 
     #[test]
