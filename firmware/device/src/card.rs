@@ -54,6 +54,11 @@ pub(crate) fn await_partition(name: &str) -> Option<PathBuf> {
     }
 }
 
+/// Whether the card was there and is not any more.
+pub(crate) fn is_gone() -> bool {
+    CARD.get().is_some_and(|card| !Path::new(BLOCK).join(card).exists())
+}
+
 /// The bus of the drive that the boot loader started from, where it says so.
 fn mode(file: &Path) -> Option<Bus> {
     match u32::from_be_bytes(fs::read(file).ok()?.try_into().ok()?) {

@@ -304,7 +304,8 @@ impl Office {
     /// How things are, for the lamp.
     fn state(&self) -> State {
         let unclaimed = self.desk.claimed() == Some(false);
-        State { answered: self.answered.is_some(), unclaimed, needs_you: self.refused || self.data == Data::Memory }
+        let needs_you = self.refused || self.data == Data::Memory || card::is_gone();
+        State { answered: self.answered.is_some(), unclaimed, needs_you }
     }
 
     fn follow_network(&mut self, now: Instant) {
