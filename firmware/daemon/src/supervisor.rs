@@ -168,8 +168,9 @@ async fn supervise(
     let root = provision::ca_file(&config.data);
     let mut root_seen = worker::stamp(&root);
     let mut recertify = std::pin::pin!(follow_file(Some(&root), CancellationToken::new(), async || {
+        // One that cannot be seen any more is no other one: whoever were started again without the card would not come back.
         let now = worker::stamp(&root);
-        if std::mem::replace(&mut root_seen, now) == now {
+        if now.is_none() || std::mem::replace(&mut root_seen, now) == now {
             return;
         }
         tracing::info!("another certificate authority is in force");

@@ -202,6 +202,9 @@ def test_the_card_is_written_to_seldom(new_site, capsys):
     assert day < 200
 
     site.board.pull_card()
+    # What is remembered of files hides that they are gone, for a while.
+    site.board.type("forget")
+    site.await_line("bench: forgotten")
     # Longer than it takes a puck that is allowed no memory to notice and to deny, which denies everybody from then on. On a
     # machine with too much to do a single one may be lost.
     end, lost = time.monotonic() + 15, 0
