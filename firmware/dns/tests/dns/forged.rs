@@ -8,9 +8,9 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::SOA;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::dnssec::{between, late_between, office, zones};
 use crate::lab::Server;
 use crate::office::{Office, query_edns};
+use crate::signed_lab::{between, late_between, office, zones};
 
 fn name(text: &str) -> Name {
     Name::from_ascii(text).unwrap()

@@ -24,6 +24,7 @@ mod raw;
 mod ready;
 mod real_server;
 mod seeds;
+mod signed_lab;
 mod stale;
 mod steering;
 mod upstream;

@@ -7,8 +7,8 @@ use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 
 use super::{Dice, questions};
-use crate::dnssec::{ZONES, office, resolver_with, zones};
 use crate::office::query_edns;
+use crate::signed_lab::{ZONES, office, resolver_with, zones};
 
 const HOSTS: [&str; 22] = [
     "",
