@@ -23,6 +23,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 readonly RUST_VERSION=1.95.0 NODE_MAJOR=22
+WHOLE= # yes when the whole workspace's tests are built first
 readonly LOGS=$PWD/out/log VENV=$PWD/tests/.venv
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto} PIP_DISABLE_PIP_VERSION_CHECK=1
 export PATH="$HOME/.cargo/bin:$PATH"
@@ -282,11 +283,18 @@ check_sources() {
     logged web-lint npm --prefix webui run lint
 }
 
+# debug_build OPTION…: what tests and the demo start. Cargo chooses a library's features by all that is built at once: after the
+# whole workspace's tests, only the whole finds its libraries built already, and has these programs among it.
+debug_build() {
+    [ -z "$WHOLE" ] || set -- --workspace --bins --examples --tests
+    cargo build --quiet "$@"
+}
+
 build_daemon() {
     need_rust
     need_web
     say "building the daemon and the fake provider"
-    cargo build --quiet -p gate-daemon -p gate-test-provider
+    debug_build -p gate-daemon -p gate-test-provider
 }
 
 cmd_demo() {
@@ -318,7 +326,7 @@ test_unit() {
 test_quality() {
     need_python
     build_daemon
-    cargo build --quiet -p gate-scrub --example rows
+    debug_build -p gate-scrub --example rows
     shown quality "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/bench
 }
 
@@ -341,10 +349,11 @@ cmd_test() {
     for area in "${areas[@]}"; do
         declare -F "test_$area" >/dev/null || die "no test area \`$area\`; there are: check web unit quality system browser fuzz firmware image"
     done
+    [[ " ${areas[*]} " != *" unit "* ]] || WHOLE=yes
     for area in "${areas[@]}"; do
         since=$SECONDS
         case $area in
-            system) build_ahead "${areas[@]}" ;;
+            quality) build_ahead "${areas[@]}" ;;
             fuzz | firmware | image) built_ahead ;;
         esac
         "test_$area"

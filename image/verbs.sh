@@ -34,7 +34,7 @@ build_device() {
     install -m 755 "$(built aarch64-unknown-linux-gnu/release/puck)" out/puck-aarch64
     logged firmware-rescue cross_cargo rustc --release -p gate-rescue --bin rescue -- -C target-feature=+crt-static
     install -m 755 "$(built aarch64-unknown-linux-gnu/release/rescue)" out/rescue-aarch64
-    logged sign-update cargo build -p gate-rescue --bin sign-update
+    logged sign-update debug_build -p gate-rescue --bin sign-update
     install -m 755 "$(built debug/sign-update)" out/sign-update
 }
 
