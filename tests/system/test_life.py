@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import plan
 import planted
@@ -139,6 +140,30 @@ def test_starving_another_process_loses_no_dns_answer(own):
     own.puck.host.run(["kill", "-CONT", *frozen])
     answers = digger.end()
     assert len(answers) > 50 and set(answers) == {"True"}
+
+
+def test_the_resolver_comes_back_where_the_disk_is_gone(own):
+    """Its settings come from the supervisor's memory, and an office without records is better off than one without names."""
+    data = Path(own.puck.settings["data"])
+    away = data.with_name("away")
+    victims = own.puck.kill("dns")
+    own.puck.await_restart(victims)
+    dns = own.puck.processes()["dns"]
+    data.rename(away)
+    os.kill(dns, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while not own.puck.answers_dns():
+        assert time.monotonic() < deadline, own.puck.tail_log()
+    assert own.hosts["client-watched"].run(["getent", "ahostsv4", "api.openai.com"]).stdout.startswith(plan.PUCK)
+    away.rename(data)
+    own.puck.await_status(lambda status: any("missing from the journal" in text for text in status["warnings"]))
+    # With the disk there again it is as ever.
+    own.puck.await_restart(own.puck.kill("dns"))
+    own.puck.await_ready()
+    own.hosts["client-watched"].run(["getent", "ahostsv4", "claude.ai"])
+    assert own.puck.await_records(lambda record: record["event"].get("dns", {}).get("name") == "claude.ai")
+    code, text = own.puck.verify()
+    assert code == 0, text
 
 
 def test_a_process_that_does_nothing_is_named_and_replaced(own):

@@ -147,12 +147,12 @@ pub(crate) fn lists_folder(data: &Path) -> PathBuf {
     data.join("state/dns/lists")
 }
 
-/// The settings that the supervisor started with, for every life of its workers.
+/// The settings that the supervisor started with: what is changed since, waits.
 pub(crate) fn settings_file(data: &Path) -> PathBuf {
     data.join("state/settings.toml")
 }
 
-/// Keeps the text of the owner's file for the workers, which may come back when that has become wrong.
+/// Keeps the text of the owner's file as it is in force.
 pub(crate) fn keep_settings(data: &Path, text: &str) -> Result<(), CommandError> {
     // The owner's file may be readable to nobody else.
     write(&settings_file(data), text.as_bytes(), 0o600)

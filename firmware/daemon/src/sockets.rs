@@ -23,7 +23,7 @@ use crate::config::{Config, Mode};
 /// Connections that may wait to be accepted; Linux caps it at `net.core.somaxconn` anyway.
 const BACKLOG: i32 = 1024;
 /// The first descriptor after standard input, output and error.
-const FIRST: i32 = 3;
+pub(crate) const FIRST: i32 = 3;
 
 /// Why a socket could not be opened or found.
 #[derive(Debug, Error)]

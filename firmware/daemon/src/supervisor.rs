@@ -8,7 +8,8 @@
 //! ```
 //!
 //! It is the one writer of policy: it validates the owner's file and hands the workers a copy, so that a worker that is
-//! started again finds the last good one, whatever the owner's file says by then.
+//! started again finds the last good one, whatever the owner's file says by then. Settings they get from its memory: the
+//! resolver comes back even where the disk is gone.
 //!
 //! The supervisor holds every socket: what arrives while a worker is started again waits for it.
 //!
@@ -22,6 +23,8 @@ mod desk;
 mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -29,10 +32,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use caps::Capability;
-use command_fds::CommandFdExt;
+use command_fds::{CommandFdExt, FdMapping};
 use gate_audit::ChainWriter;
 use gate_core::{Journal, ProcessState};
 use gate_proxy::Switch;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt;
@@ -77,6 +82,7 @@ enum Order {
 pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     let text = Config::read(file).map_err(CommandError::input)?;
     let config = Config::of_text(file, &text).map_err(CommandError::input)?;
+    let settings = Arc::new(in_memory(&text).map_err(CommandError::internal)?);
     worker::start_log(&config.log);
     worker::check(&config)?;
     may_steer(&config)?;
@@ -100,7 +106,16 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
         println!("claim code: {code}   (for the first sign-in at https://{own_name}/)");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
-    runtime.block_on(supervise(file, config, journal, seen))
+    runtime.block_on(supervise(file, (config, settings), journal, seen))
+}
+
+/// The text of the owner's file, for every life of a worker: neither what the file has become since nor the loss of the disk it
+/// lies on keeps one from coming back. Sealed: none of them can change what the others come back with.
+fn in_memory(text: &str) -> std::io::Result<File> {
+    let mut file = File::from(memfd_create(c"settings", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
+    file.write_all(text.as_bytes())?;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
+    Ok(file)
 }
 
 /// Without the capability the `steer` worker would die again and again, and AI traffic go past the puck meanwhile.
@@ -117,7 +132,7 @@ fn may_steer(config: &Config) -> Result<(), CommandError> {
 
 async fn supervise(
     file: &Path,
-    config: Config,
+    (config, settings): (Config, Arc<File>),
     journal: Arc<ChainWriter>,
     mut seen: Option<Stamp>,
 ) -> Result<Outcome, CommandError> {
@@ -138,7 +153,7 @@ async fn supervise(
         sockets.extend(link.remove(&name));
         let (journal, state, switch, button) =
             (journal.clone(), state.clone(), desk.switch.follow(), desk.button.follow());
-        let (file, settings) = (file.to_owned(), provision::settings_file(&config.data));
+        let (file, settings) = (file.to_owned(), settings.clone());
         keepers.push(Keeper { name, file, settings, sockets, journal, state, switch, button });
     }
     // Nobody is started before every socket is ours.
@@ -266,7 +281,7 @@ async fn activate_pack(config: &Config, journal: &dyn Journal) {
 struct Keeper {
     name: ProcessName,
     file: PathBuf,
-    settings: PathBuf,
+    settings: Arc<File>,
     sockets: Vec<OwnedFd>,
     journal: Arc<dyn Journal>,
     state: Arc<RunState>,
@@ -317,17 +332,19 @@ impl Keeper {
         // The path by which the kernel knows this very binary: an update that replaces the file on disk must not mix
         // versions.
         let mut command = Command::new("/proc/self/exe");
+        let (mut mappings, settings) = (sockets::mappings(&self.sockets)?, sockets::FIRST + self.sockets.len() as i32);
+        mappings.push(FdMapping { parent_fd: self.settings.try_clone()?.into(), child_fd: settings });
         command
             .arg0("nanogate")
             .args(["worker", self.name.as_str(), "--config"])
             .arg(&self.file)
             .arg("--settings")
-            .arg(&self.settings)
+            .arg(format!("/proc/self/fd/{settings}"))
             .env("LISTEN_FDS", self.sockets.len().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
-        command.fd_mappings(sockets::mappings(&self.sockets)?).map_err(std::io::Error::other)?;
+        command.fd_mappings(mappings).map_err(std::io::Error::other)?;
         command.spawn()
     }
 

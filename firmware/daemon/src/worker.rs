@@ -5,6 +5,7 @@ mod admin;
 mod destinations;
 pub(crate) mod dns;
 mod inspect;
+mod late_journal;
 mod on_demand;
 mod proxy;
 mod reload;
@@ -174,11 +175,11 @@ where
 }
 
 /// Ends the runtime, then closes the chain with a signed head.
-fn close(runtime: Runtime, journal: Arc<ChainWriter>) {
+fn close(runtime: Runtime, journal: Arc<impl Into<Option<ChainWriter>>>) {
     runtime.shutdown_timeout(Duration::from_millis(200));
-    match Arc::try_unwrap(journal).map(ChainWriter::close) {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(%error, "the journal did not close cleanly"),
+    match Arc::try_unwrap(journal).map(|journal| journal.into().map(ChainWriter::close)) {
+        Ok(None | Some(Ok(()))) => {}
+        Ok(Some(Err(error))) => tracing::error!(%error, "the journal did not close cleanly"),
         // A task that was cut still holds it; the next start signs what it finds.
         Err(_) => tracing::warn!("the journal is still in use; it closes with the process"),
     }

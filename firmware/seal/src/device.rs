@@ -18,6 +18,7 @@ pub const SIGNATURE_LEN: usize = 64;
 pub struct Purpose(&'static str);
 
 /// The device's Ed25519 key: it signs journal heads, and later whatever else this device vouches for.
+#[derive(Clone)]
 pub struct DeviceKey(SigningKey);
 
 /// The public half, enough to check everything offline.

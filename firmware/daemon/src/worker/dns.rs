@@ -16,11 +16,13 @@ use std::time::Duration;
 
 use gate_core::SystemClock;
 use gate_dns::{Dns, Dnssec, Identity, NetworkMode, bind_mdns};
+use gate_seal::DeviceKey;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::destinations::{self, DnsEnd};
+use super::late_journal::LateJournal;
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::packs::Keys;
@@ -37,10 +39,11 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let udp = sockets.left().saturating_sub(tcp + usize::from(linked));
     let (udp, tcp) = (sockets.udp(udp)?, sockets.tcp(tcp)?);
     let link = linked.then(|| sockets.link()).transpose()?;
-    let key = provision::device_key(config)?;
+    // Without it no record is kept, but everybody is answered: whoever pulled the card out wants to go on working.
+    let key = provision::device_key(config);
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
     fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
-    let journal = Arc::new(worker::open_journal_with(config, ProcessName::Dns.as_str(), key)?);
+    let journal = Arc::new(journal(config, key));
 
     let identity = identity(config)?;
     let catalogue = Arc::new(worker::catalogue()?);
@@ -76,6 +79,15 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     drop(dns);
     worker::close(runtime, journal);
     result
+}
+
+/// The chain of this process, opened as soon as that is possible.
+fn journal(config: &Config, key: Result<DeviceKey, CommandError>) -> LateJournal {
+    let config = config.clone();
+    LateJournal::new(move || {
+        let key = key.as_ref().map_err(|error| CommandError::internal(error.to_string()))?;
+        worker::open_journal_with(&config, ProcessName::Dns.as_str(), key.clone())
+    })
 }
 
 /// Everything beside the answers: who is there, what the owner wants, how it all does.

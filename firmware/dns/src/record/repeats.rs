@@ -8,21 +8,26 @@ use std::net::IpAddr;
 const EACH: usize = 200;
 /// Clients that have such records; addresses can be forged, memory cannot.
 const CLIENTS: usize = 256;
+/// Such records of all clients together: ten times what 25 people ask who all begin to work at once.
+const ALL: usize = 2000;
 
 /// What was asked since the last counting: name and type.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
     asked: HashMap<IpAddr, HashSet<(Box<str>, u16)>>,
+    records: usize,
 }
 
 impl Repeats {
     /// Whether a question is to have a record of its own.
     pub(crate) fn is_new(&mut self, client: IpAddr, name: &str, kind: u16) -> bool {
-        if self.asked.len() >= CLIENTS && !self.asked.contains_key(&client) {
+        if self.records >= ALL || self.asked.len() >= CLIENTS && !self.asked.contains_key(&client) {
             return false;
         }
         let asked = self.asked.entry(client).or_default();
-        asked.len() < EACH && asked.insert((name.into(), kind))
+        let new = asked.len() < EACH && asked.insert((name.into(), kind));
+        self.records += usize::from(new);
+        new
     }
 
     /// Counting starts again.
@@ -36,7 +41,7 @@ impl Repeats {
 mod tests {
     use std::net::{IpAddr, Ipv6Addr};
 
-    use super::{CLIENTS, EACH, Repeats};
+    use super::{ALL, CLIENTS, EACH, Repeats};
 
     #[test]
     fn each_question_has_one_record_until_counting_starts_again() {
@@ -58,5 +63,12 @@ mod tests {
         assert_eq!(records, EACH);
         let forged = |number: u128| repeats.is_new(Ipv6Addr::from(number).into(), "api.acme.example", 1);
         assert_eq!((0..1000).map(forged).filter(|new| *new).count(), CLIENTS - 1);
+    }
+    #[test]
+    fn forged_clients_with_endless_names_have_few_records_together() {
+        let mut repeats = Repeats::default();
+        let asked = |number: u128| (Ipv6Addr::from(number % 100).into(), format!("{number}.acme.example"));
+        let is_new = |(client, name): (IpAddr, String)| repeats.is_new(client, &name, 1);
+        assert_eq!((0..10_000).map(asked).map(is_new).filter(|new| *new).count(), ALL);
     }
 }

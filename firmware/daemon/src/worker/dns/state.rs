@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use gate_dns::{Crowd, Dns, Flood, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::warnings::{Warning, Warnings};
@@ -12,10 +13,12 @@ use crate::run_state::{self, DnsGroup, DnsKeys, DnsList, DnsState, DnsUpstream};
 
 /// How often it is looked whether something has changed.
 const EVERY: Duration = Duration::from_secs(2);
+/// How long it is told of that records were lost.
+const TELL_LOSSES: Duration = Duration::from_secs(600);
 
 /// Writes the state and tells what is to be mended, until `stop`. `checks` says whether signatures matter.
 pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: bool, stop: &CancellationToken) {
-    let mut written = None;
+    let (mut written, mut losses) = (None, Losses::default());
     loop {
         let (upstreams, groups, forwards, lists) = (dns.upstreams(), dns.groups(), dns.forwards(), dns.lists());
         warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &forwards, checks));
@@ -23,6 +26,7 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
         warnings.tell("shortage", dns.shortage().iter().map(shortage_warning));
         warnings.tell("lists", lists.iter().flat_map(list_warnings));
         warnings.tell("hosts", dns.file_faults().iter().map(hosts_warning));
+        warnings.tell("journal", losses.warning(dns.counters().records_lost, Instant::now()));
         warnings.tell("mdns", dns.flood().map(flood_warning));
         let state = DnsState {
             upstreams: all_upstreams(&upstreams, &groups, &forwards),
@@ -51,6 +55,27 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
         if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
             return;
         }
+    }
+}
+
+/// Records that the journal did not take.
+#[derive(Default)]
+struct Losses {
+    lost: u64,
+    last: Option<Instant>,
+}
+
+impl Losses {
+    /// What is to be said of `lost` records since the start; it is said for a while after the last of them.
+    fn warning(&mut self, lost: u64, now: Instant) -> Option<String> {
+        if lost > self.lost {
+            (self.lost, self.last) = (lost, Some(now));
+        }
+        self.last.filter(|last| now.duration_since(*last) < TELL_LOSSES).map(|_| {
+            "records of DNS questions are missing from the journal: the disk took none, or they came faster than it takes \
+             them; the questions were answered"
+                .to_owned()
+        })
     }
 }
 
@@ -236,9 +261,12 @@ fn list_fault(list: &ListState) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use gate_dns::{Crowd, Flood, GroupState, ListState, UpstreamState};
+    use std::time::Duration;
 
-    use super::{crowd_warning, flood_warning, list_warnings, shortage_warning, upstream_warnings};
+    use gate_dns::{Crowd, Flood, GroupState, ListState, UpstreamState};
+    use tokio::time::Instant;
+
+    use super::{Losses, crowd_warning, flood_warning, list_warnings, shortage_warning, upstream_warnings};
 
     fn upstream(name: &str, working: bool) -> UpstreamState {
         UpstreamState {
@@ -258,6 +286,15 @@ mod tests {
 
     fn told(main: &[UpstreamState]) -> Vec<String> {
         upstream_warnings(main, &[], &[], true)
+    }
+
+    #[test]
+    fn lost_records_are_told_of_for_a_while() {
+        let (mut losses, start) = (Losses::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let told =
+            [(0, 0), (2, 1), (2, 600), (2, 601), (3, 900)].map(|(lost, at)| losses.warning(lost, after(at)).is_some());
+        assert_eq!(told, [false, true, true, false, true]);
     }
 
     #[test]
