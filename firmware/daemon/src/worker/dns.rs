@@ -47,8 +47,9 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
 
     let identity = identity(config)?;
     let catalogue = Arc::new(worker::catalogue()?);
-    let dns = Dns::new(settings(config), catalogue, identity, journal.clone(), Arc::new(SystemClock))
-        .map_err(CommandError::input)?;
+    let dns =
+        Dns::new(with_readable_roots(settings(config)), catalogue, identity, journal.clone(), Arc::new(SystemClock))
+            .map_err(CommandError::input)?;
     let mut trusted = None;
     keys::trust(&dns, &provision::keys_file(&config.data), &mut trusted);
     let file = provision::destinations_file(&config.data);
@@ -147,6 +148,17 @@ pub(crate) fn settings(config: &Config) -> gate_dns::Config {
         block_names: block_names(config.process.of(ProcessName::Dns).memory_mib),
         ..config.dns.clone()
     }
+}
+
+/// Without roots that cannot be read any more, though the daemon started with them: only what they vouch for is not trusted.
+fn with_readable_roots(settings: gate_dns::Config) -> gate_dns::Config {
+    let readable = |file: &PathBuf| {
+        let opened = std::fs::File::open(file);
+        opened
+            .inspect_err(|error| tracing::error!(%error, file = %file.display(), "roots to trust are left out"))
+            .is_ok()
+    };
+    gate_dns::Config { extra_roots: settings.extra_roots.filter(readable), ..settings }
 }
 
 /// How many names of block lists fit twice into the process's memory, beside all else that it does: while a list is replaced,
