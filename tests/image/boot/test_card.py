@@ -150,6 +150,12 @@ def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
         site.hosts["client-watched"].run(["sleep", "0.5"])
     site.wait_for(lambda: site.reach_provider() == "000", 60, "denial of AI traffic without a journal")
     assert plan.v4(80) in site.ask(name="shop.example.net")
+    # A resolver that dies comes back, though what it is started with lies on the card.
+    site.board.type("forget")
+    site.await_line("bench: forgotten")
+    site.board.type("kill dns")
+    site.await_line("bench: killed dns")
+    site.await_answer(name="shop.example.net")
     assert re.findall("lamp: (.*)", site.board.log())[-1] == "needs you"
     assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
 
