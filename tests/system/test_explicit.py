@@ -67,3 +67,35 @@ def test_plain_requests_to_steered_names_are_refused(office, arrived):
     assert done.stdout.startswith(("4", "5")) and arrived.requests == []
     done = curl(office, "--proxytunnel", "-d", planted.CHAT, "http://api.openai.com/v1/chat/completions", check=False)
     assert done.returncode != 0 and arrived.requests == []
+
+
+# What an engine for such files has beside JavaScript itself.
+ENGINE = """
+const shExpMatch = (name, glob) =>
+  new RegExp("^" + glob.replace(/[.]/g, "[.]").replace(/[*]/g, ".*") + "$").test(name);
+const script = require("node:fs").readFileSync(0, "utf8");
+const choose = new Function("shExpMatch", script + "; return FindProxyForURL;")(shExpMatch);
+for (const host of process.argv.slice(1)) console.log(choose("https://" + host + "/", host));
+"""
+WAYS = {
+    "api.openai.com": "PROXY",
+    "API.OpenAI.com.": "PROXY",
+    "mine.openai.azure.com": "PROXY",
+    "bedrock-runtime.eu-central-1.amazonaws.com": "PROXY",
+    "www.example.com": "DIRECT",
+    "notapi.openai.com.example": "DIRECT",
+    "constructor": "DIRECT",
+    "nanogate.lan": "DIRECT",
+}
+
+
+@pytest.mark.parametrize("url", [f"http://{plan.PUCK}/proxy.pac", f"{PROXY}/proxy.pac"])
+def test_browsers_find_it_by_themselves(office, url):
+    """And nothing but AI goes its way; what a browser does about it is fetched from the proxy it was sent to."""
+    client = office.hosts[INSPECTED]
+    fetched = client.run(["curl", "-sS", "--max-time", "5", "-D", "-", url]).stdout.replace("\r", "")
+    head, script = fetched.split("\n\n", 1)
+    assert "application/x-ns-proxy-autoconfig" in head
+    ways = client.run(["node", "-e", ENGINE, *WAYS], input=script).stdout.splitlines()
+    expected = [f"PROXY {plan.PUCK}:8080" if way == "PROXY" else way for way in WAYS.values()]
+    assert dict(zip(WAYS, ways, strict=True)) == dict(zip(WAYS, expected, strict=True))

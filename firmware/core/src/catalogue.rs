@@ -36,6 +36,12 @@ pub struct Vendor {
     pub hosts: Vec<HostPattern>,
 }
 
+impl Vendor {
+    fn steers(&self, host: &HostPattern) -> bool {
+        self.steer && !host.shared && host.kind != GroupKind::Bypass
+    }
+}
+
 /// One name of a vendor.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,11 +104,7 @@ impl Catalogue {
 
     fn add(&mut self, file: &str, vendor: Vendor) -> Result<(), CatalogueError> {
         for host in &vendor.hosts {
-            let entry = Entry {
-                vendor: vendor.id.clone(),
-                kind: host.kind,
-                steered: vendor.steer && !host.shared && host.kind != GroupKind::Bypass,
-            };
+            let entry = Entry { vendor: vendor.id.clone(), kind: host.kind, steered: vendor.steers(host) };
             let earlier = self
                 .insert(&host.name, entry)
                 .ok_or_else(|| CatalogueError::Host { file: file.to_owned(), name: host.name.clone() })?;
@@ -156,6 +158,12 @@ impl Catalogue {
     /// Every vendor, in file order.
     pub fn vendors(&self) -> &[Vendor] {
         &self.vendors
+    }
+
+    /// Every name that is steered as its vendor's file writes it, with its `*` if it has one; in file order.
+    pub fn steered_patterns(&self) -> impl Iterator<Item = &str> {
+        let all = self.vendors.iter().flat_map(|vendor| vendor.hosts.iter().map(move |host| (vendor, host)));
+        all.filter(|(vendor, host)| vendor.steers(host)).map(|(_, host)| host.name.as_str())
     }
 
     /// Every exact name that is steered, for the map of addresses that gateway mode redirects.

@@ -4,5 +4,6 @@ pub(crate) mod admin;
 pub(crate) mod answer;
 pub(crate) mod dial;
 pub(crate) mod inspect;
+pub(crate) mod pac;
 pub(crate) mod refuse;
 pub(crate) mod splice;

@@ -11,40 +11,58 @@ pub(crate) struct Answer {
     status: &'static str,
     /// A whole header line with its line break, or nothing.
     header: String,
+    media: &'static str,
     text: String,
 }
+
+const TEXT: &str = "text/plain; charset=utf-8";
 
 /// What a client behind a CONNECT proxy waits for before it speaks TLS.
 pub(crate) const ESTABLISHED: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
 impl Answer {
     pub(crate) fn bad_request(text: impl Into<String>) -> Self {
-        Self { status: "400 Bad Request", header: String::new(), text: text.into() }
+        Self { status: "400 Bad Request", header: String::new(), media: TEXT, text: text.into() }
     }
 
     pub(crate) fn forbidden(text: impl Into<String>) -> Self {
-        Self { status: "403 Forbidden", header: String::new(), text: text.into() }
+        Self { status: "403 Forbidden", header: String::new(), media: TEXT, text: text.into() }
     }
 
     pub(crate) fn only_connect() -> Self {
         let text = "This proxy only understands CONNECT, for ports 443 and 80.";
-        Self { status: "405 Method Not Allowed", header: "Allow: CONNECT\r\n".to_owned(), text: text.to_owned() }
+        Self {
+            status: "405 Method Not Allowed",
+            header: "Allow: CONNECT\r\n".to_owned(),
+            media: TEXT,
+            text: text.to_owned(),
+        }
     }
 
     pub(crate) fn misdirected(text: impl Into<String>) -> Self {
-        Self { status: "421 Misdirected Request", header: String::new(), text: text.into() }
+        Self { status: "421 Misdirected Request", header: String::new(), media: TEXT, text: text.into() }
     }
 
     pub(crate) fn head_too_large() -> Self {
         let text = "The request head is too large.";
-        Self { status: "431 Request Header Fields Too Large", header: String::new(), text: text.to_owned() }
+        Self {
+            status: "431 Request Header Fields Too Large",
+            header: String::new(),
+            media: TEXT,
+            text: text.to_owned(),
+        }
     }
 
     /// To the same place behind https. `host` is a parsed name or address and `path` came through the head parser, so
     /// neither can break out of its line.
     pub(crate) fn to_https(host: &str, path: &str) -> Self {
         let header = format!("Location: https://{host}{path}\r\n");
-        Self { status: "308 Permanent Redirect", header, text: "This is only served over https.".to_owned() }
+        Self {
+            status: "308 Permanent Redirect",
+            header,
+            media: TEXT,
+            text: "This is only served over https.".to_owned(),
+        }
     }
 
     /// What somebody sees who types the puck's address into a browser before anything is set up. The page itself is behind
@@ -58,11 +76,21 @@ impl Answer {
                 a short press of the device's button does as well, for two minutes.\n\
              3. Name this device as the DNS server in your router's DHCP settings."
         );
-        Self { status: "200 OK", header: String::new(), text }
+        Self { status: "200 OK", header: String::new(), media: TEXT, text }
+    }
+
+    pub(crate) fn not_found(text: impl Into<String>) -> Self {
+        Self { status: "404 Not Found", header: String::new(), media: TEXT, text: text.into() }
+    }
+
+    /// The script of [`pac`](super::pac).
+    pub(crate) fn pac(script: String) -> Self {
+        let media = "application/x-ns-proxy-autoconfig";
+        Self { status: "200 OK", header: String::new(), media, text: script }
     }
 
     pub(crate) fn bad_gateway(host: &HostName, why: impl std::fmt::Display) -> Self {
-        Self { status: "502 Bad Gateway", header: String::new(), text: format!("{host}: {why}.") }
+        Self { status: "502 Bad Gateway", header: String::new(), media: TEXT, text: format!("{host}: {why}.") }
     }
 
     /// Writes the answer and closes.
@@ -72,10 +100,10 @@ impl Answer {
     }
 
     fn render(&self) -> Vec<u8> {
-        let Self { status, header, text } = self;
+        let Self { status, header, media, text } = self;
         let len = text.len() + 1;
         format!(
-            "HTTP/1.1 {status}\r\n{header}Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len}\r\n\
+            "HTTP/1.1 {status}\r\n{header}Content-Type: {media}\r\nContent-Length: {len}\r\n\
              Cache-Control: no-store\r\nConnection: close\r\n\r\n{text}\n"
         )
         .into_bytes()

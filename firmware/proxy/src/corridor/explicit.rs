@@ -4,7 +4,10 @@ use bytes::{Buf, BytesMut};
 use gate_core::{HostName, Mode, Reason};
 use tokio::net::TcpStream;
 
-use super::{Visitor, plain::complaint};
+use super::{
+    Visitor,
+    plain::{complaint, is_pac, pac},
+};
 use crate::act::answer::{Answer, ESTABLISHED};
 use crate::act::{refuse, splice};
 use crate::decide::{Course, Towards};
@@ -24,6 +27,10 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
         Ok(read) => read,
         Err(error) => return turn_away(visitor, stream, &error).await,
     };
+    if is_pac(&head) && is_ours(visitor, &head.authority.host) {
+        pac(visitor, &head).send(stream, &visitor.meter).await;
+        return Closed { mode: Mode::Admin, reason: None, alpn: None };
+    }
     let asked = match understand(&head) {
         Ok(asked) => asked,
         Err((answer, reason)) => return say_no(visitor, stream, answer, reason).await,
@@ -46,6 +53,15 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
     match asked {
         Asked::Tls(host) => tunnel_tls(visitor, stream, host, rest).await,
         Asked::Http(host) => pass_http(visitor, stream, host, rest).await,
+    }
+}
+
+/// Whether a client means this device, and not that it should fetch something elsewhere.
+fn is_ours(visitor: &Visitor, host: &Host) -> bool {
+    let place = &visitor.snapshot.place;
+    match host {
+        Host::Name(name) => place.own_names.contains(name),
+        Host::Address(address) => place.own_addresses.contains(address),
     }
 }
 

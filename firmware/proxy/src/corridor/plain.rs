@@ -5,7 +5,7 @@ use gate_core::{Mode, Reason};
 use tokio::net::TcpStream;
 
 use super::{Visitor, steered::is_own};
-use crate::act::{answer::Answer, refuse};
+use crate::act::{answer::Answer, pac, refuse};
 use crate::parse::head::{self, Head, HeadError, Host};
 use crate::parse::peek::{self, PeekError};
 use crate::session::Closed;
@@ -45,6 +45,9 @@ fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answ
         let text = "This name is not served here.";
         return (Some(Answer::misdirected(text)), Closed::refused(Reason::NotInCatalogue));
     }
+    if own && is_pac(head) {
+        return (Some(pac(visitor, head)), Closed { mode: Mode::Admin, reason: None, alpn: None });
+    }
     // The name in the office's domain has a certificate that the office's clients know; who uses another one is new here.
     let new_here = own && place.own_names.first().is_none_or(|name| head.authority.host != Host::Name(name.clone()));
     if new_here && head.path == "/" && matches!(head.method.as_str(), "GET" | "HEAD") {
@@ -54,6 +57,22 @@ fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answ
     let mode = if own { Mode::Admin } else { Mode::Refused };
     let answer = Answer::to_https(&location_host(&head.authority.host), &head.path);
     (Some(answer), Closed { mode, reason: Some(Reason::Redirected), alpn: None })
+}
+
+/// Whether a client asks how to find the CONNECT proxy.
+pub(super) fn is_pac(head: &Head) -> bool {
+    head.path == "/proxy.pac" && matches!(head.method.as_str(), "GET" | "HEAD")
+}
+
+/// The way to the CONNECT proxy, by the name or address that the client found this device by.
+pub(super) fn pac(visitor: &Visitor, head: &Head) -> Answer {
+    match visitor.shared.config.explicit_listen.first() {
+        Some(proxy) => {
+            let host = location_host(&head.authority.host);
+            Answer::pac(pac::script(&visitor.snapshot.catalogue, &host, proxy.port()))
+        }
+        None => Answer::not_found("There is no CONNECT proxy here: proxy.explicit_listen names no address."),
+    }
 }
 
 /// The host as a URL writes it.

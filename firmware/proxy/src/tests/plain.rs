@@ -59,3 +59,30 @@ async fn who_types_the_address_is_told_what_to_do_next() {
         assert_eq!(office.record().await.mode, Mode::Admin);
     }
 }
+
+#[tokio::test]
+async fn who_looks_for_the_connect_proxy_is_told_the_way() {
+    for (host, way) in [("192.0.2.53", "192.0.2.53"), ("nanogate.lan:80", "nanogate.lan")] {
+        for explicit in [false, true] {
+            let office = office().open().await;
+            let at = if explicit { office.explicit } else { office.plain };
+            let mut client = TcpStream::connect(at).await.unwrap();
+            client.write_all(format!("GET /proxy.pac HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).await.unwrap();
+            let answer = String::from_utf8(read_all(&mut client).await).unwrap();
+            assert!(
+                answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/x-ns-proxy-autoconfig\r\n"),
+                "{answer}"
+            );
+            assert!(answer.contains(&format!("\"PROXY {way}:8080\"")), "{answer}");
+            assert!(answer.contains("\"api.openai.com\": 1"), "{answer}");
+            drop(client);
+            let record = office.record().await;
+            assert_eq!((record.mode, record.reason), (Mode::Admin, None));
+        }
+    }
+    let office = office().open().await;
+    let mut client = TcpStream::connect(office.explicit).await.unwrap();
+    client.write_all(b"GET http://a.example/proxy.pac HTTP/1.1\r\nHost: a.example\r\n\r\n").await.unwrap();
+    let answer = String::from_utf8(read_all(&mut client).await).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+}
