@@ -68,6 +68,10 @@ pub trait Judge: Send + Sync + 'static {
     }
     /// Allow, redact or deny a request.
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict;
+    /// Whether what is redacted for this finding becomes a placeholder that the answer's way back undoes.
+    fn is_reversible(&self, _client: IpAddr, _finding: &Finding) -> bool {
+        false
+    }
     /// Whether what cannot be read may pass: [`Action::Allow`], [`Action::Alert`] to note it, or [`Action::Deny`].
     fn unread(&self, _client: IpAddr, what: Unread) -> Action {
         match what {

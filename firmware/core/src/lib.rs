@@ -30,7 +30,7 @@ pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicro
 pub use judge::{ConnectionFacts, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
 pub use record::{
     AdminEvent, ConnectionEvent, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause,
-    FallbackChange, FallbackEvent, FindingCount, Mode, ProcessEvent, ProcessState, Reason, Record, RequestEvent,
-    SteerEvent, Usage,
+    FallbackChange, FallbackEvent, FindingCount, KindCount, Mode, PlaceholdersEvent, ProcessEvent, ProcessState,
+    Reason, Record, RequestEvent, SteerEvent, Usage,
 };
 pub use zone_key::ZoneKey;

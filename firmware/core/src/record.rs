@@ -30,6 +30,7 @@ pub enum Event {
     DnsTally(DnsTally),
     DnsDevice(DnsDevice),
     Fallback(FallbackEvent),
+    Placeholders(PlaceholdersEvent),
 }
 
 /// One DNS question.
@@ -237,6 +238,33 @@ pub struct RequestEvent {
     /// From the request's head to the answer's head, in microseconds.
     pub first_byte_micros: Option<u64>,
     pub duration_micros: u64,
+}
+
+/// What was replaced reversibly in one request, and put back in its answer. Stands right before the request's own record,
+/// and only where there is something to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlaceholdersEvent {
+    /// The connection that the request came on.
+    pub connection: u64,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub client: IpAddr,
+    pub host: String,
+    pub vendor: String,
+    /// Values that left as placeholders, by kind.
+    pub replaced: Vec<KindCount>,
+    /// Placeholders that became values again on their way to the client, by kind.
+    pub restored: Vec<KindCount>,
+    /// The answer could not be edited and went on with its placeholders.
+    pub unedited: bool,
+}
+
+/// How many of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct KindCount {
+    pub kind: String,
+    pub count: u32,
 }
 
 /// One change of the kernel's rule set.

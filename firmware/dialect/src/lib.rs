@@ -4,6 +4,7 @@
 //!                      request ──► read_request ──► RequestFacts   model, stream, frozen bytes, current turn
 //!   table of formats   verdict ──► denial       ──► Denial         403 in the provider's own error shape
 //!   openai anthropic   answer  ──► UsageReader  ──► Usage          tokens, read on the side of the stream
+//!                      event   ──► read_event  ──► Delta          the next piece of which text of a streamed answer
 //!   gemini generic     call    ──► Call         ──► Envelope       gRPC and Connect, their messages read without a schema
 //! ```
 //!
@@ -31,6 +32,8 @@ mod denial;
 
 mod usage;
 
+mod deltas;
+
 mod calls;
 
 mod anthropic;
@@ -41,6 +44,7 @@ mod openai;
 pub use calls::{
     Call, CallDenial, CallEnd, Codec, ENVELOPE_HEAD, Envelope, Follower, MessageError, MessageText, message_text,
 };
+pub use deltas::{Delta, StreamEvent, read_event};
 pub use denial::{Denial, denial, refusal, spoken};
 pub use format::Dialect;
 pub use request::{RequestFacts, read_request};

@@ -79,6 +79,8 @@ pub(crate) struct FindingRule {
     pub(crate) kb: Option<KnowledgeBase>,
     pub(crate) min_confidence: u8,
     pub(crate) action: Action,
+    /// What it redacts becomes a placeholder that is put back in the answer.
+    pub(crate) reversible: bool,
 }
 
 /// A client as the policy sees it.

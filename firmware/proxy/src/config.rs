@@ -58,6 +58,10 @@ pub struct Config {
     pub max_ratio: usize,
     /// Leaf certificates kept ready. Default: 512.
     pub leaf_cache: usize,
+    /// How long the value behind a placeholder is kept after it was last sent, in hours. Default: 24.
+    pub placeholder_hours: u64,
+    /// Values behind placeholders kept for one client and provider; the one unused for longest gives way. Default: 4096.
+    pub placeholders_per_client: usize,
 }
 
 /// Why a `[proxy]` table cannot be used.
@@ -96,6 +100,8 @@ impl Default for Config {
             body_budget_wait_ms: 2000,
             max_ratio: 100,
             leaf_cache: 512,
+            placeholder_hours: 24,
+            placeholders_per_client: 4096,
         }
     }
 }
@@ -121,6 +127,8 @@ impl Config {
             ("body_budget_wait_ms", 0, 60_000, self.body_budget_wait_ms),
             ("max_ratio", 2, 100_000, wide(self.max_ratio)),
             ("leaf_cache", 1, 100_000, wide(self.leaf_cache)),
+            ("placeholder_hours", 1, 168, self.placeholder_hours),
+            ("placeholders_per_client", 1, 65_536, wide(self.placeholders_per_client)),
         ];
         for (key, min, max, value) in rows {
             if !(min..=max).contains(&value) {

@@ -36,6 +36,8 @@ pub(crate) struct Counters {
     pub(crate) bytes_down: Count,
     /// Answers whose tokens could not be read: an unknown or broken coding, or too many at once.
     pub(crate) unread_answers: Count,
+    /// Answers to clients with live placeholders that could not be edited.
+    pub(crate) unedited_answers: Count,
     pub(crate) journal_failures: Count,
 }
 
@@ -54,6 +56,7 @@ pub struct CountersSnapshot {
     pub bytes_up: u64,
     pub bytes_down: u64,
     pub unread_answers: u64,
+    pub unedited_answers: u64,
     pub journal_failures: u64,
 }
 
@@ -81,6 +84,7 @@ impl Counters {
             bytes_up: self.bytes_up.get(),
             bytes_down: self.bytes_down.get(),
             unread_answers: self.unread_answers.get(),
+            unedited_answers: self.unedited_answers.get(),
             journal_failures: self.journal_failures.get(),
         }
     }

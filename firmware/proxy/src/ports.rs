@@ -12,6 +12,8 @@ use rustls::sign::CertifiedKey;
 use thiserror::Error;
 use tokio::net::TcpStream;
 
+use crate::act::inspect::ValueHash;
+
 /// What the proxy needs from the rest of the house; the daemon supplies all of it.
 #[derive(Clone)]
 pub struct Ports {
@@ -20,6 +22,9 @@ pub struct Ports {
     pub mint: Arc<dyn Mint>,
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
+    /// Makes placeholders; the same after a restart, so that what was said under the old ones, and signed for by a provider,
+    /// stays true.
+    pub placeholder_key: ValueHash,
     /// Replaced by the daemon when policy, packs or the puck's own addresses change; read once per connection and
     /// once per request.
     pub snapshot: Arc<ArcSwap<Snapshot>>,

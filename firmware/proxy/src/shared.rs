@@ -49,7 +49,7 @@ impl Shared {
             upstream_tls,
             ech_public_names: config.ech_names()?,
             pipes: Pipes::default(),
-            inspect: inspect::State::new(&config),
+            inspect: inspect::State::new(&config, ports.placeholder_key.clone()),
             counters: Counters::default(),
             fallbacks: Fallbacks::new(),
             stopping: CancellationToken::new(),

@@ -5,7 +5,7 @@ import { EMPTY, feed, type Feed, type FeedAction } from "./feed";
 import type { Line } from "./records";
 
 /** Records that say what happened; questions to DNS are many and come only when asked for. */
-const WITHOUT_DNS = "connection,request,steer,admin,process,fallback";
+const WITHOUT_DNS = "connection,request,steer,admin,process,fallback,placeholders";
 const WITH_DNS = `${WITHOUT_DNS},dns`;
 
 /** New records are shown together at most this often, so that a burst does not redraw the page a hundred times. */

@@ -93,6 +93,20 @@ export interface FallbackEvent {
   change: "revoked" | { began: { cause: "closed" | { alert: number }; until: number } };
 }
 
+/** What left as placeholders in one request, and came back in its answer. */
+export interface PlaceholdersEvent {
+  client: string;
+  host: string;
+  replaced: KindCount[];
+  restored: KindCount[];
+  unedited: boolean;
+}
+
+export interface KindCount {
+  kind: string;
+  count: number;
+}
+
 export interface Event {
   dns?: DnsEvent;
   connection?: ConnectionEvent;
@@ -103,6 +117,7 @@ export interface Event {
   dns_tally?: DnsTally;
   dns_device?: DnsDevice;
   fallback?: FallbackEvent;
+  placeholders?: PlaceholdersEvent;
 }
 
 export interface Line {
@@ -125,7 +140,7 @@ export interface Words {
 }
 
 export function describe(line: Line): Words {
-  const { dns, connection, request, steer, admin, process, dns_tally: tally, dns_device: device, fallback } =
+  const { dns, connection, request, steer, admin, process, dns_tally: tally, dns_device: device, fallback, placeholders } =
     line.record.event;
   if (connection) return describeConnection(connection);
   if (request) return describeRequest(request);
@@ -136,6 +151,7 @@ export function describe(line: Line): Words {
   if (process) return describeProcess(process);
   if (steer) return describeSteer(steer);
   if (fallback) return describeFallback(fallback);
+  if (placeholders) return describePlaceholders(placeholders);
   return { tone: "quiet", label: "record", title: line.id, detail: "This page does not know its kind yet." };
 }
 
@@ -259,8 +275,14 @@ function describeFallback({ client, host, change }: FallbackEvent): Words {
   return { tone: "watched", label: "falls back", title, detail: `Watched for 24 h, content not read: ${why}` };
 }
 
+function describePlaceholders({ client, host, replaced, restored, unedited }: PlaceholdersEvent): Words {
+  const words = (counts: readonly KindCount[]) => findingWords(counts) || "nothing";
+  const answer = unedited ? "the answer could not be edited" : `put back: ${words(restored)}`;
+  return { tone: "changed", label: "placeholders", title: `${client} → ${host}`, detail: `Left: ${words(replaced)}; ${answer}` };
+}
+
 /** `3 × e-mail, 1 × API key` */
-export function findingWords(findings: readonly FindingCount[]): string {
+export function findingWords(findings: readonly KindCount[]): string {
   return findings.map((finding) => `${finding.count} × ${kindWords(finding.kind)}`).join(", ");
 }
 

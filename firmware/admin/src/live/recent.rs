@@ -14,7 +14,7 @@ use crate::ports::FeedEntry;
 const MAX_CHAINS: usize = 16;
 
 /// Kinds of records: one ring each, so that many questions to DNS cannot push the few refusals out.
-const KINDS: usize = 7;
+const KINDS: usize = 8;
 
 /// What a record is about; the key of its event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     Admin,
     Process,
     Fallback,
+    Placeholders,
 }
 
 /// A set of kinds.
@@ -80,12 +81,13 @@ impl Kind {
             Event::Admin(_) => Self::Admin,
             Event::Process(_) => Self::Process,
             Event::Fallback(_) => Self::Fallback,
+            Event::Placeholders(_) => Self::Placeholders,
         }
     }
 }
 
 impl Kinds {
-    pub(crate) const ALL: Self = Self((1 << KINDS) - 1);
+    pub(crate) const ALL: Self = Self(u8::MAX >> (8 - KINDS));
 
     /// Reads `connection,request`; `None` when a word is no kind.
     pub(crate) fn parse(words: &str) -> Option<Self> {

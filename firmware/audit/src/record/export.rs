@@ -133,6 +133,14 @@ impl Cells {
                 cells.set("event", "fallback").set("client", fallback.client).set("vendor", &fallback.vendor);
                 cells.set("name", &fallback.host).set("outcome", word(&fallback.change));
             }
+            Event::Placeholders(event) => {
+                let restored: u64 = event.restored.iter().map(|one| u64::from(one.count)).sum();
+                let replaced: u64 = event.replaced.iter().map(|one| u64::from(one.count)).sum();
+                cells.set("event", "placeholders").set("client", event.client).set("vendor", &event.vendor);
+                cells.set("name", &event.host).set("findings", replaced);
+                let restored = if restored > 0 { "restored" } else { "not_restored" };
+                cells.set("outcome", if event.unedited { "unedited" } else { restored });
+            }
             Event::Connection(connection) => {
                 cells.set("event", "connection").set("client", connection.client);
                 cells.set_some("vendor", connection.vendor.as_ref()).set_some("name", connection.host.as_ref());

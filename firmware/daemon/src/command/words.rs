@@ -2,7 +2,7 @@
 
 use gate_core::{
     AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause, FallbackChange,
-    FallbackEvent, ProcessEvent, ProcessState, RequestEvent, SteerEvent,
+    FallbackEvent, KindCount, PlaceholdersEvent, ProcessEvent, ProcessState, RequestEvent, SteerEvent,
 };
 
 /// One line without the time.
@@ -17,6 +17,7 @@ pub(super) fn of(event: &Event) -> String {
         Event::DnsTally(tally) => dns_tally(tally),
         Event::DnsDevice(device) => dns_device(device),
         Event::Fallback(event) => fallback(event),
+        Event::Placeholders(event) => placeholders(event),
     }
 }
 
@@ -121,6 +122,16 @@ fn process(event: &ProcessEvent) -> String {
         ProcessState::Resumed => "goes on",
     };
     format!("process {} ({}) {state}", event.process, event.pid)
+}
+
+fn placeholders(event: &PlaceholdersEvent) -> String {
+    let list = |counts: &[KindCount]| {
+        let words: Vec<_> = counts.iter().map(|one| format!("{} {}", one.count, one.kind)).collect();
+        if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    };
+    let PlaceholdersEvent { client, host, replaced, restored, unedited, .. } = event;
+    let unedited = if *unedited { "; the answer could not be edited" } else { "" };
+    format!("{client} to {host}: left as placeholders {}, put back {}{unedited}", list(replaced), list(restored))
 }
 
 fn fallback(event: &FallbackEvent) -> String {

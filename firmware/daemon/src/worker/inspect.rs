@@ -70,6 +70,8 @@ impl Inspection {
             signed: false,
             body,
             trailers: None,
+            // Nobody here sees the answer.
+            reversible: false,
             now: SystemClock.now(),
         };
         let policy = self.policy.load();

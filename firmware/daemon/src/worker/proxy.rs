@@ -13,10 +13,10 @@ use gate_dns::{LookupError, Upstreams};
 use gate_policy::Policy;
 use gate_proxy::{
     Answer, Listeners, Mint, MintError, OriginalDestination, Place, Ports, Proxy, Resolve, ResolveError, Snapshot,
-    Switch,
+    Switch, ValueHash,
 };
 use gate_scrub::Scanner;
-use gate_seal::{Authority, IssueError, LEAF_MAX_DAYS, LeafRequest};
+use gate_seal::{Authority, DeviceKey, IssueError, LEAF_MAX_DAYS, LeafRequest, Purpose};
 use rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
@@ -31,6 +31,8 @@ use crate::packs::{Rules, follow_pack};
 use crate::sockets::Inherited;
 use crate::worker::reload::follow_policy;
 use crate::{CommandError, Outcome, fence, process, provision, worker};
+
+const PLACEHOLDERS: Purpose = Purpose::new("placeholders/v1");
 
 /// What a parser cannot see: the trust anchors are there and are certificates.
 pub(super) fn check(config: &Config) -> Result<(), CommandError> {
@@ -53,6 +55,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let explicit = sockets.tcp(config.proxy.explicit_listen.len())?;
     let authority = provision::authority(config)?;
     let key = provision::device_key(config)?;
+    let placeholder_key = placeholder_key(&key);
     process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
     fence::raise(config, ProcessName::Proxy).map_err(CommandError::internal)?;
     let journal = Arc::new(worker::open_journal_with(config, ProcessName::Proxy.as_str(), key)?);
@@ -73,6 +76,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         mint: Arc::new(Minter(authority)),
         journal: recorder(config, &journal),
         clock: Arc::new(SystemClock),
+        placeholder_key,
         snapshot: snapshot.clone(),
     };
     let settings = gate_proxy::Config { extra_roots: provision::active_roots(config), ..config.proxy.clone() };
@@ -103,6 +107,13 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     drop(proxy);
     worker::close(runtime, journal);
     result
+}
+
+/// A secret of this device that no file holds: nobody else can sign for it.
+fn placeholder_key(key: &DeviceKey) -> ValueHash {
+    let signature = key.sign(PLACEHOLDERS, b"");
+    let (half, _) = signature.split_first_chunk().expect("a signature is longer than a key");
+    ValueHash::new(half)
 }
 
 /// Where records of AI traffic go: nowhere, so that there is none, while a journal would be gone at the next start and the

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use gate_core::{Action, ConnectionFacts, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Unread, Verdict};
 
 use super::words::detected;
-use super::{GroupMode, Place, Policy, Service};
+use super::{FindingRule, GroupMode, Place, Policy, Service};
 
 impl Judge for Policy {
     fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict {
@@ -39,6 +39,10 @@ impl Judge for Policy {
         };
         let reasons = reasons(refusal, action, facts.findings, &per_finding);
         PromptVerdict { action, per_finding, rule, reasons }
+    }
+
+    fn is_reversible(&self, client: IpAddr, finding: &Finding) -> bool {
+        self.finding_rule(self.place(client), finding).is_some_and(|rule| rule.reversible)
     }
 
     fn unread(&self, _client: IpAddr, what: Unread) -> Action {
@@ -95,7 +99,12 @@ impl Policy {
     }
 
     fn action(&self, place: Place, finding: &Finding) -> Action {
-        self.findings.iter().find(|rule| rule.takes(place, finding)).map_or(finding.action, |rule| rule.action)
+        self.finding_rule(place, finding).map_or(finding.action, |rule| rule.action)
+    }
+
+    /// The first entry that matches.
+    fn finding_rule(&self, place: Place, finding: &Finding) -> Option<&FindingRule> {
+        self.findings.iter().find(|rule| rule.takes(place, finding))
     }
 }
 

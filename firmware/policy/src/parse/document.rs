@@ -96,6 +96,8 @@ struct FindingText {
     #[serde(default)]
     min_confidence: Option<u8>,
     action: Action,
+    #[serde(default)]
+    reversible: bool,
 }
 
 impl Document {
@@ -181,6 +183,10 @@ impl FindingText {
         if self.min_confidence.is_some_and(|confidence| confidence > 100) {
             return Err(complain(&at("min_confidence"), "a confidence is between 0 and 100".to_owned()));
         }
+        if self.reversible && self.action != Action::Redact {
+            let why = "only with action redact there is something to put back".to_owned();
+            return Err(complain(&at("reversible"), why));
+        }
         Ok(FindingRule {
             group: group_number("findings", index, self.group, groups)?,
             kind: self.kind,
@@ -188,6 +194,7 @@ impl FindingText {
             kb: self.kb,
             min_confidence: self.min_confidence.unwrap_or(0),
             action: self.action,
+            reversible: self.reversible,
         })
     }
 }

@@ -148,6 +148,10 @@ fn what_makes_no_sense_is_named_with_its_line_and_key() {
             &with("findings:\n  - kind: email\n    action: deny\n    group: b\n"),
             "p.yaml, line 5: findings[0].group: there is no group `b`",
         ),
+        (
+            &with("findings:\n  - kind: email\n    action: deny\n    reversible: true\n"),
+            "p.yaml, line 5: findings[0].reversible: only with action redact",
+        ),
     ] {
         let said = said(text);
         assert!(said.starts_with(message), "{said}\nwanted {message}");

@@ -6,6 +6,7 @@
 //!                             ├─ judge    decode, scan, policy, edit; pure
 //!                             ├─ upstream the verified server, its protocol kept
 //!                             ├─ reply    frame by frame, tokens read on the side
+//!                             ├─ restore  placeholders become values again, where there are any
 //!                             ├─ calls    gRPC and Connect, message by message
 //!                             ├─ socket   WebSockets, message by message
 //!                             └─ record   one RequestEvent
@@ -35,6 +36,7 @@ use self::distrust::Quiet;
 use self::exchange::Exchange;
 use self::leaf::Leaves;
 use self::upstream::Upstream;
+use self::vault::Vault;
 use self::wire::Wire;
 use crate::act::refuse;
 use crate::config::Config;
@@ -54,6 +56,7 @@ mod target;
 
 mod judge;
 mod memory;
+mod vault;
 
 mod calls;
 mod distrust;
@@ -62,8 +65,10 @@ mod exchange;
 mod limits;
 mod refusal;
 mod reply;
+mod restore;
 mod serve;
 mod socket;
+mod unpack;
 mod upstream;
 mod usage;
 
@@ -85,10 +90,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config, placeholder_key: ValueHash) -> Self {
         Self {
             leaves: Leaves::new(config.leaf_cache),
-            inspector: Inspector::new(ValueHash::random(), config.body_cap_bytes, config.max_ratio),
+            inspector: Inspector::new(ValueHash::random(), config.body_cap_bytes, config.max_ratio)
+                .with_vault(Vault::new(placeholder_key, config)),
             large: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             decoders: Arc::new(Semaphore::new(usage::DECODERS)),
         }

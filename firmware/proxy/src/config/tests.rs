@@ -38,6 +38,8 @@ fn mistakes_name_their_key() {
         ("drain_seconds = 5", "proxy.drain_seconds must be between 0 and 4, not 5"),
         ("max_connections = 0", "proxy.max_connections must be between 1 and 1000000, not 0"),
         ("upstream_port = 0", "proxy.upstream_port must be between 1 and 65535, not 0"),
+        ("placeholder_hours = 169", "proxy.placeholder_hours must be between 1 and 168, not 169"),
+        ("placeholders_per_client = 0", "proxy.placeholders_per_client must be between 1 and 65536, not 0"),
         ("idle_seconds = 0", "proxy.idle_seconds must be between 1 and 86400, not 0"),
         ("ech_public_names = [\"not a host\"]", "proxy.ech_public_names: `not a host` is not a host name"),
         (

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::Listeners;
+use crate::act::inspect::ValueHash;
 use crate::config::Config;
 use crate::ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
 use crate::proxy::Proxy;
@@ -132,6 +133,7 @@ impl Office {
             mint: Arc::new(NoMint(true)),
             journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             clock: Arc::new(SystemClock),
+            placeholder_key: ValueHash::random(),
             snapshot: Arc::new(ArcSwap::from_pointee(self.snapshot())),
         }
     }

@@ -17,6 +17,8 @@ pub(crate) struct Fault {
     pub(crate) pace: Option<Duration>,
     /// `words=N`: length of the answer; a stream sends about one event for each.
     pub(crate) words: Option<usize>,
+    /// `echo` or `echo=N`: it says what it was told last, in pieces of N characters.
+    pub(crate) echo: Option<usize>,
     /// What breaks, if anything.
     pub(crate) breakage: Option<Breakage>,
 }
@@ -44,6 +46,7 @@ impl Default for Fault {
             slow_head: Duration::ZERO,
             pace: None,
             words: None,
+            echo: None,
             breakage: None,
         }
     }
@@ -60,6 +63,8 @@ impl Fault {
                 "slow-head" => fault.slow_head = Duration::from_millis(number()?),
                 "pace" => fault.pace = Some(Duration::from_millis(number()?)),
                 "words" => fault.words = Some(usize::try_from(number()?).map_err(|e| e.to_string())?),
+                "echo" if value.is_empty() => fault.echo = Some(usize::MAX),
+                "echo" => fault.echo = Some(usize::try_from(number()?.max(1)).map_err(|e| e.to_string())?),
                 "stall-head" => fault.breakage = Some(Breakage::StallHead),
                 "stall" => fault.breakage = Some(Breakage::Stall),
                 "reset-mid-stream" => fault.breakage = Some(Breakage::ResetStream),
@@ -89,6 +94,8 @@ mod tests {
         assert_eq!((fault.coding, fault.pace), (Coding::Gzip, Some(Duration::from_millis(5))));
         assert_eq!(fault.breakage, Some(Breakage::Stall));
         assert_eq!(Fault::parse("529").unwrap().status, Some(529));
+        assert_eq!(Fault::parse("echo").unwrap().echo, Some(usize::MAX));
+        assert_eq!(Fault::parse("echo=3").unwrap().echo, Some(3));
         assert_eq!(Fault::parse("").unwrap(), Fault::default());
         for bad in ["sleepy", "200", "pace=soon", "pace"] {
             assert!(Fault::parse(bad).is_err(), "{bad}");

@@ -45,8 +45,25 @@ pub(crate) fn answer(request: &Arrived) -> Answer {
 
 /// The answer's words, each with the space after it.
 fn words(request: &Arrived) -> Vec<String> {
+    if request.fault.echo.is_some() {
+        return pieces(request, &told(request));
+    }
     let count = request.fault.words.unwrap_or(24);
     TEXT.split_inclusive(' ').cycle().take(count).map(str::to_owned).collect()
+}
+
+/// What the request said last.
+fn told(request: &Arrived) -> String {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let last = body["messages"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
+    let content = &last["content"];
+    content.as_str().or_else(|| content[0]["text"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// A text in the pieces that were asked for.
+fn pieces(request: &Arrived, text: &str) -> Vec<String> {
+    let letters: Vec<char> = text.chars().collect();
+    letters.chunks(request.fault.echo.unwrap_or(usize::MAX)).map(|piece| piece.iter().collect()).collect()
 }
 
 /// About what a tokenizer would count.
@@ -54,10 +71,15 @@ fn tokens(bytes: usize) -> usize {
     bytes.div_ceil(4)
 }
 
-/// Arguments for a call of a tool with this JSON schema: every required property gets a plausible word.
-fn arguments(schema: &Value) -> Value {
+/// Arguments for a call of a tool with this JSON schema: every required property gets a plausible word, or what was told.
+fn arguments(request: &Arrived, schema: &Value) -> Value {
+    let word = if request.fault.echo.is_some() { told(request) } else { "Lisbon".to_owned() };
+    filled(schema, &word)
+}
+
+fn filled(schema: &Value, word: &str) -> Value {
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    required.map(|name| (name.to_owned(), Value::from("Lisbon"))).collect::<serde_json::Map<_, _>>().into()
+    required.map(|name| (name.to_owned(), Value::from(word))).collect::<serde_json::Map<_, _>>().into()
 }
 
 /// One server-sent event.
@@ -70,7 +92,7 @@ fn event(name: Option<&str>, data: &Value) -> Bytes {
 
 #[cfg(test)]
 mod tests {
-    use super::{VENDORS, arguments};
+    use super::{VENDORS, filled};
     use serde_json::json;
 
     #[test]
@@ -89,7 +111,7 @@ mod tests {
     #[test]
     fn tool_arguments_fill_what_is_required() {
         let schema = json!({ "properties": { "city": {}, "unit": {} }, "required": ["city"] });
-        assert_eq!(arguments(&schema), json!({ "city": "Lisbon" }));
-        assert_eq!(arguments(&json!(null)), json!({}));
+        assert_eq!(filled(&schema, "Lisbon"), json!({ "city": "Lisbon" }));
+        assert_eq!(filled(&json!(null), "Lisbon"), json!({}));
     }
 }

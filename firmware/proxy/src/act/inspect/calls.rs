@@ -26,7 +26,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::budget::Charge;
 use super::collect::{CollectError, Held};
 use super::draft::Draft;
-use super::exchange::{Exchange, uncollected};
+use super::exchange::{Editing, Exchange, uncollected};
 use super::head;
 use super::judge::{COUNTS_CAP, Judged};
 use super::leaf::Alpn;
@@ -190,7 +190,7 @@ impl Exchange {
         let Some(sent) = sent else { return self.fail(Reason::Internal, voice, pending) };
         match sent {
             Ok(response) if !response.status().is_informational() => {
-                self.pass_on(response, voice, pending, Some(Talking::new(talk, call)))
+                self.pass_on(response, voice, pending, Editing::Talk(Talking::new(talk, call)))
             }
             unanswered => {
                 talk.over.cancel();

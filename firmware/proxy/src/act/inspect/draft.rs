@@ -19,13 +19,16 @@ pub(super) struct Draft {
     signed: bool,
     pub(super) bytes: Bytes,
     pub(super) trailers: Option<HeaderMap>,
+    /// The answer is one that can be edited.
+    reversible: bool,
 }
 
 impl Draft {
     /// A message of a WebSocket that was opened for `target`.
     pub(super) fn message(target: &str, bytes: Bytes) -> Self {
         let (fields, content_type, content_encoding) = (Vec::new(), None, None);
-        Self { target: target.to_owned(), fields, content_type, content_encoding, signed: false, bytes, trailers: None }
+        let (signed, trailers, reversible) = (false, None, false);
+        Self { target: target.to_owned(), fields, content_type, content_encoding, signed, bytes, trailers, reversible }
     }
 
     /// A message of a call, packed with `coding` if with any. Its envelope states its length, so that no edit fits.
@@ -60,6 +63,7 @@ impl Draft {
             signed,
             bytes,
             trailers,
+            reversible: true,
         }
     }
 
@@ -80,6 +84,7 @@ impl Draft {
             signed: self.signed,
             body: &self.bytes,
             trailers: self.trailers.as_ref(),
+            reversible: self.reversible,
             now,
         }
     }

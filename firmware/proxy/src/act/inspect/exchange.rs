@@ -26,9 +26,11 @@ use super::leaf::Alpn;
 use super::record::{Ending, Pending};
 use super::refusal::{Refusal, Voice};
 use super::reply::{Relayed, Reply};
+use super::restore::{self, Restorer};
 use super::socket::{self, Socket};
 use super::upstream::{SendError, Upstream};
 use super::usage::Side;
+use super::vault::Live;
 use crate::ports::Snapshot;
 use crate::session::Session;
 use crate::shared::Shared;
@@ -50,6 +52,15 @@ pub(super) struct Exchange {
     pub(super) socket: Mutex<Option<Socket>>,
     /// A request came in.
     asked: AtomicBool,
+}
+
+/// What may become of an answer on its way.
+pub(super) enum Editing {
+    None,
+    /// It is one to a call, and may end early.
+    Talk(Talking),
+    /// It gets back what its client's placeholders stand for.
+    Restore(Live),
 }
 
 /// A request that may go on.
@@ -207,7 +218,7 @@ impl Exchange {
             Err(error) => return self.fail(error.reason(), voice, pending),
         };
         if !response.status().is_informational() {
-            return self.pass_on(response, voice, pending, None);
+            return self.pass_on(response, voice, pending, Editing::None);
         }
         if !socket::is_agreed(response.status(), response.headers()) {
             return self.fail(Reason::UpstreamReset, voice, pending);
@@ -222,7 +233,14 @@ impl Exchange {
     }
 
     async fn relay(&self, cleared: Cleared, voice: Voice, pending: Pending) -> Response<Reply> {
-        let request = cleared.into_request(&self.session.host, self.upstream.alpn());
+        let live =
+            self.shared.inspect.inspector.live(self.session.client.ip(), self.session.vendor(), self.shared.now());
+        let signed = head::is_signed(&cleared.parts);
+        let mut request = cleared.into_request(&self.session.host, self.upstream.alpn());
+        if live.is_some() && !signed {
+            // An answer that has to be edited is best not packed.
+            request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         let response = match self.upstream.send(request).await {
             Ok(response) => response,
             Err(error) => {
@@ -233,7 +251,7 @@ impl Exchange {
         if response.status().is_informational() {
             return self.fail(Reason::UpstreamReset, voice, pending);
         }
-        self.pass_on(response, voice, pending, None)
+        self.pass_on(response, voice, pending, live.map_or(Editing::None, Editing::Restore))
     }
 
     /// Why a request got no answer.
@@ -252,17 +270,31 @@ impl Exchange {
         response: Response<Incoming>,
         voice: Voice,
         mut pending: Pending,
-        talk: Option<Talking>,
+        editing: Editing,
     ) -> Response<Reply> {
         let (mut head, body) = response.into_parts();
         pending.note_head(head.status.as_u16());
         head::strip_response(&mut head.headers);
-        if talk.is_some() {
-            head.headers.remove(header::CONTENT_LENGTH);
+        let side = Side::new(voice.dialect, &head.headers, &self.shared.inspect.decoders);
+        let (mut talk, mut restorer) = (None, None);
+        match editing {
+            Editing::None => {}
+            Editing::Talk(talking) => {
+                head.headers.remove(header::CONTENT_LENGTH);
+                talk = Some(talking);
+            }
+            Editing::Restore(live) if !body.is_end_stream() => {
+                let decoders = &self.shared.inspect.decoders;
+                restorer = Restorer::new(live, &head, pending.is_stream(), decoders).map(Box::new);
+                match restorer {
+                    Some(_) => restore::unsay(&mut head.headers),
+                    None => pending.note_unedited(),
+                }
+            }
+            Editing::Restore(_) => {}
         }
         head.version = if self.upstream.alpn() == Alpn::Http2 { http::Version::HTTP_2 } else { http::Version::HTTP_11 };
-        let side = Side::new(voice.dialect, &head.headers, &self.shared.inspect.decoders);
-        match Relayed::new(body, pending, side, talk) {
+        match Relayed::new(body, pending, side, talk, restorer) {
             Ok(relayed) => Response::from_parts(head, Reply::Relayed(Box::new(relayed))),
             Err(_) => self.own(&unrecorded(), voice),
         }

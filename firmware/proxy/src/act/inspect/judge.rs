@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use gate_core::{Action, Finding, FindingCount, HostName, Judge, Reason, UnixMicros};
+use gate_core::{Action, Finding, FindingCount, HostName, Judge, KindCount, Reason, UnixMicros};
 use gate_dialect::RequestFacts;
 use gate_scrub::Scanner;
 use http::HeaderMap;
@@ -12,8 +12,10 @@ use self::case::Case;
 use super::decode::DecodeLimits;
 use super::memory::{Memory, ValueHash};
 use super::refusal::Refusal;
+use super::vault::{Live, Scope, Vault};
 
 mod case;
+mod edits;
 
 pub(super) use case::{COUNTS_CAP, scan_memory};
 
@@ -23,6 +25,8 @@ pub struct Inspector {
     hash: ValueHash,
     memory: Memory,
     limits: DecodeLimits,
+    /// Absent: nothing is redacted reversibly.
+    vault: Option<Vault>,
 }
 
 /// A request as it came from a client.
@@ -43,6 +47,8 @@ pub struct Prompt<'a> {
     /// The body as sent, before any decoding.
     pub body: &'a [u8],
     pub trailers: Option<&'a HeaderMap>,
+    /// The answer can be edited, so that placeholders in it become values again.
+    pub reversible: bool,
     pub now: UnixMicros,
 }
 
@@ -64,6 +70,8 @@ pub struct Judged {
     pub counts: Vec<FindingCount>,
     /// The decoded body with its redactions, when there are any; without, the body goes out as it came.
     pub edited: Option<Vec<u8>>,
+    /// The redactions that the answer undoes, by kind.
+    pub replaced: Vec<KindCount>,
     pub decoded_bytes: u64,
     /// The target's path, unless something was found in it.
     pub path: Option<String>,
@@ -74,7 +82,23 @@ pub struct Judged {
 impl Inspector {
     /// Judges bodies of at most `body_cap` bytes, encoded and decoded, one byte of which becomes at most `max_ratio`.
     pub fn new(hash: ValueHash, body_cap: usize, max_ratio: usize) -> Self {
-        Self { hash, memory: Memory::default(), limits: DecodeLimits { max_bytes: body_cap, max_ratio } }
+        let limits = DecodeLimits { max_bytes: body_cap, max_ratio };
+        Self { hash, memory: Memory::default(), limits, vault: None }
+    }
+
+    /// Redacts reversibly where the policy says so.
+    pub(super) fn with_vault(self, vault: Vault) -> Self {
+        Self { vault: Some(vault), ..self }
+    }
+
+    #[cfg(test)]
+    pub(super) fn vault(&self) -> Option<&Vault> {
+        self.vault.as_ref()
+    }
+
+    /// What an answer to this client may put back, if anything.
+    pub(super) fn live(&self, client: IpAddr, vendor: &str, now: UnixMicros) -> Option<Live> {
+        self.vault.as_ref()?.live(&Scope::new(client, vendor), now)
     }
 
     /// Decodes, scans, judges and edits. `take` is asked before memory is used and may refuse it.

@@ -62,6 +62,11 @@ impl fmt::Debug for ValueHash {
 }
 
 impl Tag {
+    /// First 8 bytes as a number.
+    pub(super) fn bits(self) -> u64 {
+        self.0[..8].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+    }
+
     /// First 8 bytes in hexadecimal, as records carry it.
     pub(super) fn short_hex(self) -> String {
         use fmt::Write;

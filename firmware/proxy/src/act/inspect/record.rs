@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use gate_core::{Action, Event, JournalError, Reason, RequestEvent};
+use gate_core::{Action, Event, JournalError, KindCount, PlaceholdersEvent, Reason, RequestEvent};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +32,15 @@ pub(super) struct Pending {
     started: Instant,
     /// `None` once recorded.
     event: Option<Box<RequestEvent>>,
+    placeholders: Placeholders,
+}
+
+/// What became of placeholders.
+#[derive(Default)]
+struct Placeholders {
+    replaced: Vec<KindCount>,
+    restored: Vec<KindCount>,
+    unedited: bool,
 }
 
 impl Pending {
@@ -59,7 +68,8 @@ impl Pending {
         };
         ending.told.store(false, Ordering::Relaxed);
         let (shared, ending) = (Arc::clone(shared), Arc::clone(ending));
-        Self { shared, ending, started: Instant::now(), event: Some(Box::new(event)) }
+        let (event, placeholders) = (Some(Box::new(event)), Placeholders::default());
+        Self { shared, ending, started: Instant::now(), event, placeholders }
     }
 
     /// Notes something, unless the record is already written.
@@ -83,6 +93,18 @@ impl Pending {
             event.request_bytes = judged.decoded_bytes;
             event.added_micros = added_micros;
         });
+        self.placeholders.replaced.clone_from(&judged.replaced);
+    }
+
+    /// Notes what the answer got back.
+    pub(super) fn note_restored(&mut self, restored: &[KindCount]) {
+        self.placeholders.restored = restored.to_vec();
+    }
+
+    /// Notes that the answer goes on with its placeholders. It need not hold any, unless some have just been sent.
+    pub(super) fn note_unedited(&mut self) {
+        self.shared.counters.unedited_answers.add(1);
+        self.placeholders.unedited = !self.placeholders.replaced.is_empty();
     }
 
     /// Notes that the answer's head is here.
@@ -103,7 +125,18 @@ impl Pending {
     pub(super) fn finish(&mut self) -> Result<(), JournalError> {
         let Some(mut event) = self.event.take() else { return Ok(()) };
         event.duration_micros = self.elapsed_micros();
+        let Placeholders { replaced, restored, unedited } = std::mem::take(&mut self.placeholders);
+        if let (Some(connection), false) = (event.connection, replaced.is_empty() && restored.is_empty()) {
+            let (client, host, vendor) = (event.client, event.host.clone(), event.vendor.clone());
+            let told = PlaceholdersEvent { connection, client, host, vendor, replaced, restored, unedited };
+            self.shared.append(&Event::Placeholders(told))?;
+        }
         self.shared.append(&Event::Request(*event)).map(|_| ())
+    }
+
+    /// Whether the request asked for a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        self.event.as_ref().is_some_and(|event| event.stream)
     }
 
     /// Notes whether the answer has said that it is over.

@@ -1,5 +1,6 @@
 //! Answers on their way to the client: frame by frame as they come, with the record written before the last one.
 
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,6 +12,7 @@ use thiserror::Error;
 
 use super::calls::Talking;
 use super::record::Pending;
+use super::restore::Restorer;
 use super::usage::Side;
 
 /// The body of an answer.
@@ -25,6 +27,8 @@ pub(super) enum Reply {
 pub(super) enum ReplyError {
     #[error("the provider broke the exchange: {0}")]
     Upstream(#[from] hyper::Error),
+    #[error("the answer's coding is broken: {0}")]
+    Coding(#[from] io::Error),
     #[error("the end of the answer is withheld: {0}")]
     Journal(#[from] JournalError),
     #[error("the client may say no more, and the answer has begun")]
@@ -40,7 +44,11 @@ pub(super) struct Relayed {
     left: Option<u64>,
     /// Where it answers a call: what may end it early.
     talk: Option<Talking>,
-    /// It ended early.
+    /// What puts values back into it.
+    restorer: Option<Box<Restorer>>,
+    /// Follows what was held back to the end.
+    queued: Option<Frame<Bytes>>,
+    /// It ended early, or with what was held back.
     over: bool,
 }
 
@@ -51,33 +59,74 @@ impl Relayed {
         pending: Pending,
         side: Side,
         talk: Option<Talking>,
+        restorer: Option<Box<Restorer>>,
     ) -> Result<Self, JournalError> {
         let left = inner.size_hint().exact();
         let is_empty = inner.is_end_stream();
-        let mut relayed = Self { inner, pending, side: Some(side), left, talk, over: false };
+        let side = Some(side);
+        let mut relayed = Self { inner, pending, side, left, talk, restorer, queued: None, over: false };
         if is_empty {
             relayed.finish(None)?;
         }
         Ok(relayed)
     }
 
-    fn data(&mut self, data: &Bytes) -> Result<(), JournalError> {
+    /// What the client gets of a frame; `None`: nothing yet.
+    fn frame(&mut self, frame: Frame<Bytes>) -> Result<Option<Frame<Bytes>>, ReplyError> {
+        match frame.into_data() {
+            Ok(data) => self.data(data),
+            Err(trailers) => {
+                let rest = self.rest()?;
+                self.finish(None)?;
+                let Some(rest) = rest else { return Ok(Some(trailers)) };
+                self.queued = Some(trailers);
+                Ok(Some(Frame::data(rest)))
+            }
+        }
+    }
+
+    fn data(&mut self, data: Bytes) -> Result<Option<Frame<Bytes>>, ReplyError> {
         if let Some(side) = &mut self.side {
-            side.push(data);
+            side.push(&data);
             self.pending.note_told(side.has_ended());
         }
         if let Some(talk) = &mut self.talk {
-            talk.push(data);
+            talk.push(&data);
         }
         let len = data.len() as u64;
         self.pending.note(|event| event.response_bytes += len);
         self.left = self.left.map(|left| left.saturating_sub(len));
+        let is_last = self.left == Some(0) || self.inner.is_end_stream();
+        let data = match &mut self.restorer {
+            Some(restorer) => restorer.push(&data, is_last)?,
+            None => data,
+        };
         // A client that knows the length has the whole answer with this frame.
-        if self.left == Some(0) || self.inner.is_end_stream() { self.finish(None) } else { Ok(()) }
+        if is_last {
+            self.finish(None)?;
+        }
+        let nothing = self.restorer.is_some() && data.is_empty();
+        Ok((!nothing).then(|| Frame::data(data)))
+    }
+
+    /// What was held back, where nothing follows.
+    fn rest(&mut self) -> io::Result<Option<Bytes>> {
+        let Some(restorer) = &mut self.restorer else { return Ok(None) };
+        let rest = restorer.push(&[], true)?;
+        Ok((!rest.is_empty()).then_some(rest))
+    }
+
+    /// The end of the body.
+    fn end(&mut self) -> Result<Option<Frame<Bytes>>, ReplyError> {
+        let rest = self.rest()?;
+        self.over = rest.is_some();
+        self.finish(None)?;
+        Ok(rest.map(Frame::data))
     }
 
     fn finish(&mut self, reason: Option<Reason>) -> Result<(), JournalError> {
         self.note_usage();
+        self.note_restored();
         if let Some(talk) = &self.talk {
             talk.settle(&mut self.pending);
         }
@@ -92,6 +141,12 @@ impl Relayed {
         last.ok_or(ReplyError::Refused)
     }
 
+    fn note_restored(&mut self) {
+        if let Some(restorer) = &self.restorer {
+            self.pending.note_restored(restorer.restored());
+        }
+    }
+
     fn note_usage(&mut self) {
         let Some(side) = self.side.take() else { return };
         if side.is_off() {
@@ -102,6 +157,9 @@ impl Relayed {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {
+        if let Some(frame) = self.queued.take() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
         if self.over {
             return Poll::Ready(None);
         }
@@ -111,19 +169,25 @@ impl Relayed {
         {
             return Poll::Ready(Some(self.refuse(last)));
         }
-        let next = ready!(Pin::new(&mut self.inner).poll_frame(cx));
-        let recorded = match &next {
-            Some(Ok(frame)) => match frame.data_ref() {
-                Some(data) => self.data(data),
-                None => self.finish(None),
-            },
-            Some(Err(_)) => self.finish(Some(self.pending.unless_cut(Reason::UpstreamReset))),
-            None => self.finish(None),
-        };
-        Poll::Ready(match recorded {
-            Ok(()) => next.map(|frame| frame.map_err(ReplyError::from)),
-            Err(error) => Some(Err(error.into())),
-        })
+        loop {
+            let passed = match ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
+                Some(Ok(frame)) => match self.frame(frame) {
+                    Ok(None) => continue,
+                    passed => passed,
+                },
+                Some(Err(error)) => {
+                    let recorded = self.finish(Some(self.pending.unless_cut(Reason::UpstreamReset)));
+                    let error = recorded.map_or_else(ReplyError::from, |()| error.into());
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => self.end(),
+            };
+            if let Err(ReplyError::Coding(_)) = passed {
+                // Whatever becomes of the record, the answer ends here.
+                let _ = self.finish(Some(Reason::BadEncoding));
+            }
+            return Poll::Ready(passed.transpose());
+        }
     }
 }
 
@@ -137,6 +201,7 @@ impl Drop for Relayed {
         }
         // Dropped before its end: what was seen so far belongs into the record that `pending` writes now.
         self.note_usage();
+        self.note_restored();
         if let Some(talk) = &self.talk {
             talk.settle(&mut self.pending);
         }
@@ -158,14 +223,17 @@ impl Body for Reply {
         match self {
             Self::Own(body) => body.is_end_stream(),
             // Before its record is written an answer has no end.
-            Self::Relayed(relayed) => relayed.over || (relayed.pending.is_finished() && relayed.inner.is_end_stream()),
+            Self::Relayed(relayed) => {
+                relayed.queued.is_none()
+                    && (relayed.over || (relayed.pending.is_finished() && relayed.inner.is_end_stream()))
+            }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Own(body) => body.size_hint(),
-            Self::Relayed(relayed) if relayed.talk.is_some() => SizeHint::default(),
+            Self::Relayed(relayed) if relayed.talk.is_some() || relayed.restorer.is_some() => SizeHint::default(),
             Self::Relayed(relayed) => relayed.inner.size_hint(),
         }
     }

@@ -103,6 +103,7 @@ fn blame(error: &hyper::Error) -> Option<Reason> {
         (None, _) if error.is_parse() => Some(Reason::BadRequest),
         (None, _) if error.is_timeout() => Some(Reason::IdleTimeout),
         (None, Some(std::io::ErrorKind::UnexpectedEof)) => None,
+        (Some(ReplyError::Coding(_)), _) => Some(Reason::BadEncoding),
         (None, _) => Some(Reason::ClientReset),
     }
 }

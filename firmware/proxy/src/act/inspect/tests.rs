@@ -10,5 +10,6 @@ mod lifetime;
 mod limits;
 mod misuse;
 mod relay;
+mod restore;
 mod socket;
 mod trust;

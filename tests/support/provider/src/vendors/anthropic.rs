@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{TOOL_MARKER, Vendor, arguments, event, tokens, words};
+use super::{TOOL_MARKER, Vendor, arguments, event, pieces, tokens, words};
 use crate::answer::Answer;
 use crate::respond::Arrived;
 
@@ -93,8 +93,8 @@ impl Messages {
         Some(json!({ "type": "tool_use", "id": "toolu_01T1x1fJ34qAmk2tNTrN7Up6", "name": name, "input": input }))
     }
 
-    fn input(&self) -> Value {
-        self.tool.as_ref().map_or(Value::Null, |(_, schema)| arguments(schema))
+    fn input(&self, request: &Arrived) -> Value {
+        self.tool.as_ref().map_or(Value::Null, |(_, schema)| arguments(request, schema))
     }
 
     fn stop_reason(&self) -> &'static str {
@@ -105,7 +105,7 @@ impl Messages {
         let words = words(request);
         let text = || json!({ "type": "text", "text": words.concat() });
         let mut message = self.envelope(&self.usage(words.len()));
-        message["content"] = json!([self.call(self.input()).unwrap_or_else(text)]);
+        message["content"] = json!([self.call(self.input(request)).unwrap_or_else(text)]);
         message["stop_reason"] = self.stop_reason().into();
         message
     }
@@ -133,7 +133,9 @@ impl Messages {
             event(Some("content_block_delta"), &json!({ "type": "content_block_delta", "index": 0, "delta": delta }))
         };
         if self.tool.is_some() {
-            events.push(delta(json!({ "type": "input_json_delta", "partial_json": self.input().to_string() })));
+            let input = pieces(request, &self.input(request).to_string());
+            events
+                .extend(input.iter().map(|piece| delta(json!({ "type": "input_json_delta", "partial_json": piece }))));
         } else {
             events.extend(words.iter().map(|word| delta(json!({ "type": "text_delta", "text": word }))));
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{TOOL_MARKER, Vendor, arguments, event, tokens, words};
+use super::{TOOL_MARKER, Vendor, arguments, event, pieces, tokens, words};
 use crate::answer::Answer;
 use crate::respond::Arrived;
 
@@ -106,16 +106,16 @@ impl Chat {
         })
     }
 
-    fn call(&self) -> Option<Value> {
+    fn call(&self, request: &Arrived) -> Option<Value> {
         self.tool.as_ref().map(|(name, schema)| {
-            let function = json!({ "name": name, "arguments": arguments(schema).to_string() });
+            let function = json!({ "name": name, "arguments": arguments(request, schema).to_string() });
             json!({ "id": "call_9pWc2LmXe0RbTq7Uy5ZsKd3F", "type": "function", "function": function })
         })
     }
 
     fn completion(&self, request: &Arrived) -> Value {
         let words = words(request);
-        let (message, reason) = match self.call() {
+        let (message, reason) = match self.call(request) {
             Some(call) => {
                 (json!({ "role": "assistant", "content": null, "tool_calls": [call], "refusal": null }), "tool_calls")
             }
@@ -134,10 +134,16 @@ impl Chat {
     fn events(&self, request: &Arrived) -> Vec<Bytes> {
         let words = words(request);
         let mut events = Vec::with_capacity(words.len() + 4);
-        match self.call() {
+        match self.call(request) {
             Some(mut call) => {
                 call["index"] = json!(0);
+                let mut pieces = pieces(request, call["function"]["arguments"].as_str().unwrap_or_default());
+                call["function"]["arguments"] = pieces.remove(0).into();
                 events.push(self.chunk(json!({ "role": "assistant", "content": null, "tool_calls": [call] }), None));
+                events.extend(pieces.iter().map(|piece| {
+                    let call = json!({ "index": 0, "function": { "arguments": piece } });
+                    self.chunk(json!({ "tool_calls": [call] }), None)
+                }));
                 events.push(self.chunk(json!({}), Some("tool_calls")));
             }
             None => {

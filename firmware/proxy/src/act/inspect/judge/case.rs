@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use gate_core::{Action, Finding, FindingCount, Judge, PromptFacts, PromptVerdict, Reason, Unread};
+use gate_core::{Action, Finding, FindingCount, Judge, KindCount, PromptFacts, PromptVerdict, Reason, Unread};
 use gate_dialect::{MessageError, RequestFacts};
-use gate_scrub::{BodyKind, Edit, Limits, Scanner};
+use gate_scrub::{BodyKind, Limits, Scanner};
 use http::{HeaderMap, StatusCode};
 
 use super::super::decode::{self, Coding, DecodeError};
@@ -14,6 +14,7 @@ use super::super::kind::Kind;
 use super::super::memory::Tag;
 use super::super::refusal::Refusal;
 use super::super::target;
+use super::edits::{Edits, Redaction};
 use super::{Inspector, Judged, Prompt};
 
 /// Kinds of findings listed in one record; a record must fit its frame whatever a client sends.
@@ -33,6 +34,8 @@ pub(super) struct Case<'a> {
     prompt: Prompt<'a>,
     facts: RequestFacts,
     findings: Vec<Finding>,
+    /// Those of them whose redaction the answer undoes, by index.
+    reversible: Vec<usize>,
     /// Where no edit may touch the body: numbers of JSON, parts that are no text or have a stated length.
     untouchable: Vec<Range<usize>>,
     unread: Option<Reason>,
@@ -47,6 +50,7 @@ pub(super) struct Case<'a> {
 pub(super) struct Passed {
     action: Action,
     edited: Option<Vec<u8>>,
+    replaced: Vec<KindCount>,
 }
 
 impl<'a> Case<'a> {
@@ -64,6 +68,7 @@ impl<'a> Case<'a> {
             // Known before the body is decoded, so that every refusal has the provider's shape.
             facts: gate_dialect::read_request(prompt.vendor, prompt.host, prompt.target, b""),
             findings: Vec::new(),
+            reversible: Vec::new(),
             untouchable: Vec::new(),
             unread: None,
             tags: Vec::new(),
@@ -98,13 +103,27 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn judged(self, outcome: Result<Passed, Refusal>) -> Judged {
-        let (action, edited, refusal) = match outcome {
-            Ok(passed) => (passed.action, passed.edited, None),
-            Err(refusal) => (Action::Deny, None, Some(refusal)),
+        let (passed, refusal) = match outcome {
+            Ok(passed) => (passed, None),
+            Err(refusal) => (Passed { action: Action::Deny, edited: None, replaced: Vec::new() }, Some(refusal)),
         };
+        let Passed { action, edited, replaced } = passed;
         let model = self.facts.model.clone().filter(|model| self.is_clean(model));
         let Self { facts, findings, counts, reasons, decoded_bytes, path, unread, .. } = self;
-        Judged { action, refusal, reasons, facts, unread, findings, counts, edited, decoded_bytes, path, model }
+        Judged {
+            action,
+            refusal,
+            reasons,
+            facts,
+            unread,
+            findings,
+            counts,
+            edited,
+            replaced,
+            decoded_bytes,
+            path,
+            model,
+        }
     }
 
     /// Path and query are not edited: a provider would answer another question than the client asked.
@@ -234,6 +253,12 @@ impl<'a> Case<'a> {
         for (finding, action) in self.findings.iter_mut().zip(&verdict.per_finding) {
             finding.action = *action;
         }
+        if self.prompt.reversible && self.inspector.vault.is_some() {
+            let is_reversible = |finding: &Finding| {
+                finding.action == Action::Redact && self.judge.is_reversible(self.prompt.client, finding)
+            };
+            self.reversible = (0..self.findings.len()).filter(|index| is_reversible(&self.findings[*index])).collect();
+        }
         let history = self.denied_before(body);
         if !history.is_empty() {
             for index in &history {
@@ -267,7 +292,7 @@ impl<'a> Case<'a> {
         let is_history = |index: &usize| {
             let finding = &self.findings[*index];
             finding.action == Action::Deny
-                && !overlaps(finding, &turn)
+                && !overlaps(&(finding.start..finding.end), &turn)
                 && !is_cut_key(&body[finding.start..finding.end])
                 && self.inspector.memory.was_denied(client, self.tags[*index], tag, now)
         };
@@ -306,24 +331,32 @@ impl<'a> Case<'a> {
         take: &mut dyn FnMut(usize) -> bool,
         action: Action,
     ) -> Result<Passed, Refusal> {
-        let redacted: Vec<&Finding> = self.findings.iter().filter(|f| f.action == Action::Redact).collect();
-        if redacted.is_empty() {
-            return Ok(Passed { action: action.min(Action::Alert), edited: None });
+        let redacted = self.findings.iter().enumerate().filter(|(_, finding)| finding.action == Action::Redact);
+        let redactions = redacted.map(|(index, finding)| Redaction {
+            span: finding.start..finding.end,
+            kind: &finding.kind,
+            reversible: self.reversible.binary_search(&index).is_ok(),
+        });
+        let edits = Edits::of(redactions.collect());
+        if edits.is_empty() {
+            return Ok(Passed { action: action.min(Action::Alert), edited: None, replaced: Vec::new() });
         }
-        let frozen = |finding: &&Finding| {
-            let untouchable = self.untouchable.iter().any(|range| overlaps(finding, range));
-            untouchable || self.facts.is_frozen(&(finding.start..finding.end))
-        };
-        if self.prompt.signed || !kind.editable() || redacted.iter().any(frozen) {
+        let untouchable = |span: &Range<usize>| self.untouchable.iter().any(|range| overlaps(span, range));
+        if self.prompt.signed || !kind.editable() || edits.spans().any(untouchable) {
             return Err(self.frozen());
         }
-        let edits: Vec<Edit> = redacted.into_iter().map(redaction).collect();
-        let grown: usize = edits.iter().map(|edit| edit.replacement.len()).sum();
+        let made = edits.make(kind, body, self.inspector.vault.as_ref(), &self.prompt);
+        // What left as a placeholder and was put back comes again where somebody signed for the placeholder.
+        if made.lasting.iter().any(|span| self.facts.is_frozen(span)) {
+            return Err(self.frozen());
+        }
+        let grown: usize = made.edits.iter().map(|edit| edit.replacement.len()).sum();
         // The copy takes the place of the scan's, which is gone.
         if !take(grown) {
             return Err(DecodeError::OutOfBudget.into());
         }
-        Ok(Passed { action: Action::Redact, edited: Some(gate_scrub::edit(body, &edits)) })
+        let edited = Some(gate_scrub::edit(body, &made.edits));
+        Ok(Passed { action: Action::Redact, edited, replaced: made.replaced })
     }
 
     fn frozen(&self) -> Refusal {
@@ -381,19 +414,14 @@ pub(in super::super) fn scan_memory(body: &[u8]) -> usize {
     body.len() + PIECE * body.iter().filter(unlike).count() + NUMBER_LINE * numbers
 }
 
-fn overlaps(finding: &Finding, range: &Range<usize>) -> bool {
-    finding.start < range.end && range.start < finding.end
+fn overlaps(span: &Range<usize>, range: &Range<usize>) -> bool {
+    span.start < range.end && range.start < span.end
 }
 
 /// Whether an armoured key has no end here: the rest of it may stand in another string, which nobody would redact.
 fn is_cut_key(value: &[u8]) -> bool {
     let has = |mark: &[u8]| value.windows(mark.len()).any(|window| window == mark);
     has(b"-----BEGIN") && !has(b"-----END")
-}
-
-fn redaction(finding: &Finding) -> Edit {
-    let replacement = gate_scrub::placeholder(&finding.kind);
-    Edit { start: finding.start, end: finding.end, replacement }
 }
 
 fn sentence(reasons: &[String]) -> Option<String> {

@@ -93,7 +93,7 @@ fn judge_with(
     inspector.judge(judge, scanner, &prompt, &mut |_| true)
 }
 
-fn prompt(client: IpAddr, host: &HostName) -> Prompt<'_> {
+pub(super) fn prompt(client: IpAddr, host: &HostName) -> Prompt<'_> {
     Prompt {
         client,
         host,
@@ -105,6 +105,7 @@ fn prompt(client: IpAddr, host: &HostName) -> Prompt<'_> {
         signed: false,
         body: b"",
         trailers: None,
+        reversible: false,
         now: UnixMicros(1_700_000_000_000_000),
     }
 }

@@ -64,7 +64,7 @@ async fn the_record_counts_findings_and_holds_no_value() {
     assert!(record.added_micros > 0);
 }
 
-fn encoded(coding: &str, plain: &[u8]) -> Vec<u8> {
+pub(super) fn encoded(coding: &str, plain: &[u8]) -> Vec<u8> {
     match coding {
         "gzip" => {
             let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

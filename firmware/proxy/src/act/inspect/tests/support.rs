@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gate_core::{
-    Action, Catalogue, ClientAddr, Clock, ConnectionFacts, Event, HostName, Journal, JournalError, Judge, Mode,
-    OrigDst, Position, PromptFacts, PromptVerdict, Reason, RequestEvent, UnixMicros, Verdict,
+    Action, Catalogue, ClientAddr, Clock, ConnectionFacts, Event, Finding, HostName, Journal, JournalError, Judge,
+    Mode, OrigDst, Position, PromptFacts, PromptVerdict, Reason, RequestEvent, UnixMicros, Verdict,
 };
 use gate_scrub::{Pack, Scanner};
 use parking_lot::Mutex;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::act::inspect::run;
+use crate::act::inspect::{ValueHash, run};
 use crate::config::Config;
 use crate::fallback::Fallback;
 use crate::fallback::runtime::Runtime;
@@ -149,6 +149,8 @@ pub(super) struct TestJudge {
     /// Who does not take the certificate stays refused.
     pub(super) strict: AtomicBool,
     pub(super) banned_model: Option<&'static str>,
+    /// Mail addresses are redacted reversibly.
+    pub(super) reversible: bool,
     /// Prompts for the model `slow` are not judged before this says so, or five seconds have passed.
     pub(super) gate: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
 }
@@ -182,6 +184,10 @@ impl Judge for TestJudge {
             reasons.insert(0, "models".to_owned());
         }
         PromptVerdict { action, per_finding, rule, reasons }
+    }
+
+    fn is_reversible(&self, _: IpAddr, finding: &Finding) -> bool {
+        self.reversible && finding.kind == "email"
     }
 
     fn mode_of(&self, _: IpAddr) -> Mode {
@@ -250,6 +256,7 @@ impl Office {
             mint: Arc::clone(&mint) as Arc<dyn Mint>,
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            placeholder_key: ValueHash::random(),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
         };
         let mut shared = Shared::new(config, ports).unwrap();

@@ -1,0 +1,106 @@
+use proptest::prelude::*;
+
+use super::{StreamEvent, read_event};
+
+/// The texts of an event's deltas.
+fn said(json: &str) -> Vec<&str> {
+    let event = read_event(json.as_bytes());
+    event.deltas.into_iter().map(|delta| &json[delta.text]).collect()
+}
+
+fn channel(json: &str) -> u64 {
+    let event = read_event(json.as_bytes());
+    assert_eq!(event.deltas.len(), 1, "{json}");
+    event.deltas[0].channel
+}
+
+#[test]
+fn the_deltas_of_every_format_are_found_and_nothing_else() {
+    let rows: [(&str, &[&str]); 18] = [
+        (
+            r#"{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}]}"#,
+            &["Hi"],
+        ),
+        (r#"{"choices":[{"index":0,"delta":{"content":"","reasoning_content":"so"}}]}"#, &["", "so"]),
+        (
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"id":"x","function":{"name":"f","arguments":"{\"a"}}]}}]}"#,
+            &["{\\\"a"],
+        ),
+        (r#"{"choices":[{"delta":{"content":"a"},"logprobs":{"content":[{"token":"a","text":"a"}]}}]}"#, &["a"]),
+        (r#"{"choices":[{"text":"Hi","index":0}]}"#, &["Hi"]),
+        (r#"{"type":"response.output_text.delta","item_id":"m","output_index":0,"delta":"Hi"}"#, &["Hi"]),
+        (r#"{"type":"response.output_text.done","item_id":"m","output_index":0,"text":"Hi"}"#, &[]),
+        (r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}"#, &["Hi"]),
+        (r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Hm"}}"#, &["Hm"]),
+        (r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{"}}"#, &["{"]),
+        (r#"{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"N"}}"#, &[]),
+        (r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null}}"#, &[]),
+        (r#"{"candidates":[{"content":{"parts":[{"text":"Hi"},{"text":"!"}],"role":"model"}}]}"#, &["Hi", "!"]),
+        (r#"{"model":"m","message":{"role":"assistant","content":"Hi","thinking":"Hm"},"done":false}"#, &["Hi", "Hm"]),
+        (r#"{"model":"m","response":"Hi","done":false}"#, &["Hi"]),
+        (r#"{"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"Hi"}}}}"#, &["Hi"]),
+        (r#"{"message":{"content":"all of it"}}"#, &[]),
+        (r#"{"choices":[{"message":{"content":"all of it"}}]}"#, &[]),
+    ];
+    for (json, want) in rows {
+        assert_eq!(said(json), want, "{json}");
+    }
+}
+
+#[test]
+fn each_text_has_a_channel_of_its_own_wherever_its_number_stands() {
+    let chat = |index: u8, text: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}},"index":{index}}}]}}"#);
+    assert_eq!(channel(&chat(0, "a")), channel(r#"{"id":"x","choices":[{"index":0,"delta":{"content":"b"},"n":1}]}"#));
+    assert_ne!(channel(&chat(0, "a")), channel(&chat(1, "a")));
+    let sort = |json: &str| read_event(json.as_bytes()).deltas[0].sort;
+    assert_eq!(sort(&chat(0, "a")), sort(&chat(1, "a")));
+    assert_ne!(sort(&chat(0, "a")), sort(r#"{"choices":[{"delta":{"refusal":"a"},"index":0}]}"#));
+    let block = |index: u8, key: &str| {
+        format!(r#"{{"type":"content_block_delta","index":{index},"delta":{{"type":"x","{key}":"a"}}}}"#)
+    };
+    let all =
+        [block(0, "text"), block(1, "text"), block(0, "thinking"), block(0, "partial_json")].map(|one| channel(&one));
+    assert!((1..4).all(|at| !all[..at].contains(&all[at])), "{all:?}");
+    let response =
+        |kind: &str, item: &str| format!(r#"{{"type":"{kind}","item_id":"{item}","sequence_number":4,"delta":"a"}}"#);
+    assert_eq!(channel(&response("r", "m")), channel(&response("r", "m").replace('4', "5")));
+    assert_ne!(channel(&response("r", "m")), channel(&response("s", "m")));
+    assert_ne!(channel(&response("r", "m")), channel(&response("r", "n")));
+}
+
+#[test]
+fn an_event_says_whether_it_is_the_last_or_only_a_sign_of_life() {
+    let rows = [
+        (r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#, true, false),
+        (r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":null}]}"#, false, false),
+        (r#"{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}"#, true, false),
+        (r#"{"message":{"content":"a"},"done":true}"#, true, false),
+        (r#"{"message":{"content":"a"},"done":false}"#, false, false),
+        (r#"{"type":"ping"}"#, false, true),
+        (r#"{"a":{"type":"ping"}}"#, false, false),
+    ];
+    for (json, is_last, is_idle) in rows {
+        let event = read_event(json.as_bytes());
+        assert_eq!((event.is_last, event.is_idle), (is_last, is_idle), "{json}");
+    }
+}
+
+#[test]
+fn what_is_too_deep_or_too_wide_is_no_event() {
+    let deep = format!(r#"{{"delta":{}"text":"a"{}}}"#, r#"{"a":"#.repeat(100), "}".repeat(100));
+    let wide = format!(r#"{{"a":[{}{{}}],"delta":{{"text":"a"}}}}"#, "{},".repeat(600));
+    for json in [deep, wide] {
+        assert_eq!(read_event(json.as_bytes()), StreamEvent::default());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_and_texts_lie_in_them_in_order(json in r#"([\{\}\[\]":,]|"delta":|"text":|"choices":|"a"){0,60}"#) {
+        let mut at = 0;
+        for delta in read_event(json.as_bytes()).deltas {
+            prop_assert!(delta.text.start >= at && delta.text.start <= delta.text.end && delta.text.end < json.len());
+            at = delta.text.end;
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What stands behind placeholders: for each client and provider the values that left as `NGP_EMAIL_…`, so that the answer
+//! gets them back.
+//!
+//! A placeholder is `NGP_`, the kind, and 64 bits in base32: a keyed hash over client, provider, kind and value. The same
+//! value is the same placeholder in every turn, and another one for everybody else; the conversation that a client sends
+//! again with each turn makes what was forgotten anew.
+//!
+//! **Invariant:** values are in memory only, bounded by entries and bytes for each client and in all, and for a time.
+//!
+//! **Invariant:** a placeholder leads to a value only for the client and the provider that it was made for.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use gate_core::{KindCount, UnixMicros};
+use lru::LruCache;
+use parking_lot::Mutex;
+
+use super::judge::COUNTS_CAP;
+use super::memory::ValueHash;
+use crate::config::Config;
+
+/// What every placeholder begins with.
+pub(super) const MARK: &[u8] = b"NGP_";
+
+/// 64 bits in base32 (RFC 4648 section 6).
+const CODE: usize = 13;
+
+/// Longest placeholder: kinds have at most 64 characters.
+const TOKEN_MAX: usize = MARK.len() + 64 + 1 + CODE;
+
+/// Longer values are nothing that an answer repeats: they are redacted for good.
+const VALUE_MAX: usize = 4 * 1024;
+
+/// Bytes of values and placeholders kept for one client and provider.
+const SHELF_BYTES: usize = 1024 * 1024;
+
+/// Bytes kept in all.
+const VAULT_BYTES: usize = 16 * 1024 * 1024;
+
+/// What an entry costs beside its texts, roughly: its places in the maps and the heap's own bookkeeping.
+const ENTRY: usize = 160;
+
+/// Clients, each at one provider, that are remembered.
+const SHELVES: usize = 1024;
+
+const HOUR_MICROS: u64 = 3600 * 1_000_000;
+
+/// The values behind the placeholders of all clients.
+pub(super) struct Vault {
+    key: ValueHash,
+    per_shelf: usize,
+    ttl_micros: u64,
+    rooms: Mutex<Rooms>,
+}
+
+struct Rooms {
+    shelves: LruCache<Scope, Arc<Mutex<Shelf>>>,
+    /// Of all shelves.
+    bytes: usize,
+}
+
+/// Whose placeholders.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Scope {
+    client: IpAddr,
+    vendor: Box<str>,
+}
+
+/// The values of one scope by placeholder; what was sent least lately comes last.
+struct Shelf {
+    entries: LruCache<Box<str>, Entry>,
+    bytes: usize,
+}
+
+struct Entry {
+    kept: Arc<Kept>,
+    /// When it was last sent.
+    at: UnixMicros,
+}
+
+/// A value and its kind.
+#[derive(PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) kind: Box<str>,
+    pub(super) value: Box<str>,
+}
+
+/// What an answer to one client may put back.
+pub(super) struct Live {
+    shelf: Arc<Mutex<Shelf>>,
+    ttl_micros: u64,
+    now: UnixMicros,
+}
+
+/// What some bytes of an answer begin with.
+pub(super) enum Found {
+    /// A live placeholder of this length.
+    Whole(usize, Arc<Kept>),
+    /// All of them are the beginning of a live one.
+    Begun,
+    None,
+}
+
+impl Vault {
+    pub(super) fn new(key: ValueHash, config: &Config) -> Self {
+        let shelves = NonZeroUsize::new(SHELVES).expect("the cap is above zero");
+        let rooms = Mutex::new(Rooms { shelves: LruCache::new(shelves), bytes: 0 });
+        Self {
+            key,
+            per_shelf: config.placeholders_per_client,
+            ttl_micros: config.placeholder_hours * HOUR_MICROS,
+            rooms,
+        }
+    }
+
+    /// The placeholder for a value that is about to be sent, which can be undone from now on; `None` where it cannot.
+    pub(super) fn replace(&self, scope: &Scope, kind: &str, value: &str, now: UnixMicros) -> Option<String> {
+        if value.is_empty() || value.len() > VALUE_MAX {
+            return None;
+        }
+        let token = self.token(scope, kind, value);
+        if token.len() > TOKEN_MAX {
+            return None;
+        }
+        let mut rooms = self.rooms.lock();
+        let shelf = match rooms.shelves.get(scope) {
+            Some(shelf) => Arc::clone(shelf),
+            None => {
+                let shelf = Arc::new(Mutex::new(Shelf { entries: LruCache::unbounded(), bytes: 0 }));
+                if let Some((_, old)) = rooms.shelves.push(scope.clone(), Arc::clone(&shelf)) {
+                    rooms.bytes -= old.lock().bytes;
+                }
+                shelf
+            }
+        };
+        let mut shelf = shelf.lock();
+        let before = shelf.bytes;
+        let kept = shelf.keep(&token, Kept { kind: kind.into(), value: value.into() }, now, self);
+        rooms.bytes = rooms.bytes - before + shelf.bytes;
+        drop(shelf);
+        while rooms.bytes > VAULT_BYTES && rooms.shelves.len() > 1 {
+            let Some((_, old)) = rooms.shelves.pop_lru() else { break };
+            rooms.bytes -= old.lock().bytes;
+        }
+        kept.then_some(token)
+    }
+
+    /// What an answer to this client may put back, if anything.
+    pub(super) fn live(&self, scope: &Scope, now: UnixMicros) -> Option<Live> {
+        let shelf = Arc::clone(self.rooms.lock().shelves.peek(scope)?);
+        let live = Live { shelf, ttl_micros: self.ttl_micros, now };
+        let any = live.shelf.lock().entries.iter().any(|(_, entry)| live.is_alive(entry));
+        any.then_some(live)
+    }
+
+    fn token(&self, scope: &Scope, kind: &str, value: &str) -> String {
+        // No part but the last can hold the separator.
+        let named = format!("{}\0{}\0{kind}\0{value}", scope.client, scope.vendor);
+        let bits = self.key.tag(named.as_bytes()).bits();
+        let kind: String =
+            kind.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        let mut token = format!("NGP_{kind}_");
+        // The last of the thirteen has four bits, at its upper end.
+        let digit = |n: usize| if n == CODE - 1 { (bits << 1) & 31 } else { (bits >> (64 - 5 * (n + 1))) & 31 };
+        token.extend((0..CODE).map(|n| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[digit(n) as usize])));
+        token
+    }
+}
+
+impl Scope {
+    pub(super) fn new(client: IpAddr, vendor: &str) -> Self {
+        Self { client: client.to_canonical(), vendor: vendor.into() }
+    }
+}
+
+impl Shelf {
+    /// Keeps a value, or keeps it longer; not where another one has the same placeholder.
+    fn keep(&mut self, token: &str, kept: Kept, now: UnixMicros, vault: &Vault) -> bool {
+        if let Some(entry) = self.entries.get_mut(token) {
+            entry.at = now;
+            return *entry.kept == kept;
+        }
+        let cost = kept.cost(token);
+        while self.entries.len() >= vault.per_shelf
+            || self.bytes + cost > SHELF_BYTES
+            || self.entries.peek_lru().is_some_and(|(_, entry)| !is_alive(entry, now, vault.ttl_micros))
+        {
+            let Some((token, old)) = self.entries.pop_lru() else { break };
+            self.bytes -= old.kept.cost(&token);
+        }
+        self.bytes += cost;
+        self.entries.put(token.into(), Entry { kept: Arc::new(kept), at: now });
+        true
+    }
+}
+
+impl Kept {
+    /// Bytes that it is booked with.
+    fn cost(&self, token: &str) -> usize {
+        token.len() + self.kind.len() + self.value.len() + ENTRY
+    }
+}
+
+impl Live {
+    /// Reads what begins with [`MARK`], or with as much of it as there is.
+    pub(super) fn find(&self, text: &[u8]) -> Found {
+        let is_part = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_';
+        let run = text.iter().take(TOKEN_MAX).take_while(is_part).count();
+        let shelf = self.shelf.lock();
+        for end in MARK.len() + 1 + CODE..=run {
+            let (kind, code) = text[..end].split_at(end - CODE);
+            if kind.ends_with(b"_")
+                && code.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
+                && let Some(entry) = std::str::from_utf8(&text[..end]).ok().and_then(|token| shelf.entries.peek(token))
+                && self.is_alive(entry)
+            {
+                return Found::Whole(end, Arc::clone(&entry.kept));
+            }
+        }
+        let begins = |token: &str| token.len() > text.len() && token.as_bytes().starts_with(text);
+        let begun =
+            run == text.len() && shelf.entries.iter().any(|(token, entry)| begins(token) && self.is_alive(entry));
+        if begun { Found::Begun } else { Found::None }
+    }
+
+    fn is_alive(&self, entry: &Entry) -> bool {
+        is_alive(entry, self.now, self.ttl_micros)
+    }
+}
+
+fn is_alive(entry: &Entry, now: UnixMicros, ttl_micros: u64) -> bool {
+    // A clock that was set back must not lose what was sent a moment ago, in this very request.
+    now.0.abs_diff(entry.at.0) < ttl_micros
+}
+
+/// Counts one of a kind.
+pub(super) fn count(counts: &mut Vec<KindCount>, kind: &str) {
+    if let Some(count) = counts.iter_mut().find(|count| count.kind == kind) {
+        count.count = count.count.saturating_add(1);
+    } else if counts.len() < COUNTS_CAP {
+        counts.push(KindCount { kind: kind.to_owned(), count: 1 });
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault(..)")
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;
