@@ -1,4 +1,4 @@
-"""Placeholders that are not the client's own: forged, changed, somebody else's, repeated by a model. None leads to a value."""
+"""Placeholders that are not the client's own: forged, changed, somebody else's, repeated by a model."""
 
 import json
 import re

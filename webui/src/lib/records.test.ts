@@ -59,8 +59,11 @@ group("what a record says", () => {
     const began = { ...fallback, change: { began: { cause: { alert: 48 }, until: 1 } } };
     expect(words({ fallback: began }).detail).toBe("Watched for 24 h, content not read: TLS alert 48");
     expect(words({ fallback: { ...fallback, change: "revoked" } }).label).toBe("inspected again");
-    const placeholders = { client: "192.0.2.11", host: "api.openai.com", replaced: [{ kind: "email", count: 2 }], restored: [] };
-    expect(words({ placeholders: { ...placeholders, unedited: false } }).detail).toBe("Left: 2 × e-mail address; put back: nothing");
+    const who = { client: "192.0.2.11", host: "api.openai.com" };
+    const placeholders = { ...who, replaced: [{ kind: "email", count: 2 }], restored: [] };
+    expect(words({ placeholders: { ...placeholders, unedited: false } }).detail).toBe(
+      "Left: 2 × e-mail address; put back: nothing",
+    );
     expect(words({ placeholders: { ...placeholders, unedited: true } }).detail).toContain("could not be edited");
     const tally = { client: "192.0.2.10", seconds: 60, special: 1, own: 0, cached: 7, forwarded: 2, failed: 1, refused: 0 };
     expect([words({ dns_tally: tally }).title, words({ dns_tally: tally }).detail]).toEqual(

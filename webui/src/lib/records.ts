@@ -278,7 +278,8 @@ function describeFallback({ client, host, change }: FallbackEvent): Words {
 function describePlaceholders({ client, host, replaced, restored, unedited }: PlaceholdersEvent): Words {
   const words = (counts: readonly KindCount[]) => findingWords(counts) || "nothing";
   const answer = unedited ? "the answer could not be edited" : `put back: ${words(restored)}`;
-  return { tone: "changed", label: "placeholders", title: `${client} → ${host}`, detail: `Left: ${words(replaced)}; ${answer}` };
+  const detail = `Left: ${words(replaced)}; ${answer}`;
+  return { tone: "changed", label: "placeholders", title: `${client} → ${host}`, detail };
 }
 
 /** `3 × e-mail, 1 × API key` */

@@ -98,5 +98,5 @@ fn kinds_are_words() {
     let kinds = Kinds::parse("connection, request").unwrap();
     assert!(kinds.contains(Kind::Connection) && kinds.contains(Kind::Request) && !kinds.contains(Kind::Dns));
     assert_eq!(Kinds::parse("connection,conn"), None);
-    assert_eq!(Kinds::parse("dns,connection,request,steer,admin,process,fallback"), Some(Kinds::ALL));
+    assert_eq!(Kinds::parse("dns,connection,request,steer,admin,process,fallback,placeholders"), Some(Kinds::ALL));
 }

@@ -121,14 +121,15 @@ impl Editor {
         }
     }
 
-    /// What the first byte of the answer tells about it.
-    fn sniff(&mut self, first: u8) {
-        self.text = match (&self.text, first, self.stream) {
+    /// What the beginning of the answer tells about it.
+    fn sniff(&mut self, head: &[u8]) {
+        let is_sse = [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| head.starts_with(field));
+        self.text = match (&self.text, head[0], self.stream) {
             (_, b'[', true) => Text::Events(Events::new(Framing::Array)),
             (Text::Unknown, b'{', true) => Text::Events(Events::new(Framing::Lines)),
             (Text::Unknown, b'{' | b'[' | b'"', _) | (Text::Json, ..) => Text::Flow(Flow::new(Nest::json())),
-            (_, _, true) => Text::Events(Events::new(Framing::Sse)),
-            (_, _, false) => Text::Flow(Flow::new(Nest::prose())),
+            _ if is_sse && self.stream => Text::Events(Events::new(Framing::Sse)),
+            _ => Text::Flow(Flow::new(Nest::prose())),
         };
     }
 }
@@ -136,9 +137,9 @@ impl Editor {
 impl Sink for Editor {
     fn take(&mut self, decoded: &[u8]) {
         if let Text::Unknown | Text::Json = self.text
-            && let Some(first) = decoded.iter().find(|byte| !byte.is_ascii_whitespace())
+            && let head @ [_, ..] = decoded.trim_ascii_start()
         {
-            self.sniff(*first);
+            self.sniff(head);
         }
         match &mut self.text {
             Text::Unknown | Text::Json => self.out.extend_from_slice(decoded),

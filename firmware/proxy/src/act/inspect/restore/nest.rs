@@ -110,7 +110,7 @@ impl Nest {
 }
 
 impl Level {
-    /// What a byte in a string says, if it says something by itself. Characters beyond ASCII say what no structure is made of.
+    /// What a byte in a string says, if it says something by itself. Characters beyond ASCII are part of no structure.
     fn said(&mut self, byte: u8) -> Option<u8> {
         let escape = std::mem::take(&mut self.escape);
         match (escape, byte) {

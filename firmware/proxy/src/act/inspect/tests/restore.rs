@@ -140,6 +140,27 @@ async fn a_stream_is_edited_as_it_comes_and_keeps_its_trailers() {
 }
 
 #[tokio::test]
+async fn a_stream_of_plain_text_does_not_wait_for_events() {
+    let (sender, body) = stream();
+    let body = parking_lot::Mutex::new(Some(body));
+    let office = office(move |_| {
+        let head = Response::builder().header("content-type", "text/plain");
+        head.body(body.lock().take().unwrap()).unwrap()
+    })
+    .await;
+    let request = ask(EMAIL).replacen('{', r#"{"stream":true,"#, 1);
+    let mut client = office.h1().await;
+    let response = client.start(post(false, "/v1/chat/completions", request)).await;
+    let token = told(&office.provider.only());
+    let mut body = response.into_body();
+    for (said, got) in [("dear ", "dear "), (&*format!("you {}", &token[..3]), "you "), (&token[3..], EMAIL)] {
+        sender.send(Frame::data(said.to_owned().into())).unwrap();
+        let frame = http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), got);
+    }
+}
+
+#[tokio::test]
 async fn packed_answers_come_unpacked_and_unknown_ones_as_they_are() {
     let pack = |coding: &str, plain: &[u8]| super::bodies::encoded(coding, plain);
     for coding in ["gzip", "deflate", "br", "zstd", "x-own"] {

@@ -35,7 +35,10 @@ const MESSAGE: Say =
     |text| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
 const THINKING: Say =
     |text| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": text}});
-const INPUT: Say = |text| json!({"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": text}});
+const INPUT: Say = |text| {
+    let delta = json!({"type": "input_json_delta", "partial_json": text});
+    json!({"type": "content_block_delta", "index": 1, "delta": delta})
+};
 const GEMINI: Say =
     |text| json!({"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}, "index": 0}]});
 const OLLAMA: Say = |text| json!({"model": "m", "message": {"role": "assistant", "content": text}, "done": false});
@@ -241,7 +244,8 @@ proptest! {
 
     #[test]
     fn any_bytes_that_hold_no_placeholder_say_the_same(
-        stream in r#"(data: |\{|\}|\[|\]|"delta":|"text":|"a"|,|\n|\r\n|N|NGP_NAME_|"|\\|x){0,60}"#, size in 1_usize..40, form in 0..2_usize
+        stream in r#"(data: |\{|\}|\[|\]|"delta":|"text":|"a"|,|\n|\r\n|N|NGP_NAME_|"|\\|x){0,60}"#,
+        size in 1_usize..40, form in 0..2_usize
     ) {
         let framing = [Framing::Sse, Framing::Lines][form];
         let (out, counts) = restored(framing, stream.as_bytes(), size);
