@@ -52,7 +52,7 @@ pub fn files(bytes: &[u8]) {
     let file = Arc::from(Path::new("/file"));
     names.add_hosts(&file, &text, "lan");
     let office = Place { domain: "lan", forwards: &[], own_names: &[] };
-    names.add_leases(&[(file, text.clone().into_owned())], office, NOW);
+    names.add_leases(&[(file, text.as_ref().into())], office, NOW);
     let (mut heard, now) = (Heard::default(), Instant::now());
     heard.take(bytes, [192, 0, 2, 7].into(), |_| true, now);
     for (label, addresses) in heard.names(now).1 {

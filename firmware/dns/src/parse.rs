@@ -2,6 +2,7 @@
 
 mod answer;
 mod extended;
+pub(crate) mod message;
 mod name;
 mod wire;
 

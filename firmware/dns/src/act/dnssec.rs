@@ -6,7 +6,6 @@
 mod alias;
 mod chain;
 mod denial;
-mod message;
 mod proofs;
 mod rewrite;
 mod rrset;
@@ -23,6 +22,7 @@ use hickory_proto::rr::{Name as ZoneName, RData, Record, RecordType};
 use lru::LruCache;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
@@ -33,7 +33,7 @@ use super::flight::Flights;
 use super::upstream::{Asker, Signatures};
 use crate::Config;
 use crate::config::{Anchors, Dnssec};
-use crate::parse::{Answer, Explanation, Name, Question, Security, kind};
+use crate::parse::{Answer, Explanation, Name, Question, Security, kind, message};
 
 use alias::Part;
 use chain::Chain;
@@ -54,6 +54,11 @@ const CLOCK_UNSET: u64 = 1_735_689_600;
 const BOGUS: usize = 256;
 const BOGUS_HOLD: Duration = Duration::from_secs(10);
 
+/// An answer of so many bytes is large, as next to none is; and so many of them are checked at once. More are refused: they
+/// would be held for as long as a zone's servers keep silent, and one message may have 64 KiB.
+const LARGE: usize = 8 * 1024;
+const LARGE_AT_ONCE: usize = 16;
+
 /// Asks upstreams and checks what they say.
 pub(crate) struct Validator {
     asker: Arc<Asker>,
@@ -65,6 +70,8 @@ pub(crate) struct Validator {
     strict: bool,
     looks: TaskTracker,
     doubt: Doubt,
+    /// Places for large answers that are being checked.
+    large: Semaphore,
 }
 
 /// What hangs on the keys that are trusted to begin with, and goes with them.
@@ -117,6 +124,7 @@ impl Validator {
             exempt: exempt.map(|zone| zone.to_lowercase()).map(fully_qualified).collect(),
             strict: config.dnssec == Dnssec::Strict,
             looks: TaskTracker::new(),
+            large: Semaphore::new(LARGE_AT_ONCE),
             asker,
             doubt: Doubt::while_there_is(config.clock_unsure.as_deref()),
         })
@@ -155,6 +163,7 @@ impl Validator {
         if !raw.is_conclusive() {
             return Ok(raw.marked(Security::Unchecked));
         }
+        let Some(_room) = self.room_for(&raw) else { return Err(ExchangeError::Busy) };
         let mut verdict = self.judge(&trust, question, &name, &raw, &Work::new(false)).await?;
         // It may be one upstream's fault, or a moment's (RFC 4035 section 4.7).
         if matches!(verdict, Verdict::Bogus(_))
@@ -175,6 +184,15 @@ impl Validator {
                 rewrite::bogus(question, reason)
             }
         })
+    }
+
+    /// Room for a large answer while it is checked, which takes as long as the owner of its zone likes; small ones need none.
+    /// The second try, elsewhere, is as large as the first.
+    fn room_for(&self, raw: &Answer) -> Option<Option<SemaphorePermit<'_>>> {
+        match raw.message().len() {
+            0..LARGE => Some(None),
+            _ => self.large.try_acquire().ok().map(Some),
+        }
     }
 
     async fn judge(
@@ -214,7 +232,6 @@ impl Validator {
         raw: &Answer,
         work: &Work,
     ) -> Result<Verdict, ExchangeError> {
-        let Some(mut message) = message::read(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
         let (mut answers, mut authorities, mut insecure) = (Vec::new(), Vec::new(), false);
         for Part { question, name, answer, made } in parts {
             if !self.is_checked(trust, &name) {
@@ -239,6 +256,7 @@ impl Validator {
         if insecure {
             return Ok(Verdict::Insecure);
         }
+        let Some(mut message) = message::read(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
         (message.answers, message.authorities) = (answers, authorities);
         message.additionals.clear();
         Ok(Verdict::Secure(Box::new(message)))
@@ -334,10 +352,11 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{Signatures, Validator};
+    use super::{LARGE_AT_ONCE, Signatures, Validator};
     use crate::Config;
     use crate::act::upstream::Asker;
     use crate::config::Anchors;
+    use crate::parse::{Answer, Question, Wanted, kind};
 
     #[tokio::test]
     async fn nobody_waits_for_a_look_who_knows_what_was_found_before() {
@@ -356,5 +375,26 @@ mod tests {
         assert_eq!(validator.looks.len(), 1);
         *trust.looked.lock() = None;
         assert_eq!(validator.signatures(&trust).await, Signatures::Unknown, "there is nothing to go by");
+    }
+    #[tokio::test]
+    async fn few_large_answers_are_held_at_once() {
+        let (_socket, asker) = Asker::unheard();
+        let anchors = Anchors::read(&[]).unwrap();
+        let validator = Validator::new(&Config::default(), anchors, Arc::new(asker), 0, Arc::default()).unwrap();
+        let question =
+            Question { name: [0].into(), kind: kind::TXT, dnssec_ok: false, checking_disabled: false, way: 0 };
+        let answer = |records: u16| {
+            let mut message = vec![0, 0, 0x80, 0x80, 0, 1];
+            message.extend_from_slice(&records.to_be_bytes());
+            message.extend_from_slice(&[0, 0, 0, 0, 0, 0, 16, 0, 1]);
+            (0..records).for_each(|_| message.extend_from_slice(&[0, 0, 16, 0, 1, 0, 0, 0, 9, 0, 2, 1, b'x']));
+            Answer::read(&message, Wanted { id: 0, question: &question }).unwrap()
+        };
+        let (small, large) = (answer(1), answer(2000));
+        let held: Vec<_> = (0..LARGE_AT_ONCE).map(|_| validator.room_for(&large).unwrap()).collect();
+        assert!(validator.room_for(&large).is_none());
+        assert!(validator.room_for(&small).is_some());
+        drop(held);
+        assert!(validator.room_for(&large).is_some());
     }
 }

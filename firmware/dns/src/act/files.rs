@@ -34,6 +34,8 @@ pub(super) struct Told {
     faults: BTreeMap<PathBuf, String>,
     /// Machines that are not called as they call themselves.
     left_out: BTreeSet<String>,
+    /// What each file held when it could be read.
+    last: BTreeMap<PathBuf, Arc<str>>,
 }
 
 impl Act {
@@ -98,20 +100,18 @@ impl Act {
         names
     }
 
-    /// What a file holds; nothing, and a fault, where that cannot be said.
-    async fn read(&self, file: &Path, expected: bool, faults: &mut BTreeMap<PathBuf, String>) -> String {
-        let text = async {
-            if tokio::fs::metadata(file).await?.len() > FILE_MAX {
-                return Err(io::Error::other("too large a file for names of hosts"));
+    /// What a file holds. Where that cannot be said it is a fault, and what the file held last stays in force.
+    async fn read(&self, file: &Path, expected: bool, faults: &mut BTreeMap<PathBuf, String>) -> Arc<str> {
+        let text: Arc<str> = match read(file).await {
+            Ok(text) => text.into(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !expected => Arc::default(),
+            Err(error) => {
+                faults.insert(file.to_owned(), error.to_string());
+                return self.told.lock().last.get(file).cloned().unwrap_or_default();
             }
-            Ok(String::from_utf8_lossy(&tokio::fs::read(file).await?).into_owned())
         };
-        match text.await {
-            Ok(text) => return text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !expected => {}
-            Err(error) => drop(faults.insert(file.to_owned(), error.to_string())),
-        }
-        String::new()
+        self.told.lock().last.insert(file.to_owned(), Arc::clone(&text));
+        text
     }
 
     /// The files of names that cannot be read, and why.
@@ -125,6 +125,19 @@ impl Act {
         let own = view.identity.own_names.first();
         own.and_then(|name| name.as_str().split_once('.')).map_or_else(String::new, |(_, domain)| domain.to_owned())
     }
+}
+
+/// The text of a file. Nothing but a file is opened: a pipe would be waited for.
+async fn read(file: &Path) -> io::Result<String> {
+    let meta = tokio::fs::metadata(file).await?;
+    // What a folder is told of says the system.
+    if !meta.is_file() && !meta.is_dir() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if meta.len() > FILE_MAX {
+        return Err(io::Error::other("too large a file for names of hosts"));
+    }
+    Ok(String::from_utf8_lossy(&tokio::fs::read(file).await?).into_owned())
 }
 
 async fn stamp(files: &[PathBuf]) -> Stamp {
@@ -150,6 +163,6 @@ impl Told {
         if let Some(more) = new.len().checked_sub(TOLD).filter(|more| *more > 0) {
             warn!(more, "names that machines call themselves are not given to them");
         }
-        *self = Self { faults, left_out };
+        (self.faults, self.left_out) = (faults, left_out);
     }
 }

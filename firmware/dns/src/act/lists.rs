@@ -311,6 +311,11 @@ fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 fn read(path: &Path, room: usize, key: Key) -> io::Result<Table> {
+    // A pipe would be waited for.
+    let meta = fs::metadata(path)?;
+    if !meta.is_file() && !meta.is_dir() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     let mut file = File::open(path)?;
     let length = file.metadata()?.len().min(LIST_MAX);
     Table::read(key, length, room, |each| {

@@ -110,7 +110,8 @@ pub(super) fn check(groups: &[Group]) -> Result<(), ConfigError> {
             return wrong("another group has the same name");
         }
         let nets: HashSet<_> = group.clients.iter().map(|net| net.0.trunc()).collect();
-        if nets.iter().any(|net| taken.contains(net)) {
+        let is_taken = |net: &IpNet| taken.iter().any(|earlier: &IpNet| earlier.contains(net));
+        if nets.iter().any(is_taken) {
             return wrong("a group before it holds the same clients, so that they would never be in this one");
         }
         taken.extend(nets);

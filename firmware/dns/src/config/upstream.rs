@@ -62,7 +62,9 @@ impl Protocol {
 pub enum UpstreamError {
     #[error("`{text}`: the scheme `{scheme}://` is none of `tls://`, `https://` and `quic://`")]
     Scheme { text: String, scheme: String },
-    #[error("`{text}` is not an upstream; it is `ip` or `ip:port` (an IPv6 address with a port in brackets)")]
+    #[error(
+        "`{text}` is not an upstream; it is `ip` or `ip:port` of one machine (an IPv6 address with a port in brackets)"
+    )]
     Address { text: String },
     #[error(
         "`{text}`: an encrypted upstream is named by address, and its certificate's name follows a `#`: `{scheme}IP#NAME`"
@@ -70,6 +72,8 @@ pub enum UpstreamError {
     Named { text: String, scheme: &'static str },
     #[error("`{text}`: `{name}` is no host name")]
     Name { text: String, name: String },
+    #[error("`{text}`: only an encrypted upstream has a certificate whose name follows a `#`: `tls://IP#NAME`")]
+    PlainName { text: String },
     #[error("`{text}`: only `https://` has a path, of plain ASCII")]
     Path { text: String },
 }
@@ -94,9 +98,11 @@ impl FromStr for Upstream {
             (_, "") => "",
             _ => return Err(UpstreamError::Path { text: text() }),
         };
+        if name.is_some() && protocol == Protocol::Plain {
+            return Err(UpstreamError::PlainName { text: text() });
+        }
         let parse = |name: &str| {
-            let name = HostName::parse(name.as_bytes()).ok().filter(|_| protocol != Protocol::Plain);
-            name.ok_or_else(|| UpstreamError::Name {
+            HostName::parse(name.as_bytes()).ok().ok_or_else(|| UpstreamError::Name {
                 text: text(),
                 name: whole.rsplit('#').next().unwrap_or("").into(),
             })
@@ -175,7 +181,7 @@ mod tests {
             ("224.0.0.1", "is not an upstream"),
             ("255.255.255.255", "is not an upstream"),
             ("tls://255.255.255.255", "is named by address"),
-            ("9.9.9.9#dns.quad9.net", "is no host name"),
+            ("9.9.9.9#dns.quad9.net", "only an encrypted upstream"),
             ("9.9.9.9/dns-query", "only `https://` has a path"),
             ("sdns://9.9.9.9", "`sdns://` is none of"),
             ("tls://dns.quad9.net", "`tls://IP#NAME`"),

@@ -106,14 +106,14 @@ impl Names {
     /// Adds files of leases as dnsmasq writes them, all at once: of two leases of one name the newer one has it, in
     /// whichever file it stands. The names are the clients' own choice, so only a first label counts, always inside the
     /// office's domain. Returns what was left out, and why.
-    pub(crate) fn add_leases(&mut self, files: &[(Arc<Path>, String)], office: Place<'_>, now: u64) -> Vec<String> {
+    pub(crate) fn add_leases(&mut self, files: &[(Arc<Path>, Arc<str>)], office: Place<'_>, now: u64) -> Vec<String> {
         let mut left_out = Vec::new();
         for leases::Lease { label, address, file } in leases::newest(files, now, &mut left_out) {
             if office.domain.is_empty() {
                 continue;
             }
             let source = Source::Leases(file);
-            if let Err(owner) = self.claim(&format!("{label}.{}", office.domain), address, office, &source) {
+            if let Err(owner) = self.claim(&format!("{label}.{}", office.domain), (address, true), office, &source) {
                 left_out.push(format!("{address} calls itself {label}, which {owner} already names; {source}"));
             }
         }
@@ -121,20 +121,30 @@ impl Names {
     }
 
     /// Adds a host that named itself by multicast: as `NAME.local`, and inside the office's domain, unless a file has that
-    /// name already.
+    /// name already. The first address is the one that it was heard from.
     pub(crate) fn add_announced(&mut self, label: &str, addresses: &[IpAddr], office: Place<'_>) {
-        for address in addresses {
+        for (number, address) in addresses.iter().enumerate() {
+            // Another machine's IPv4 address would have this name as its own; IPv6 addresses are heard of over IPv4.
+            let points = number == 0 || address.is_ipv6();
             // Most hosts in the files announce themselves as well, so it is no news that those have the name.
+            let mut claim = |name: &str| drop(self.claim(name, (*address, points), office, &Source::Announced));
             if !office.domain.is_empty() {
-                let _ = self.claim(&format!("{label}.{}", office.domain), *address, office, &Source::Announced);
+                claim(&format!("{label}.{}", office.domain));
             }
-            let _ = self.claim(&format!("{label}.local"), *address, office, &Source::Announced);
+            claim(&format!("{label}.local"));
         }
     }
 
     /// Adds what a machine says of itself, unless it names a machine of a zone that the office's own servers know: the
     /// domain controller is whom they say, forth and back. The error is who has the name, if that is another address.
-    fn claim(&mut self, name: &str, address: IpAddr, office: Place<'_>, source: &Source) -> Result<(), String> {
+    /// `points` says whether the address may lead back to the name.
+    fn claim(
+        &mut self,
+        name: &str,
+        (address, points): (IpAddr, bool),
+        office: Place<'_>,
+        source: &Source,
+    ) -> Result<(), String> {
         let Ok(host) = HostName::parse(name.as_bytes()) else { return Ok(()) };
         if office.own_names.contains(&host) {
             return Err("this device".to_owned());
@@ -147,7 +157,7 @@ impl Names {
         }
         let is_forwarded = |name: &Name| forward_of(office.forwards, name.folded()).is_some();
         if !is_forwarded(&name) {
-            self.insert(host, address, !is_forwarded(&reverse_name(address)), source);
+            self.insert(host, address, points && !is_forwarded(&reverse_name(address)), source);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gate_dns::UpstreamState;
 use hickory_proto::op::{Message, ResponseCode};
@@ -243,4 +243,48 @@ async fn a_connection_that_the_upstream_closed_is_opened_again() {
     office.clock.set_seconds(1_800_000_005);
     let answer = office.ask("gone.lab.example.", RecordType::A).await;
     assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "{:?}", office.dns.upstreams());
+}
+
+/// Passes connections on to `to`; those that are open when the number grows stay so, and nothing comes through any more.
+async fn relay(to: SocketAddr) -> (SocketAddr, tokio::sync::watch::Sender<u32>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, (cut, cuts)) = (listener.local_addr().unwrap(), tokio::sync::watch::channel(0));
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut cuts = cuts.clone();
+            cuts.mark_unchanged();
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(to).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                    _ = cuts.changed() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (address, cut)
+}
+
+#[tokio::test]
+async fn a_connection_whose_path_is_gone_gives_way_to_a_new_one() {
+    let folder = Folder::new();
+    let certificates = Certificates::new(&folder);
+    let (unbound, tls) = unbound_tls(&certificates).await;
+    let (_dnsdist, https) = dnsdist(&certificates, unbound.address).await;
+    for (scheme, to, path) in [("tls", tls, ""), ("https", https, "/dns-query")] {
+        let (address, cut) = relay(to).await;
+        let office = office(&[format!("{scheme}://{address}{path}#{NAME}")], Some(certificates.ca.clone())).await;
+        resolves(&office, scheme).await;
+        cut.send_modify(|cuts| *cuts += 1);
+        let lost = Instant::now();
+        let mut number = 0;
+        loop {
+            number += 1;
+            let answer = office.ask(&format!("{scheme}{number}.lab.example."), RecordType::A).await;
+            if answer.metadata.response_code == ResponseCode::NXDomain {
+                break;
+            }
+            assert!(lost.elapsed() < Duration::from_secs(12), "{:?}", office.dns.upstreams());
+        }
+    }
 }

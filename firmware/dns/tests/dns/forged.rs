@@ -65,6 +65,24 @@ async fn nothing_that_an_answer_holds_makes_its_name_an_unsigned_one() {
 }
 
 #[tokio::test]
+async fn nobody_says_that_the_name_of_an_alias_is_not_there() {
+    let (server, _bind, _zones, key) = zones().await;
+    let asked = "www.dn.lab.example.";
+    for code in [ResponseCode::NoError, ResponseCode::NXDomain] {
+        let change = move |message: &mut Message| {
+            if is_asked(message, asked, RecordType::CNAME) {
+                message.metadata.response_code = code;
+            }
+        };
+        let office = office_behind(&server, &key, change).await;
+        let answer = office.exchange(query_edns(asked, RecordType::CNAME, 1232, true)).await;
+        let honest = code == ResponseCode::NoError;
+        assert_eq!(answer.metadata.response_code == ResponseCode::NoError, honest, "{answer}");
+        assert_eq!(answer.metadata.authentic_data, honest, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_wildcard_made_is_not_put_in_the_place_of_what_is_written() {
     let (server, _bind, _zones, key) = zones().await;
     for zone in ["lab.example.", "three.example.", "opt.example."] {

@@ -99,6 +99,21 @@ async fn files_of_hosts_that_cannot_be_read_are_told_until_they_can() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(data(&office, "nas.office.example.", RecordType::A).await, ["192.168.7.9"]);
+    // One that cannot be read any more is no file without hosts. A pipe would be waited for.
+    std::fs::remove_file(&hosts).unwrap();
+    nix::unistd::mkfifo(&hosts, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(8);
+    while office.dns.file_faults().is_empty() {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(data(&office, "nas.office.example.", RecordType::A).await, ["192.168.7.9"]);
+    std::fs::remove_file(&hosts).unwrap();
+    std::fs::write(&hosts, "192.168.7.10 nas\n").unwrap();
+    while data(&office, "nas.office.example.", RecordType::A).await != ["192.168.7.10"] {
+        assert!(Instant::now() < deadline + Duration::from_secs(8), "the change is seen");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]

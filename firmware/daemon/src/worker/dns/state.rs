@@ -24,7 +24,10 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
         warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &forwards, checks));
         warnings.tell("crowd", dns.crowd().iter().map(crowd_warning));
         warnings.tell("shortage", dns.shortage().iter().map(shortage_warning));
-        warnings.tell("lists", lists.iter().flat_map(list_warnings));
+        if written.is_some() {
+            // At the start they are being read.
+            warnings.tell("lists", lists.iter().flat_map(list_warnings));
+        }
         warnings.tell("hosts", dns.file_faults().iter().map(hosts_warning));
         warnings.tell("journal", losses.warning(dns.counters().records_lost, Instant::now()));
         warnings.tell("mdns", dns.flood().map(flood_warning));
@@ -145,12 +148,15 @@ fn upstream_warnings(
     for state in forwards.iter().filter(|state| !is_working(state) && !state.asks_us) {
         warnings.push(format!("{}, which knows zones of the office, does not answer", state.upstream));
     }
-    let groups = groups.iter().flat_map(|group| &group.upstreams);
-    for state in main.iter().chain(forwards).chain(groups) {
+    let groups_own = groups.iter().flat_map(|group| &group.upstreams);
+    for state in main.iter().chain(forwards).chain(groups_own) {
         warnings.extend(circle(state));
     }
-    warnings.extend(making_up(main));
-    warnings.extend(checks.then(|| stripping(main)).flatten());
+    let own = || groups.iter().map(|group| group.upstreams.as_slice()).filter(|own| !own.is_empty());
+    for servers in std::iter::once(main).chain(own()) {
+        warnings.extend(making_up(servers));
+        warnings.extend(checks.then(|| stripping(servers)).flatten());
+    }
     warnings
 }
 
@@ -179,7 +185,8 @@ fn making_up(main: &[UpstreamState]) -> Option<String> {
     let then = if rest { "others are asked instead" } else { "there is no other to ask" };
     let names = names.join(", ");
     Some(format!(
-        "names that do not exist have an address at {names}: a captive portal, or a provider that shows a page of its own; {then}"
+        "{names} has answers for names that do not exist, or denies those that do: a captive portal, or a provider that shows \
+         a page of its own; {then}"
     ))
 }
 
@@ -195,7 +202,10 @@ fn stripping(main: &[UpstreamState]) -> Option<String> {
 }
 
 fn hosts_warning((file, error): &(PathBuf, String)) -> String {
-    format!("{} cannot be read: {error}; the hosts that it names are unknown", file.display())
+    format!(
+        "{} cannot be read: {error}; of the hosts that it names only those are known that it named before",
+        file.display()
+    )
 }
 
 /// Who holds most may be another client at each look.

@@ -3,13 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use crate::run_state;
+
+/// How often the words of a warning that lasts are brought up to date: the file lies on flash memory.
+const REWORDED: Duration = Duration::from_secs(30);
 
 /// The file, and what each part has to say.
 pub(super) struct Warnings {
     file: PathBuf,
-    told: Mutex<BTreeMap<&'static str, Vec<Warning>>>,
+    told: Mutex<BTreeMap<&'static str, Told>>,
+}
+
+/// What one part says, and since when in these words.
+struct Told {
+    warnings: Vec<Warning>,
+    at: Instant,
 }
 
 /// One of them.
@@ -21,7 +31,7 @@ pub(super) struct Warning {
 }
 
 impl Warning {
-    /// One whose text names things that change from one look to the next: as long as it is told, the first text stays.
+    /// One whose text names things that change from one look to the next: that is no news.
     pub(super) fn about(about: &str, text: String) -> Self {
         Self { about: about.to_owned(), text }
     }
@@ -50,21 +60,23 @@ impl Warnings {
 
     /// Everything that one part has to say by now, in place of what it said before.
     pub(super) fn tell(&self, part: &'static str, warnings: impl IntoIterator<Item = impl Into<Warning>>) {
-        let mut warnings: Vec<Warning> = warnings.into_iter().map(Into::into).collect();
+        self.tell_at(part, warnings.into_iter().map(Into::into).collect(), Instant::now());
+    }
+
+    fn tell_at(&self, part: &'static str, warnings: Vec<Warning>, now: Instant) {
         let all = {
             let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let before = told.get(part).map_or(&[][..], Vec::as_slice);
-            if before == warnings {
+            let before = told.get(part).map_or(&[][..], |told| told.warnings.as_slice());
+            let reworded = || before.iter().zip(&warnings).any(|(before, now)| before.text != now.text);
+            let fresh = told.get(part).is_none_or(|told| now.duration_since(told.at) < REWORDED);
+            if before == warnings && (fresh || !reworded()) {
                 return;
             }
-            for warning in &mut warnings {
-                match before.iter().find(|known| *known == warning) {
-                    Some(known) => warning.text.clone_from(&known.text),
-                    None => tracing::warn!("{}", warning.text),
-                }
+            for warning in warnings.iter().filter(|warning| !before.contains(warning)) {
+                tracing::warn!("{}", warning.text);
             }
-            told.insert(part, warnings);
-            told.values().flatten().map(|warning| warning.text.clone()).collect::<Vec<_>>()
+            told.insert(part, Told { warnings, at: now });
+            told.values().flat_map(|told| &told.warnings).map(|warning| warning.text.clone()).collect::<Vec<_>>()
         };
         self.write(&all);
     }
@@ -79,7 +91,9 @@ impl Warnings {
 
 #[cfg(test)]
 mod tests {
-    use super::{Warning, Warnings};
+    use std::time::Instant;
+
+    use super::{REWORDED, Warning, Warnings};
 
     #[test]
     fn no_part_takes_back_what_another_said() {
@@ -99,17 +113,20 @@ mod tests {
     fn the_same_of_another_client_is_no_news() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("warnings.json");
-        let warnings = Warnings::new(file.clone());
-        let crowd = |client: &str| Warning::about("crowd", format!("{client} asks too much"));
-        warnings.tell("crowd", [crowd("192.0.2.1")]);
-        let told = std::fs::read(&file).unwrap();
+        let (warnings, start) = (Warnings::new(file.clone()), Instant::now());
+        let tell = |client: &str, now| {
+            let crowd = Warning::about("crowd", format!("{client} asks too much"));
+            warnings.tell_at("crowd", vec![crowd], now);
+        };
+        let read = || std::fs::read_to_string(&file).unwrap_or_default();
+        tell("192.0.2.1", start);
         std::fs::remove_file(&file).unwrap();
-        warnings.tell("crowd", [crowd("192.0.2.2")]);
-        assert!(!file.exists(), "nothing is written and nothing is logged");
-        warnings.tell("crowd", [crowd("192.0.2.2"), "the router forwards".to_owned().into()]);
-        assert!(std::fs::read_to_string(&file).unwrap().contains("192.0.2.1 asks"), "the first text stays");
-        warnings.tell("crowd", Vec::<Warning>::new());
-        warnings.tell("crowd", [crowd("192.0.2.1")]);
-        assert_eq!(std::fs::read(&file).unwrap(), told, "once it was over it is news again");
+        tell("192.0.2.2", start + REWORDED / 2);
+        assert_eq!(read(), "", "flash memory lasts");
+        tell("192.0.2.2", start + REWORDED);
+        assert!(read().contains("192.0.2.2 asks"), "nobody is blamed who has stopped");
+        std::fs::remove_file(&file).unwrap();
+        tell("192.0.2.2", start + 3 * REWORDED);
+        assert_eq!(read(), "");
     }
 }

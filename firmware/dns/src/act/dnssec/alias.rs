@@ -8,8 +8,7 @@ use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use super::message;
-use crate::parse::{self, Answer, Question, Wanted};
+use crate::parse::{self, Answer, Question, Wanted, message};
 
 /// Aliases that are followed; nobody's names need as many.
 const STEPS: usize = 16;
@@ -47,16 +46,18 @@ pub(super) fn parts(raw: &Answer, question: &Question, name: &Name) -> Result<Op
                 walk.single(&owner, RecordType::DNAME)?;
                 walk.parts.last_mut().ok_or(())?.made = Some((at.clone(), target.clone()));
                 if kind == RecordType::CNAME {
+                    walk.is_there()?;
                     break;
                 }
             }
             None if kind == RecordType::CNAME => {
                 // The alias itself was asked for.
-                return if walk.parts.is_empty() {
-                    Ok(None)
-                } else {
-                    walk.single(&at, kind).map(|()| Some(walk.parts))
-                };
+                if walk.parts.is_empty() {
+                    return Ok(None);
+                }
+                walk.is_there()?;
+                walk.single(&at, kind)?;
+                break;
             }
             None => walk.single(&at, RecordType::CNAME)?,
         }
@@ -104,9 +105,18 @@ impl Walk<'_> {
         self.signatures(at, kind).next().is_some()
     }
 
+    /// Of a record that is there nobody can say that its name is not: that would be nobody's word but the upstream's.
+    fn is_there(&self) -> Result<(), ()> {
+        (self.message.metadata.response_code == ResponseCode::NoError).then_some(()).ok_or(())
+    }
+
     /// A part whose record set is there.
     fn single(&mut self, at: &Name, kind: RecordType) -> Result<(), ()> {
         let data = self.message.answers.iter().filter(|record| record.name == *at && record.record_type() == kind);
+        // Nothing has two aliases (RFC 2181 section 10.1).
+        if matches!(kind, RecordType::CNAME | RecordType::DNAME) && data.clone().count() > 1 {
+            return Err(());
+        }
         let answers: Vec<Record> = data.chain(self.signatures(at, kind).map(|(record, _)| record)).cloned().collect();
         // What a wildcard made needs the proof that nothing else is there; all else needs none.
         let expanded = |rrsig: &RRSIG| rrsig.input().num_labels < at.num_labels();
@@ -119,14 +129,12 @@ impl Walk<'_> {
     /// What stands where no alias leads on.
     fn end(&mut self, at: &Name, kind: RecordType) -> Result<(), ()> {
         let there = self.message.answers.iter().any(|record| record.name == *at && record.record_type() == kind);
-        match (there, self.message.metadata.response_code) {
-            (true, ResponseCode::NoError) => self.single(at, kind),
-            (true, _) => Err(()),
-            (false, code) => {
-                let authorities = self.authorities(|zone| zone.zone_of(at));
-                self.push(at, kind, Vec::new(), authorities, code)
-            }
+        if there {
+            self.is_there()?;
+            return self.single(at, kind);
         }
+        let authorities = self.authorities(|zone| zone.zone_of(at));
+        self.push(at, kind, Vec::new(), authorities, self.message.metadata.response_code)
     }
 
     /// Records of the authority section that a wanted zone signed, and those that nobody did.

@@ -159,34 +159,51 @@ async fn zone(
     Ok((Step::Zone(Arc::new(Zone { name: name.to_lowercase(), keys })), signed.lifetime()))
 }
 
+/// What the zone above a name says of it.
+enum Told {
+    /// By a key with one of these digests it signs itself.
+    Keys(Vec<DS>),
+    Step(Step),
+}
+
 /// What lies at a name, as the zone above tells by DS records or their absence.
 async fn delegation(source: &Source, above: &Zone, name: &Name, work: &Work) -> Result<(Step, u32), ExchangeError> {
     let Some(message) = source.ask(name, RecordType::DS, work).await? else { return Ok((Step::Broken, 0)) };
+    let (told, lifetime) = told(&message, above, name, work);
+    // It is not held while the zone's keys are asked for.
+    drop(message);
+    match told {
+        Told::Step(step) => Ok((step, lifetime)),
+        Told::Keys(known) => {
+            let (step, keys) = zone(source, name, work, |key| known.iter().any(|ds| is_of(ds, name, key))).await?;
+            Ok((step, keys.min(lifetime)))
+        }
+    }
+}
+
+fn told(message: &Message, above: &Zone, name: &Name, work: &Work) -> (Told, u32) {
     let answers = sets(&message.answers);
     if let Some(set) = answers.iter().find(|set| set.kind == RecordType::DS && set.owner == *name) {
         let Some(signed) = above.signed(set, work).filter(|signed| signed.expanded.is_none()) else {
-            return Ok((Step::Broken, 0));
+            return (Told::Step(Step::Broken), 0);
         };
         let known = known(signed.data().filter_map(digest).take(DIGESTS).collect());
-        if known.is_empty() {
-            // Signed in a way that nobody here can check is as good as not at all (RFC 4035 section 5.2).
-            return Ok((Step::Unsigned, signed.lifetime()));
-        }
-        let (step, lifetime) = zone(source, name, work, |key| known.iter().any(|ds| is_of(ds, name, key))).await?;
-        return Ok((step, lifetime.min(signed.lifetime())));
+        // Signed in a way that nobody here can check is as good as not at all (RFC 4035 section 5.2).
+        let told = if known.is_empty() { Told::Step(Step::Unsigned) } else { Told::Keys(known) };
+        return (told, signed.lifetime());
     }
     if answers.iter().any(|set| is_alias(set, name) && above.signed(set, work).is_some()) {
         // No zone begins at an alias (RFC 1034 section 3.6.2).
-        return Ok((Step::Inside, 0));
+        return (Told::Step(Step::Inside), 0);
     }
-    let (records, lifetime) = proofs(&message, above, work);
+    let (records, lifetime) = proofs(message, above, work);
     let step = match Denial::of(&above.name, records.iter()).place(name) {
         Place::Inside => Step::Inside,
         Place::Nowhere => Step::Nowhere,
         Place::Unsigned => Step::Unsigned,
         Place::Unproven => Step::Broken,
     };
-    Ok((step, lifetime))
+    (Told::Step(step), lifetime)
 }
 
 /// What a zone signed of an answer's authority section, and how long that may be believed.

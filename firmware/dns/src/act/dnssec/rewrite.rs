@@ -3,8 +3,7 @@
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Record, RecordType};
 
-use super::message;
-use crate::parse::{Answer, Explanation, Question, Security, Wanted};
+use crate::parse::{Answer, Explanation, Question, Security, Wanted, message};
 
 /// A checked answer, of which only what was checked is left, so that AD says the truth about all of it (RFC 4035 section 3.2.3).
 pub(super) fn signed(mut message: Box<Message>, question: &Question) -> Option<Answer> {

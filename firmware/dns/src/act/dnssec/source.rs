@@ -5,12 +5,11 @@ use hickory_proto::op::Message;
 use hickory_proto::rr::{Name as ZoneName, RecordType};
 use tokio::time::Instant;
 
-use super::message;
 use super::proofs::Proofs;
 use super::rrset::Work;
 use crate::act::exchange::ExchangeError;
 use crate::act::upstream::Asker;
-use crate::parse::{Name, Question};
+use crate::parse::{Name, Question, message};
 
 /// Keys are believed at least so long: to check one answer some are asked for several times.
 const KEEP_MIN: Duration = Duration::from_secs(10);

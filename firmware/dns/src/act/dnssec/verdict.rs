@@ -3,12 +3,11 @@ use hickory_proto::rr::{Name, RecordType};
 
 use super::chain::{Chain, Standing, Zone, proofs};
 use super::denial::{Denial, Denied};
-use super::message;
 use super::rrset::{Signed, Work, rrsig, sets};
 use super::source::Source;
 use super::{ancestor, labels, now};
 use crate::act::exchange::ExchangeError;
-use crate::parse::{Answer, Explanation};
+use crate::parse::{Answer, Explanation, message};
 
 /// What the chain of trust says of an answer (RFC 4035 section 4.3).
 #[derive(Debug)]
@@ -28,25 +27,30 @@ pub(super) async fn judge(
     raw: &Answer,
     work: &Work,
 ) -> Result<Verdict, ExchangeError> {
-    let Some(message) = message::read(raw.message()) else { return Ok(Verdict::Bogus(Explanation::Bogus)) };
+    // A message that was read takes many times its own size, so none is held while upstreams are asked: whoever owns a zone
+    // decides how long that takes, and anybody in the office can ask for it.
+    let read = || message::read(raw.message());
     // DS records are the parent's to tell.
     let own = if kind == RecordType::DS { ancestor(name, labels(name).saturating_sub(1)) } else { name.clone() };
     // Who is said to have signed it is where the zone is likely to be, which saves questions; it is not believed.
-    let likely = signer(&message, &own).filter(|signer| chain.reaches(signer));
+    let Some(likely) = read().map(|message| signer(&message, &own)) else {
+        return Ok(Verdict::Bogus(Explanation::Bogus));
+    };
+    let likely = likely.filter(|signer| chain.reaches(signer));
     let mut tried = None;
     for end in likely.iter().chain([&own]) {
         match chain.walk(source, end, work).await? {
             Standing::Unsigned => return Ok(Verdict::Insecure),
             Standing::Broken => {}
             Standing::Signed(zone) if tried.as_ref() == Some(&zone.name) => {}
-            Standing::Signed(zone) => match prove(&zone, (name, kind), &message, work) {
+            Standing::Signed(zone) => match read().and_then(|message| prove(&zone, (name, kind), &message, work)) {
                 Some(Proven::Secure(message)) => return Ok(Verdict::Secure(message)),
                 Some(Proven::Unsigned) => return Ok(Verdict::Insecure),
                 None => tried = Some(zone.name.clone()),
             },
         }
     }
-    Ok(Verdict::Bogus(why(&message)))
+    Ok(Verdict::Bogus(read().map_or(Explanation::Bogus, |message| why(&message))))
 }
 
 /// The lowest zone above a name (or the name itself) that is said to have signed something of an answer.

@@ -1,9 +1,11 @@
 //! UDP, and TCP where UDP does not do.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hickory_proto::op::Message;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,9 +28,9 @@ const TCP_EXCHANGES: usize = 32;
 const TCP_PATIENCE: Duration = Duration::from_millis(500);
 /// Respelled answers that must have come twice before they are expected.
 const REPEATED: u32 = 3;
-/// Where only TCP gets through, one question after so long tries UDP again, and waits so long for it.
+/// Where only TCP gets through, one question after so long goes both ways, and UDP is waited for at least so long after TCP.
 const UDP_AGAIN: Duration = Duration::from_secs(60);
-const UDP_PATIENCE: Duration = Duration::from_millis(300);
+const UDP_LATE: Duration = Duration::from_millis(20);
 
 /// A resolver on port 53.
 pub(in crate::act) struct Plain {
@@ -67,8 +69,19 @@ impl Plain {
             if !self.tries_again() {
                 return self.by_tcp_alone(question, edns, sent).await;
             }
-            let Ok(Ok(datagram)) = timeout(UDP_PATIENCE, self.udp(question, edns, sent)).await else {
-                return self.by_tcp_alone(question, edns, sent).await;
+            // Where UDP gets through it comes before TCP, however far the upstream is, and soon after it at the latest.
+            let start = Instant::now();
+            let mut tcp = pin!(self.by_tcp_alone(question, edns, sent));
+            let mut udp = pin!(self.udp(question, edns, sent).fuse());
+            let datagram = tokio::select! {
+                Ok(datagram) = &mut udp => datagram,
+                Ok(answer) = &mut tcp => {
+                    if timeout(start.elapsed().max(UDP_LATE), udp).await.is_ok_and(|late| late.is_ok()) {
+                        *self.mute.lock() = None;
+                    }
+                    return Ok(answer);
+                }
+                else => return Err(ExchangeError::Timeout),
             };
             *self.mute.lock() = None;
             datagram
@@ -112,10 +125,21 @@ impl Plain {
         }
     }
 
-    /// Asks over TCP where UDP was not answered. If that is, questions go this way from now on.
-    pub(super) async fn try_tcp(&self, question: &Question, edns: &Edns) -> Result<Answer, ExchangeError> {
-        let answer = self.by_tcp_alone(question, edns, edns.is_sent(Instant::now())).await?;
-        *self.mute.lock() = Some(Instant::now() + UDP_AGAIN);
+    /// Asks over TCP where UDP was not answered. If that is, and UDP still is not for as long as `patience`, though the line is
+    /// there by now, questions go this way from now on.
+    pub(super) async fn try_tcp(
+        &self,
+        question: &Question,
+        edns: &Edns,
+        patience: Duration,
+    ) -> Result<Answer, ExchangeError> {
+        let sent = edns.is_sent(Instant::now());
+        // Where TCP does not get through any more, questions go the usual way.
+        *self.mute.lock() = None;
+        let answer = self.by_tcp_alone(question, edns, sent).await?;
+        if !matches!(timeout(patience, self.udp(question, edns, sent)).await, Ok(Ok(_))) {
+            *self.mute.lock() = Some(Instant::now() + UDP_AGAIN);
+        }
         Ok(answer)
     }
 
@@ -212,6 +236,8 @@ fn says_the_same(one: &Answer, other: &Answer) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, UdpSocket};
     use tokio::time::Instant;
@@ -227,39 +253,57 @@ mod tests {
         answer
     }
 
+    fn question() -> Question {
+        let name: Box<[u8]> = b"\x03www\x07example\0".as_slice().into();
+        Question { name, kind: kind::A, dnssec_ok: false, checking_disabled: false, way: 0 }
+    }
+
+    async fn serve_tcp(tcp: TcpListener) {
+        loop {
+            let (mut stream, _) = tcp.accept().await.unwrap();
+            let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
+            stream.read_exact(&mut query).await.unwrap();
+            let answer = answer(&query);
+            stream.write_u16(answer.len() as u16).await.unwrap();
+            stream.write_all(&answer).await.unwrap();
+        }
+    }
+
+    async fn serve_udp(udp: UdpSocket) {
+        let mut buffer = [0; 512];
+        while let Ok((length, peer)) = udp.recv_from(&mut buffer).await {
+            let _ = udp.send_to(&answer(&buffer[..length]), peer).await;
+        }
+    }
+
     #[tokio::test]
     async fn udp_is_taken_up_again_once_it_is_answered() {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
-        tokio::spawn(async move {
-            loop {
-                let (mut stream, _) = tcp.accept().await.unwrap();
-                let mut query = vec![0; usize::from(stream.read_u16().await.unwrap())];
-                stream.read_exact(&mut query).await.unwrap();
-                let answer = answer(&query);
-                stream.write_u16(answer.len() as u16).await.unwrap();
-                stream.write_all(&answer).await.unwrap();
-            }
-        });
+        tokio::spawn(serve_tcp(tcp));
         let (plain, edns) = (Plain::new(address), Edns::default());
-        let name: Box<[u8]> = b"\x03www\x07example\0".as_slice().into();
-        let question = Question { name, kind: kind::A, dnssec_ok: false, checking_disabled: false, way: 0 };
         assert!(!plain.is_mute());
-        plain.try_tcp(&question, &edns).await.unwrap();
+        plain.try_tcp(&question(), &edns, Duration::from_millis(100)).await.unwrap();
         for _ in 0..3 {
             *plain.mute.lock() = Some(Instant::now());
-            plain.exchange(&question, &edns, false).await.unwrap();
+            plain.exchange(&question(), &edns, false).await.unwrap();
             assert!(plain.is_mute(), "nobody listens there");
         }
         let udp = UdpSocket::bind(address).await.unwrap();
-        tokio::spawn(async move {
-            let mut buffer = [0; 512];
-            while let Ok((length, peer)) = udp.recv_from(&mut buffer).await {
-                let _ = udp.send_to(&answer(&buffer[..length]), peer).await;
-            }
-        });
+        tokio::spawn(serve_udp(udp));
         *plain.mute.lock() = Some(Instant::now());
-        plain.exchange(&question, &edns, false).await.unwrap();
+        plain.exchange(&question(), &edns, false).await.unwrap();
         assert!(!plain.is_mute(), "it is taken up again");
+    }
+
+    #[tokio::test]
+    async fn one_packet_that_got_lost_ends_no_udp() {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
+        let (plain, edns) = (Plain::new(tcp.local_addr().unwrap()), Edns::default());
+        tokio::spawn(serve_tcp(tcp));
+        tokio::spawn(serve_udp(udp));
+        plain.try_tcp(&question(), &edns, Duration::from_secs(1)).await.unwrap();
+        assert!(!plain.is_mute(), "UDP is answered by now");
     }
 }

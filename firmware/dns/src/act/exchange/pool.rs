@@ -1,8 +1,11 @@
 //! The lasting connection to an encrypted upstream.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::edns::Edns;
 use super::message::padded_query;
@@ -11,6 +14,12 @@ use super::{ExchangeError, https, quic, tls};
 use crate::parse::{Answer, Question, Wanted};
 use crate::{Protocol, Upstream};
 
+/// A question that was given up sooner says nothing of the connection.
+const PATIENT: Duration = Duration::from_millis(700);
+/// After so many questions in a row on which nothing came, whatever was asked, its path may be gone: another address of the
+/// office's, or a router that has forgotten it. A new connection costs a handshake, waiting for the kernel a quarter of an hour.
+const SILENT: u32 = 2;
+
 /// One connection that all questions share, opened when it is needed and again when it has ended.
 pub(in crate::act) struct Pool {
     upstream: Upstream,
@@ -18,8 +27,16 @@ pub(in crate::act) struct Pool {
     session: Mutex<Option<Arc<Session>>>,
 }
 
+struct Session {
+    connection: Connection,
+    /// Questions in a row that were waited for in vain, while nothing else was answered either.
+    silent: AtomicU32,
+    /// Answers that came.
+    answers: AtomicU32,
+}
+
 /// A connection of one of the kinds.
-enum Session {
+enum Connection {
     Tls(tls::Session),
     Https(https::Session),
     Quic(quic::Session),
@@ -71,28 +88,50 @@ impl Pool {
     }
 }
 
+/// A question on its way; dropped before it is answered, nobody waits for it any longer.
+struct Waiting<'a> {
+    session: &'a Session,
+    since: Instant,
+    answers: u32,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let nothing_came = self.session.answers.load(Ordering::Relaxed) == self.answers;
+        if nothing_came && self.since.elapsed() >= PATIENT {
+            self.session.silent.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Session {
     async fn open(upstream: &Upstream, trust: &Trust) -> Result<Self, ExchangeError> {
-        Ok(match upstream.protocol {
-            Protocol::Quic => Self::Quic(quic::Session::open(upstream, trust).await?),
-            Protocol::Https => Self::Https(https::Session::open(upstream, trust).await?),
-            Protocol::Tls | Protocol::Plain => Self::Tls(tls::Session::open(upstream, trust).await?),
-        })
+        let connection = match upstream.protocol {
+            Protocol::Quic => Connection::Quic(quic::Session::open(upstream, trust).await?),
+            Protocol::Https => Connection::Https(https::Session::open(upstream, trust).await?),
+            Protocol::Tls | Protocol::Plain => Connection::Tls(tls::Session::open(upstream, trust).await?),
+        };
+        Ok(Self { connection, silent: AtomicU32::new(0), answers: AtomicU32::new(0) })
     }
 
     fn is_open(&self) -> bool {
-        match self {
-            Self::Tls(session) => session.is_open(),
-            Self::Https(session) => session.is_open(),
-            Self::Quic(session) => session.is_open(),
-        }
+        let open = match &self.connection {
+            Connection::Tls(session) => session.is_open(),
+            Connection::Https(session) => session.is_open(),
+            Connection::Quic(session) => session.is_open(),
+        };
+        open && self.silent.load(Ordering::Relaxed) < SILENT
     }
 
     async fn ask(&self, query: &[u8]) -> Result<Vec<u8>, ExchangeError> {
-        match self {
-            Self::Tls(session) => session.ask(query).await,
-            Self::Https(session) => session.ask(query).await,
-            Self::Quic(session) => session.ask(query).await,
-        }
+        let _waiting = Waiting { session: self, since: Instant::now(), answers: self.answers.load(Ordering::Relaxed) };
+        let answer = match &self.connection {
+            Connection::Tls(session) => session.ask(query).await,
+            Connection::Https(session) => session.ask(query).await,
+            Connection::Quic(session) => session.ask(query).await,
+        }?;
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        self.silent.store(0, Ordering::Relaxed);
+        Ok(answer)
     }
 }

@@ -23,6 +23,8 @@ const DUE: f64 = 0.8;
 const QUESTIONS: usize = 16;
 /// How long it is told that a bound was met: machines name themselves seldom.
 const TOLD: Duration = Duration::from_secs(600);
+/// Whoever is there answers within so long (RFC 6762 section 6: half a second at most).
+const ANSWER: Duration = Duration::from_secs(2);
 /// The bit beside the class that says "this is all there is" (RFC 6762 section 10.2).
 const FLUSH: u16 = 0x8000;
 
@@ -59,6 +61,17 @@ struct Host {
     owner: IpAddr,
     addresses: Vec<(IpAddr, Instant)>,
     due: Instant,
+    /// When it was asked for, unless its owner has answered since.
+    asked: Option<Instant>,
+    /// Somebody else says that the name is theirs: the owner's new address, or a forger.
+    rival: bool,
+}
+
+impl Host {
+    /// Whether its owner was asked and is not there any more.
+    fn is_left(&self, now: Instant) -> bool {
+        self.asked.is_some_and(|asked| now.saturating_duration_since(asked) >= ANSWER)
+    }
 }
 
 impl Heard {
@@ -78,6 +91,9 @@ impl Heard {
         let mut held: HashMap<IpAddr, usize> = HashMap::new();
         self.hosts.values().for_each(|host| *held.entry(host.owner).or_default() += 1);
         for (label, ip, seconds) in &records {
+            if mine.contains(label) {
+                self.dispute(label, client, &mut held, now);
+            }
             let known = self.hosts.get(label).map(|host| host.owner);
             // A name is taken with the sender's own address; what else the owner says of it counts after that.
             if known.is_some_and(|owner| owner != client) || known.is_none() && !mine.contains(label) {
@@ -89,6 +105,18 @@ impl Heard {
                 _ => self.add(label, client, *ip, Duration::from_secs((*seconds).into()), now),
             }
         }
+    }
+
+    /// Somebody says that a name is theirs. Where another has it, that one is asked first; it has left if it does not answer.
+    fn dispute(&mut self, label: &str, client: IpAddr, held: &mut HashMap<IpAddr, usize>, now: Instant) {
+        let Some(host) = self.hosts.get_mut(label).filter(|host| host.owner != client) else { return };
+        if !host.is_left(now) {
+            host.rival = true;
+            return;
+        }
+        held.entry(host.owner).and_modify(|count| *count -= 1);
+        self.hosts.remove(label);
+        self.version += 1;
     }
 
     /// Whether there is room for one more host of `owner`: with all places taken, whoever holds most gives one up for those who
@@ -120,8 +148,14 @@ impl Heard {
 
     fn add(&mut self, label: &str, owner: IpAddr, ip: IpAddr, lifetime: Duration, now: Instant) {
         let (until, due) = (now + lifetime, now + lifetime.mul_f64(DUE));
-        let host = self.hosts.entry(label.to_owned()).or_insert(Host { owner, addresses: Vec::new(), due });
-        host.due = due;
+        let host = self.hosts.entry(label.to_owned()).or_insert_with(|| Host {
+            owner,
+            addresses: Vec::new(),
+            due,
+            asked: None,
+            rival: false,
+        });
+        (host.due, host.asked, host.rival) = (due, None, false);
         if let Some((_, end)) = host.addresses.iter_mut().find(|(known, _)| *known == ip) {
             *end = until;
         } else if host.addresses.len() < ADDRESSES {
@@ -153,22 +187,30 @@ impl Heard {
         }
     }
 
-    /// Some names that end soon; each is handed out once for each lifetime that is told.
+    /// Some names that end soon, each once for each lifetime that is told; and some that two say are theirs: for the owner to
+    /// answer, and for the other one once that has not.
     pub(super) fn due(&mut self, now: Instant) -> HashSet<String> {
         self.expire(now);
-        let due = self.hosts.iter_mut().filter(|(_, host)| host.due <= now).take(QUESTIONS);
+        let asks = |host: &Host| host.due <= now || host.rival && (host.asked.is_none() || host.is_left(now));
+        let due = self.hosts.iter_mut().filter(|(_, host)| asks(host)).take(QUESTIONS);
         due.map(|(label, host)| {
-            let end = host.addresses.iter().map(|(_, until)| *until).max().unwrap_or(now);
-            host.due = end;
+            // Whoever claimed it is heard once more, or announces it again.
+            host.rival &= !host.is_left(now);
+            host.due = host.addresses.iter().map(|(_, until)| *until).max().unwrap_or(now);
+            host.asked.get_or_insert(now);
             label.clone()
         })
         .collect()
     }
 
-    /// Every name with its addresses, and the version of all that.
+    /// Every name with its addresses, the one that it was heard from first, and the version of all that.
     pub(crate) fn names(&mut self, now: Instant) -> (u64, Vec<(String, Vec<IpAddr>)>) {
         self.expire(now);
-        let addresses = |host: &Host| host.addresses.iter().map(|(ip, _)| *ip).collect();
+        let addresses = |host: &Host| {
+            let mut addresses: Vec<_> = host.addresses.iter().map(|(ip, _)| *ip).collect();
+            addresses.sort_by_key(|ip| *ip != host.owner);
+            addresses
+        };
         (self.version, self.hosts.iter().map(|(label, host)| (label.clone(), addresses(host))).collect())
     }
 }
@@ -314,5 +356,31 @@ mod tests {
         assert_eq!(names(&mut heard, at(299)), ["intranet [192.0.2.66]"]);
         says(&mut heard, "192.0.2.7", at(300));
         assert_eq!(names(&mut heard, at(300)), ["intranet [192.0.2.7]"]);
+    }
+    #[test]
+    fn a_machine_that_moves_takes_its_name_with_it() {
+        let (mut heard, start) = (Heard::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let says = |heard: &mut Heard, client: &str, now| {
+            heard.take(&announcement(&[("laptop.local.", client, 120)]), ip(client), local, now);
+        };
+        let asks = |heard: &mut Heard, now| !heard.due(now).is_empty();
+        says(&mut heard, "192.0.2.211", start);
+        says(&mut heard, "192.0.2.212", at(10));
+        assert_eq!(names(&mut heard, at(10)), ["laptop [192.0.2.211]"], "its owner may be there");
+        assert!(asks(&mut heard, at(11)));
+        says(&mut heard, "192.0.2.212", at(11));
+        assert!(!asks(&mut heard, at(12)), "the owner has its time");
+        assert!(asks(&mut heard, at(16)), "once more, for the other one");
+        says(&mut heard, "192.0.2.212", at(16));
+        assert_eq!(names(&mut heard, at(16)), ["laptop [192.0.2.212]"]);
+        // A forger is told apart by the owner's answer.
+        says(&mut heard, "192.0.2.66", at(20));
+        assert!(asks(&mut heard, at(21)));
+        says(&mut heard, "192.0.2.212", at(21));
+        says(&mut heard, "192.0.2.66", at(24));
+        assert_eq!(names(&mut heard, at(24)), ["laptop [192.0.2.212]"]);
+        // And one that nobody heard from again asks for nothing for ever.
+        assert!(asks(&mut heard, at(25)) && asks(&mut heard, at(30)) && !asks(&mut heard, at(35)));
     }
 }

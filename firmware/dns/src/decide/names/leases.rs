@@ -27,7 +27,7 @@ struct Row<'a> {
 /// The leases that hold at `now` and have names. Of two machines with one name the one whose lease is newer, which is the one
 /// that ends later, has it, as with dnsmasq; for each family of addresses, because one machine may have both. What is left
 /// out is told.
-pub(super) fn newest(files: &[(Arc<Path>, String)], now: u64, left_out: &mut Vec<String>) -> Vec<Lease> {
+pub(super) fn newest(files: &[(Arc<Path>, Arc<str>)], now: u64, left_out: &mut Vec<String>) -> Vec<Lease> {
     let mut by_name: HashMap<(String, bool), Vec<Row<'_>>> = HashMap::new();
     let mut order = Vec::new();
     for (file, text) in files {

@@ -2,15 +2,15 @@
 //! upstream, or somebody on the way to it, could put any name's address there.
 
 use hickory_proto::dnssec::rdata::DNSSECRData;
-use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 use super::addresses::TARGETS_MAX;
+use crate::parse::message;
 
 /// A message with those records of its answer section alone that belong to the asked name or its aliases; nothing where all do,
 /// or none: such an answer says nothing, and that is for others to tell.
 pub(super) fn without_foreign(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut message = Message::from_vec(bytes).ok()?;
+    let mut message = message::read(bytes)?;
     let mut ours = vec![message.queries.first()?.name().clone()];
     while let Some(target) = message.answers.iter().find_map(|record| target(record, ours.last()?)) {
         if ours.contains(&target) {

@@ -6,8 +6,8 @@ use hickory_proto::rr::rdata::NULL;
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
 use hickory_proto::serialize::binary::{BinDecodable, BinDecoder};
 
-/// Reads a message that [`crate::parse::Answer::read`] has let through.
-pub(super) fn read(bytes: &[u8]) -> Option<Message> {
+/// Reads a message that [`super::Answer::read`] has let through.
+pub(crate) fn read(bytes: &[u8]) -> Option<Message> {
     let mut decoder = BinDecoder::new(bytes);
     let Header { metadata, counts } = Header::read(&mut decoder).ok()?;
     let mut message = Message::new(metadata.id, MessageType::Response, OpCode::Query);
