@@ -353,7 +353,7 @@ cmd_test() {
     for area in "${areas[@]}"; do
         since=$SECONDS
         case $area in
-            quality) build_ahead "${areas[@]}" ;;
+            quality | system | browser) build_ahead "${areas[@]}" ;;
             fuzz | firmware | image) built_ahead ;;
         esac
         "test_$area"
@@ -367,6 +367,7 @@ cmd_test() {
 # the processor to these.
 build_ahead() {
     local wanted=" $* " fuzzed='' crossed=''
+    [ -z "${AHEAD:-}" ] || return 0
     [[ $wanted != *" fuzz "* ]] || fuzzed=yes
     [[ $wanted != *" firmware "* && $wanted != *" image "* ]] || crossed=yes
     [ -n "$fuzzed$crossed" ] || return 0

@@ -160,10 +160,10 @@ impl Catalogue {
         &self.vendors
     }
 
-    /// Every name that is steered as its vendor's file writes it, with its `*` if it has one; in file order.
-    pub fn steered_patterns(&self) -> impl Iterator<Item = &str> {
+    /// Every name as its vendor's file writes it, with its `*` if it has one, and whether it is steered; in file order.
+    pub fn patterns(&self) -> impl Iterator<Item = (&str, bool)> {
         let all = self.vendors.iter().flat_map(|vendor| vendor.hosts.iter().map(move |host| (vendor, host)));
-        all.filter(|(vendor, host)| vendor.steers(host)).map(|(_, host)| host.name.as_str())
+        all.map(|(vendor, host)| (host.name.as_str(), vendor.steers(host)))
     }
 
     /// Every exact name that is steered, for the map of addresses that gateway mode redirects.

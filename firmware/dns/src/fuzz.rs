@@ -55,9 +55,9 @@ pub fn files(bytes: &[u8]) {
     names.add_leases(&[(file, text.as_ref().into())], office, NOW);
     let (mut heard, now) = (Heard::default(), Instant::now());
     heard.take(bytes, [192, 0, 2, 7].into(), |_| true, now);
-    for (label, addresses) in heard.names(now).1 {
+    for (label, owner, addresses) in heard.names(now).1 {
         assert!(!label.is_empty() && !addresses.is_empty());
-        names.add_announced(&label, &addresses, office);
+        names.add_announced(&label, owner, &addresses, office);
     }
 }
 

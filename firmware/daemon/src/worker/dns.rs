@@ -43,7 +43,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let key = provision::device_key(config);
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
     fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
-    let journal = Arc::new(journal(config, key));
+    let (journal, began_without) = (Arc::new(journal(config, key)), !is_there(config));
 
     let identity = identity(config)?;
     let catalogue = Arc::new(worker::catalogue()?);
@@ -73,7 +73,12 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         };
         let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
         let keep = answers::keep(&dns, &kept, &stop);
-        tokio::join!(serve, publish, keep, look_around(&dns, config, trusted, &warnings, &stop));
+        let comes_back = async {
+            if began_without {
+                await_data(config, &stop).await;
+            }
+        };
+        tokio::join!(serve, publish, keep, comes_back, look_around(&dns, config, trusted, &warnings, &stop));
         Ok(())
     });
     answers::save(&dns, &kept);
@@ -89,6 +94,21 @@ fn journal(config: &Config, key: Result<DeviceKey, CommandError>) -> LateJournal
         let key = key.as_ref().map_err(|error| CommandError::internal(error.to_string()))?;
         worker::open_journal_with(&config, ProcessName::Dns.as_str(), key.clone())
     })
+}
+
+/// Whether the folder of this process's chain can be seen.
+fn is_there(config: &Config) -> bool {
+    provision::chain_dir(&config.data, ProcessName::Dns.as_str()).exists()
+}
+
+/// What was not there when this process began lies beyond its fence for good: once it is, a successor has all of it.
+async fn await_data(config: &Config, stop: &CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(LOOK_FOR_DATA)).await.is_some() {
+        if is_there(config) {
+            tracing::info!("the data folder is there again; ending, so that another process begins with it");
+            stop.cancel();
+        }
+    }
 }
 
 /// Everything beside the answers: who is there, what the owner wants, how it all does.
@@ -177,6 +197,9 @@ fn remember(dns: &Dns, file: &Path) {
         Err(error) => tracing::error!(%error, file = %file.display(), "the addresses learnt before cannot be read"),
     }
 }
+
+/// How often a process that began without its data looks for it.
+const LOOK_FOR_DATA: Duration = Duration::from_secs(5);
 
 /// How often it is said again that there is something new, as long as nobody says that it is in force.
 const RING_AGAIN: Duration = Duration::from_secs(1);

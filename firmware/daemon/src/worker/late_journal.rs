@@ -28,7 +28,7 @@ impl LateJournal {
     pub(super) fn new(open: impl Fn() -> Result<ChainWriter, CommandError> + Send + Sync + 'static) -> Self {
         let chain = open().map_or_else(
             |error| {
-                tracing::error!(%error, "no records are kept until the journal can be opened; questions are answered");
+                tracing::error!(%error, "no records are kept for now; questions are answered");
                 Chain::Shut { tried: Instant::now() }
             },
             Chain::Open,

@@ -170,6 +170,7 @@ impl Validator {
             && let Ok(other) = self.source.asker().ask_elsewhere(&whole(question)).await
             && other.is_conclusive()
         {
+            let Some(_more) = self.room_for(&other) else { return Err(ExchangeError::Busy) };
             raw = other;
             verdict = self.judge(&trust, question, &name, &raw, &Work::new(true)).await?;
         }
@@ -187,7 +188,6 @@ impl Validator {
     }
 
     /// Room for a large answer while it is checked, which takes as long as the owner of its zone likes; small ones need none.
-    /// The second try, elsewhere, is as large as the first.
     fn room_for(&self, raw: &Answer) -> Option<Option<SemaphorePermit<'_>>> {
         match raw.message().len() {
             0..LARGE => Some(None),

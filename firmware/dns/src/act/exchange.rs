@@ -91,7 +91,7 @@ impl Channel {
     pub(super) async fn probe(&self, question: &Question, patience: Duration) -> Result<Answer, ExchangeError> {
         let tried = timeout(patience, self.exchange(question)).await.unwrap_or(Err(ExchangeError::Timeout));
         match (&self.path, &tried) {
-            (Path::Plain(plain), Err(_)) => plain.try_tcp(question, &self.edns, patience).await,
+            (Path::Plain(plain), Err(_)) => plain.try_tcp(question, &self.edns).await,
             _ => tried,
         }
     }

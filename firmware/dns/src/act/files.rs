@@ -93,8 +93,8 @@ impl Act {
             leases.push((Arc::from(file.as_path()), self.read(file, false, &mut faults).await));
         }
         let left_out = names.add_leases(&leases, office, self.seconds()).into_iter().collect();
-        for (label, addresses) in self.announced().1 {
-            names.add_announced(&label, &addresses, office);
+        for (label, owner, addresses) in self.announced().1 {
+            names.add_announced(&label, owner, &addresses, office);
         }
         self.told.lock().tell(faults, left_out);
         names

@@ -30,13 +30,11 @@ const LOOK: Duration = Duration::from_secs(5);
 
 impl Act {
     /// Listens on one network until `stop`; `spoke` hears who is there.
-    pub(crate) async fn listen_mdns(&self, socket: UdpSocket, spoke: impl Fn(IpAddr), stop: CancellationToken) {
-        let mut ticks = interval(LOOK);
+    async fn listen_mdns(&self, socket: &UdpSocket, spoke: impl Fn(IpAddr), stop: CancellationToken) {
         let mut buffer = vec![0; MESSAGE_MAX];
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => self.refresh_mdns(&socket).await,
                 received = socket.recv_from(&mut buffer) => match received {
                     Ok((length, from)) => self.hear(&buffer[..length], from, &spoke),
                     Err(error) => {
@@ -62,14 +60,21 @@ impl Act {
         }
     }
 
-    async fn refresh_mdns(&self, socket: &UdpSocket) {
-        loop {
-            let due = self.heard.lock().due(Instant::now());
-            if due.is_empty() {
-                return;
-            }
-            if let Err(error) = socket.send_to(&question(&due), (GROUP, PORT)).await {
-                debug!(%error, "multicast DNS cannot be asked");
+    /// Asks for names on every network until `stop`: a host answers on its own.
+    async fn refresh_mdns(&self, sockets: &[UdpSocket], stop: CancellationToken) {
+        let mut ticks = interval(LOOK);
+        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+            loop {
+                let due = self.heard.lock().due(Instant::now());
+                if due.is_empty() {
+                    break;
+                }
+                let question = question(&due);
+                for socket in sockets {
+                    if let Err(error) = socket.send_to(&question, (GROUP, PORT)).await {
+                        debug!(%error, "multicast DNS cannot be asked");
+                    }
+                }
             }
         }
     }
@@ -80,7 +85,7 @@ impl Act {
     }
 
     /// The names heard and not yet over, and a number that changes with them.
-    pub(super) fn announced(&self) -> (u64, Vec<(String, Vec<IpAddr>)>) {
+    pub(super) fn announced(&self) -> (u64, Vec<(String, IpAddr, Vec<IpAddr>)>) {
         self.heard.lock().names(Instant::now())
     }
 }
@@ -92,8 +97,8 @@ pub(crate) async fn listen(
     spoke: impl Fn(IpAddr) + Clone + Send + Sync,
     stop: CancellationToken,
 ) {
-    let listening = sockets.into_iter().map(|socket| act.listen_mdns(socket, spoke.clone(), stop.clone()));
-    futures_util::future::join_all(listening).await;
+    let listening = sockets.iter().map(|socket| act.listen_mdns(socket, spoke.clone(), stop.clone()));
+    tokio::join!(futures_util::future::join_all(listening), act.refresh_mdns(&sockets, stop.clone()));
 }
 
 /// One question for the addresses of each host (RFC 6762 section 5.3).

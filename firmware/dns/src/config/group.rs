@@ -112,7 +112,7 @@ pub(super) fn check(groups: &[Group]) -> Result<(), ConfigError> {
         let nets: HashSet<_> = group.clients.iter().map(|net| net.0.trunc()).collect();
         let is_taken = |net: &IpNet| taken.iter().any(|earlier: &IpNet| earlier.contains(net));
         if nets.iter().any(is_taken) {
-            return wrong("a group before it holds the same clients, so that they would never be in this one");
+            return wrong("a group before it holds some of its clients, which would never be in this one");
         }
         taken.extend(nets);
     }
@@ -171,8 +171,9 @@ mod tests {
         assert_eq!(check(&[named("a"), of("b", "192.0.2.0/24")]), Ok(()), "the wider one has the rest");
         let told = |groups: &[Group]| check(groups).unwrap_err().to_string();
         assert_eq!(told(&[named("a"), named("a")]), "dns.groups: `a`: another group has the same name");
-        let same = "dns.groups: `b`: a group before it holds the same clients, so that they would never be in this one";
+        let same = "dns.groups: `b`: a group before it holds some of its clients, which would never be in this one";
         assert_eq!(told(&[of("a", "192.0.2.0/24"), of("b", "192.0.2.9/24")]), same);
+        assert_eq!(told(&[of("a", "192.0.2.0/24"), named("b")]), same, "the wider one comes first");
         assert_eq!(told(&[Group { clients: Vec::new(), ..named("a") }]), "dns.groups: `a`: it has no clients");
         assert!(told(&[named("")]).contains("must have 1 to 64 bytes"));
         assert_eq!(told(&vec![named("a"); 65]), "dns.groups must be at most 64");

@@ -121,11 +121,11 @@ impl Names {
     }
 
     /// Adds a host that named itself by multicast: as `NAME.local`, and inside the office's domain, unless a file has that
-    /// name already. The first address is the one that it was heard from.
-    pub(crate) fn add_announced(&mut self, label: &str, addresses: &[IpAddr], office: Place<'_>) {
-        for (number, address) in addresses.iter().enumerate() {
+    /// name already. `owner` is the address that it was heard from.
+    pub(crate) fn add_announced(&mut self, label: &str, owner: IpAddr, addresses: &[IpAddr], office: Place<'_>) {
+        for address in addresses {
             // Another machine's IPv4 address would have this name as its own; IPv6 addresses are heard of over IPv4.
-            let points = number == 0 || address.is_ipv6();
+            let points = *address == owner || address.is_ipv6();
             // Most hosts in the files announce themselves as well, so it is no news that those have the name.
             let mut claim = |name: &str| drop(self.claim(name, (*address, points), office, &Source::Announced));
             if !office.domain.is_empty() {

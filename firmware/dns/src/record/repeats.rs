@@ -10,6 +10,8 @@ const EACH: usize = 200;
 const CLIENTS: usize = 256;
 /// Such records of all clients together: ten times what 25 people ask who all begin to work at once.
 const ALL: usize = 2000;
+/// And of one client beyond that.
+const FEW: usize = 8;
 
 /// What was asked since the last counting: name and type.
 #[derive(Debug, Default)]
@@ -21,11 +23,12 @@ pub(crate) struct Repeats {
 impl Repeats {
     /// Whether a question is to have a record of its own.
     pub(crate) fn is_new(&mut self, client: IpAddr, name: &str, kind: u16) -> bool {
-        if self.records >= ALL || self.asked.len() >= CLIENTS && !self.asked.contains_key(&client) {
+        if self.asked.len() >= CLIENTS && !self.asked.contains_key(&client) {
             return false;
         }
         let asked = self.asked.entry(client).or_default();
-        let new = asked.len() < EACH && asked.insert((name.into(), kind));
+        let most = if self.records < ALL { EACH } else { FEW };
+        let new = asked.len() < most && asked.insert((name.into(), kind));
         self.records += usize::from(new);
         new
     }
@@ -41,7 +44,7 @@ impl Repeats {
 mod tests {
     use std::net::{IpAddr, Ipv6Addr};
 
-    use super::{ALL, CLIENTS, EACH, Repeats};
+    use super::{ALL, CLIENTS, EACH, FEW, Repeats};
 
     #[test]
     fn each_question_has_one_record_until_counting_starts_again() {
@@ -70,5 +73,8 @@ mod tests {
         let asked = |number: u128| (Ipv6Addr::from(number % 100).into(), format!("{number}.acme.example"));
         let is_new = |(client, name): (IpAddr, String)| repeats.is_new(client, &name, 1);
         assert_eq!((0..10_000).map(asked).map(is_new).filter(|new| *new).count(), ALL);
+        let late =
+            (0..100).filter(|number| repeats.is_new([192, 0, 2, 9].into(), &format!("{number}.acme.example"), 1));
+        assert_eq!(late.count(), FEW, "nobody is left without records by others");
     }
 }

@@ -83,6 +83,21 @@ async fn nobody_says_that_the_name_of_an_alias_is_not_there() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_repeats_records_is_understood() {
+    let (server, _bind, _zones, key) = zones().await;
+    let twice = |message: &mut Message| {
+        let records = message.answers.clone();
+        message.answers.extend(records);
+    };
+    let office = office_behind(&server, &key, twice).await;
+    for asked in ["alias.lab.example.", "x.dn.lab.example.", "out.lab.example."] {
+        let answer = office.exchange(query_edns(asked, RecordType::A, 1232, true)).await;
+        assert_eq!(answer.metadata.response_code, ResponseCode::NoError, "{answer}");
+        assert_eq!(answer.metadata.authentic_data, !asked.starts_with("out."), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_wildcard_made_is_not_put_in_the_place_of_what_is_written() {
     let (server, _bind, _zones, key) = zones().await;
     for zone in ["lab.example.", "three.example.", "opt.example."] {

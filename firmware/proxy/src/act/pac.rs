@@ -10,7 +10,7 @@ const CHOOSE: &str = r#"
 function has(table, name) { return Object.prototype.hasOwnProperty.call(table, name); }
 function FindProxyForURL(url, host) {
   host = host.toLowerCase().replace(/\.$/, "");
-  if (has(names, host)) return proxy;
+  if (has(names, host)) return names[host] ? proxy : "DIRECT";
   for (var at = host.indexOf("."); at >= 0; at = host.indexOf(".", at + 1))
     if (has(below, host.substring(at + 1))) return proxy;
   for (var i = 0; i < globs.length; i++)
@@ -23,12 +23,14 @@ function FindProxyForURL(url, host) {
 /// are names with `*` in them, so nothing in it needs escaping.
 pub(crate) fn script(catalogue: &Catalogue, host: &str, port: u16) -> String {
     let (mut names, mut below, mut globs) = (String::new(), String::new(), String::new());
-    for name in catalogue.steered_patterns() {
+    for (name, steered) in catalogue.patterns() {
         // Writing into a string does not fail.
         let _ = match name.strip_prefix("*.") {
+            // A name may lie below a pattern and be nobody's to steer.
+            _ if !name.contains('*') => writeln!(names, "  \"{name}\": {},", u8::from(steered)),
+            _ if !steered => Ok(()),
             Some(parent) if !parent.contains('*') => writeln!(below, "  \"{parent}\": 1,"),
-            _ if name.contains('*') => writeln!(globs, "  \"{name}\","),
-            _ => writeln!(names, "  \"{name}\": 1,"),
+            _ => writeln!(globs, "  \"{name}\","),
         };
     }
     // The last comma goes: engines that read such files are of any age.
@@ -54,7 +56,7 @@ mod tests {
             { name = "api.acme.example", kind = "api", confidence = "official" },
             { name = "*.chat.acme.example", kind = "web", confidence = "official" },
             { name = "run.*.acme.example", kind = "api", confidence = "official" },
-            { name = "cdn.acme.example", kind = "other", confidence = "community", shared = true },
+            { name = "cdn.chat.acme.example", kind = "other", confidence = "community", shared = true },
         ]
     "#;
 
@@ -62,9 +64,12 @@ mod tests {
     fn steered_names_alone_are_sent_to_the_proxy() {
         let text = script(&Catalogue::from_toml([("acme.toml", ACME)]).unwrap(), "192.0.2.53", 8080);
         assert!(text.starts_with("var proxy = \"PROXY 192.0.2.53:8080\";\n"), "{text}");
-        assert!(text.contains("var names = {\n  \"api.acme.example\": 1\n};"), "{text}");
+        assert!(
+            text.contains("var names = {\n  \"api.acme.example\": 1,\n  \"cdn.chat.acme.example\": 0\n};"),
+            "{text}"
+        );
         assert!(text.contains("var below = {\n  \"chat.acme.example\": 1\n};"), "{text}");
         assert!(text.contains("var globs = [\n  \"run.*.acme.example\"\n];"), "{text}");
-        assert!(!text.contains("cdn."), "{text}");
+        assert!(text.contains("names[host] ? proxy : \"DIRECT\""), "{text}");
     }
 }

@@ -28,7 +28,7 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
         Err(error) => return turn_away(visitor, stream, &error).await,
     };
     if is_pac(&head) && is_ours(visitor, &head.authority.host) {
-        pac(visitor, &head).send(stream, &visitor.meter).await;
+        pac(visitor, &stream, &head).send(stream, &visitor.meter).await;
         return Closed { mode: Mode::Admin, reason: None, alpn: None };
     }
     let asked = match understand(&head) {

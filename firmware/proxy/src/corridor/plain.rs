@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::BytesMut;
 use gate_core::{Mode, Reason};
@@ -46,7 +46,7 @@ fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answ
         return (Some(Answer::misdirected(text)), Closed::refused(Reason::NotInCatalogue));
     }
     if own && is_pac(head) {
-        return (Some(pac(visitor, head)), Closed { mode: Mode::Admin, reason: None, alpn: None });
+        return (Some(pac(visitor, stream, head)), Closed { mode: Mode::Admin, reason: None, alpn: None });
     }
     // The name in the office's domain has a certificate that the office's clients know; who uses another one is new here.
     let new_here = own && place.own_names.first().is_none_or(|name| head.authority.host != Host::Name(name.clone()));
@@ -61,17 +61,20 @@ fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answ
 
 /// Whether a client asks how to find the CONNECT proxy.
 pub(super) fn is_pac(head: &Head) -> bool {
-    head.path == "/proxy.pac" && matches!(head.method.as_str(), "GET" | "HEAD")
+    head.path.split('?').next() == Some("/proxy.pac") && head.method == "GET"
 }
 
-/// The way to the CONNECT proxy, by the name or address that the client found this device by.
-pub(super) fn pac(visitor: &Visitor, head: &Head) -> Answer {
-    match visitor.shared.config.explicit_listen.first() {
+/// The way to the CONNECT proxy, by the name or address that the client found this device by: to a listener that is there
+/// for it.
+pub(super) fn pac(visitor: &Visitor, stream: &TcpStream, head: &Head) -> Answer {
+    let here = stream.local_addr().ok().map(|local| local.ip().to_canonical());
+    let is_here = |listen: &&SocketAddr| listen.ip().is_unspecified() || Some(listen.ip()) == here;
+    match visitor.shared.config.explicit_listen.iter().find(is_here) {
         Some(proxy) => {
             let host = location_host(&head.authority.host);
             Answer::pac(pac::script(&visitor.snapshot.catalogue, &host, proxy.port()))
         }
-        None => Answer::not_found("There is no CONNECT proxy here: proxy.explicit_listen names no address."),
+        None => Answer::not_found("There is no CONNECT proxy at this address: proxy.explicit_listen does not name it."),
     }
 }
 

@@ -18,13 +18,13 @@ const TELL_LOSSES: Duration = Duration::from_secs(600);
 
 /// Writes the state and tells what is to be mended, until `stop`. `checks` says whether signatures matter.
 pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: bool, stop: &CancellationToken) {
-    let (mut written, mut losses) = (None, Losses::default());
+    let (mut written, mut losses, mut first) = (None, Losses::default(), true);
     loop {
         let (upstreams, groups, forwards, lists) = (dns.upstreams(), dns.groups(), dns.forwards(), dns.lists());
         warnings.tell("upstreams", upstream_warnings(&upstreams, &groups, &forwards, checks));
         warnings.tell("crowd", dns.crowd().iter().map(crowd_warning));
         warnings.tell("shortage", dns.shortage().iter().map(shortage_warning));
-        if written.is_some() {
+        if !std::mem::take(&mut first) {
             // At the start they are being read.
             warnings.tell("lists", lists.iter().flat_map(list_warnings));
         }

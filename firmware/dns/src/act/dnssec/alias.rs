@@ -8,10 +8,14 @@ use hickory_proto::dnssec::rdata::{DNSSECRData, RRSIG};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::parse::{self, Answer, Question, Wanted, message};
+use crate::parse::{self, Answer, HEADER, Question, Wanted, message};
 
 /// Aliases that are followed; nobody's names need as many.
 const STEPS: usize = 16;
+/// Different aliases of one name that are looked at.
+const ALIASES: usize = 4;
+/// Bytes of all parts of an answer, as many times as its own: some records belong to several, but not all to each.
+const COPIES: usize = 4;
 
 /// One answer within another.
 pub(super) struct Part {
@@ -27,7 +31,8 @@ pub(super) struct Part {
 pub(super) fn parts(raw: &Answer, question: &Question, name: &Name) -> Result<Option<Vec<Part>>, ()> {
     let message = message::read(raw.message()).ok_or(())?;
     let kind = RecordType::from(question.kind);
-    let mut walk = Walk { message: &message, question, parts: Vec::new() };
+    let room = COPIES * (raw.message().len() + HEADER);
+    let mut walk = Walk { message: &message, question, parts: Vec::new(), room };
     let (mut at, mut seen) = (name.to_lowercase(), Vec::new());
     loop {
         let Some(target) = walk.alias(&at) else {
@@ -74,6 +79,8 @@ struct Walk<'a> {
     message: &'a Message,
     question: &'a Question,
     parts: Vec<Part>,
+    /// Bytes that further parts may have.
+    room: usize,
 }
 
 impl Walk<'_> {
@@ -113,11 +120,18 @@ impl Walk<'_> {
     /// A part whose record set is there.
     fn single(&mut self, at: &Name, kind: RecordType) -> Result<(), ()> {
         let data = self.message.answers.iter().filter(|record| record.name == *at && record.record_type() == kind);
-        // Nothing has two aliases (RFC 2181 section 10.1).
-        if matches!(kind, RecordType::CNAME | RecordType::DNAME) && data.clone().count() > 1 {
-            return Err(());
+        // A set has no record twice, and no name two aliases (RFC 2181 sections 5 and 10.1), but upstreams repeat them; what a
+        // zone signed with more in it than that is not proven.
+        let mut answers: Vec<Record> = Vec::new();
+        for record in data {
+            if !answers.iter().any(|other| other.data == record.data) {
+                answers.push(record.clone());
+            }
+            if answers.len() == ALIASES && matches!(kind, RecordType::CNAME | RecordType::DNAME) {
+                break;
+            }
         }
-        let answers: Vec<Record> = data.chain(self.signatures(at, kind).map(|(record, _)| record)).cloned().collect();
+        answers.extend(self.signatures(at, kind).map(|(record, _)| record.clone()));
         // What a wildcard made needs the proof that nothing else is there; all else needs none.
         let expanded = |rrsig: &RRSIG| rrsig.input().num_labels < at.num_labels();
         let signer = self.signatures(at, kind).map(|(_, rrsig)| rrsig).find(|rrsig| expanded(rrsig));
@@ -166,6 +180,7 @@ impl Walk<'_> {
         let folded = parse::Name::of_labels(at.iter()).folded().into();
         let question = Question { name: folded, kind: kind.into(), ..self.question.clone() };
         let bytes = message.to_vec().map_err(|_| ())?;
+        self.room = self.room.checked_sub(bytes.len()).ok_or(())?;
         let answer = Answer::read(&bytes, Wanted { id: 0, question: &question }).map_err(|_| ())?;
         self.parts.push(Part { question, name: at.clone(), answer, made: None });
         Ok(())

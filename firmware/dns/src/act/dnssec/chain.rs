@@ -34,6 +34,8 @@ const KEEP_MIN: Duration = Duration::from_secs(10);
 const KEEP_MAX: Duration = Duration::from_secs(3600);
 /// Keys and digests of one zone that are looked at, and zones and names on one way down; honest ones have a handful.
 const KEYS: usize = 32;
+/// Bytes of all keys of one zone; they are remembered, and a dozen of the longest that are in use have half as many.
+const KEY_BYTES: usize = 8 * 1024;
 const DIGESTS: usize = 16;
 const STEPS: usize = 32;
 
@@ -155,7 +157,10 @@ async fn zone(
     let keys = || own.records.iter().filter_map(key);
     let trusted: Vec<&DNSKEY> = keys().filter(|key| key.zone_key() && is_trusted(key)).collect();
     let Some(signed) = own.signed_by(name, trusted.iter().copied(), work, now()) else { return Ok((Step::Broken, 0)) };
-    let keys = signed.data().filter_map(key).cloned().collect();
+    let keys: Vec<DNSKEY> = signed.data().filter_map(key).cloned().collect();
+    if keys.iter().map(|key| key.public_key().public_bytes().len()).sum::<usize>() > KEY_BYTES {
+        return Ok((Step::Broken, 0));
+    }
     Ok((Step::Zone(Arc::new(Zone { name: name.to_lowercase(), keys })), signed.lifetime()))
 }
 
@@ -232,7 +237,13 @@ fn is_alias(set: &RecordSet, name: &Name) -> bool {
 
 /// Digests by which a key can be known here; a weak one does not count beside a better one (RFC 4509 section 3).
 fn known(mut digests: Vec<&DS>) -> Vec<DS> {
-    digests.retain(|ds| ds.algorithm().is_supported() && ds.digest_type().is_supported());
+    let whole = |ds: &DS| match ds.digest_type() {
+        DigestType::SHA1 => ds.digest().len() == 20,
+        DigestType::SHA256 => ds.digest().len() == 32,
+        DigestType::SHA384 => ds.digest().len() == 48,
+        _ => false,
+    };
+    digests.retain(|ds| ds.algorithm().is_supported() && ds.digest_type().is_supported() && whole(ds));
     if digests.iter().any(|ds| ds.digest_type() != DigestType::SHA1) {
         digests.retain(|ds| ds.digest_type() != DigestType::SHA1);
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::FusedFuture;
 use hickory_proto::op::Message;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,9 +29,11 @@ const TCP_EXCHANGES: usize = 32;
 const TCP_PATIENCE: Duration = Duration::from_millis(500);
 /// Respelled answers that must have come twice before they are expected.
 const REPEATED: u32 = 3;
-/// Where only TCP gets through, one question after so long goes both ways, and UDP is waited for at least so long after TCP.
+/// Where only TCP gets through, one question after so long goes both ways, and UDP is waited for so long after TCP.
 const UDP_AGAIN: Duration = Duration::from_secs(60);
 const UDP_LATE: Duration = Duration::from_millis(20);
+/// How long UDP is waited for where TCP was answered and UDP was not; who is further away is found out later.
+const UDP_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A resolver on port 53.
 pub(in crate::act) struct Plain {
@@ -70,18 +73,19 @@ impl Plain {
                 return self.by_tcp_alone(question, edns, sent).await;
             }
             // Where UDP gets through it comes before TCP, however far the upstream is, and soon after it at the latest.
-            let start = Instant::now();
             let mut tcp = pin!(self.by_tcp_alone(question, edns, sent));
             let mut udp = pin!(self.udp(question, edns, sent).fuse());
             let datagram = tokio::select! {
                 Ok(datagram) = &mut udp => datagram,
-                Ok(answer) = &mut tcp => {
-                    if timeout(start.elapsed().max(UDP_LATE), udp).await.is_ok_and(|late| late.is_ok()) {
-                        *self.mute.lock() = None;
+                answer = &mut tcp => {
+                    if udp.is_terminated() {
+                        return answer;
                     }
-                    return Ok(answer);
+                    match timeout(UDP_LATE, udp).await {
+                        Ok(Ok(datagram)) => datagram,
+                        _ => return answer,
+                    }
                 }
-                else => return Err(ExchangeError::Timeout),
             };
             *self.mute.lock() = None;
             datagram
@@ -125,20 +129,14 @@ impl Plain {
         }
     }
 
-    /// Asks over TCP where UDP was not answered. If that is, and UDP still is not for as long as `patience`, though the line is
-    /// there by now, questions go this way from now on.
-    pub(super) async fn try_tcp(
-        &self,
-        question: &Question,
-        edns: &Edns,
-        patience: Duration,
-    ) -> Result<Answer, ExchangeError> {
+    /// Asks over TCP where UDP was not answered. If that is, questions go this way from now on, unless UDP is answered too by
+    /// now: the line may have been down before.
+    pub(super) async fn try_tcp(&self, question: &Question, edns: &Edns) -> Result<Answer, ExchangeError> {
         let sent = edns.is_sent(Instant::now());
-        // Where TCP does not get through any more, questions go the usual way.
-        *self.mute.lock() = None;
-        let answer = self.by_tcp_alone(question, edns, sent).await?;
-        if !matches!(timeout(patience, self.udp(question, edns, sent)).await, Ok(Ok(_))) {
-            *self.mute.lock() = Some(Instant::now() + UDP_AGAIN);
+        let answer = self.by_tcp_alone(question, edns, sent).await.inspect_err(|_| *self.mute.lock() = None)?;
+        *self.mute.lock() = Some(Instant::now() + UDP_AGAIN);
+        if matches!(timeout(UDP_PATIENCE, self.udp(question, edns, sent)).await, Ok(Ok(_))) {
+            *self.mute.lock() = None;
         }
         Ok(answer)
     }
@@ -236,8 +234,6 @@ fn says_the_same(one: &Answer, other: &Answer) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, UdpSocket};
     use tokio::time::Instant;
@@ -283,7 +279,7 @@ mod tests {
         tokio::spawn(serve_tcp(tcp));
         let (plain, edns) = (Plain::new(address), Edns::default());
         assert!(!plain.is_mute());
-        plain.try_tcp(&question(), &edns, Duration::from_millis(100)).await.unwrap();
+        plain.try_tcp(&question(), &edns).await.unwrap();
         for _ in 0..3 {
             *plain.mute.lock() = Some(Instant::now());
             plain.exchange(&question(), &edns, false).await.unwrap();
@@ -297,13 +293,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_packet_that_got_lost_ends_no_udp() {
+    async fn udp_that_is_answered_by_then_is_not_given_up() {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let udp = UdpSocket::bind(tcp.local_addr().unwrap()).await.unwrap();
         let (plain, edns) = (Plain::new(tcp.local_addr().unwrap()), Edns::default());
         tokio::spawn(serve_tcp(tcp));
         tokio::spawn(serve_udp(udp));
-        plain.try_tcp(&question(), &edns, Duration::from_secs(1)).await.unwrap();
+        plain.try_tcp(&question(), &edns).await.unwrap();
         assert!(!plain.is_mute(), "UDP is answered by now");
     }
 }

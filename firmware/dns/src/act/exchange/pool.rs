@@ -129,9 +129,12 @@ impl Session {
             Connection::Tls(session) => session.ask(query).await,
             Connection::Https(session) => session.ask(query).await,
             Connection::Quic(session) => session.ask(query).await,
-        }?;
-        self.answers.fetch_add(1, Ordering::Relaxed);
-        self.silent.store(0, Ordering::Relaxed);
-        Ok(answer)
+        };
+        // A refusal comes through as well.
+        if matches!(answer, Ok(_) | Err(ExchangeError::Status(_))) {
+            self.answers.fetch_add(1, Ordering::Relaxed);
+            self.silent.store(0, Ordering::Relaxed);
+        }
+        answer
     }
 }

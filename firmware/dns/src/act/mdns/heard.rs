@@ -23,8 +23,10 @@ const DUE: f64 = 0.8;
 const QUESTIONS: usize = 16;
 /// How long it is told that a bound was met: machines name themselves seldom.
 const TOLD: Duration = Duration::from_secs(600);
-/// Whoever is there answers within so long (RFC 6762 section 6: half a second at most).
+/// Whoever is there answers within so long, if it was not heard the second before (RFC 6762 section 6).
 const ANSWER: Duration = Duration::from_secs(2);
+/// An owner that was heard so lately is there: somebody else with its name is another interface of it, or a forger.
+const PRESENT: Duration = Duration::from_secs(60);
 /// The bit beside the class that says "this is all there is" (RFC 6762 section 10.2).
 const FLUSH: u16 = 0x8000;
 
@@ -57,20 +59,30 @@ impl Flood {
 
 #[derive(Debug)]
 struct Host {
-    /// Whose name it is: as long as it holds nobody else can take it.
+    /// Whose name it is: as long as it answers nobody else can take it.
     owner: IpAddr,
     addresses: Vec<(IpAddr, Instant)>,
     due: Instant,
-    /// When it was asked for, unless its owner has answered since.
-    asked: Option<Instant>,
+    /// When its owner was heard last.
+    heard: Instant,
+    /// When it was asked for since then, the last time and the one before.
+    asked: (Option<Instant>, Option<Instant>),
     /// Somebody else says that the name is theirs: the owner's new address, or a forger.
     rival: bool,
 }
 
 impl Host {
-    /// Whether its owner was asked and is not there any more.
+    /// Whether its owner was asked twice and is not there any more (RFC 6762 section 10.5): one packet gets lost, and whoever
+    /// spoke the second before has to keep silent.
     fn is_left(&self, now: Instant) -> bool {
-        self.asked.is_some_and(|asked| now.saturating_duration_since(asked) >= ANSWER)
+        let (last, before) = self.asked;
+        before.is_some() && last.is_some_and(|last| now.saturating_duration_since(last) >= ANSWER)
+    }
+
+    /// Whether to ask for it now: it ends soon, or two say that it is theirs.
+    fn is_asked_for(&self, now: Instant) -> bool {
+        let waits = self.asked.0.is_some_and(|last| now.saturating_duration_since(last) < ANSWER);
+        self.due <= now || self.rival && !waits
     }
 }
 
@@ -111,7 +123,7 @@ impl Heard {
     fn dispute(&mut self, label: &str, client: IpAddr, held: &mut HashMap<IpAddr, usize>, now: Instant) {
         let Some(host) = self.hosts.get_mut(label).filter(|host| host.owner != client) else { return };
         if !host.is_left(now) {
-            host.rival = true;
+            host.rival = now.saturating_duration_since(host.heard) >= PRESENT;
             return;
         }
         held.entry(host.owner).and_modify(|count| *count -= 1);
@@ -152,10 +164,11 @@ impl Heard {
             owner,
             addresses: Vec::new(),
             due,
-            asked: None,
+            heard: now,
+            asked: (None, None),
             rival: false,
         });
-        (host.due, host.asked, host.rival) = (due, None, false);
+        (host.due, host.heard, host.asked, host.rival) = (due, now, (None, None), false);
         if let Some((_, end)) = host.addresses.iter_mut().find(|(known, _)| *known == ip) {
             *end = until;
         } else if host.addresses.len() < ADDRESSES {
@@ -187,31 +200,29 @@ impl Heard {
         }
     }
 
-    /// Some names that end soon, each once for each lifetime that is told; and some that two say are theirs: for the owner to
-    /// answer, and for the other one once that has not.
+    /// Some names that end soon, each once for each lifetime that is told; and some that two say are theirs: twice for the owner
+    /// to answer, and once for the other one when that has not.
     pub(super) fn due(&mut self, now: Instant) -> HashSet<String> {
         self.expire(now);
-        let asks = |host: &Host| host.due <= now || host.rival && (host.asked.is_none() || host.is_left(now));
-        let due = self.hosts.iter_mut().filter(|(_, host)| asks(host)).take(QUESTIONS);
+        let due = self.hosts.iter_mut().filter(|(_, host)| host.is_asked_for(now)).take(QUESTIONS);
         due.map(|(label, host)| {
-            // Whoever claimed it is heard once more, or announces it again.
             host.rival &= !host.is_left(now);
             host.due = host.addresses.iter().map(|(_, until)| *until).max().unwrap_or(now);
-            host.asked.get_or_insert(now);
+            // When both questions stayed without an answer the third one changes nothing of that.
+            if !host.is_left(now) {
+                host.asked = (Some(now), host.asked.0);
+            }
             label.clone()
         })
         .collect()
     }
 
-    /// Every name with its addresses, the one that it was heard from first, and the version of all that.
-    pub(crate) fn names(&mut self, now: Instant) -> (u64, Vec<(String, Vec<IpAddr>)>) {
+    /// Every name with the address that it was heard from and all its addresses, and the version of all that.
+    pub(crate) fn names(&mut self, now: Instant) -> (u64, Vec<(String, IpAddr, Vec<IpAddr>)>) {
         self.expire(now);
-        let addresses = |host: &Host| {
-            let mut addresses: Vec<_> = host.addresses.iter().map(|(ip, _)| *ip).collect();
-            addresses.sort_by_key(|ip| *ip != host.owner);
-            addresses
-        };
-        (self.version, self.hosts.iter().map(|(label, host)| (label.clone(), addresses(host))).collect())
+        let addresses = |host: &Host| host.addresses.iter().map(|(ip, _)| *ip).collect();
+        let names = self.hosts.iter().map(|(label, host)| (label.clone(), host.owner, addresses(host)));
+        (self.version, names.collect())
     }
 }
 
@@ -265,7 +276,7 @@ mod tests {
     }
 
     fn names(heard: &mut Heard, now: Instant) -> Vec<String> {
-        let mut names: Vec<_> = heard.names(now).1.iter().map(|(label, ips)| format!("{label} {ips:?}")).collect();
+        let mut names: Vec<_> = heard.names(now).1.iter().map(|(label, _, ips)| format!("{label} {ips:?}")).collect();
         names.sort();
         names
     }
@@ -362,25 +373,44 @@ mod tests {
         let (mut heard, start) = (Heard::default(), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         let says = |heard: &mut Heard, client: &str, now| {
-            heard.take(&announcement(&[("laptop.local.", client, 120)]), ip(client), local, now);
+            heard.take(&announcement(&[("laptop.local.", client, 300)]), ip(client), local, now);
         };
         let asks = |heard: &mut Heard, now| !heard.due(now).is_empty();
         says(&mut heard, "192.0.2.211", start);
-        says(&mut heard, "192.0.2.212", at(10));
-        assert_eq!(names(&mut heard, at(10)), ["laptop [192.0.2.211]"], "its owner may be there");
-        assert!(asks(&mut heard, at(11)));
-        says(&mut heard, "192.0.2.212", at(11));
-        assert!(!asks(&mut heard, at(12)), "the owner has its time");
-        assert!(asks(&mut heard, at(16)), "once more, for the other one");
-        says(&mut heard, "192.0.2.212", at(16));
-        assert_eq!(names(&mut heard, at(16)), ["laptop [192.0.2.212]"]);
-        // A forger is told apart by the owner's answer.
-        says(&mut heard, "192.0.2.66", at(20));
-        assert!(asks(&mut heard, at(21)));
-        says(&mut heard, "192.0.2.212", at(21));
-        says(&mut heard, "192.0.2.66", at(24));
-        assert_eq!(names(&mut heard, at(24)), ["laptop [192.0.2.212]"]);
-        // And one that nobody heard from again asks for nothing for ever.
-        assert!(asks(&mut heard, at(25)) && asks(&mut heard, at(30)) && !asks(&mut heard, at(35)));
+        says(&mut heard, "192.0.2.212", at(59));
+        assert!(!asks(&mut heard, at(60)), "its owner is there: this is its other interface");
+        says(&mut heard, "192.0.2.212", at(70));
+        assert!(asks(&mut heard, at(70)) && !asks(&mut heard, at(71)), "the owner has its time");
+        says(&mut heard, "192.0.2.212", at(73));
+        assert_eq!(names(&mut heard, at(73)), ["laptop [192.0.2.211]"], "a packet may have been lost");
+        assert!(asks(&mut heard, at(75)));
+        says(&mut heard, "192.0.2.212", at(75));
+        assert_eq!(names(&mut heard, at(75)), ["laptop [192.0.2.211]"]);
+        assert!(asks(&mut heard, at(80)) && !asks(&mut heard, at(85)), "once more, for the other one");
+        says(&mut heard, "192.0.2.212", at(80));
+        assert_eq!(names(&mut heard, at(80)), ["laptop [192.0.2.212]"]);
+    }
+
+    #[test]
+    fn whoever_answers_keeps_its_name() {
+        let (mut heard, start) = (Heard::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let says = |heard: &mut Heard, client: &str, now| {
+            heard.take(&announcement(&[("nas.local.", client, 300)]), ip(client), local, now);
+        };
+        says(&mut heard, "192.0.2.7", start);
+        let mut asked = 0;
+        // The owner misses every second question, and a forger claims the name all the time.
+        for second in 1..1000 {
+            says(&mut heard, "192.0.2.66", at(second));
+            if second % 5 == 0 && !heard.due(at(second)).is_empty() {
+                asked += 1;
+                if asked % 2 == 0 {
+                    says(&mut heard, "192.0.2.7", at(second));
+                }
+            }
+            assert_eq!(names(&mut heard, at(second)), ["nas [192.0.2.7]"], "{second}");
+        }
+        assert!(asked < 40, "it is asked for {asked} times");
     }
 }

@@ -43,9 +43,10 @@ fn reads_hosts_as_they_are_written() {
 fn what_a_host_calls_itself_comes_after_what_the_office_calls_it() {
     let mut names = Names::default();
     hosts_file(&mut names, "192.168.7.9 nas", "lan");
-    names.add_announced("nas", &["192.168.7.66".parse().unwrap()], LAN);
+    let guest = "192.168.7.66".parse().unwrap();
+    names.add_announced("nas", guest, &[guest], LAN);
     let printer = ["192.168.7.30", "fd00::30"].map(|ip| ip.parse().unwrap());
-    names.add_announced("printer", &printer, LAN);
+    names.add_announced("printer", printer[0], &printer, LAN);
     let expected =
         ["nas.lan 192.168.7.9", "nas.local 192.168.7.66", "printer.lan 192.168.7.30", "printer.lan fd00::30"];
     assert_eq!(hosts(&names), expected);
@@ -76,14 +77,14 @@ fn no_machine_names_itself_inside_a_zone_of_the_offices_servers() {
     let lease = "0 aa:bb:cc:dd:ee:ff 192.168.7.66 dc1 *\n0 aa:bb:cc:dd:ee:fe 192.168.8.66 dc2 *\n";
     leases_file(&mut names, lease, office);
     let addresses = ["192.168.7.66", "192.168.8.66", "fd00::66"].map(|ip| ip.parse().unwrap());
-    names.add_announced("dc1", &addresses, office);
+    names.add_announced("dc1", addresses[0], &addresses, office);
     // Another machine's IPv4 address does not lead back to whoever claims it.
     let expected = ["dc1.local fd00::66", "nas.corp.example 192.168.7.9"];
     assert_eq!(hosts(&names), expected, "neither forth nor back; the owner's own file may");
     assert_eq!(names.len(), 2, "nas.corp.example and dc1.local");
     let local = [Forward { zones: vec![HostName::parse(b"local").unwrap().into()], upstreams: Vec::new() }];
     let mut names = Names::default();
-    names.add_announced("dc1", &addresses, Place { domain: "lan", forwards: &local, own_names: &[] });
+    names.add_announced("dc1", addresses[0], &addresses, Place { domain: "lan", forwards: &local, own_names: &[] });
     assert_eq!(names.len(), 1, "dc1.lan");
 }
 
@@ -115,7 +116,7 @@ fn a_file_keeps_its_names_from_leases_and_both_from_announcements() {
     assert_eq!(left_out, expected, "a lease of the very machine is no news");
     let guest = ["192.168.7.66".parse().unwrap()];
     for label in ["printer", "nas", "laptop", "puck"] {
-        names.add_announced(label, &guest, office);
+        names.add_announced(label, guest[0], &guest, office);
     }
     assert_eq!(told(&names, "printer.lan", kind::A).unwrap(), ["Address(192.168.7.30)"]);
     assert_eq!(told(&names, "nas.lan", kind::A).unwrap(), ["Address(192.168.7.31)"]);
@@ -169,7 +170,8 @@ fn the_machine_that_a_hosts_file_lies_on_is_no_host_of_the_office() {
     assert_eq!(told(&names, "spy.example", kind::A).unwrap(), ["Address(0.0.0.0)"]);
     let mut names = Names::default();
     leases_file(&mut names, "0 aa:bb:cc:dd:ee:01 192.168.7.40 localhost *\n", LAN);
-    names.add_announced("ip6-localhost", &["192.168.7.66".parse().unwrap()], LAN);
+    let guest = "192.168.7.66".parse().unwrap();
+    names.add_announced("ip6-localhost", guest, &[guest], LAN);
     assert_eq!(told(&names, "localhost.lan", kind::A), None);
 }
 
