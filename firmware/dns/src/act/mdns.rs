@@ -25,8 +25,8 @@ pub(crate) const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 pub(crate) const PORT: u16 = 5353;
 /// Longest message (RFC 6762 section 17).
 const MESSAGE_MAX: usize = 9000;
-/// How often it is looked which names end soon.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked which names end soon: thrice in the last fifth of a minute.
+const LOOK: Duration = Duration::from_millis(2500);
 
 impl Act {
     /// Listens on one network until `stop`; `spoke` hears who is there.

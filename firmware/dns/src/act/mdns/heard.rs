@@ -123,7 +123,8 @@ impl Heard {
     fn dispute(&mut self, label: &str, client: IpAddr, held: &mut HashMap<IpAddr, usize>, now: Instant) {
         let Some(host) = self.hosts.get_mut(label).filter(|host| host.owner != client) else { return };
         if !host.is_left(now) {
-            host.rival = now.saturating_duration_since(host.heard) >= PRESENT;
+            // Or it was asked for a moment ago, and has not answered yet.
+            host.rival = now.saturating_duration_since(host.heard) >= PRESENT || host.asked.0.is_some();
             return;
         }
         held.entry(host.owner).and_modify(|count| *count -= 1);
@@ -254,6 +255,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{EACH, Flood, HOSTS, Heard, TOLD, TTL_MAX};
+    use crate::act::mdns::LOOK;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -389,6 +391,24 @@ mod tests {
         assert!(asks(&mut heard, at(80)) && !asks(&mut heard, at(85)), "once more, for the other one");
         says(&mut heard, "192.0.2.212", at(80));
         assert_eq!(names(&mut heard, at(80)), ["laptop [192.0.2.212]"]);
+    }
+
+    #[test]
+    fn a_name_that_is_told_for_a_short_time_moves_before_it_ends() {
+        let (mut heard, start) = (Heard::default(), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let says = |heard: &mut Heard, client: &str, now| {
+            heard.take(&announcement(&[("phone.local.", client, 60)]), ip(client), local, now);
+        };
+        says(&mut heard, "192.0.2.211", start);
+        // From here on only the new address answers, and nobody announces anything.
+        for tick in 1..=24 {
+            let now = start + tick * LOOK;
+            if !heard.due(now).is_empty() {
+                says(&mut heard, "192.0.2.212", now);
+            }
+        }
+        assert_eq!(names(&mut heard, at(60)), ["phone [192.0.2.212]"]);
     }
 
     #[test]
