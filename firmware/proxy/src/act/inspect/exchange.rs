@@ -233,8 +233,7 @@ impl Exchange {
     }
 
     async fn relay(&self, cleared: Cleared, voice: Voice, pending: Pending) -> Response<Reply> {
-        let live =
-            self.shared.inspect.inspector.live(self.session.client.ip(), self.session.vendor(), self.shared.now());
+        let live = self.shared.inspect.inspector.live(self.session.client.ip(), self.session.vendor(), Instant::now());
         let signed = head::is_signed(&cleared.parts);
         let mut request = cleared.into_request(&self.session.host, self.upstream.alpn());
         if live.is_some() && !signed {

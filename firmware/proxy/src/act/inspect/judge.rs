@@ -2,6 +2,7 @@
 //! share it, so that both say the same about the same prompt.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use gate_core::{Action, Finding, FindingCount, HostName, Judge, KindCount, Reason, UnixMicros};
 use gate_dialect::RequestFacts;
@@ -97,7 +98,7 @@ impl Inspector {
     }
 
     /// What an answer to this client may put back, if anything.
-    pub(super) fn live(&self, client: IpAddr, vendor: &str, now: UnixMicros) -> Option<Live> {
+    pub(super) fn live(&self, client: IpAddr, vendor: &str, now: Instant) -> Option<Live> {
         self.vault.as_ref()?.live(&Scope::new(client, vendor), now)
     }
 

@@ -5,16 +5,21 @@
 //! value is the same placeholder in every turn, and another one for everybody else; the conversation that a client sends
 //! again with each turn makes what was forgotten anew.
 //!
-//! **Invariant:** values are in memory only, bounded by entries and bytes for each client and in all, and for a time.
+//! **Invariant:** values are in memory only, bounded by entries and bytes for each client and in all, and for a time. Who
+//! asks for anything lets go what is too old, whoever it belongs to; nothing else holds a value longer than it takes to put
+//! it back.
 //!
 //! **Invariant:** a placeholder leads to a value only for the client and the provider that it was made for.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::ops::Bound;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use gate_core::{KindCount, UnixMicros};
+use gate_core::KindCount;
 use lru::LruCache;
 use parking_lot::Mutex;
 
@@ -41,25 +46,27 @@ const SHELF_BYTES: usize = 1024 * 1024;
 const VAULT_BYTES: usize = 16 * 1024 * 1024;
 
 /// What an entry costs beside its texts, roughly: its places in the maps and the heap's own bookkeeping.
-const ENTRY: usize = 160;
+const ENTRY: usize = 256;
 
 /// Clients, each at one provider, that are remembered.
 const SHELVES: usize = 1024;
 
-const HOUR_MICROS: u64 = 3600 * 1_000_000;
+/// What is too old goes so often, in all shelves.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// The values behind the placeholders of all clients.
 pub(super) struct Vault {
     key: ValueHash,
     per_shelf: usize,
-    ttl_micros: u64,
-    rooms: Mutex<Rooms>,
+    ttl: Duration,
+    rooms: Arc<Mutex<Rooms>>,
 }
 
 struct Rooms {
-    shelves: LruCache<Scope, Arc<Mutex<Shelf>>>,
+    shelves: LruCache<Scope, Shelf>,
     /// Of all shelves.
     bytes: usize,
+    swept: Option<Instant>,
 }
 
 /// Whose placeholders.
@@ -71,14 +78,16 @@ pub(super) struct Scope {
 
 /// The values of one scope by placeholder; what was sent least lately comes last.
 struct Shelf {
-    entries: LruCache<Box<str>, Entry>,
+    entries: LruCache<Arc<str>, Entry>,
+    /// The same placeholders in order, so that those with the same beginning stand together.
+    order: BTreeSet<Arc<str>>,
     bytes: usize,
 }
 
 struct Entry {
     kept: Arc<Kept>,
     /// When it was last sent.
-    at: UnixMicros,
+    at: Instant,
 }
 
 /// A value and its kind.
@@ -90,9 +99,8 @@ pub(super) struct Kept {
 
 /// What an answer to one client may put back.
 pub(super) struct Live {
-    shelf: Arc<Mutex<Shelf>>,
-    ttl_micros: u64,
-    now: UnixMicros,
+    rooms: Arc<Mutex<Rooms>>,
+    scope: Scope,
 }
 
 /// What some bytes of an answer begin with.
@@ -107,17 +115,17 @@ pub(super) enum Found {
 impl Vault {
     pub(super) fn new(key: ValueHash, config: &Config) -> Self {
         let shelves = NonZeroUsize::new(SHELVES).expect("the cap is above zero");
-        let rooms = Mutex::new(Rooms { shelves: LruCache::new(shelves), bytes: 0 });
+        let rooms = Mutex::new(Rooms { shelves: LruCache::new(shelves), bytes: 0, swept: None });
         Self {
             key,
             per_shelf: config.placeholders_per_client,
-            ttl_micros: config.placeholder_hours * HOUR_MICROS,
-            rooms,
+            ttl: Duration::from_secs(config.placeholder_hours.saturating_mul(3600)),
+            rooms: Arc::new(rooms),
         }
     }
 
     /// The placeholder for a value that is about to be sent, which can be undone from now on; `None` where it cannot.
-    pub(super) fn replace(&self, scope: &Scope, kind: &str, value: &str, now: UnixMicros) -> Option<String> {
+    pub(super) fn replace(&self, scope: &Scope, kind: &str, value: &str, now: Instant) -> Option<String> {
         if value.is_empty() || value.len() > VALUE_MAX {
             return None;
         }
@@ -126,34 +134,31 @@ impl Vault {
             return None;
         }
         let mut rooms = self.rooms.lock();
-        let shelf = match rooms.shelves.get(scope) {
-            Some(shelf) => Arc::clone(shelf),
-            None => {
-                let shelf = Arc::new(Mutex::new(Shelf { entries: LruCache::unbounded(), bytes: 0 }));
-                if let Some((_, old)) = rooms.shelves.push(scope.clone(), Arc::clone(&shelf)) {
-                    rooms.bytes -= old.lock().bytes;
-                }
-                shelf
-            }
-        };
-        let mut shelf = shelf.lock();
+        rooms.sweep(now, self.ttl);
+        if !rooms.shelves.contains(scope)
+            && let Some((_, old)) = rooms.shelves.push(scope.clone(), Shelf::new())
+        {
+            rooms.bytes -= old.bytes;
+        }
+        let shelf = rooms.shelves.get_mut(scope)?;
         let before = shelf.bytes;
-        let kept = shelf.keep(&token, Kept { kind: kind.into(), value: value.into() }, now, self);
-        rooms.bytes = rooms.bytes - before + shelf.bytes;
-        drop(shelf);
+        let kept = shelf.keep(&token, Kept { kind: kind.into(), value: value.into() }, now, self.per_shelf);
+        let after = shelf.bytes;
+        rooms.bytes = rooms.bytes - before + after;
         while rooms.bytes > VAULT_BYTES && rooms.shelves.len() > 1 {
             let Some((_, old)) = rooms.shelves.pop_lru() else { break };
-            rooms.bytes -= old.lock().bytes;
+            rooms.bytes -= old.bytes;
         }
         kept.then_some(token)
     }
 
     /// What an answer to this client may put back, if anything.
-    pub(super) fn live(&self, scope: &Scope, now: UnixMicros) -> Option<Live> {
-        let shelf = Arc::clone(self.rooms.lock().shelves.peek(scope)?);
-        let live = Live { shelf, ttl_micros: self.ttl_micros, now };
-        let any = live.shelf.lock().entries.iter().any(|(_, entry)| live.is_alive(entry));
-        any.then_some(live)
+    pub(super) fn live(&self, scope: &Scope, now: Instant) -> Option<Live> {
+        let mut rooms = self.rooms.lock();
+        rooms.sweep(now, self.ttl);
+        rooms.forget(scope, now, self.ttl);
+        let any = rooms.shelves.peek(scope).is_some_and(|shelf| !shelf.order.is_empty());
+        any.then(|| Live { rooms: Arc::clone(&self.rooms), scope: scope.clone() })
     }
 
     fn token(&self, scope: &Scope, kind: &str, value: &str) -> String {
@@ -176,24 +181,70 @@ impl Scope {
     }
 }
 
+impl Rooms {
+    /// Lets go what is too old, of everybody, once in a while.
+    fn sweep(&mut self, now: Instant, ttl: Duration) {
+        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < SWEEP) {
+            return;
+        }
+        self.swept = Some(now);
+        for (_, shelf) in &mut self.shelves {
+            self.bytes -= shelf.forget(now, ttl);
+        }
+        // The least lately used come last in both.
+        while self.shelves.peek_lru().is_some_and(|(_, shelf)| shelf.order.is_empty()) {
+            self.shelves.pop_lru();
+        }
+    }
+
+    /// Lets go what is too old of one scope.
+    fn forget(&mut self, scope: &Scope, now: Instant, ttl: Duration) {
+        if let Some(shelf) = self.shelves.peek_mut(scope) {
+            self.bytes -= shelf.forget(now, ttl);
+        }
+    }
+}
+
 impl Shelf {
+    fn new() -> Self {
+        Self { entries: LruCache::unbounded(), order: BTreeSet::new(), bytes: 0 }
+    }
+
     /// Keeps a value, or keeps it longer; not where another one has the same placeholder.
-    fn keep(&mut self, token: &str, kept: Kept, now: UnixMicros, vault: &Vault) -> bool {
+    fn keep(&mut self, token: &str, kept: Kept, now: Instant, most: usize) -> bool {
         if let Some(entry) = self.entries.get_mut(token) {
             entry.at = now;
             return *entry.kept == kept;
         }
         let cost = kept.cost(token);
-        while self.entries.len() >= vault.per_shelf
-            || self.bytes + cost > SHELF_BYTES
-            || self.entries.peek_lru().is_some_and(|(_, entry)| !is_alive(entry, now, vault.ttl_micros))
-        {
-            let Some((token, old)) = self.entries.pop_lru() else { break };
-            self.bytes -= old.kept.cost(&token);
+        while self.entries.len() >= most || self.bytes + cost > SHELF_BYTES {
+            if self.drop_oldest() == 0 {
+                break;
+            }
         }
         self.bytes += cost;
-        self.entries.put(token.into(), Entry { kept: Arc::new(kept), at: now });
+        let token: Arc<str> = token.into();
+        self.order.insert(Arc::clone(&token));
+        self.entries.put(token, Entry { kept: Arc::new(kept), at: now });
         true
+    }
+
+    /// Lets go what is too old; how many bytes that was.
+    fn forget(&mut self, now: Instant, ttl: Duration) -> usize {
+        let before = self.bytes;
+        while self.entries.peek_lru().is_some_and(|(_, oldest)| now.saturating_duration_since(oldest.at) >= ttl) {
+            self.drop_oldest();
+        }
+        before - self.bytes
+    }
+
+    /// Lets the entry go that was sent least lately; how many bytes that was.
+    fn drop_oldest(&mut self) -> usize {
+        let Some((token, old)) = self.entries.pop_lru() else { return 0 };
+        self.order.remove(&token);
+        let cost = old.kept.cost(&token);
+        self.bytes -= cost;
+        cost
     }
 }
 
@@ -209,31 +260,24 @@ impl Live {
     pub(super) fn find(&self, text: &[u8]) -> Found {
         let is_part = |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || **byte == b'_';
         let run = text.iter().take(TOKEN_MAX).take_while(is_part).count();
-        let shelf = self.shelf.lock();
+        let rooms = self.rooms.lock();
+        let Some(shelf) = rooms.shelves.peek(&self.scope) else { return Found::None };
         for end in MARK.len() + 1 + CODE..=run {
             let (kind, code) = text[..end].split_at(end - CODE);
             if kind.ends_with(b"_")
                 && code.iter().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
                 && let Some(entry) = std::str::from_utf8(&text[..end]).ok().and_then(|token| shelf.entries.peek(token))
-                && self.is_alive(entry)
             {
                 return Found::Whole(end, Arc::clone(&entry.kept));
             }
         }
-        let begins = |token: &str| token.len() > text.len() && token.as_bytes().starts_with(text);
-        let begun =
-            run == text.len() && shelf.entries.iter().any(|(token, entry)| begins(token) && self.is_alive(entry));
-        if begun { Found::Begun } else { Found::None }
+        if run < text.len() {
+            return Found::None;
+        }
+        let Ok(text) = std::str::from_utf8(text) else { return Found::None };
+        let mut next = shelf.order.range::<str, _>((Bound::Excluded(text), Bound::Unbounded));
+        if next.next().is_some_and(|token| token.starts_with(text)) { Found::Begun } else { Found::None }
     }
-
-    fn is_alive(&self, entry: &Entry) -> bool {
-        is_alive(entry, self.now, self.ttl_micros)
-    }
-}
-
-fn is_alive(entry: &Entry, now: UnixMicros, ttl_micros: u64) -> bool {
-    // A clock that was set back must not lose what was sent a moment ago, in this very request.
-    now.0.abs_diff(entry.at.0) < ttl_micros
 }
 
 /// Counts one of a kind.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::time::Instant;
 
 use gate_core::KindCount;
 use gate_scrub::Edit;
@@ -65,12 +66,12 @@ impl<'a> Edits<'a> {
     /// Decides what stands there instead. A value that could not be put back as it was is redacted for good.
     pub(super) fn make(self, kind: Kind, body: &[u8], vault: Option<&Vault>, prompt: &Prompt<'_>) -> Made {
         let scope = Scope::new(prompt.client, prompt.vendor);
-        let mut values = Values::new(body, kind);
+        let (mut values, now) = (Values::new(body, kind), Instant::now());
         let mut made = Made::default();
         for Redaction { span, kind, reversible } in self.0 {
             let token = vault.filter(|_| reversible).and_then(|vault| {
                 let value = values.of(&span)?;
-                vault.replace(&scope, kind, &value, prompt.now)
+                vault.replace(&scope, kind, &value, now)
             });
             let lasting = token.is_none();
             let replacement = token.unwrap_or_else(|| gate_scrub::placeholder(kind));

@@ -1,9 +1,10 @@
 //! What left as a placeholder comes back to the client that sent it, and to nobody else.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
 
 use bytes::Bytes;
-use gate_core::{Event, PlaceholdersEvent, UnixMicros};
+use gate_core::{Event, PlaceholdersEvent};
 use http::{HeaderMap, Response};
 use hyper::body::Frame;
 
@@ -99,8 +100,7 @@ async fn what_others_sent_and_what_nobody_sent_stays_as_it_is() {
     let token = told(&office.provider.only());
     let vault = &office.shared.inspect.inspector;
     let foreign = Scope::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99)), "openai");
-    let now = UnixMicros(1_700_000_000_000_000);
-    let foreign = vault.vault().unwrap().replace(&foreign, "email", "else@acme-office.de", now).unwrap();
+    let foreign = vault.vault().unwrap().replace(&foreign, "email", "else@acme-office.de", Instant::now()).unwrap();
     let changed = format!("{}{}", &token[..token.len() - 1], if token.ends_with('A') { 'B' } else { 'A' });
     let said = format!("{foreign} {changed} {} NGP_EMAIL_AAAAAAAAAAAAA", token.to_lowercase());
     let got = send(&office, false, ask(&said)).await;
