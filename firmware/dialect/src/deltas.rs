@@ -6,6 +6,10 @@ use std::ops::Range;
 
 use crate::json::{Token, Tokens, word};
 
+pub use self::shell::shell;
+
+mod shell;
+
 /// Deeper events than any provider's say nothing here.
 const DEPTH_CAP: usize = 32;
 
@@ -17,6 +21,8 @@ const NODES_CAP: usize = 512;
 pub struct StreamEvent {
     /// In the order of their places.
     pub deltas: Vec<Delta>,
+    /// The choices and items of the answer that it speaks of.
+    pub owners: Vec<u64>,
     /// Nothing follows these pieces.
     pub is_last: bool,
     /// It only says that the stream lives.
@@ -32,6 +38,15 @@ pub struct Delta {
     pub channel: u64,
     /// The same for texts of one sort, such as those of several choices.
     pub sort: u64,
+    /// The choice or item that the text belongs to; 0 where the event does not say.
+    pub owner: u64,
+}
+
+impl StreamEvent {
+    /// Whether it speaks of other choices or items than this one.
+    pub fn is_elsewhere(&self, owner: u64) -> bool {
+        owner != 0 && !self.owners.is_empty() && !self.owners.contains(&owner)
+    }
 }
 
 /// Reads one event; any bytes.
@@ -50,8 +65,18 @@ struct Reader<'a> {
     nodes: Vec<Node>,
     /// The containers around, by their places in `nodes`.
     open: Vec<usize>,
-    texts: Vec<(Range<usize>, usize, Name)>,
+    texts: Vec<Text>,
     facts: Facts,
+}
+
+/// A string that may be a piece of a text.
+struct Text {
+    span: Range<usize>,
+    /// Its container.
+    at: usize,
+    name: Name,
+    /// A hash of its member's name.
+    hash: u64,
 }
 
 /// What an event says about itself.
@@ -61,6 +86,8 @@ struct Facts {
     is_last: bool,
     is_idle: bool,
     has_done: bool,
+    /// Its pieces are sound in base64.
+    is_sound: bool,
 }
 
 /// A container.
@@ -74,6 +101,10 @@ struct Node {
     /// Its place in an array around it, unless it says itself which one it is.
     position: u64,
     index: u64,
+    /// Which choice or item it is, or is of.
+    owner: u64,
+    /// It is what a model thinks, and no part of what it answers.
+    is_thought: bool,
     /// Values in it so far, and the member whose value comes next.
     values: u64,
     member: (Name, u64),
@@ -88,6 +119,8 @@ enum Name {
     Choices,
     Candidates,
     Message,
+    /// The pieces of one candidate, which have no numbers.
+    Parts,
     LogProbs,
     /// A text under `delta`, such as `reasoning_content`.
     Said,
@@ -97,6 +130,9 @@ enum Name {
     /// All of an answer's text so far in older formats.
     Response,
     Index,
+    /// The number of a choice or item.
+    Owner,
+    Thought,
     Type,
     Finish,
     Done,
@@ -109,6 +145,7 @@ impl Name {
             "choices" => Self::Choices,
             "candidates" => Self::Candidates,
             "message" => Self::Message,
+            "parts" => Self::Parts,
             "logprobs" => Self::LogProbs,
             "reasoning" | "reasoning_content" | "refusal" | "arguments" | "partial_json" | "transcript" | "input" => {
                 Self::Said
@@ -117,7 +154,9 @@ impl Name {
             "text" => Self::Text,
             "thinking" => Self::Thinking,
             "response" | "completion" => Self::Response,
-            "index" | "output_index" | "content_index" | "summary_index" | "item_id" => Self::Index,
+            "content_index" | "summary_index" | "item_id" => Self::Index,
+            "index" | "output_index" => Self::Owner,
+            "thought" => Self::Thought,
             "type" => Self::Type,
             "finish_reason" | "finishReason" | "stop_reason" | "done_reason" => Self::Finish,
             "done" => Self::Done,
@@ -156,7 +195,8 @@ impl Reader<'_> {
         let ((name, hash), position) = self.value();
         self.open.push(self.nodes.len());
         let member = (Name::Other, 0);
-        self.nodes.push(Node { parent, is_object, name, hash, position, index: 0, values: 0, member });
+        let (index, owner, is_thought) = (0, 0, false);
+        self.nodes.push(Node { parent, is_object, name, hash, position, index, owner, is_thought, values: 0, member });
         true
     }
 
@@ -172,10 +212,18 @@ impl Reader<'_> {
         let ((name, hash), _) = self.value();
         let (Some(at), depth) = (self.open.last().copied(), self.open.len()) else { return };
         let value = &self.json[span.clone()];
+        let node = &mut self.nodes[at];
         match name {
-            Name::Index => self.nodes[at].index = self.nodes[at].index.wrapping_add(self::hash(&(hash, value)) | 1),
+            Name::Index => node.index = node.index.wrapping_add(self::hash(&(hash, value)) | 1),
+            Name::Owner => {
+                node.index = node.index.wrapping_add(self::hash(&(hash, value)) | 1);
+                node.owner = self::hash(&(hash, value)) | 1;
+            }
+            Name::Thought => node.is_thought = value == b"true",
             Name::Type if depth == 1 => {
+                let has = |word: &[u8]| memchr::memmem::find(value, word).is_some();
                 self.facts.kind = self::hash(&value);
+                self.facts.is_sound = has(b"audio") && !has(b"transcript");
                 self.facts.is_idle = matches!(value, b"\"ping\"" | b"\"keepalive\"");
             }
             Name::Finish if is_text => self.facts.is_last = true,
@@ -186,24 +234,46 @@ impl Reader<'_> {
             Name::Delta | Name::Said | Name::Content | Name::Text | Name::Thinking | Name::Response
                 if is_text && value.len() >= 2 && value.ends_with(b"\"") && self.texts.len() < NODES_CAP =>
             {
-                self.texts.push((span.start + 1..span.end - 1, at, name));
+                self.texts.push(Text { span: span.start + 1..span.end - 1, at, name, hash });
             }
             _ => {}
         }
     }
 
     fn finish(self) -> StreamEvent {
-        let deltas = self.texts.iter().filter(|(_, at, name)| self.is_delta(*at, *name)).map(|(text, at, name)| {
+        let deltas = self.texts.iter().filter(|text| self.is_delta(text.at, text.name)).map(|text| {
             let (mut channel, mut sort) = (DefaultHasher::new(), DefaultHasher::new());
-            (self.facts.kind, *name as u8).hash(&mut channel);
-            (self.facts.kind, *name as u8).hash(&mut sort);
-            for node in self.path(*at) {
-                (node.hash, if node.index == 0 { node.position } else { node.index }).hash(&mut channel);
-                node.hash.hash(&mut sort);
+            (self.facts.kind, text.hash).hash(&mut channel);
+            (self.facts.kind, text.hash).hash(&mut sort);
+            for node in self.path(text.at) {
+                (node.hash, node.is_thought, self.place(node)).hash(&mut channel);
+                (node.hash, node.is_thought).hash(&mut sort);
             }
-            Delta { text: text.clone(), channel: channel.finish(), sort: sort.finish() }
+            let owner = self.path(text.at).map(|node| self.owner(node)).find(|owner| *owner != 0).unwrap_or(0);
+            Delta { text: text.span.clone(), channel: channel.finish(), sort: sort.finish(), owner }
         });
-        StreamEvent { deltas: deltas.collect(), is_last: self.facts.is_last, is_idle: self.facts.is_idle }
+        let owners = self.nodes.iter().map(|node| self.owner(node)).filter(|owner| *owner != 0);
+        let Facts { is_last, is_idle, .. } = self.facts;
+        StreamEvent { deltas: deltas.collect(), owners: owners.collect(), is_last, is_idle }
+    }
+
+    /// Which one of its kind a container is.
+    fn place(&self, node: &Node) -> u64 {
+        let is_part = node.parent.is_some_and(|parent| self.nodes[parent].name == Name::Parts);
+        match node.index {
+            0 if is_part => 0,
+            0 => node.position,
+            index => index,
+        }
+    }
+
+    /// The choice or item that a container is, or is of as a whole.
+    fn owner(&self, node: &Node) -> u64 {
+        match node.parent {
+            None => node.owner,
+            Some(parent) if matches!(self.nodes[parent].name, Name::Choices | Name::Candidates) => node.owner,
+            Some(_) => 0,
+        }
     }
 
     /// A container and those around it.
@@ -217,7 +287,7 @@ impl Reader<'_> {
         let within = |wanted| self.path(at).any(|node| node.name == wanted);
         let is_top = depth == 1;
         match name {
-            _ if within(Name::LogProbs) => false,
+            _ if within(Name::LogProbs) || self.facts.is_sound => false,
             // The deltas of OpenAI's chat, of Anthropic, Cohere and their kin.
             Name::Said | Name::Content | Name::Text | Name::Thinking if within(Name::Delta) => true,
             // OpenAI's responses and realtime events.

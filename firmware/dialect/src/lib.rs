@@ -44,7 +44,7 @@ mod openai;
 pub use calls::{
     Call, CallDenial, CallEnd, Codec, ENVELOPE_HEAD, Envelope, Follower, MessageError, MessageText, message_text,
 };
-pub use deltas::{Delta, StreamEvent, read_event};
+pub use deltas::{Delta, StreamEvent, read_event, shell};
 pub use denial::{Denial, denial, refusal, spoken};
 pub use format::Dialect;
 pub use request::{RequestFacts, read_request};

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{StreamEvent, read_event};
+use super::{StreamEvent, read_event, shell};
 
 /// The texts of an event's deltas.
 fn said(json: &str) -> Vec<&str> {
@@ -66,6 +66,91 @@ fn each_text_has_a_channel_of_its_own_wherever_its_number_stands() {
     assert_eq!(channel(&response("r", "m")), channel(&response("r", "m").replace('4', "5")));
     assert_ne!(channel(&response("r", "m")), channel(&response("s", "m")));
     assert_ne!(channel(&response("r", "m")), channel(&response("r", "n")));
+}
+
+#[test]
+fn texts_that_are_said_side_by_side_are_told_apart_by_name_and_thought_from_answer() {
+    let both = read_event(br#"{"choices":[{"index":0,"delta":{"reasoning":"a","reasoning_content":"a"}}]}"#).deltas;
+    assert!(both[0].channel != both[1].channel && both[0].sort != both[1].sort);
+    let gemini =
+        |parts: &str| read_event(format!(r#"{{"candidates":[{{"content":{{"parts":[{parts}]}}}}]}}"#).as_bytes());
+    let (thought, plain) = (r#"{"text":"a","thought":true}"#, r#"{"text":"a"}"#);
+    let mixed = gemini(&format!("{thought},{plain},{plain}")).deltas;
+    assert!(mixed[0].channel != mixed[1].channel && mixed[0].sort != mixed[1].sort);
+    assert_eq!(mixed[1].channel, mixed[2].channel, "parts have no numbers: one goes on where the last one ended");
+    assert_eq!(gemini(plain).deltas[0].channel, mixed[1].channel);
+    assert_eq!(gemini(thought).deltas[0].channel, mixed[0].channel);
+}
+
+#[test]
+fn sound_is_no_text_and_its_transcript_is() {
+    let event = |kind: &str| format!(r#"{{"delta":"TkdQXw==","type":"{kind}"}}"#);
+    for (kind, want) in
+        [("response.audio.delta", 0), ("response.output_audio.delta", 0), ("response.audio_transcript.delta", 1)]
+    {
+        assert_eq!(said(&event(kind)).len(), want, "{kind}");
+    }
+}
+
+#[test]
+fn an_event_says_of_which_choices_and_items_it_speaks() {
+    let chat =
+        |index: u8| read_event(format!(r#"{{"choices":[{{"index":{index},"delta":{{"content":"a"}}}}]}}"#).as_bytes());
+    let (one, two) = (chat(0), chat(1));
+    assert_eq!(one.owners, [one.deltas[0].owner]);
+    assert!(two.is_elsewhere(one.deltas[0].owner) && !one.is_elsewhere(one.deltas[0].owner));
+    let block = |kind: &str, rest: &str| read_event(format!(r#"{{"type":"{kind}","index":1{rest}}}"#).as_bytes());
+    let delta = block("content_block_delta", r#","delta":{"type":"text_delta","text":"a"}"#);
+    assert!(!block("content_block_stop", "").is_elsewhere(delta.deltas[0].owner));
+    assert!(!read_event(br#"{"type":"message_stop"}"#).is_elsewhere(delta.deltas[0].owner));
+    let call = |index: u8| {
+        let call = format!(r#"{{"index":{index},"function":{{"arguments":"a"}}}}"#);
+        read_event(format!(r#"{{"choices":[{{"index":0,"delta":{{"tool_calls":[{call}]}}}}]}}"#).as_bytes())
+    };
+    assert!(!call(1).is_elsewhere(call(0).deltas[0].owner), "both are of one choice");
+}
+
+#[test]
+fn a_shell_says_where_its_text_stands_and_nothing_else() {
+    let rows = [
+        (
+            r#"{"id":"c","choices":[{"delta":{"role":"assistant","content":"T",
+                "tool_calls":[{"index":0,"id":"x","type":"function","function":{"name":"f","arguments":"{}"}}]},"index":2,
+                "logprobs":{"content":[]},"finish_reason":null}],"usage":{"total":3}}"#,
+            r#"{"id":"c","choices":[{"index":2,"delta":{"content":"T"}}]}"#,
+        ),
+        (
+            r#"{"object":"x","choices":[{"index":0,"delta":{"tool_calls":[
+                {"index":1,"id":"x","type":"function","function":{"name":"f","arguments":"T"}}]}}]}"#,
+            r#"{"object":"x","choices":[{"index":0,"delta":{"tool_calls":[{"index":1,"function":{"arguments":"T"}}]}}]}"#,
+        ),
+        (
+            r#"{"type":"r","item_id":"m","output_index":0,"content_index":1,"delta":"T","logprobs":[],"sequence_number":4}"#,
+            r#"{"type":"r","item_id":"m","output_index":0,"content_index":1,"delta":"T"}"#,
+        ),
+        (
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"T"}}"#,
+            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"T"}}"#,
+        ),
+        (
+            r#"{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}}},
+                {"thought":true,"text":"T"}],"role":"model"},"index":0}]}"#,
+            r#"{"candidates":[{"index":0,"content":{"parts":[{"thought":true,"text":"T"}]}}]}"#,
+        ),
+        (
+            r#"{"model":"m","message":{"role":"assistant","content":"T"},"done":false,"eval_count":3}"#,
+            r#"{"model":"m","done":false,"message":{"content":"T"}}"#,
+        ),
+    ];
+    for (json, want) in rows {
+        let at = json.find(r#""T""#).unwrap() + 1;
+        let (before, after) = shell(json.as_bytes(), &(at..at + 1)).unwrap();
+        assert_eq!(format!("{}T{}", String::from_utf8(before).unwrap(), String::from_utf8(after).unwrap()), want);
+        assert_eq!(shell(&json.as_bytes()[..json.len() - 1], &(at..at + 1)), None, "broken off");
+    }
+    let long = format!(r#"{{"type":"{}","delta":"T"}}"#, "x".repeat(2000));
+    let at = long.len() - 3;
+    assert_eq!(shell(long.as_bytes(), &(at..at + 1)), None);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 use brotli::{BrotliDecompressStream, BrotliResult, BrotliState, HeapAlloc, HuffmanCode};
+use http::header::{self, HeaderMap, HeaderValue};
 use thiserror::Error;
 
 /// Decoded in steps of this size, so that a bomb is noticed at most one step past its cap.
@@ -53,7 +54,18 @@ pub(crate) enum DecodeError {
     OutOfBudget,
 }
 
+/// The content codings of a head as one list: two lines are one, and so two codings.
+pub(crate) fn codings(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let lines: Vec<&[u8]> = headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+    (!lines.is_empty()).then(|| lines.join(&b','))
+}
+
 impl Coding {
+    /// The one coding of a head.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, DecodeError> {
+        Self::parse(codings(headers).as_deref())
+    }
+
     /// Reads the value of `Content-Encoding`; `None` is an absent header.
     pub(crate) fn parse(value: Option<&[u8]>) -> Result<Self, DecodeError> {
         let Some(value) = value else { return Ok(Self::Identity) };

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use gate_dialect::Codec;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap};
 use http::request::Parts;
 
+use super::decode;
 use super::fields;
 use super::head;
 use super::judge::{self, Prompt};
@@ -49,10 +50,7 @@ impl Draft {
     pub(super) fn new(parts: &Parts, bytes: Bytes, trailers: Option<HeaderMap>) -> Self {
         let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        // Two lines are one list, and so two codings.
-        let codings: Vec<&[u8]> =
-            parts.headers.get_all(header::CONTENT_ENCODING).iter().map(HeaderValue::as_bytes).collect();
-        let content_encoding = (!codings.is_empty()).then(|| codings.join(&b','));
+        let content_encoding = decode::codings(&parts.headers);
         let signed = head::is_signed(parts);
         let fields = fields::unknown(&parts.headers);
         Self {

@@ -284,7 +284,8 @@ impl Exchange {
             }
             Editing::Restore(live) if !body.is_end_stream() => {
                 let decoders = &self.shared.inspect.decoders;
-                restorer = Restorer::new(live, &head, pending.is_stream(), decoders).map(Box::new);
+                let charge = self.shared.bodies.charge(self.session.client.ip());
+                restorer = Restorer::new(live, charge, &head, pending.is_stream(), decoders).map(Box::new);
                 match restorer {
                     Some(_) => restore::unsay(&mut head.headers),
                     None => pending.note_unedited(),

@@ -142,8 +142,10 @@ impl Relayed {
     }
 
     fn note_restored(&mut self) {
-        if let Some(restorer) = &self.restorer {
-            self.pending.note_restored(restorer.restored());
+        let Some(restorer) = &mut self.restorer else { return };
+        self.pending.note_restored(restorer.restored());
+        if restorer.take_spent() {
+            self.pending.note_unedited();
         }
     }
 

@@ -24,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use self::events::{Events, Framing};
 use self::flow::{Book, Flow};
 use self::nest::Nest;
+use super::budget::Charge;
 use super::decode::Coding;
 use super::unpack::{Sink, Unpacker};
 use super::vault::Live;
@@ -34,6 +35,9 @@ mod nest;
 
 /// What one frame may unfold to; an answer that passes it breaks off, for nobody could tell it from a bomb.
 const FRAME_CAP: usize = 16 * 1024 * 1024;
+
+/// Bytes that tell the form of an answer whose type does not.
+const TELLING: usize = 16;
 
 /// Fields that speak of the bytes as the server sent them.
 const OF_THE_BYTES: [HeaderName; 8] = [
@@ -50,6 +54,9 @@ const OF_THE_BYTES: [HeaderName; 8] = [
 /// Puts values back into one answer.
 pub(super) struct Restorer {
     unpacker: Unpacker<Editor>,
+    /// Something came, and the end did.
+    has_come: bool,
+    is_over: bool,
     /// Held while a decoder holds its window.
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -60,6 +67,8 @@ struct Editor {
     text: Text,
     /// The request asked for a stream.
     stream: bool,
+    /// The beginning, while it does not tell the form.
+    head: Vec<u8>,
     out: Vec<u8>,
 }
 
@@ -80,8 +89,14 @@ pub(super) fn unsay(headers: &mut HeaderMap) {
 
 impl Restorer {
     /// For an answer with this head to a request that asked for a `stream` or not; `None` where it cannot be edited.
-    pub(super) fn new(live: Live, head: &Parts, stream: bool, decoders: &Arc<Semaphore>) -> Option<Self> {
-        let coding = Coding::parse(head.headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes)).ok()?;
+    pub(super) fn new(
+        live: Live,
+        charge: Charge,
+        head: &Parts,
+        stream: bool,
+        decoders: &Arc<Semaphore>,
+    ) -> Option<Self> {
+        let coding = Coding::of(&head.headers).ok()?;
         if head.status == StatusCode::PARTIAL_CONTENT {
             return None;
         }
@@ -89,18 +104,28 @@ impl Restorer {
         let text = Text::of(content_type.unwrap_or_default())?;
         let is_plain = coding == Coding::Identity;
         let permit = if is_plain { None } else { Some(Arc::clone(decoders).try_acquire_owned().ok()?) };
-        let editor = Editor { book: Book::new(live), text, stream, out: Vec::new() };
-        Some(Self { unpacker: Unpacker::new(coding, editor, FRAME_CAP).ok()?, _permit: permit })
+        let editor = Editor { book: Book::new(live, charge), text, stream, head: Vec::new(), out: Vec::new() };
+        let unpacker = Unpacker::new(coding, editor, FRAME_CAP).ok()?;
+        Some(Self { unpacker, has_come: false, is_over: false, _permit: permit })
     }
 
     /// What can be handed on with these bytes: all that was held back, too, when they are the last. An error is a coding
-    /// that is broken.
+    /// that is broken or cut short.
     pub(super) fn push(&mut self, data: &[u8], is_last: bool) -> io::Result<Bytes> {
+        if let Some(editor) = self.unpacker.sink_mut() {
+            editor.book.begin();
+        }
         if !data.is_empty() {
+            self.has_come = true;
             self.unpacker.push(data)?;
         }
+        let ends = is_last && !self.is_over;
+        self.is_over |= is_last;
+        if ends && self.has_come {
+            self.unpacker.finish()?;
+        }
         let Some(editor) = self.unpacker.sink_mut() else { return Ok(Bytes::new()) };
-        if is_last {
+        if ends {
             editor.finish();
         }
         Ok(std::mem::take(&mut editor.out).into())
@@ -110,10 +135,16 @@ impl Restorer {
     pub(super) fn restored(&self) -> &[KindCount] {
         self.unpacker.sink().map_or(&[], |editor| &editor.book.restored)
     }
+
+    /// Whether a placeholder has stayed since this was asked last because too much was put back already.
+    pub(super) fn take_spent(&mut self) -> bool {
+        self.unpacker.sink_mut().is_some_and(|editor| editor.book.take_spent())
+    }
 }
 
 impl Editor {
     fn finish(&mut self) {
+        self.begin(true);
         match &mut self.text {
             Text::Unknown | Text::Json => {}
             Text::Flow(flow) => flow.release(&mut self.out),
@@ -121,37 +152,80 @@ impl Editor {
         }
     }
 
-    /// What the beginning of the answer tells about it.
-    fn sniff(&mut self, head: &[u8]) {
-        let is_sse = [&b"data:"[..], b"event:", b"id:", b"retry:", b":"].iter().any(|field| head.starts_with(field));
-        self.text = match (&self.text, head[0], self.stream) {
-            (_, b'[', true) => Text::Events(Events::new(Framing::Array)),
-            (Text::Unknown, b'{', true) => Text::Events(Events::new(Framing::Lines)),
-            (Text::Unknown, b'{' | b'[' | b'"', _) | (Text::Json, ..) => Text::Flow(Flow::new(Nest::json())),
-            _ if is_sse && self.stream => Text::Events(Events::new(Framing::Sse)),
-            _ => Text::Flow(Flow::new(Nest::prose())),
-        };
-    }
-}
-
-impl Sink for Editor {
-    fn take(&mut self, decoded: &[u8]) {
-        if let Text::Unknown | Text::Json = self.text
-            && let head @ [_, ..] = decoded.trim_ascii_start()
-        {
-            self.sniff(head);
+    /// Goes on once the beginning tells the form, or is all there is. Blanks before it are signs of life.
+    fn begin(&mut self, is_all: bool) {
+        let blanks = self.head.len() - self.head.trim_ascii_start().len();
+        self.out.extend(self.head.drain(..blanks));
+        if self.head.is_empty() {
+            return;
         }
+        if let Some(text) = self.told(is_all || self.head.len() >= TELLING) {
+            self.text = text;
+            let head = std::mem::take(&mut self.head);
+            self.edit(&head);
+        }
+    }
+
+    /// The form that the beginning tells; nothing more must be waited for where it `is_sure`.
+    fn told(&self, is_sure: bool) -> Option<Text> {
+        let is_json = matches!(self.text, Text::Json);
+        let (first, rest) = self.head.split_first()?;
+        let second = rest.trim_ascii_start().first();
+        let events = |framing| Some(Text::Events(Events::new(framing)));
+        match (first, second) {
+            (b'{' | b'[', None) if !is_sure => None,
+            (b'[', Some(b'{')) if self.stream => events(Framing::Array),
+            (b'{', Some(b'"')) if self.stream && !is_json => events(Framing::Lines),
+            (b'{', Some(b'"')) | (b'[', Some(b'{')) => Some(Text::Flow(Flow::new(Nest::json()))),
+            _ if is_json => Some(Text::Flow(Flow::new(Nest::json()))),
+            _ => match is_sse(&self.head).filter(|_| self.stream) {
+                Some(true) => events(Framing::Sse),
+                None if self.stream && !is_sure => None,
+                _ => Some(Text::Flow(Flow::new(Nest::prose()))),
+            },
+        }
+    }
+
+    fn edit(&mut self, decoded: &[u8]) {
         match &mut self.text {
-            Text::Unknown | Text::Json => self.out.extend_from_slice(decoded),
+            Text::Unknown | Text::Json => {}
             Text::Flow(flow) => flow.push(decoded, &mut self.book, &mut self.out),
             Text::Events(events) => events.push(decoded, &mut self.book, &mut self.out),
         }
     }
 }
 
+/// Whether an answer begins like server-sent events of JSON; `None` where that cannot be told yet.
+fn is_sse(head: &[u8]) -> Option<bool> {
+    if head.starts_with(b"event:") {
+        return Some(true);
+    }
+    match head.strip_prefix(b"data:") {
+        Some(data) => data.trim_ascii_start().first().map(|first| matches!(first, b'{' | b'[')),
+        None if b"event:".starts_with(head) || b"data:".starts_with(head) => None,
+        None => Some(false),
+    }
+}
+
+impl Sink for Editor {
+    fn take(&mut self, decoded: &[u8]) {
+        if let Text::Unknown | Text::Json = self.text {
+            self.head.extend_from_slice(decoded);
+            self.begin(false);
+        } else {
+            self.edit(decoded);
+        }
+    }
+}
+
 impl Text {
     fn of(content_type: &str) -> Option<Self> {
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let mut parts = content_type.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let essence = parts.next().unwrap_or_default();
+        let charset = parts.find_map(|part| Some(part.strip_prefix("charset=")?.trim_matches('"').to_owned()));
+        if charset.is_some_and(|charset| !matches!(charset.as_str(), "" | "utf-8" | "utf8" | "us-ascii")) {
+            return None;
+        }
         match essence.as_str() {
             "text/event-stream" => Some(Self::Events(Events::new(Framing::Sse))),
             "application/x-ndjson"
@@ -166,3 +240,6 @@ impl Text {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

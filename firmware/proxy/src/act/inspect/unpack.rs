@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use brotli::DecompressorWriter;
-use flate2::write::{GzDecoder, ZlibDecoder};
+use flate2::write::{MultiGzDecoder, ZlibDecoder};
 
 use super::decode::Coding;
 
-/// Larger windows than 2 MiB are not held for an answer.
-const ZSTD_WINDOW_LOG: u32 = 21;
+/// RFC 9659 section 3: zstd on the web needs no window above 8 MiB.
+const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// A brotli decoder's own buffer, in bytes.
 const BROTLI_BUFFER: usize = 4096;
@@ -21,7 +21,7 @@ pub(super) trait Sink {
 /// One answer on its way out of its coding.
 pub(super) enum Unpacker<S: Sink> {
     Plain(S),
-    Gzip(GzDecoder<Capped<S>>),
+    Gzip(MultiGzDecoder<Capped<S>>),
     Deflate(ZlibDecoder<Capped<S>>),
     Brotli(Box<DecompressorWriter<Capped<S>>>),
     Zstd(zstd::stream::write::Decoder<'static, Capped<S>>),
@@ -40,7 +40,7 @@ impl<S: Sink> Unpacker<S> {
         let capped = |sink| Capped { sink: Some(sink), cap, left: 0 };
         Ok(match coding {
             Coding::Identity => Self::Plain(sink),
-            Coding::Gzip => Self::Gzip(GzDecoder::new(capped(sink))),
+            Coding::Gzip => Self::Gzip(MultiGzDecoder::new(capped(sink))),
             Coding::Deflate => Self::Deflate(ZlibDecoder::new(capped(sink))),
             Coding::Brotli => Self::Brotli(Box::new(DecompressorWriter::new(capped(sink), BROTLI_BUFFER))),
             Coding::Zstd => {
@@ -61,6 +61,15 @@ impl<S: Sink> Unpacker<S> {
             Self::Zstd(decoder) => feed(decoder, data, |decoder| decoder.get_mut())?,
         }
         Ok(())
+    }
+
+    /// Nothing follows; an error where the coding says that something should. Deflate and zstd do not tell.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Gzip(decoder) => decoder.try_finish(),
+            Self::Brotli(decoder) => decoder.close(),
+            Self::Plain(_) | Self::Deflate(_) | Self::Zstd(_) => Ok(()),
+        }
     }
 
     pub(super) fn sink(&self) -> Option<&S> {

@@ -31,7 +31,7 @@ impl Side {
     pub(super) fn new(dialect: Dialect, headers: &HeaderMap, decoders: &Arc<Semaphore>) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let reader = UsageReader::new(dialect, content_type);
-        let coding = Coding::parse(headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes));
+        let coding = Coding::of(headers);
         let packed = coding != Ok(Coding::Identity);
         let permit = if packed { Arc::clone(decoders).try_acquire_owned().ok() } else { None };
         let readable = coding.ok().filter(|_| !packed || permit.is_some());

@@ -1,20 +1,20 @@
 //! Streamed answers, event by event: a placeholder may begin in one event's text and end in another's.
 //!
-//! What is held back of a text goes in front of its next piece. Where none comes, it goes out in an event made like the one
-//! that it was taken from, with nothing else in it.
+//! What is held back of a text goes in front of its next piece. Where none comes, it goes out in an event of its own, which
+//! says where the text stands and nothing else.
 
 use std::ops::Range;
 
-use gate_dialect::{Delta, read_event};
+use gate_dialect::{Delta, StreamEvent, read_event};
 
+use self::shell::{Shell, data_lines};
 use super::flow::{Book, Flow};
 use super::nest::Nest;
 
+mod shell;
+
 /// Longer events are not taken apart: what stands whole in them is put back, and nothing is joined.
 const EVENT_MAX: usize = 256 * 1024;
-
-/// In longer events nothing is held back: each text of which something is held keeps a copy of its event.
-const SHELL_MAX: usize = 16 * 1024;
 
 /// Texts of one answer that are followed at once.
 const STREAMS: usize = 64;
@@ -39,6 +39,9 @@ pub(super) struct Events {
     looked: usize,
     line: usize,
     element: Element,
+    /// Lines end in a carriage return alone.
+    bare_cr: bool,
+    /// The one that went on last comes last.
     streams: Vec<Stream>,
     /// The rest of a line or element that is too long to be kept.
     overlong: Option<Flow>,
@@ -58,40 +61,52 @@ struct Element {
 struct Stream {
     channel: u64,
     sort: u64,
+    owner: u64,
     flow: Flow,
-    /// The last event with all its texts empty, and where in it this one stands; only while something is held.
-    shell: Vec<u8>,
-    at: usize,
+    /// What an event needs around what is held.
+    shell: Shell,
 }
 
 impl Events {
     pub(super) fn new(framing: Framing) -> Self {
-        let (buffer, element, streams) = (Vec::new(), Element::default(), Vec::new());
-        Self { framing, buffer, looked: 0, line: 0, element, streams, overlong: None, is_over: false }
+        Self {
+            framing,
+            buffer: Vec::new(),
+            looked: 0,
+            line: 0,
+            element: Element::default(),
+            bare_cr: false,
+            streams: Vec::new(),
+            overlong: None,
+            is_over: false,
+        }
     }
 
     /// Takes what comes next, and hands on what is complete.
     pub(super) fn push(&mut self, bytes: &[u8], book: &mut Book, out: &mut Vec<u8>) {
         let bytes = self.push_overlong(bytes, book, out);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.extend_from_slice(bytes);
+        let joined = (!self.buffer.is_empty()).then(|| {
+            let mut joined = std::mem::take(&mut self.buffer);
+            joined.extend_from_slice(bytes);
+            joined
+        });
+        let data = joined.as_deref().unwrap_or(bytes);
         let mut done = 0;
-        while let Some(length) = self.next_end(&buffer[done..]) {
-            let block = &buffer[done..done + length];
+        while let Some(length) = self.next_end(&data[done..]) {
+            let block = &data[done..done + length];
             done += length;
             self.block(block, book, out);
         }
-        buffer.drain(..done);
-        self.buffer = buffer;
-        if self.buffer.len() > EVENT_MAX {
+        let rest = &data[done..];
+        if rest.len() > EVENT_MAX || !book.afford(rest.len()) {
             self.flush(out, |_| false);
-            self.overlong = Some(Flow::new(Nest::json()));
-            let bytes = std::mem::take(&mut self.buffer);
+            let mut flow = Flow::new(Nest::json());
+            flow.push(rest, book, out);
+            self.overlong = Some(flow);
             (self.looked, self.line) = (0, 0);
-            if let Some(flow) = &mut self.overlong {
-                flow.push(&bytes, book, out);
-            }
+            return;
         }
+        self.buffer = if done == 0 { joined.unwrap_or_else(|| bytes.to_vec()) } else { data[done..].to_vec() };
     }
 
     /// Hands on all that is left, at the end of the answer.
@@ -111,6 +126,7 @@ impl Events {
     fn push_overlong<'b>(&mut self, bytes: &'b [u8], book: &mut Book, out: &mut Vec<u8>) -> &'b [u8] {
         let Some(mut flow) = self.overlong.take() else { return bytes };
         let end = match self.framing {
+            Framing::Sse if self.bare_cr => memchr::memchr2(b'\r', b'\n', bytes).map(|found| found + 1),
             Framing::Sse | Framing::Lines => memchr::memchr(b'\n', bytes).map(|found| found + 1),
             Framing::Array => self.element.end(bytes),
         };
@@ -126,27 +142,49 @@ impl Events {
 
     /// How long the first event of some bytes is, once all of it is there.
     fn next_end(&mut self, pending: &[u8]) -> Option<usize> {
+        if self.framing == Framing::Sse {
+            return self.block_end(pending);
+        }
         let end = match self.framing {
-            Framing::Sse => self.block_end(pending),
-            Framing::Lines => memchr::memchr(b'\n', &pending[self.looked..]).map(|found| self.looked + found + 1),
             Framing::Array if self.looked == 0 && pending.first().is_some_and(|first| *first != b'{') => {
                 Some(memchr::memchr(b'{', pending).unwrap_or(pending.len()))
             }
             Framing::Array => self.element.end(&pending[self.looked..]).map(|length| self.looked + length),
+            Framing::Sse | Framing::Lines => {
+                memchr::memchr(b'\n', &pending[self.looked..]).map(|found| self.looked + found + 1)
+            }
         };
-        (self.looked, self.line) = if end.is_some() { (0, 0) } else { (pending.len(), self.line) };
+        self.looked = if end.is_some() { 0 } else { pending.len() };
         end
     }
 
+    /// The end of an event of lines, or of a comment that stands before the first field of one.
     fn block_end(&mut self, pending: &[u8]) -> Option<usize> {
-        while let Some(found) = memchr::memchr(b'\n', &pending[self.looked..]) {
-            let line = &pending[self.line..self.looked + found];
-            self.looked += found + 1;
+        while let Some(found) = memchr::memchr2(b'\n', b'\r', &pending[self.looked..]) {
+            let at = self.looked + found;
+            let is_empty = at == self.line;
+            let length = match (pending[at], pending.get(at + 1)) {
+                (b'\r', Some(b'\n')) => 2,
+                (b'\r', Some(_)) => {
+                    self.bare_cr = true;
+                    1
+                }
+                // A line feed may follow, which would be an event without a field.
+                (b'\r', None) if !(is_empty && self.bare_cr) => {
+                    self.looked = at;
+                    return None;
+                }
+                _ => 1,
+            };
+            let is_comment = self.line == 0 && pending[0] == b':';
+            self.looked = at + length;
             self.line = self.looked;
-            if matches!(line, b"" | b"\r") {
-                return Some(self.looked);
+            if is_empty || is_comment {
+                (self.looked, self.line) = (0, 0);
+                return Some(at + length);
             }
         }
+        self.looked = pending.len();
         None
     }
 
@@ -186,44 +224,52 @@ impl Events {
         if event.is_idle {
             return out.extend_from_slice(block);
         }
-        let is_last = event.is_last || self.is_over || block.len() > SHELL_MAX || event.deltas.len() > STREAMS;
-        if self.streams.len() + event.deltas.len() > STREAMS {
-            // Too many texts at once: of some a placeholder is lost, and no letter.
-            self.flush(out, |_| false);
-            self.streams.clear();
+        if event.deltas.len() > STREAMS {
+            return self.whole(block, book, out);
         }
-        self.flush(out, |stream| event.deltas.iter().any(|delta| delta.sort == stream.sort));
-        let mut shell = block[..data.start].to_vec();
+        self.make_way(&event, out);
+        let is_over = self.is_over;
+        self.flush(out, |stream| stream.goes_on_after(&event, is_over));
+        out.extend_from_slice(&block[..data.start]);
         let mut around = Flow::new(Nest::json());
         let mut done = 0;
-        let mut gap = |to: usize, done: &mut usize, book: &mut Book, shell: &mut Vec<u8>, out: &mut Vec<u8>| {
-            let before = out.len();
-            around.push(&json[*done..to], book, out);
-            shell.extend_from_slice(&out[before..]);
-            *done = to;
-        };
-        out.extend_from_slice(&shell);
-        for Delta { text, channel, sort } in &event.deltas {
-            gap(text.start, &mut done, book, &mut shell, out);
-            let stream = self.stream(*channel, *sort);
-            stream.at = shell.len();
+        for delta in &event.deltas {
+            around.push(&json[done..delta.text.start], book, out);
+            let framing = self.framing;
+            let stream = self.stream(delta);
             stream.flow.nest.enter_string();
-            stream.flow.push(&json[text.clone()], book, out);
-            if is_last {
-                stream.flow.release(out);
+            stream.flow.push(&json[delta.text.clone()], book, out);
+            if !stream.flow.held().is_empty() {
+                let shell = if event.is_last || is_over { None } else { Shell::of(framing, block, json, &delta.text) };
+                match shell {
+                    Some(shell) => stream.shell = shell,
+                    None => stream.flow.release(out),
+                }
             }
-            done = text.end;
+            done = delta.text.end;
         }
-        gap(json.len(), &mut done, book, &mut shell, out);
-        let rest = &block[data.end..];
-        let before = out.len();
+        around.push(&json[done..], book, out);
         around.release(out);
-        out.extend_from_slice(rest);
-        shell.extend_from_slice(&out[before..]);
-        for stream in self.streams.iter_mut().filter(|stream| !stream.flow.held().is_empty()) {
-            if event.deltas.iter().any(|delta| delta.channel == stream.channel) {
-                stream.shell.clone_from(&shell);
+        out.extend_from_slice(&block[data.end..]);
+    }
+
+    /// Forgets texts where an event has more new ones than can be followed; of one that goes on a placeholder is lost, and
+    /// no letter.
+    fn make_way(&mut self, event: &StreamEvent, out: &mut Vec<u8>) {
+        let new = event.deltas.iter().filter(|delta| self.streams.iter().all(|stream| stream.channel != delta.channel));
+        let mut excess = (self.streams.len() + new.count()).saturating_sub(STREAMS);
+        for is_first in [true, false] {
+            if excess == 0 {
+                return;
             }
+            if !is_first {
+                self.flush(out, |stream| stream.is_in(event));
+            }
+            self.streams.retain(|stream| {
+                let goes = excess > 0 && stream.flow.held().is_empty() && !stream.is_in(event);
+                excess -= usize::from(goes);
+                !goes
+            });
         }
     }
 
@@ -235,30 +281,47 @@ impl Events {
         flow.release(out);
     }
 
-    /// The text of a channel.
-    fn stream(&mut self, channel: u64, sort: u64) -> &mut Stream {
-        let known = self.streams.iter().position(|stream| stream.channel == channel);
-        let at = known.unwrap_or_else(|| {
-            let (shell, flow) = (Vec::new(), Flow::new(Nest::default()));
-            self.streams.push(Stream { channel, sort, flow, shell, at: 0 });
-            self.streams.len() - 1
+    /// The text that a piece belongs to.
+    fn stream(&mut self, delta: &Delta) -> &mut Stream {
+        let known = self.streams.iter().position(|stream| stream.channel == delta.channel);
+        let stream = known.map(|at| self.streams.remove(at)).unwrap_or_else(|| Stream {
+            channel: delta.channel,
+            sort: delta.sort,
+            owner: delta.owner,
+            flow: Flow::new(Nest::default()),
+            shell: Shell::default(),
         });
-        &mut self.streams[at]
+        self.streams.push(stream);
+        let last = self.streams.len() - 1;
+        &mut self.streams[last]
     }
 
     /// Lets out what is held of all texts but those that are kept, each in an event of its own.
     fn flush(&mut self, out: &mut Vec<u8>, keep: impl Fn(&Stream) -> bool) {
         let (framing, is_over) = (self.framing, self.is_over);
         for stream in self.streams.iter_mut().filter(|stream| !stream.flow.held().is_empty() && !keep(stream)) {
-            let shell = std::mem::take(&mut stream.shell);
-            let (before, after) = shell.split_at(stream.at);
+            let Shell { before, after } = std::mem::take(&mut stream.shell);
             // Elements already have a comma behind them where one more follows.
             out.extend_from_slice(if framing == Framing::Array && is_over { b"," } else { b"" });
-            out.extend_from_slice(before);
+            out.extend_from_slice(&before);
             stream.flow.release(out);
-            out.extend_from_slice(after);
+            out.extend_from_slice(&after);
             out.extend_from_slice(if framing == Framing::Array && !is_over { b"," } else { b"" });
         }
+    }
+}
+
+impl Stream {
+    fn is_in(&self, event: &StreamEvent) -> bool {
+        event.deltas.iter().any(|delta| delta.channel == self.channel)
+    }
+
+    /// Whether what is held of it need not come before an event, which may be the last one of the answer.
+    fn goes_on_after(&self, event: &StreamEvent, is_over: bool) -> bool {
+        if is_over || event.is_last {
+            return self.is_in(event) || (!is_over && event.is_elsewhere(self.owner));
+        }
+        event.is_elsewhere(self.owner) || event.deltas.iter().any(|delta| delta.sort == self.sort)
     }
 }
 
@@ -283,17 +346,6 @@ impl Element {
         }
         None
     }
-}
-
-/// Where the data lines of a server-sent event have their data.
-fn data_lines(block: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut at = 0;
-    block.split_inclusive(|byte| *byte == b'\n').filter_map(move |line| {
-        let start = at;
-        at += line.len();
-        let data = line.strip_prefix(b"data:")?.trim_ascii_end();
-        Some(start + b"data:".len()..start + b"data:".len() + data.len())
-    })
 }
 
 #[cfg(test)]

@@ -3,12 +3,30 @@
 use gate_core::KindCount;
 
 use super::nest::{Nest, escaped};
+use crate::act::inspect::budget::Charge;
 use crate::act::inspect::vault::{self, Found, Live, MARK};
+
+/// What may be put back at once, in bytes: a placeholder is short, and what it stands for may be long.
+const PUSH_MAX: usize = 1024 * 1024;
+
+/// What may be put back into one answer, in bytes.
+const ANSWER_MAX: usize = 16 * 1024 * 1024;
+
+/// What an answer may keep of itself without asking for it, in bytes.
+const FREE: usize = 16 * 1024;
 
 /// What may be put back, and what was.
 pub(super) struct Book {
     live: Live,
     pub(super) restored: Vec<KindCount>,
+    /// Bytes that may still be put back: now, and in all.
+    now: usize,
+    left: usize,
+    /// A placeholder stayed because too much was put back already.
+    is_spent: bool,
+    /// What the answer keeps of itself is booked with the bodies of requests, beyond what is free.
+    charge: Charge,
+    paid: usize,
 }
 
 /// A text under way.
@@ -20,8 +38,38 @@ pub(super) struct Flow {
 }
 
 impl Book {
-    pub(super) fn new(live: Live) -> Self {
-        Self { live, restored: Vec::new() }
+    pub(super) fn new(live: Live, charge: Charge) -> Self {
+        let (now, left) = (PUSH_MAX, ANSWER_MAX);
+        Self { live, restored: Vec::new(), now, left, is_spent: false, charge, paid: FREE }
+    }
+
+    /// More of the answer comes.
+    pub(super) fn begin(&mut self) {
+        self.now = PUSH_MAX;
+    }
+
+    /// Whether so many bytes of the answer may be kept.
+    pub(super) fn afford(&mut self, bytes: usize) -> bool {
+        let due = bytes.saturating_sub(self.paid);
+        let granted = due == 0 || self.charge.try_grow(due);
+        self.paid += if granted { due } else { 0 };
+        granted
+    }
+
+    /// Whether a placeholder has stayed since this was asked last because too much was put back.
+    pub(super) fn take_spent(&mut self) -> bool {
+        std::mem::take(&mut self.is_spent)
+    }
+
+    /// Counts a value that is put back; not one that would be too much.
+    fn may_put(&mut self, kind: &str, bytes: usize) -> bool {
+        let (Some(now), Some(left)) = (self.now.checked_sub(bytes), self.left.checked_sub(bytes)) else {
+            self.is_spent = true;
+            return false;
+        };
+        (self.now, self.left) = (now, left);
+        vault::count(&mut self.restored, kind);
+        true
     }
 }
 
@@ -51,11 +99,9 @@ impl Flow {
                     done = start + length;
                     from = done;
                     let token = &data[start..done];
-                    match self.nest.depth() {
-                        Some(depth) => {
-                            out.extend_from_slice(escaped(&kept.value, depth).as_bytes());
-                            vault::count(&mut book.restored, &kept.kind);
-                        }
+                    let value = self.nest.depth().map(|depth| escaped(&kept.value, depth));
+                    match value.filter(|value| book.may_put(&kept.kind, value.len())) {
+                        Some(value) => out.extend_from_slice(value.as_bytes()),
                         None => out.extend_from_slice(token),
                     }
                     self.nest.push(token);
@@ -87,4 +133,4 @@ impl Flow {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

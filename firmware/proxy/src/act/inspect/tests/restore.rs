@@ -202,3 +202,56 @@ async fn an_answer_whose_coding_breaks_ends_there() {
     let record = office.record();
     assert_eq!(record.reason, Some(gate_core::Reason::BadEncoding));
 }
+
+/// What a client gets of an answer in this coding to a request that left with a placeholder; `None`: it broke off.
+async fn unpacked(codings: &'static [&'static str], pack: fn(&str) -> Vec<u8>) -> (Option<Bytes>, Office) {
+    let office = office(move |seen| {
+        let mut head = Response::builder().header("content-type", "application/json");
+        for coding in codings {
+            head = head.header("content-encoding", *coding);
+        }
+        head.body(body_of(pack(&format!(r#"{{"said":"{}"}}"#, told(&seen))))).unwrap()
+    })
+    .await;
+    let response = office.h1().await.try_start(post(false, "/v1/chat/completions", ask(EMAIL))).await;
+    let body = match response {
+        Ok(response) => http_body_util::BodyExt::collect(response.into_body()).await.ok(),
+        Err(_) => None,
+    };
+    (body.map(http_body_util::Collected::to_bytes), office)
+}
+
+#[tokio::test]
+async fn two_members_are_one_answer_and_half_a_one_is_none() {
+    let (body, _) = unpacked(&["gzip"], |said| {
+        let (head, tail) = said.as_bytes().split_at(14);
+        [super::bodies::encoded("gzip", head), super::bodies::encoded("gzip", tail)].concat()
+    })
+    .await;
+    assert_eq!(body.unwrap(), format!(r#"{{"said":"{EMAIL}"}}"#));
+    fn gzip(said: &str) -> Vec<u8> {
+        super::bodies::encoded("gzip", said.as_bytes())
+    }
+    fn brotli(said: &str) -> Vec<u8> {
+        super::bodies::encoded("br", said.as_bytes())
+    }
+    fn cut(mut body: Vec<u8>) -> Vec<u8> {
+        body.pop();
+        body
+    }
+    type Pack = fn(&str) -> Vec<u8>;
+    let rows: [(&[&str], Pack, Pack); 2] =
+        [(&["gzip"], gzip, |said| cut(gzip(said))), (&["br"], brotli, |said| cut(brotli(said)))];
+    for (codings, whole, part) in rows {
+        assert!(unpacked(codings, whole).await.0.is_some(), "{codings:?}");
+        let (body, office) = unpacked(codings, part).await;
+        assert_eq!((body, office.record().reason), (None, Some(gate_core::Reason::BadEncoding)), "{codings:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_lines_of_codings_are_two_codings() {
+    let (body, office) = unpacked(&["identity", "gzip"], |said| super::bodies::encoded("gzip", said.as_bytes())).await;
+    assert!(body.unwrap().starts_with(b"\x1f\x8b"));
+    assert!(events(&office)[0].unedited);
+}

@@ -2,15 +2,15 @@ use gate_core::KindCount;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{EVENT_MAX, Events, Framing};
-use crate::act::inspect::restore::flow::Book;
+use super::{EVENT_MAX, Events, Framing, STREAMS};
+use crate::act::inspect::restore::flow::tests::book;
 use crate::act::inspect::vault::tests::live;
 
 const NAME: &str = "Anna \"the\\boss\"\nMeyer";
 
 /// A stream in pieces through the editor; `NAME` in it stands for the placeholder of a name with all that needs an escape.
 fn restored(framing: Framing, stream: &[u8], size: usize) -> (String, Vec<KindCount>) {
-    let (mut book, mut events, mut out) = (Book::new(live(&[("name", NAME)]).0), Events::new(framing), Vec::new());
+    let (mut book, mut events, mut out) = (book(&[("name", NAME)]).0, Events::new(framing), Vec::new());
     stream.chunks(size).for_each(|piece| events.push(piece, &mut book, &mut out));
     events.finish(&mut book, &mut out);
     (String::from_utf8(out).unwrap(), book.restored)
@@ -180,6 +180,146 @@ fn signs_of_life_and_other_texts_do_not_come_between() {
 }
 
 #[test]
+fn what_goes_out_on_its_own_repeats_nothing_else() {
+    let call =
+        |call: Value| json!({"id": "c", "choices": [{"index": 0, "delta": {"content": "", "tool_calls": [call]}}]});
+    let events = [
+        json!({"id": "c", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Here is the JSON"},
+            "logprobs": {"content": [{"token": "JSON"}]}}], "usage": {"total_tokens": 3}}),
+        call(json!({"index": 0, "id": "call_1", "type": "function", "function": {"name": "send", "arguments": "N"}})),
+        json!({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}),
+    ];
+    let stream: String = events.iter().map(|event| format!("id: 7\nevent: x\ndata: {event}\n\n")).collect();
+    let (out, _) = restored(Framing::Sse, stream.as_bytes(), 40);
+    let got = read(Framing::Sse, &out);
+    assert_eq!(joined(&got, "/choices/0/delta/content"), "Here is the JSON");
+    assert_eq!(joined(&got, "/choices/0/delta/tool_calls/0/function/arguments"), "N");
+    assert_eq!(got.len(), 5);
+    for (what, count) in
+        [("call_1", 1), ("send", 1), ("assistant", 1), ("usage", 1), ("token\"", 1), ("id: 7\n", 3), ("event: x\n", 5)]
+    {
+        assert_eq!(out.matches(what).count(), count, "{what} in {out}");
+    }
+}
+
+#[test]
+fn a_thought_and_its_answer_are_two_texts_and_parts_are_one() {
+    let token = token();
+    let gemini = |parts: Value| json!({"candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0}]});
+    let thought = |text: &str| gemini(json!([{"text": text, "thought": true}]));
+    let texts = |events: &[Value], is_thought: bool| -> String {
+        let parts = events.iter().flat_map(|event| event["candidates"][0]["content"]["parts"].as_array().unwrap());
+        parts
+            .filter(|part| (part["thought"] == true) == is_thought)
+            .map(|part| part["text"].as_str().unwrap())
+            .collect()
+    };
+    let (head, tail) = token.split_at(9);
+    let events = [
+        thought("I write JSON"),
+        gemini(json!([{"text": "{\"n\": \""}, {"text": head}])),
+        gemini(json!([{"text": tail}])),
+        gemini(json!([{"text": "\"}"}])),
+    ];
+    for framing in [Framing::Sse, Framing::Array] {
+        let (out, _) = restored(framing, &framed(framing, &events), 30);
+        let got = read(framing, &out);
+        assert_eq!(texts(&got, true), "I write JSON", "{out}");
+        let said: Value = serde_json::from_str(&texts(&got, false)).unwrap();
+        assert_eq!(said["n"], NAME, "{out}");
+        assert_eq!(
+            got[1]["candidates"][0]["content"]["parts"],
+            json!([{"text": "N", "thought": true}]),
+            "before the answer"
+        );
+    }
+}
+
+#[test]
+fn two_names_of_one_reasoning_are_two_texts() {
+    let both = |text: &str| json!({"choices": [{"index": 0, "delta": {"reasoning": text, "reasoning_content": text}}]});
+    let token = token();
+    let events = [both("dear "), both(&token[..6]), both(&token[6..])];
+    let got = read(Framing::Sse, &restored(Framing::Sse, &framed(Framing::Sse, &events), 30).0);
+    for place in ["/choices/0/delta/reasoning", "/choices/0/delta/reasoning_content"] {
+        assert_eq!(joined(&got, place), format!("dear {NAME}"));
+    }
+}
+
+#[test]
+fn more_texts_than_are_followed_cost_no_letter_and_no_text_that_goes_on() {
+    let token = token();
+    let said = |index: usize, text: &str| json!({"choices": [{"index": index, "delta": {"content": text}}]});
+    let (head, tail) = token.split_at(9);
+    let mut all: Vec<Value> = (0..STREAMS).map(|index| said(index, "x")).collect();
+    all.extend([said(3, head), said(3, tail)]);
+    let got = read(Framing::Sse, &restored(Framing::Sse, &framed(Framing::Sse, &all), 100).0);
+    assert_eq!(got.last().unwrap()["choices"][0]["delta"]["content"], NAME, "of a known text nothing is forgotten");
+    let more = (0..3 * STREAMS).map(|index| said(index, if index == 70 { head } else { "N" }));
+    let all: Vec<Value> = more.chain([said(70, tail)]).collect();
+    let got = read(Framing::Sse, &restored(Framing::Sse, &framed(Framing::Sse, &all), 100).0);
+    for index in 0..3 * STREAMS {
+        let mine = got.iter().filter(|event| event["choices"][0]["index"] == index);
+        let text: String = mine.map(|event| event["choices"][0]["delta"]["content"].as_str().unwrap()).collect();
+        assert_eq!(text, if index == 70 { &*token } else { "N" }, "{index}");
+    }
+}
+
+#[test]
+fn comments_pass_at_once_and_lines_may_end_as_they_like() {
+    let (mut book, mut events, mut out) = (book(&[("name", NAME)]).0, Events::new(Framing::Sse), Vec::new());
+    events.push(b": keep-alive\n", &mut book, &mut out);
+    events.push(b":\r\n", &mut book, &mut out);
+    assert_eq!(out, b": keep-alive\n:\r\n");
+    let token = token();
+    for end in ["\n", "\r\n", "\r"] {
+        let stream: String = [CHAT(&token[..9]), CHAT(&token[9..]), CHAT("N")]
+            .map(|event| format!(":{end}event: x{end}data: {event}{end}{end}"))
+            .concat();
+        for size in [1, 2, 7, 1000] {
+            let (out, _) = restored(Framing::Sse, stream.as_bytes(), size);
+            let got = read(Framing::Sse, &out.replace("\r\n", "\n").replace('\r', "\n"));
+            assert_eq!(joined(&got, "/choices/0/delta/content"), format!("{NAME}N"), "{out:?}");
+            assert_eq!(out.matches(&format!("event: x{end}")).count(), 4, "{out:?}");
+        }
+        let (mut book, mut events, mut out) = (self::book(&[]).0, Events::new(Framing::Sse), Vec::new());
+        let stream = format!("event: x{end}data: {}{end}{end}", CHAT("x"));
+        events.push(stream.as_bytes(), &mut book, &mut out);
+        assert_eq!(out, stream.as_bytes(), "nothing waits");
+    }
+}
+
+#[test]
+fn an_event_of_another_choice_comes_between_and_one_of_its_own_does_not() {
+    let token = token();
+    let (head, tail) = token.split_at(9);
+    let other =
+        json!({"choices": [{"index": 1, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}}]});
+    let own =
+        json!({"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]}}]});
+    for (between, want) in [(other, NAME), (own, &*token)] {
+        let events = [CHAT(head), between, CHAT(tail)];
+        let got = read(Framing::Sse, &restored(Framing::Sse, &framed(Framing::Sse, &events), 100).0);
+        assert_eq!(joined(&got, "/choices/0/delta/content"), want);
+    }
+}
+
+#[test]
+fn where_nothing_may_be_kept_an_event_goes_on_as_it_comes() {
+    let token = token();
+    let long = json!({"type": "image", "b64": "A".repeat(200_000), "who": &token});
+    let stream = framed(Framing::Sse, &[long, CHAT(&token)]);
+    let (mut book, mut events, mut out) = (book(&[("name", NAME)]).0, Events::new(Framing::Sse), Vec::new());
+    for piece in stream.chunks(4096) {
+        events.push(piece, &mut book, &mut out);
+        assert!(events.buffer.len() <= 150_000, "no more than the budget has");
+    }
+    events.finish(&mut book, &mut out);
+    let got = read(Framing::Sse, std::str::from_utf8(&out).unwrap());
+    assert_eq!((got[0]["who"].as_str(), got[1]["choices"][0]["delta"]["content"].as_str()), (Some(NAME), Some(NAME)));
+}
+
+#[test]
 fn texts_that_are_said_whole_get_their_values_and_are_never_cut() {
     let token = token();
     let events = [
@@ -200,7 +340,7 @@ fn an_event_too_long_to_be_kept_goes_on_as_it_comes() {
     let long = json!({"type": "image", "b64": "A".repeat(3 * EVENT_MAX), "who": &token});
     for framing in [Framing::Sse, Framing::Lines, Framing::Array] {
         let stream = framed(framing, &[CHAT("NG"), long.clone(), CHAT(&token)]);
-        let (mut book, mut events, mut out) = (Book::new(live(&[("name", NAME)]).0), Events::new(framing), Vec::new());
+        let (mut book, mut events, mut out) = (book(&[("name", NAME)]).0, Events::new(framing), Vec::new());
         for piece in stream.chunks(16 * 1024) {
             events.push(piece, &mut book, &mut out);
             assert!(events.buffer.len() <= EVENT_MAX, "memory is bounded");
@@ -215,7 +355,7 @@ fn an_event_too_long_to_be_kept_goes_on_as_it_comes() {
 #[test]
 fn no_event_waits_for_another() {
     let token = token();
-    let (mut book, mut events, mut out) = (Book::new(live(&[("name", NAME)]).0), Events::new(Framing::Sse), Vec::new());
+    let (mut book, mut events, mut out) = (book(&[("name", NAME)]).0, Events::new(Framing::Sse), Vec::new());
     for (piece, said) in [("hello", "hello"), (" NGP_", " "), ("NO", "NGP_NO"), (&token[..5], ""), (&token[5..], NAME)]
     {
         out.clear();
@@ -250,6 +390,12 @@ proptest! {
         let framing = [Framing::Sse, Framing::Lines][form];
         let (out, counts) = restored(framing, stream.as_bytes(), size);
         prop_assert!(counts.is_empty());
+        // What is held goes out later, perhaps in an event of its own; nothing else changes.
+        let letters = |text: &str| { let mut all = text.as_bytes().to_vec(); all.sort_unstable(); all };
         prop_assert!(out.len() >= stream.len(), "{stream:?} became {out:?}");
+        prop_assert!(out.matches('N').count() >= stream.matches('N').count(), "{stream:?} became {out:?}");
+        if out.len() == stream.len() {
+            prop_assert_eq!(letters(&out), letters(&stream));
+        }
     }
 }
