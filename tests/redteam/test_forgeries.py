@@ -13,6 +13,7 @@ version: 1
 default_mode: inspect
 findings:
   - {kind: email, action: redact, reversible: true}
+  - {kind: postal_address, action: redact, reversible: true}
 """
 URL = "https://api.openai.com/v1/chat/completions"
 TOKEN = re.compile(r"NGP_EMAIL_[A-Z2-7]{13}")
@@ -97,9 +98,11 @@ def test_another_provider_cannot_have_a_placeholder_resolved(office, stolen):
 
 def test_a_value_cannot_break_out_of_the_answer(office):
     """Whatever a client makes the scanner find, it comes back as the text that it was."""
-    prompt = 'mail "anna.meyer+\\"quoted\\"@example.org", {"a": "anna.meyer@example.org\\n"}'
+    prompt = 'ship to "221 Elm Street\nOttawa, ON K1P 5M7", {"a": "anna.meyer@example.org\\n"}'
     for stream in (False, True):
-        answer, _ = ask(office, VICTIM, prompt, stream=stream, fake="echo=3")
+        answer, told = ask(office, VICTIM, prompt, stream=stream, fake="echo=3")
+        assert re.search(r"NGP_POSTAL_ADDRESS_[A-Z2-7]{13}", told), told
+        assert "Elm" not in told and "Ottawa" not in told
         lines = [line[6:] for line in answer.splitlines() if line.startswith("data: {")] if stream else [answer]
         choices = [json.loads(line)["choices"][0] for line in lines]
         said = [choice.get("delta", choice.get("message")).get("content") or "" for choice in choices]
