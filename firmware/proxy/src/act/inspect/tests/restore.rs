@@ -255,3 +255,16 @@ async fn two_lines_of_codings_are_two_codings() {
     assert!(body.unwrap().starts_with(b"\x1f\x8b"));
     assert!(events(&office)[0].unedited);
 }
+
+#[tokio::test]
+async fn a_window_of_eight_mebibytes_is_no_reason_to_break_off() {
+    let (body, _) = unpacked(&["zstd"], |said| {
+        let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.window_log(23).unwrap();
+        std::io::Write::write_all(&mut encoder, said.as_bytes()).unwrap();
+        std::io::Write::flush(&mut encoder).unwrap();
+        encoder.finish().unwrap()
+    })
+    .await;
+    assert_eq!(body.unwrap(), format!(r#"{{"said":"{EMAIL}"}}"#));
+}
