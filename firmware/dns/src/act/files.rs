@@ -1,6 +1,7 @@
 //! The files that name the office's hosts, read again when they change.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,13 +128,15 @@ impl Act {
     }
 }
 
-/// The text of a file. Nothing but a file is opened: a pipe would be waited for.
+/// Nothing but a file is opened: a pipe would be waited for. What is wrong with a folder says the system.
+pub(super) fn refuse_pipe(meta: &Metadata) -> io::Result<()> {
+    if meta.is_file() || meta.is_dir() { Ok(()) } else { Err(io::Error::other("it is not a regular file")) }
+}
+
+/// The text of a file.
 async fn read(file: &Path) -> io::Result<String> {
     let meta = tokio::fs::metadata(file).await?;
-    // What a folder is told of says the system.
-    if !meta.is_file() && !meta.is_dir() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+    refuse_pipe(&meta)?;
     if meta.len() > FILE_MAX {
         return Err(io::Error::other("too large a file for names of hosts"));
     }

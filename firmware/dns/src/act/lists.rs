@@ -17,6 +17,7 @@ use tracing::{info, warn};
 
 use super::Act;
 use super::fetch::kept_file;
+use super::files::refuse_pipe;
 use crate::config::{Group, List, forward_of};
 use crate::decide::{Groups, Key, Lists, NAMES_MAX, Table, View};
 use crate::parse::Query;
@@ -311,11 +312,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 fn read(path: &Path, room: usize, key: Key) -> io::Result<Table> {
-    // A pipe would be waited for.
-    let meta = fs::metadata(path)?;
-    if !meta.is_file() && !meta.is_dir() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
+    refuse_pipe(&fs::metadata(path)?)?;
     let mut file = File::open(path)?;
     let length = file.metadata()?.len().min(LIST_MAX);
     Table::read(key, length, room, |each| {

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 
 use super::{
     Visitor,
-    plain::{complaint, is_pac, pac},
+    plain::{complaint, is_pac, names_us, pac},
 };
 use crate::act::answer::{Answer, ESTABLISHED};
 use crate::act::{refuse, splice};
@@ -27,7 +27,7 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
         Ok(read) => read,
         Err(error) => return turn_away(visitor, stream, &error).await,
     };
-    if is_pac(&head) && is_ours(visitor, &head.authority.host) {
+    if is_pac(&head) && names_us(visitor, &head.authority.host) {
         pac(visitor, &stream, &head).send(stream, &visitor.meter).await;
         return Closed { mode: Mode::Admin, reason: None, alpn: None };
     }
@@ -53,15 +53,6 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
     match asked {
         Asked::Tls(host) => tunnel_tls(visitor, stream, host, rest).await,
         Asked::Http(host) => pass_http(visitor, stream, host, rest).await,
-    }
-}
-
-/// Whether a client means this device, and not that it should fetch something elsewhere.
-fn is_ours(visitor: &Visitor, host: &Host) -> bool {
-    let place = &visitor.snapshot.place;
-    match host {
-        Host::Name(name) => place.own_names.contains(name),
-        Host::Address(address) => place.own_addresses.contains(address),
     }
 }
 

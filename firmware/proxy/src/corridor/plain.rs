@@ -30,14 +30,14 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
 
 fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answer>, Closed) {
     let (snapshot, place) = (&visitor.snapshot, &visitor.snapshot.place);
+    let ours = names_us(visitor, &head.authority.host);
     let (known, own) = match &head.authority.host {
         Host::Name(name) => {
             visitor.pending.named(name, &snapshot.catalogue);
-            let own = place.own_names.contains(name);
-            (own || snapshot.catalogue.lookup(name).is_some(), own)
+            (ours || snapshot.catalogue.lookup(name).is_some(), ours)
         }
-        Host::Address(address) => {
-            let own = place.own_addresses.contains(address) && is_own(visitor, stream);
+        Host::Address(_) => {
+            let own = ours && is_own(visitor, stream);
             (own, own)
         }
     };
@@ -57,6 +57,15 @@ fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answ
     let mode = if own { Mode::Admin } else { Mode::Refused };
     let answer = Answer::to_https(&location_host(&head.authority.host), &head.path);
     (Some(answer), Closed { mode, reason: Some(Reason::Redirected), alpn: None })
+}
+
+/// Whether a host is this device.
+pub(super) fn names_us(visitor: &Visitor, host: &Host) -> bool {
+    let place = &visitor.snapshot.place;
+    match host {
+        Host::Name(name) => place.own_names.contains(name),
+        Host::Address(address) => place.own_addresses.contains(address),
+    }
 }
 
 /// Whether a client asks how to find the CONNECT proxy.
