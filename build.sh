@@ -339,6 +339,7 @@ test_system() {
 test_browser() {
     need_office
     need_chromium
+    need_apt golang-go libnss3-tools
     build_daemon
     shown browser tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/browser
 }
