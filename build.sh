@@ -332,6 +332,7 @@ test_quality() {
 
 test_system() {
     need_office
+    npm_folder tests/support/agents
     build_daemon
     shown system tests/support/enter "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/system tests/redteam
 }

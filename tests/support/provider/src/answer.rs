@@ -46,6 +46,17 @@ impl Answer {
         Self { status: 200, content_type, headers, payload: Payload::Events(events), trailers: None }
     }
 
+    /// One JSON array, an element at a time.
+    pub(crate) fn array(elements: Vec<Value>) -> Self {
+        let mut pieces: Vec<Bytes> = Vec::with_capacity(elements.len() + 1);
+        for element in elements {
+            let before = if pieces.is_empty() { "[" } else { ",\r\n" };
+            pieces.push(format!("{before}{element:#}").into());
+        }
+        pieces.push("]".into());
+        Self { content_type: "application/json; charset=UTF-8", ..Self::events(pieces) }
+    }
+
     /// Starts to play it; `reset` is pulled when the whole connection has to break.
     pub(crate) fn play(self, fault: &Fault, pace: Duration, reset: Arc<AtomicBool>) -> io::Result<Response<Frames>> {
         let mut response = Response::builder().status(self.status).header(CONTENT_TYPE, self.content_type);

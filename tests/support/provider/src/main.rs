@@ -4,7 +4,7 @@
 //!  TCP ──▶ accept (TLS by its own CA, h1 and h2) ──▶ record (every byte and body) ──▶ vendors ──▶ answer
 //!              │                                        DIR/requests.jsonl               │           │
 //!              └─ authority: a certificate for any name given, some broken on request    │           └─ paced events
-//!                                              openai.rs, anthropic.rs, web.rs: one file each; realtime: WebSockets; calls: gRPC
+//!                                              openai.rs, anthropic.rs, gemini.rs, web.rs: one each; socket: WebSockets; calls: gRPC
 //! ```
 //!
 //! A request asks for misbehaviour with the header `x-fake` (see `fault.rs`); a name asks for a broken certificate
@@ -21,9 +21,9 @@ mod authority;
 mod calls;
 mod coding;
 mod fault;
-mod realtime;
 mod record;
 mod respond;
+mod socket;
 mod vendors;
 
 use std::error::Error;

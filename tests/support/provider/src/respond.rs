@@ -19,8 +19,8 @@ use crate::answer::{Answer, Frames};
 use crate::calls;
 use crate::coding::Coding;
 use crate::fault::{Breakage, Fault};
-use crate::realtime;
 use crate::record::{RequestLine, now_micros, pairs};
+use crate::socket;
 use crate::vendors;
 
 /// A request once all of it is here.
@@ -29,6 +29,7 @@ pub(crate) struct Arrived {
     pub(crate) scheme: Scheme,
     pub(crate) method: Method,
     pub(crate) path: String,
+    query: String,
     pub(crate) headers: HeaderMap,
     /// Without its content coding; what cannot be decoded stays as it came.
     pub(crate) body: Bytes,
@@ -36,6 +37,25 @@ pub(crate) struct Arrived {
 }
 
 impl Arrived {
+    /// A message on a WebSocket, as if it had been posted.
+    pub(crate) fn over_socket(head: &http::request::Parts, scheme: Scheme, body: Bytes) -> Self {
+        Self {
+            host: host_of(head),
+            scheme,
+            method: Method::POST,
+            path: head.uri.path().to_owned(),
+            query: String::new(),
+            headers: head.headers.clone(),
+            body,
+            fault: Fault::default(),
+        }
+    }
+
+    /// A parameter of the query, as it stands there.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    }
+
     /// A header as text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -47,8 +67,8 @@ pub(crate) async fn respond(
     peer: Arc<Peer>,
     request: Request<Incoming>,
 ) -> io::Result<Response<Frames>> {
-    if realtime::is_wanted(&request) {
-        return realtime::open(lab, peer, request);
+    if socket::is_wanted(&request) {
+        return socket::open(lab, peer, request);
     }
     if calls::is_wanted(&request) {
         return calls::open(lab, peer, request);
@@ -70,9 +90,10 @@ pub(crate) async fn respond(
         echo(&head, &raw, &trailers)
     } else {
         let body = decoded(&head.headers, raw);
-        let path = head.uri.path().to_owned();
+        let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
         let (host, scheme, fault) = (host_of(&head), peer.scheme, fault.clone());
-        vendors::answer(&Arrived { host, scheme, method: head.method, path, headers: head.headers, body, fault })
+        let (method, headers) = (head.method, head.headers);
+        vendors::answer(&Arrived { host, scheme, method, path, query, headers, body, fault })
     };
     match fault.breakage {
         Some(Breakage::StallHead) => std::future::pending().await,

@@ -1,6 +1,7 @@
 //! Who answers: one file per vendor, one line in the table.
 
 mod anthropic;
+mod gemini;
 mod openai;
 mod web;
 
@@ -20,7 +21,7 @@ pub(crate) struct Vendor {
 }
 
 /// The first one that serves a host answers; `web` serves the rest of the internet.
-const VENDORS: &[Vendor] = &[openai::VENDOR, anthropic::VENDOR, web::VENDOR];
+const VENDORS: &[Vendor] = &[openai::VENDOR, anthropic::VENDOR, gemini::VENDOR, web::VENDOR];
 
 /// What the real ones send, and what would lead a client around the puck.
 pub(crate) const ALT_SVC: &str = "h3=\":443\"; ma=86400";
@@ -55,8 +56,9 @@ fn words(request: &Arrived) -> Vec<String> {
 /// What the request said last.
 fn told(request: &Arrived) -> String {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-    let last = body["messages"].as_array().and_then(|messages| messages.last()).cloned().unwrap_or_default();
-    let content = &last["content"];
+    let turns = ["messages", "input", "contents"].iter().find_map(|name| body[name].as_array());
+    let last = turns.and_then(|turns| turns.last()).unwrap_or(&body["input"]);
+    let content = last.get("content").or(last.get("parts")).unwrap_or(last);
     content.as_str().or_else(|| content[0]["text"].as_str()).unwrap_or_default().to_owned()
 }
 
@@ -101,8 +103,9 @@ mod tests {
             ("api.openai.com", 0),
             ("office.openai.azure.com", 0),
             ("api.anthropic.com", 1),
-            ("www.example.com", 2),
-            ("notapi.anthropic.com.example", 2),
+            ("generativelanguage.googleapis.com", 2),
+            ("www.example.com", 3),
+            ("notapi.anthropic.com.example", 3),
         ] {
             assert_eq!(VENDORS.iter().position(|vendor| (vendor.serves)(host)), Some(index), "{host}");
         }

@@ -12,7 +12,8 @@ pub(super) const VENDOR: Vendor = Vendor { serves: |host| host == "api.anthropic
 const REQUEST_ID: &str = "req_011CSHoEeqs5C35K2UUqR7Fy";
 
 fn answer(request: &Arrived) -> Answer {
-    if request.path != "/v1/messages" || request.method != http::Method::POST {
+    let counts = request.path == "/v1/messages/count_tokens";
+    if (!counts && request.path != "/v1/messages") || request.method != http::Method::POST {
         return problem(404, "not_found_error", "Not found");
     }
     let key = request.header("x-api-key").or(request.header("authorization"));
@@ -22,7 +23,15 @@ fn answer(request: &Arrived) -> Answer {
     if request.header("anthropic-version").is_none() {
         return problem(400, "invalid_request_error", "anthropic-version: header is required");
     }
-    match Messages::read(&request.body) {
+    // Instructions between the turns came with a beta.
+    let roles: &[&str] = match request.header("anthropic-beta") {
+        Some(_) => &["user", "assistant", "system"],
+        None => &["user", "assistant"],
+    };
+    match Messages::read(&request.body, roles, counts) {
+        Ok(messages) if counts => {
+            Answer::json(200, &json!({ "input_tokens": messages.input_tokens })).with_request_id()
+        }
         Ok(messages) if messages.stream => Answer::events(messages.events(request)).with_request_id(),
         Ok(messages) => Answer::json(200, &messages.message(request)).with_request_id(),
         Err(why) => problem(400, "invalid_request_error", why),
@@ -60,18 +69,22 @@ struct Messages {
 }
 
 impl Messages {
-    fn read(body: &[u8]) -> Result<Self, &'static str> {
+    /// `counts`: nothing is to be answered, only counted.
+    fn read(body: &[u8], roles: &[&str], counts: bool) -> Result<Self, &'static str> {
         let value: Value = serde_json::from_slice(body).map_err(|_| "The request body is not valid JSON")?;
         let model = value["model"].as_str().ok_or("model: Field required")?;
-        value["max_tokens"].as_u64().ok_or("max_tokens: Field required")?;
+        if !counts {
+            value["max_tokens"].as_u64().ok_or("max_tokens: Field required")?;
+        }
         let messages = value["messages"].as_array().ok_or("messages: Field required")?;
         if messages.is_empty() {
             return Err("messages: at least one message is required");
         }
-        if messages.iter().any(|message| !matches!(message["role"].as_str(), Some("user" | "assistant"))) {
+        if messages.iter().any(|message| message["role"].as_str().is_none_or(|role| !roles.contains(&role))) {
             return Err("messages: Unexpected role. The Messages API accepts a top-level `system` parameter.");
         }
-        let marked = messages.last().is_some_and(|last| last["content"].to_string().contains(TOOL_MARKER));
+        let last = messages.iter().rfind(|message| message["role"] == "user");
+        let marked = last.is_some_and(|last| last["content"].to_string().contains(TOOL_MARKER));
         let tool = value["tools"][0]["name"].as_str().filter(|_| marked);
         Ok(Self {
             model: model.to_owned(),
@@ -154,6 +167,8 @@ impl Messages {
 mod tests {
     use super::Messages;
 
+    const ROLES: &[&str] = &["user", "assistant"];
+
     #[test]
     fn refuses_what_the_real_one_refuses() {
         for body in [
@@ -163,10 +178,12 @@ mod tests {
             br#"{"model":"claude","max_tokens":9,"messages":[]}"#,
             br#"{"model":"claude","max_tokens":9,"messages":[{"role":"system","content":"hi"}]}"#,
         ] {
-            assert!(Messages::read(body).is_err(), "{}", String::from_utf8_lossy(body));
+            assert!(Messages::read(body, ROLES, false).is_err(), "{}", String::from_utf8_lossy(body));
         }
+        let good = br#"{"model":"claude","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+        assert!(Messages::read(good, ROLES, false).is_ok());
         assert!(
-            Messages::read(br#"{"model":"claude","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#).is_ok()
+            Messages::read(br#"{"model":"claude","messages":[{"role":"user","content":"hi"}]}"#, ROLES, true).is_ok()
         );
     }
 }

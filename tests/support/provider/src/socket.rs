@@ -1,10 +1,11 @@
-//! Realtime APIs: JSON events over a WebSocket, in the shapes of OpenAI's.
+//! APIs over a WebSocket, JSON events in the shapes of OpenAI's: realtime, and responses one after the other.
 
 use std::io;
 use std::sync::Arc;
 
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
@@ -15,19 +16,23 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::Lab;
-use crate::accept::Peer;
-use crate::answer::{Answer, Frames};
+use crate::accept::{Peer, Scheme};
+use crate::answer::{Answer, Frames, Payload};
 use crate::fault::Fault;
 use crate::record::RequestLine;
-use crate::respond::{host_of, request_line};
+use crate::respond::{Arrived, host_of, request_line};
+use crate::vendors;
 
-/// What a model says here.
+const REALTIME: &str = "/v1/realtime";
+const RESPONSES: &str = "/v1/responses";
+
+/// What a realtime model says.
 const WORDS: [&str; 4] = ["Certainly. ", "Revenue ", "grew ", "in three of four regions."];
 
 pub(crate) fn is_wanted(request: &Request<Incoming>) -> bool {
     let socket =
         request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    socket && request.uri().path() == "/v1/realtime"
+    socket && [REALTIME, RESPONSES].contains(&request.uri().path())
 }
 
 /// Agrees, and speaks on the connection once it is free.
@@ -51,6 +56,7 @@ pub(crate) fn open(lab: Arc<Lab>, peer: Arc<Peer>, mut request: Request<Incoming
     headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    let responses = head.uri.path() == RESPONSES;
     if head.headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
         headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("realtime"));
     }
@@ -58,9 +64,59 @@ pub(crate) fn open(lab: Arc<Lab>, peer: Arc<Peer>, mut request: Request<Incoming
         let Ok(upgraded) = upgrade.await else { return };
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
         // A client that breaks off is the point of some tests; what it said is in the record.
-        let _ = converse(&lab, &line, socket).await;
+        let _ = if responses {
+            respond(&lab, &line, head, peer.scheme, socket).await
+        } else {
+            converse(&lab, &line, socket).await
+        };
     });
     Ok(agreed)
+}
+
+/// Each message asks for one response, and gets the events that it would get over HTTP.
+async fn respond<S>(
+    lab: &Lab,
+    line: &RequestLine,
+    head: Parts,
+    scheme: Scheme,
+    mut socket: WebSocketStream<S>,
+) -> Result<(), Error>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+{
+    while let Some(message) = socket.next().await {
+        let message = message?;
+        if !message.is_text() {
+            continue;
+        }
+        let said = message.into_data();
+        arrived(lab, line, &said);
+        let mut asked: Value = serde_json::from_slice(&said).unwrap_or_default();
+        asked["stream"] = true.into();
+        let answer = vendors::answer(&Arrived::over_socket(&head, scheme, asked.to_string().into()));
+        match answer.payload {
+            Payload::Whole(error) => {
+                let error: Value = serde_json::from_slice(&error).unwrap_or_default();
+                let said = json!({ "type": "error", "status": answer.status, "error": error["error"] });
+                socket.send(Message::text(said.to_string())).await?;
+            }
+            Payload::Events(events) => {
+                for event in &events {
+                    tokio::time::sleep(lab.pace).await;
+                    let text = String::from_utf8_lossy(event);
+                    let data = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or_default();
+                    socket.send(Message::text(data)).await?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes down what was said.
+fn arrived(lab: &Lab, line: &RequestLine, said: &[u8]) {
+    let line = RequestLine { method: "MESSAGE".to_owned(), complete: true, ..line.clone() };
+    lab.recorder.arrival(line).body.extend_from_slice(said);
 }
 
 async fn converse<S>(lab: &Lab, line: &RequestLine, mut socket: WebSocketStream<S>) -> Result<(), Error>
@@ -76,10 +132,7 @@ where
             continue;
         }
         let said = message.into_data();
-        let mut arrival =
-            lab.recorder.arrival(RequestLine { method: "MESSAGE".to_owned(), complete: true, ..line.clone() });
-        arrival.body.extend_from_slice(&said);
-        drop(arrival);
+        arrived(lab, line, &said);
         let asked: Value = serde_json::from_slice(&said).unwrap_or_default();
         match asked["type"].as_str() {
             Some("response.create") => answer(lab, &mut socket).await?,
