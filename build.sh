@@ -12,7 +12,8 @@
 #                                 --debug makes one with a shell on the console, out/nanogate-debug-…
 #   ./build.sh flash DEV [board]  writes the image to a card, after asking
 #   ./build.sh boot               the image in QEMU, on this terminal
-#   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows
+#   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows,
+#                                 proxy --quick is short, proxy PART… (memory splice inspected handshakes stream added) is a part
 #   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600, dns 60); areas: fuzz dns; image: 100
 #                                 power cuts, and two builds that must give one hash
 #   ./build.sh help               this text
@@ -139,18 +140,31 @@ need_python() {
     fi
 }
 
-# The scanners that ours is measured beside, in a folder of their own: they bring half of scientific Python.
-need_peers() {
+# python_folder DIR FILE: what a list of a bench pins, in a folder of its own.
+python_folder() {
     need_apt python3 python3-venv
-    local stamp=out/peers/.requirements
-    if ! cmp -s tests/bench/peers.txt "$stamp"; then
-        say "installing the scanners of tests/bench/peers.txt into out/peers"
-        rm -rf out/peers
-        mkdir -p out
-        logged peers-venv python3 -m venv out/peers
-        logged peers-pip out/peers/bin/pip install --quiet -r tests/bench/peers.txt
-        cp tests/bench/peers.txt "$stamp"
-    fi
+    local folder=$1 list=$2 name=${1//\//-}
+    cmp -s "$list" "$folder/.requirements" && return
+    say "installing the Python packages of $list into $folder"
+    rm -rf "$folder"
+    mkdir -p out
+    logged "venv-$name" python3 -m venv "$folder"
+    logged "pip-$name" "$folder/bin/pip" install --quiet -r "$list"
+    cp "$list" "$folder/.requirements"
+}
+
+# The scanners that ours is measured beside bring half of scientific Python.
+need_peers() { python_folder out/peers tests/bench/peers.txt; }
+
+# The proxies that ours is measured beside; those that a distribution lacks are named by the measurement.
+need_proxies() {
+    local peers
+    mapfile -t peers < <(packaged haproxy nginx-light libnginx-mod-stream squid-openssl sniproxy)
+    need_apt iproute2 openssl util-linux "${peers[@]}"
+    (python_folder out/mitmproxy tests/bench/mitmproxy.txt) || say "going on without mitmproxy"
+    say "building the proxy made of hudsucker"
+    logged bench-hudsucker cargo build --release --locked --manifest-path tests/bench/hudsucker/Cargo.toml \
+        --target-dir out/hudsucker
 }
 
 # Node from the system when it is new enough, else from PyPI's wheel, which requirements.txt pins beside the rest.
@@ -422,8 +436,10 @@ cmd_bench() {
             need_office
             need_rust
             need_web
+            need_proxies
             say "building the release binaries"
-            logged bench-build cargo build --release -p gate-daemon -p gate-test-provider -p gate-test-bench
+            logged bench-build cargo build --release -p gate-daemon -p gate-test-bench
+            logged bench-examples cargo build --release -p gate-scrub --example speed
             exec tests/support/enter "$VENV/bin/python" tests/bench/proxy.py "$@"
             ;;
         scan)

@@ -21,8 +21,9 @@ RRSIG_RECORD = "0001" + "0d02" + "0000003c" + "ffffffff" + "00000000" + "0001" +
 class Internet:
     """The host `provider`: DNS on .53, TLS on every other address."""
 
-    def __init__(self, host, folder, *, pace_ms=20, record=True):
+    def __init__(self, host, folder, *, pace_ms=20, record=True, program=PROVIDER):
         self.host = host
+        self.program = program
         self.folder = folder
         self.log = open(folder / "internet.log", "ab")
         self._start_dns()
@@ -45,7 +46,7 @@ class Internet:
             listeners += ["--tls", f"{shown}:443", "--plain", f"{shown}:80"]
         names = ",".join(name.host for name in plan.NAMES)
         names += ",*.openai.azure.com"
-        command = [PROVIDER, *listeners, "--names", names, "--out", self.folder, "--pace-ms", pace_ms]
+        command = [self.program, *listeners, "--names", names, "--out", self.folder, "--pace-ms", pace_ms]
         command += [] if record else ["--no-record"]
         self.provider = self.host.popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         if not self.provider.stdout.readline():

@@ -18,7 +18,7 @@ from pathlib import Path
 import plan
 import trust
 from hosts import Host, cable
-from internet import Internet
+from internet import PROVIDER, Internet
 from puck import Puck
 
 HERE = Path(__file__).resolve().parent
@@ -45,10 +45,10 @@ CLIENT_ENVIRONMENT = {
 class Office:
     """All hosts, from `with Office(...) as office:` to the end of the block.
 
-    `gateway=True` sends the clients' traffic through the puck; `puck=False` leaves them alone with the router.
+    `gateway=True` sends the clients' traffic through the puck; `provider` is a program that takes the fake provider's place.
     """
 
-    def __init__(self, *, gateway=False, pace_ms=20, record=True):
+    def __init__(self, *, gateway=False, pace_ms=20, record=True, provider=PROVIDER):
         self.gateway = gateway
         self.folder = Path(os.environ["OFFICE_SCRATCH"]) / f"office-{os.getpid()}-{id(self):x}"
         self.folder.mkdir(parents=True)
@@ -57,7 +57,11 @@ class Office:
         try:
             self._wire()
             self.internet = Internet(
-                self.hosts["provider"], self._subfolder("internet"), pace_ms=pace_ms, record=record
+                self.hosts["provider"],
+                self._subfolder("internet"),
+                pace_ms=pace_ms,
+                record=record,
+                program=provider,
             )
             self._equip_clients()
         except BaseException:
@@ -116,6 +120,13 @@ class Office:
             f"route add default via {plan.NET}.{plan.ROUTER}",
             f"route add default via {plan.NET6}:{plan.ROUTER}",
         )
+
+    def add_host(self, name, last):
+        """One more machine on the LAN, with the given last part of its addresses."""
+        host = self.hosts[name] = Host(name)
+        host.sysctl(ipv6__conf__all__disable_ipv6=0, ipv6__conf__default__accept_dad=0)
+        self._plug(name, last)
+        return host
 
     def _plug(self, name, last):
         host, router = self.hosts[name], self.hosts["router"]

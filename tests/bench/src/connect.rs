@@ -1,4 +1,4 @@
-//! A fresh TLS connection that speaks HTTP/1.1, as most SDKs do.
+//! A fresh TLS connection that speaks HTTP/1.1, as most SDKs do; on request through a proxy's CONNECT.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -24,12 +25,13 @@ pub(crate) type Sender = SendRequest<Full<Bytes>>;
 pub(crate) struct Target {
     pub(crate) host: String,
     address: SocketAddr,
+    tunnel: bool,
     name: ServerName<'static>,
     connector: TlsConnector,
 }
 
 impl Target {
-    pub(crate) fn new(host: &str, address: SocketAddr, roots: &Path) -> Result<Self, Failure> {
+    pub(crate) fn new(host: &str, address: SocketAddr, tunnel: bool, roots: &Path) -> Result<Self, Failure> {
         let mut store = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(roots)? {
             store.add(certificate?)?;
@@ -39,15 +41,34 @@ impl Target {
         config.resumption = Resumption::disabled();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let connector = TlsConnector::from(Arc::new(config));
-        Ok(Self { host: host.to_owned(), address, name: ServerName::try_from(host.to_owned())?, connector })
+        Ok(Self { host: host.to_owned(), address, tunnel, name: ServerName::try_from(host.to_owned())?, connector })
     }
 
     pub(crate) async fn connect(&self) -> Result<Sender, Failure> {
-        let stream = TcpStream::connect(self.address).await?;
+        let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
+        if self.tunnel {
+            self.open(&mut stream).await?;
+        }
         let stream = self.connector.connect(self.name.clone(), stream).await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
         Ok(sender)
+    }
+
+    /// Asks the proxy for the way through. Its answer ends before the server's first byte, which waits for ours.
+    async fn open(&self, stream: &mut TcpStream) -> Result<(), Failure> {
+        let asked = format!("CONNECT {0}:443 HTTP/1.1\r\nHost: {0}:443\r\n\r\n", self.host);
+        stream.write_all(asked.as_bytes()).await?;
+        let mut answer = Vec::with_capacity(256);
+        while !answer.ends_with(b"\r\n\r\n") {
+            if stream.read_buf(&mut answer).await? == 0 {
+                return Err("the proxy closed instead of an answer to CONNECT".into());
+            }
+        }
+        if answer.get(9..12) != Some(b"200") {
+            return Err(format!("the proxy says {}", String::from_utf8_lossy(&answer)).into());
+        }
+        Ok(())
     }
 }

@@ -4,10 +4,12 @@
 //!  --work requests      c connections, each asks, waits, asks again: latency of every request
 //!  --work connections   c workers, each connects, asks once, closes: full handshakes a second
 //!  --work streams       c connections, each streams an answer: time to the first event
+//!  --work events        the same of gate-test-origin's streams, with the way of every single event
+//!  --work bulk          c connections, each takes --bytes once, whatever time that needs
 //! ```
 //!
 //! It measures what a client feels and knows nothing of who answers: `tests/bench/proxy.py` points it at the provider
-//! directly and at the puck, and compares.
+//! directly, at the puck and at its peers, and compares.
 //!
 //! **Invariant:** a request that did not end in 200 with its whole body is an error and never a sample.
 
@@ -35,6 +37,9 @@ struct Args {
     /// The name asked for, in SNI and Host.
     #[arg(long, default_value = "api.openai.com")]
     host: String,
+    /// `--address` is a proxy that is asked to CONNECT.
+    #[arg(long)]
+    tunnel: bool,
     /// Trusted authorities, PEM.
     #[arg(long)]
     roots: PathBuf,
@@ -47,6 +52,9 @@ struct Args {
     /// Bytes of prose in the prompt.
     #[arg(long, default_value_t = 8192)]
     prompt_bytes: usize,
+    /// Bytes to take in, for `bulk`.
+    #[arg(long, default_value_t = 1 << 20)]
+    bytes: u64,
     /// Pause before each request, in milliseconds on average: people do not ask in step, and workers that did would
     /// measure the queue that they make themselves.
     #[arg(long, default_value_t = 0)]
@@ -61,21 +69,24 @@ enum Work {
     Requests,
     Connections,
     Streams,
+    Events,
+    Bulk,
 }
 
 fn main() -> Result<(), connect::Failure> {
     let args = Args::parse();
-    let target = Target::new(&args.host, args.address, &args.roots)?;
+    let target = Target::new(&args.host, args.address, args.tunnel, &args.roots)?;
     let job = work::Job {
         target,
         work: args.work,
-        body: work::body(args.prompt_bytes, args.work == Work::Streams).into(),
+        body: work::body(args.prompt_bytes, matches!(args.work, Work::Streams | Work::Events)).into(),
         fake: args.fake.parse()?,
         pause_ms: args.pause_ms,
+        bytes: args.bytes,
     };
     // One thread: a generator that takes both cores would measure its own contention.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let samples = runtime.block_on(work::run(job, args.concurrency, Duration::from_secs(args.seconds)))?;
-    println!("{}", serde_json::to_string(&Summary::of(samples, args.seconds))?);
+    let taken = runtime.block_on(work::run(job, args.concurrency, Duration::from_secs(args.seconds)))?;
+    println!("{}", serde_json::to_string(&Summary::of(taken, args.seconds))?);
     Ok(())
 }

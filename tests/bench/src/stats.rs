@@ -1,12 +1,15 @@
 //! From samples to the few numbers that say something.
 
-use std::time::Duration;
-
 use serde::Serialize;
+
+use crate::work::Taken;
 
 /// All times in microseconds.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Summary {
+    /// All answers, those of the warming-up, too: what a proxy's processor time is divided by.
+    pub(crate) all: usize,
+    /// Answers that have a sample.
     pub(crate) count: usize,
     pub(crate) per_second: f64,
     pub(crate) p50: u64,
@@ -15,16 +18,19 @@ pub(crate) struct Summary {
     pub(crate) max: u64,
     /// Every sample, so that rounds can be merged before percentiles are taken.
     pub(crate) samples: Vec<u64>,
+    /// Of each stream, the time of each event from its sending to its arrival.
+    pub(crate) events: Vec<Vec<u64>>,
 }
 
 impl Summary {
-    pub(crate) fn of(samples: Vec<Duration>, seconds: u64) -> Self {
+    pub(crate) fn of(taken: Taken, seconds: u64) -> Self {
         let mut samples: Vec<u64> =
-            samples.iter().map(|sample| u64::try_from(sample.as_micros()).unwrap_or(u64::MAX)).collect();
+            taken.samples.iter().map(|sample| u64::try_from(sample.as_micros()).unwrap_or(u64::MAX)).collect();
         samples.sort_unstable();
         #[expect(clippy::cast_precision_loss, reason = "counts of requests are far below 2^52")]
         let per_second = samples.len() as f64 / seconds as f64;
         Self {
+            all: taken.all,
             count: samples.len(),
             per_second,
             p50: percentile(&samples, 50),
@@ -32,6 +38,7 @@ impl Summary {
             p99: percentile(&samples, 99),
             max: samples.last().copied().unwrap_or_default(),
             samples,
+            events: taken.events,
         }
     }
 }
@@ -44,8 +51,10 @@ fn percentile(sorted: &[u64], percent: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Summary, percentile};
     use std::time::Duration;
+
+    use super::{Summary, percentile};
+    use crate::work::Taken;
 
     #[test]
     fn percentiles_are_by_nearest_rank() {
@@ -59,7 +68,10 @@ mod tests {
 
     #[test]
     fn a_summary_sorts_and_counts() {
-        let summary = Summary::of(vec![Duration::from_micros(30), Duration::from_micros(10)], 2);
+        let summary = Summary::of(
+            Taken { all: 3, samples: vec![Duration::from_micros(30), Duration::from_micros(10)], events: Vec::new() },
+            2,
+        );
         assert_eq!((summary.count, summary.p50, summary.max), (2, 10, 30));
         assert!((summary.per_second - 1.0).abs() < f64::EPSILON);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
@@ -29,6 +29,24 @@ pub(crate) struct Job {
     pub(crate) body: Bytes,
     pub(crate) fake: HeaderValue,
     pub(crate) pause_ms: u32,
+    pub(crate) bytes: u64,
+}
+
+/// What the connections took, of one worker or of all.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) all: usize,
+    pub(crate) samples: Vec<Duration>,
+    /// In microseconds; only of `--work events`.
+    pub(crate) events: Vec<Vec<u64>>,
+}
+
+impl Taken {
+    fn add(&mut self, other: Self) {
+        self.all += other.all;
+        self.samples.extend(other.samples);
+        self.events.extend(other.events);
+    }
 }
 
 /// A small generator (xorshift32) with a seed for each worker: every run pauses alike, no two workers do.
@@ -59,24 +77,47 @@ pub(crate) fn body(prompt_bytes: usize, stream: bool) -> String {
     .to_string()
 }
 
-/// Runs `concurrency` workers for the given time; the samples of all of them.
-pub(crate) async fn run(job: Job, concurrency: usize, time: Duration) -> Result<Vec<Duration>, Failure> {
+/// Runs `concurrency` workers for the given time, or until each has its bulk; what all of them took.
+pub(crate) async fn run(job: Job, concurrency: usize, time: Duration) -> Result<Taken, Failure> {
     let (begin, stop) = (Instant::now() + WARM_UP, Arc::new(AtomicBool::new(false)));
     let mut workers = tokio::task::JoinSet::new();
     for number in 0..concurrency {
-        workers.spawn(worker(job.clone(), Pauses::of_worker(number), begin, Arc::clone(&stop)));
+        let (job, stop) = (job.clone(), Arc::clone(&stop));
+        if job.work == Work::Bulk {
+            workers.spawn(bulk(job));
+        } else {
+            workers.spawn(worker(job, Pauses::of_worker(number), begin, stop));
+        }
     }
-    tokio::time::sleep_until(begin + time).await;
-    stop.store(true, Ordering::Relaxed);
-    let mut samples = Vec::new();
+    if job.work != Work::Bulk {
+        tokio::time::sleep_until(begin + time).await;
+        stop.store(true, Ordering::Relaxed);
+    }
+    let mut taken = Taken::default();
     while let Some(done) = workers.join_next().await {
-        samples.extend(done??);
+        taken.add(done??);
     }
-    Ok(samples)
+    Ok(taken)
 }
 
-async fn worker(job: Job, mut pauses: Pauses, begin: Instant, stop: Arc<AtomicBool>) -> Result<Vec<Duration>, Failure> {
-    let mut samples = Vec::new();
+async fn bulk(job: Job) -> Result<Taken, Failure> {
+    let mut sender = job.target.connect().await?;
+    let started = Instant::now();
+    let path = format!("/bulk/{}", job.bytes);
+    let request = Request::get(path).header(HOST, &job.target.host).body(Full::default())?;
+    let mut body = sender.send_request(request).await?.into_body();
+    let mut left = job.bytes;
+    while let Some(frame) = body.frame().await {
+        left = left.saturating_sub(frame?.data_ref().map_or(0, |data| data.len() as u64));
+    }
+    if left > 0 {
+        return Err(format!("the bulk ended {left} bytes early").into());
+    }
+    Ok(Taken { all: 1, samples: vec![started.elapsed()], events: Vec::new() })
+}
+
+async fn worker(job: Job, mut pauses: Pauses, begin: Instant, stop: Arc<AtomicBool>) -> Result<Taken, Failure> {
+    let mut taken = Taken::default();
     let mut kept = None;
     while !stop.load(Ordering::Relaxed) {
         if job.pause_ms > 0 {
@@ -88,15 +129,19 @@ async fn worker(job: Job, mut pauses: Pauses, begin: Instant, stop: Arc<AtomicBo
             None => job.target.connect().await?,
         };
         let response = ask(&job, &mut sender).await?;
-        let taken = listen(response, job.work, started).await?;
+        let heard = listen(response, job.work, started).await?;
+        taken.all += 1;
         if started >= begin {
-            samples.push(taken);
+            taken.samples.push(heard.sample);
+            if job.work == Work::Events {
+                taken.events.push(heard.events);
+            }
         }
         if job.work != Work::Connections {
             kept = Some(sender);
         }
     }
-    Ok(samples)
+    Ok(taken)
 }
 
 async fn ask(job: &Job, sender: &mut Sender) -> Result<Response<Incoming>, Failure> {
@@ -115,26 +160,47 @@ async fn ask(job: &Job, sender: &mut Sender) -> Result<Response<Incoming>, Failu
     Ok(response)
 }
 
-/// Reads the answer to its end; the time to its end, or to its first event for a stream.
-async fn listen(response: Response<Incoming>, work: Work, started: Instant) -> Result<Duration, Failure> {
+/// One answer: the time to its end, or to its first event for a stream.
+struct Heard {
+    sample: Duration,
+    events: Vec<u64>,
+}
+
+async fn listen(response: Response<Incoming>, work: Work, started: Instant) -> Result<Heard, Failure> {
     let mut body = response.into_body();
-    let mut first = None;
+    let (mut first, mut events) = (None, Vec::new());
     while let Some(frame) = body.frame().await {
-        if frame?.is_data() && first.is_none() {
-            first = Some(started.elapsed());
+        let Ok(data) = frame?.into_data() else { continue };
+        first.get_or_insert_with(|| started.elapsed());
+        if work == Work::Events {
+            events.extend(ways(&data, since_1970())?);
         }
     }
-    match work {
-        Work::Streams => first.ok_or_else(|| "an answer without an event".into()),
-        Work::Requests | Work::Connections => Ok(started.elapsed()),
-    }
+    let sample = match work {
+        Work::Streams | Work::Events => first.ok_or("an answer without an event")?,
+        Work::Requests | Work::Connections | Work::Bulk => started.elapsed(),
+    };
+    Ok(Heard { sample, events })
+}
+
+/// How long ago the origin sent each event among the bytes.
+fn ways(data: &[u8], now: u64) -> Result<Vec<u64>, Failure> {
+    let text = std::str::from_utf8(data)?;
+    let sent = |event: &str| event.split_once('"').and_then(|(at, _)| at.parse::<u64>().ok());
+    let ways = text.split("\"id\":\"at-").skip(1).map(|event| Some(now.saturating_sub(sent(event)?)));
+    ways.collect::<Option<_>>().ok_or_else(|| "an event without its time".into())
+}
+
+fn since_1970() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Pauses, body};
+    use super::{Pauses, body, ways};
 
     #[test]
     fn pauses_differ_between_workers_and_stay_in_their_range() {
@@ -151,5 +217,12 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&body(8192, true)).unwrap();
         assert_eq!(value["messages"][1]["content"].as_str().unwrap().len(), 8192);
         assert_eq!(value["stream"], true);
+    }
+
+    #[test]
+    fn an_event_says_when_it_was_sent() {
+        let events = b"data: {\"id\":\"at-100\"}\n\ndata: {\"id\":\"at-140\"}\n\n";
+        assert_eq!(ways(events, 150).unwrap(), [50, 10]);
+        assert!(ways(b"data: {\"id\":\"at-x\"}", 150).is_err());
     }
 }

@@ -1,0 +1,1 @@
+"""The parts of `./build.sh bench proxy`: the stage, the peers, one module for each table, and the bars."""
