@@ -19,7 +19,7 @@ RRSIG_RECORD = "0001" + "0d02" + "0000003c" + "ffffffff" + "00000000" + "0001" +
 
 
 class Internet:
-    """The host `provider`: DNS on .53, TLS on every other address."""
+    """The host `provider`: DNS on .53 and at the public resolver, TLS at that one and on every other address."""
 
     def __init__(self, host, folder, *, pace_ms=20, record=True, program=PROVIDER):
         self.host = host
@@ -41,11 +41,11 @@ class Internet:
 
     def _start_provider(self, pace_ms, record):
         listeners = []
-        for address in plan.addresses():
+        for address in [*plan.addresses(), plan.RESOLVER4, plan.RESOLVER6]:
             shown = f"[{address}]" if ":" in address else address
             listeners += ["--tls", f"{shown}:443", "--plain", f"{shown}:80"]
         names = ",".join(name.host for name in plan.NAMES)
-        names += ",*.openai.azure.com"
+        names += f",*.openai.azure.com,{plan.RESOLVER}"
         command = [self.program, *listeners, "--names", names, "--out", self.folder, "--pace-ms", pace_ms]
         command += [] if record else ["--no-record"]
         self.provider = self.host.popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
@@ -78,7 +78,7 @@ class Internet:
 
 def dns_lines():
     """dnsmasq's configuration: it is the authority for everything and asks nobody."""
-    yield from ("port=53", f"listen-address={plan.DNS}", "bind-interfaces", "no-resolv", "no-hosts", "local=/#/")
+    yield from ("port=53", f"listen-address={plan.DNS},{plan.RESOLVER4},{plan.RESOLVER6}", "bind-interfaces", "no-resolv", "no-hosts", "local=/#/")
     yield from ("pid-file=", "user=root", "group=root", "cache-size=0")
     for name in plan.NAMES:
         both = f",{plan.v6(name.at)}" if name.v6 else ""
@@ -86,6 +86,7 @@ def dns_lines():
         yield f"dns-rr={name.host},65,{HTTPS_RECORD}"
     yield f"dns-rr=api.openai.com,46,{RRSIG_RECORD}"
     yield f"dns-rr=www.example.com,46,{RRSIG_RECORD}"
+    yield f"host-record={plan.RESOLVER},{plan.RESOLVER4},{plan.RESOLVER6},300"
     yield "cname=alias.example.com,www.example.com"
     for host, address in (plan.TRAPS | plan.FRESH).items():
         yield f"host-record={host},{address},300"

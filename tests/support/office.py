@@ -110,9 +110,13 @@ class Office:
         router.ip(
             f"address add {plan.NET}.{plan.ROUTER}/24 dev wan0",
             f"address add {plan.NET6}:{plan.ROUTER}/64 dev wan0 nodad",
+            f"route add {plan.RESOLVER4} via {plan.DNS}",
+            f"route add {plan.RESOLVER6} via {plan.v6(10)}",
         )
         provider.ip(
             f"address add {plan.DNS}/24 dev eth0",
+            f"address add {plan.RESOLVER4}/32 dev lo",
+            f"address add {plan.RESOLVER6}/128 dev lo nodad",
             *(
                 f"address add {a}/{64 if ':' in a else 24} dev eth0 {'nodad' if ':' in a else ''}"
                 for a in plan.addresses()

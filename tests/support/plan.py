@@ -43,6 +43,11 @@ NAMES = [
     Name("api.unknown-ai.example", 81),
 ]
 
+# A public resolver with its true name and addresses, which in here lead to the pretend internet like everything else.
+RESOLVER = "dns.google"
+RESOLVER4 = "8.8.8.8"
+RESOLVER6 = "2001:4860:4860::8888"
+
 # Names that lead where a proxy must never dial: what a hostile DNS answer would say.
 TRAPS = {
     "private.openai.azure.com": "10.0.0.5",

@@ -3,6 +3,7 @@
 mod glob;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use serde::Deserialize;
 use thiserror::Error;
@@ -19,6 +20,8 @@ pub struct Catalogue {
     below: HashMap<String, Entry>,
     /// By the plain labels after the last `*`.
     globs: HashMap<String, Vec<(Glob, Entry)>>,
+    /// Where public resolvers answer encrypted questions, and the identifier of the list that says so.
+    resolvers: HashMap<IpAddr, String>,
 }
 
 /// One vendor's group: it is steered whole or not at all, because browsers guard pages of public addresses that call
@@ -34,11 +37,14 @@ pub struct Vendor {
     pub steer: bool,
     #[serde(default, rename = "host")]
     pub hosts: Vec<HostPattern>,
+    /// Addresses at which nothing but public resolvers answers; clients use them without asking for a name.
+    #[serde(default)]
+    pub resolvers: Vec<IpAddr>,
 }
 
 impl Vendor {
     fn steers(&self, host: &HostPattern) -> bool {
-        self.steer && !host.shared && host.kind != GroupKind::Bypass
+        self.steer && !host.shared && !host.kind.leads_around()
     }
 }
 
@@ -66,8 +72,18 @@ pub enum GroupKind {
     Tool,
     Telemetry,
     Other,
-    /// No AI: a resolver or tunnel that would lead a device around this one. Never steered, only noticed.
+    /// No AI: a tunnel that would lead a device around this one. Never steered, only noticed.
     Bypass,
+    /// No AI: a public resolver that takes encrypted questions, which lead around this one. Never steered; noticed, and
+    /// refused where the owner wants that.
+    Resolver,
+}
+
+impl GroupKind {
+    /// Whether a name of this kind would lead a device around this one.
+    pub fn leads_around(self) -> bool {
+        matches!(self, Self::Bypass | Self::Resolver)
+    }
 }
 
 /// The answer to "whose name is this?".
@@ -116,6 +132,8 @@ impl Catalogue {
                 });
             }
         }
+        let resolvers = vendor.resolvers.iter().map(|address| (address.to_canonical(), vendor.id.clone()));
+        self.resolvers.extend(resolvers);
         self.vendors.push(vendor);
         Ok(())
     }
@@ -164,6 +182,16 @@ impl Catalogue {
     pub fn patterns(&self) -> impl Iterator<Item = (&str, bool)> {
         let all = self.vendors.iter().flat_map(|vendor| vendor.hosts.iter().map(move |host| (vendor, host)));
         all.map(|(vendor, host)| (host.name.as_str(), vendor.steers(host)))
+    }
+
+    /// Where public resolvers answer encrypted questions.
+    pub fn resolvers(&self) -> impl Iterator<Item = IpAddr> {
+        self.resolvers.keys().copied()
+    }
+
+    /// The identifier of the list that has a public resolver at this address.
+    pub fn resolver_at(&self, address: IpAddr) -> Option<&str> {
+        self.resolvers.get(&address).map(String::as_str)
     }
 
     /// Every exact name that is steered, for the map of addresses that gateway mode redirects.
@@ -236,6 +264,15 @@ mod tests {
         let other = ACME.replace("\"acme\"", "\"other\"");
         let error = Catalogue::from_toml([("a.toml", ACME), ("b.toml", &other)]).unwrap_err();
         assert!(matches!(error, CatalogueError::Duplicate { file, .. } if file == "b.toml"));
+    }
+
+    #[test]
+    fn resolvers_are_known_by_name_and_by_address_and_never_steered() {
+        let text = ACME.replace("steer = true", "steer = true\nresolvers = [\"192.0.2.8\", \"::ffff:192.0.2.9\"]");
+        let catalogue = Catalogue::from_toml([("a.toml", &*text.replace("\"api\"", "\"resolver\""))]).unwrap();
+        assert_eq!(steered(&catalogue, "api.acme.example"), Some(false));
+        let at = ["192.0.2.8", "192.0.2.9", "192.0.2.10"].map(|ip| catalogue.resolver_at(ip.parse().unwrap()));
+        assert_eq!((at, catalogue.resolvers().count()), ([Some("acme"), Some("acme"), None], 2));
     }
 
     #[test]

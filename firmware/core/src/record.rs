@@ -425,6 +425,8 @@ pub enum Reason {
     Internal,
     /// Plain HTTP, answered with a redirect to https.
     Redirected,
+    /// It leads to a public resolver that takes encrypted questions, and the owner wants none asked around this one.
+    EncryptedDns,
 }
 
 impl fmt::Display for Reason {
@@ -462,6 +464,7 @@ impl fmt::Display for Reason {
             Self::Shutdown => "the daemon is stopping",
             Self::Internal => "an internal fault",
             Self::Redirected => "it was told to use https",
+            Self::EncryptedDns => "it leads to a public resolver for encrypted DNS, which goes around this network's own",
         };
         f.write_str(words)
     }

@@ -50,7 +50,7 @@ pub(crate) fn check(file: &Path) -> Result<Outcome, CommandError> {
     if let Err(error) = packs::standing(&config) {
         eprintln!("nanogate: warning: the installed pack is not used: {}", crate::one_line(&error));
     }
-    for warning in config.dns.warnings(&config.local_subnets()) {
+    for warning in config.warnings() {
         eprintln!("nanogate: warning: {warning}");
     }
     if let Some(policy) = &config.policy {

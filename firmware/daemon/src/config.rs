@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use gate_core::HostName;
+use gate_dns::EncryptedDns;
 use ipnet::IpNet;
 use serde::Deserialize;
 use thiserror::Error;
@@ -350,6 +351,25 @@ impl Config {
             rule_set(self, BTreeSet::new()).map_err(|error| worded(&error))?;
         }
         Ok(())
+    }
+
+    /// What becomes of questions for public resolvers: who captures what is asked of others wants none around this one.
+    pub(crate) fn encrypted_dns(&self) -> EncryptedDns {
+        let captures = self.mode == Mode::Gateway && self.steer.enabled && self.steer.capture_dns;
+        let default = if captures { EncryptedDns::Refuse } else { EncryptedDns::Report };
+        self.dns.encrypted_dns.unwrap_or(default)
+    }
+
+    /// What can be meant so, and hardly is.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        let captures = self.steer.enabled && self.steer.capture_dns;
+        let half = self.mode == Mode::Gateway && self.encrypted_dns() == EncryptedDns::Refuse && !captures;
+        let plain = half.then(|| {
+            "dns.encrypted_dns refuses encrypted questions to other resolvers, and plain ones to them (port 53) pass: \
+             steer.capture_dns is false"
+                .to_owned()
+        });
+        plain.into_iter().chain(self.dns.warnings(&self.local_subnets()))
     }
 
     /// The console's socket.

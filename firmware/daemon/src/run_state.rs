@@ -50,6 +50,9 @@ pub(crate) struct DnsState {
     pub(crate) keys: Option<DnsKeys>,
     /// Devices that are on the wire and never ask.
     pub(crate) silent_devices: Vec<IpAddr>,
+    /// What becomes of questions for public resolvers that take encrypted ones: `report` or `refuse`.
+    #[serde(default)]
+    pub(crate) encrypted_dns: String,
 }
 
 /// One resolver that questions are forwarded to.

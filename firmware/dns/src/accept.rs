@@ -14,7 +14,7 @@ use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_core::{DnsOutcome, GroupKind, Reason};
+use gate_core::{DnsOutcome, Reason};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, interval, sleep, timeout};
@@ -253,7 +253,7 @@ fn named(query: &Query) -> Option<(String, u16)> {
 fn noticed(query: &Query, view: &View) -> (bool, Notice) {
     match entry(query, &view.catalogue) {
         Some(entry) if entry.steered => (true, Notice::Nothing),
-        Some(entry) if entry.kind == GroupKind::Bypass => (false, Notice::Bypass { vendor: entry.vendor.clone() }),
+        Some(entry) if entry.kind.leads_around() => (false, Notice::Bypass { vendor: entry.vendor.clone() }),
         _ if is_canary(query) => (false, Notice::Canary),
         _ => (false, Notice::Nothing),
     }

@@ -85,6 +85,9 @@ pub struct Config {
     pub block_names: usize,
     /// Clients that are answered in a way of their own. Default: none.
     pub groups: Vec<Group>,
+    /// What becomes of questions for public resolvers that take encrypted ones. Default: none, which the daemon takes as
+    /// `"refuse"` in gateway mode with `steer.capture_dns`, and as `"report"` elsewhere.
+    pub encrypted_dns: Option<EncryptedDns>,
     /// How long a device may be on the wire without asking anything before that is told; 0: it never is. Default: 900
     /// seconds.
     pub never_asks_seconds: u32,
@@ -176,6 +179,7 @@ impl Default for Config {
             lists_folder: None,
             block_names: crate::decide::NAMES_MAX,
             groups: Vec::new(),
+            encrypted_dns: None,
             never_asks_seconds: 900,
             mdns: true,
             rebinding_guard: true,
@@ -227,6 +231,17 @@ pub enum NetworkMode {
     Explicit,
 }
 
+/// What becomes of questions for public resolvers that take encrypted ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EncryptedDns {
+    /// They are answered, and told of their device.
+    #[default]
+    Report,
+    /// There are no such names here.
+    Refuse,
+}
+
 /// What the journal keeps of questions that are not steered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -234,6 +249,23 @@ pub enum JournalQuestions {
     #[default]
     Count,
     Each,
+}
+
+impl EncryptedDns {
+    /// The word of the configuration file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Report => "report",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl Config {
+    /// Whether names of public resolvers that take encrypted questions are withheld.
+    pub(crate) fn refuses_resolvers(&self) -> bool {
+        self.encrypted_dns == Some(EncryptedDns::Refuse)
+    }
 }
 
 fn default_local_subnets() -> Vec<IpNet> {

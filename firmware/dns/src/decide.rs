@@ -9,7 +9,7 @@ mod special;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use gate_core::{Catalogue, DnsOutcome, Entry, HostName};
+use gate_core::{Catalogue, DnsOutcome, Entry, GroupKind, HostName, Reason};
 use ipnet::IpNet;
 
 use crate::config::forward_of;
@@ -108,7 +108,10 @@ pub(crate) fn withheld(query: &Query, answer: &Answer, config: &Config, view: &V
     }
     let targets = answer.targets();
     let steered = steered_target(&targets, &view.catalogue).and_then(|entry| steered_to(entry, query, config, view));
-    steered.or_else(|| {
+    let offices = || forward_of(&config.forward, query.name.folded()).is_some();
+    let resolver =
+        || config.refuses_resolvers() && target(&targets, &view.catalogue, is_resolver).is_some() && !offices();
+    steered.or_else(|| resolver().then(other_resolver)).or_else(|| {
         leads_to_blocked(query, &targets, config, view).then_some(Local {
             outcome: DnsOutcome::Special,
             rcode: Rcode::NxDomain,
@@ -121,8 +124,16 @@ pub(crate) fn withheld(query: &Query, answer: &Answer, config: &Config, view: &V
 
 /// The entry of a steered name among those that an answer leads to.
 pub(crate) fn steered_target<'a>(targets: &[Name], catalogue: &'a Catalogue) -> Option<&'a Entry> {
+    target(targets, catalogue, |entry| entry.steered)
+}
+
+fn target<'a>(targets: &[Name], catalogue: &'a Catalogue, fits: impl Fn(&Entry) -> bool) -> Option<&'a Entry> {
     let entry = |name: &Name| catalogue.lookup(&HostName::parse(name.text().as_bytes()).ok()?);
-    targets.iter().filter_map(entry).find(|entry| entry.steered)
+    targets.iter().filter_map(entry).find(|entry| fits(entry))
+}
+
+fn is_resolver(entry: &Entry) -> bool {
+    entry.kind == GroupKind::Resolver
 }
 
 /// Whether a list that holds for the client holds a name that the asked one leads to. Who takes a name out of the lists
@@ -138,13 +149,16 @@ pub(crate) fn decide(query: &Query, config: &Config, view: &View) -> Decision {
     // Whoever may name hosts (a file, a guest's lease) names no provider, and a forwarded zone may be one of those that
     // mean nothing elsewhere.
     let forwarded = || forward_of(&config.forward, query.name.folded()).is_some() && query.kind != kind::ANY;
-    let own = || special(query).or_else(|| own(query, view)).or_else(|| steered(query, config, view));
+    let entry = entry(query, &view.catalogue);
+    let steered = || steered_to(entry.filter(|entry| entry.steered)?, query, config, view);
+    let own = || special(query).or_else(|| own(query, view)).or_else(steered);
     let Some(local) = own().or_else(|| view.names.answer(query)) else {
         if forwarded() {
             return Decision::Resolve;
         }
         let here = || special_use(query, view).or_else(|| unknown_inside(query, config, view));
-        let local = here().or_else(|| blocked(query, view)).or_else(|| everything(query));
+        let around = || (config.refuses_resolvers() && entry.is_some_and(is_resolver)).then(other_resolver);
+        let local = here().or_else(around).or_else(|| blocked(query, view)).or_else(|| everything(query));
         return local.map_or(Decision::Resolve, Decision::Local);
     };
     Decision::Local(local)
@@ -196,8 +210,10 @@ fn own(query: &Query, view: &View) -> Option<Local> {
     local(pointer.map(|name| Data::Pointer(Name::of_host(name))).into_iter().collect())
 }
 
-fn steered(query: &Query, config: &Config, view: &View) -> Option<Local> {
-    steered_to(steered_entry(query, &view.catalogue)?, query, config, view)
+/// "No such name" for a resolver that would be asked in place of this one.
+fn other_resolver() -> Local {
+    let (outcome, why) = (DnsOutcome::Refused(Reason::EncryptedDns), Some(Explanation::OtherResolver));
+    Local { outcome, rcode: Rcode::NxDomain, data: Vec::new(), apex: 0, why }
 }
 
 /// The answer that leads to the puck instead of where an entry's names do, where one is due.

@@ -45,6 +45,8 @@
 //! Groups of clients may have upstreams, block lists, steering and silence of their own. What holds for a client is looked up
 //! above the cache: a change is in force for the next question, and an answer of one group's upstreams never reaches another.
 //! Names that lead around this resolver, canaries, and devices that never ask are told of their device beside its questions.
+//! Names of public resolvers that take encrypted questions are withheld where the owner wants that, also behind an alias; the
+//! first of its minute has a record of its own. The office's own zones and what the puck itself asks are not concerned.
 //!
 //! **Invariant:** nothing is answered to clients outside the local subnets, and no answer over UDP exceeds 1232 bytes.
 
@@ -81,7 +83,7 @@ pub use act::{
     KeyState, LEARN_NAMES_CAP, ListState, LookupError, Timeouts, TrustError, UpstreamState, Upstreams,
 };
 pub use config::{
-    Config, ConfigError, Dnssec, Forward, Group, JournalQuestions, KeyError, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
+    Config, ConfigError, Dnssec, EncryptedDns, Forward, Group, JournalQuestions, KeyError, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
     NetworkMode, Protocol, Upstream, UpstreamError, Zone, check_keys, is_too_wide,
 };
 pub use decide::Identity;

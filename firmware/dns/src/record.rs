@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use gate_core::{DnsEvent, DnsOutcome, Event, Journal};
+use gate_core::{DnsEvent, DnsOutcome, Event, Journal, Reason};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
@@ -110,23 +110,29 @@ impl Recorder {
 
     /// Records what became of a question; call it once, after the answer has left.
     pub(crate) fn record(&self, line: Line, done: &Done) {
-        let refused = matches!(done.outcome, DnsOutcome::Refused(_));
+        // A way around that was closed is told of its device like one that is open.
+        let closed = done.outcome == DnsOutcome::Refused(Reason::EncryptedDns);
+        let refused = !closed && matches!(done.outcome, DnsOutcome::Refused(_));
         // An answer may be about AI though the name asked for is not: it is another name of a provider's.
         let about_ai = line.watched || matches!(done.outcome, DnsOutcome::Steered { .. });
-        let counted = !refused && about_ai && self.has_no_record(&line);
-        if !refused && (about_ai || line.notice != Notice::Nothing) {
+        let telling = about_ai || closed;
+        let counted = !refused && telling && self.has_no_record(&line);
+        if !refused && (telling || line.notice != Notice::Nothing) {
             let mut devices = self.devices.lock();
             devices.hear(line.client);
-            let notice = if counted { &Notice::Steered } else { &line.notice };
+            let notice = if counted && about_ai { &Notice::Steered } else { &line.notice };
             if *notice != Notice::Nothing {
                 devices.notice(line.client, notice, &line.name, line.silent);
             }
         }
         if counted {
-            // Among its device's figures, above.
+            // One about AI is among its device's figures, above.
+            if closed {
+                self.tallies.lock().add(line.client, &done.outcome);
+            }
             return;
         }
-        if line.silent && !refused || self.counts() && (refused || !about_ai) {
+        if line.silent && !refused || self.counts() && (refused || !telling) {
             return self.tallies.lock().add(line.client, &done.outcome);
         }
         let event = Event::Dns(DnsEvent {
@@ -140,7 +146,7 @@ impl Recorder {
         self.send(event);
     }
 
-    /// Whether a question about AI is only counted: its client's names are not recorded, or it has a record already.
+    /// Whether a question about AI, or one that was to lead around here, is only counted: its client's names are not recorded, or it has a record already.
     fn has_no_record(&self, line: &Line) -> bool {
         line.silent || self.counts() && !self.repeats.lock().is_new(line.client, &line.name, line.kind)
     }

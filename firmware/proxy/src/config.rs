@@ -31,6 +31,10 @@ pub struct Config {
     /// Names that servers show in place of the real one when Encrypted Client Hello is in use; a hello with both such
     /// a name and the extension hides where it goes and is refused. Default: `["cloudflare-ech.com"]`.
     pub ech_public_names: Vec<String>,
+    /// Whether connections to public resolvers that take encrypted questions are refused. Not a key of this table: the daemon
+    /// sets it from `dns.encrypted_dns`.
+    #[serde(skip)]
+    pub refuse_resolvers: bool,
     /// Time for the whole ClientHello or request head to arrive, in milliseconds. Default: 3000.
     pub hello_timeout_ms: u64,
     /// Largest ClientHello with its record headers, in bytes. Default: 65536.
@@ -87,6 +91,7 @@ impl Default for Config {
             upstream_port: 443,
             upstream_http_port: 80,
             ech_public_names: vec!["cloudflare-ech.com".to_owned()],
+            refuse_resolvers: false,
             hello_timeout_ms: 3000,
             hello_max_bytes: 64 * 1024,
             hello_max_records: 64,

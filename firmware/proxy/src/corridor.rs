@@ -73,6 +73,8 @@ impl Visitor {
             fallbacks: &self.shared.fallbacks,
             mint: &*self.shared.ports.mint,
             client: self.client.ip(),
+            dst: self.dst.map(|dst| dst.ip().to_canonical()),
+            refuse_resolvers: self.shared.config.refuse_resolvers,
             now: self.shared.now(),
         }
     }
@@ -87,7 +89,12 @@ impl Visitor {
             self.pending.named(host, &self.snapshot.catalogue);
         }
         match course {
-            Course::Refuse(reason) => self.refuse(client, reason).await,
+            Course::Refuse(reason) => {
+                if reason == Reason::EncryptedDns {
+                    self.pending.at_resolver(&self.snapshot.catalogue);
+                }
+                self.refuse(client, reason).await
+            }
             Course::Admin(admin) => self.hand_over(admin, client, &raw).await,
             Course::Connect { host, entry, mode } => match self.dial(&host, self.shared.config.upstream_port).await {
                 Err(reason) => self.refuse(client, reason).await,

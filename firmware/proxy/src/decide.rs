@@ -7,7 +7,7 @@ mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 
-use gate_core::{ConnectionFacts, Entry, HostName, Mode, Reason, UnixMicros, Verdict};
+use gate_core::{ConnectionFacts, Entry, GroupKind, HostName, Mode, Reason, UnixMicros, Verdict};
 
 use crate::fallback::Fallbacks;
 use crate::parse::hello::Hello;
@@ -49,12 +49,19 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) fallbacks: &'a Fallbacks,
     pub(crate) mint: &'a dyn Mint,
     pub(crate) client: IpAddr,
+    /// The address that the connection was meant for, as far as it is known.
+    pub(crate) dst: Option<IpAddr>,
+    /// Whether public resolvers are out of bounds.
+    pub(crate) refuse_resolvers: bool,
     pub(crate) now: UnixMicros,
 }
 
 impl Circumstances<'_> {
     /// Decides over a connection whose ClientHello was read.
     pub(crate) fn course(&self, towards: Towards<'_>, hello: &Hello) -> Course {
+        if towards == Towards::Elsewhere && self.is_resolver(hello) {
+            return Course::Refuse(Reason::EncryptedDns);
+        }
         let host = match &hello.sni {
             Some(Ok(host)) => host,
             Some(Err(_)) => return Course::Refuse(Reason::BadSni),
@@ -79,6 +86,17 @@ impl Circumstances<'_> {
         }
     }
 
+    /// Whether a connection leads to the address of a public resolver that is out of bounds, whatever name it shows. Only a
+    /// provider's name means something else there.
+    fn is_resolver(&self, hello: &Hello) -> bool {
+        let catalogue = &self.snapshot.catalogue;
+        let steered = || match &hello.sni {
+            Some(Ok(host)) => catalogue.lookup(host).is_some_and(|entry| entry.steered),
+            _ => false,
+        };
+        self.refuse_resolvers && self.dst.is_some_and(|dst| catalogue.resolver_at(dst).is_some()) && !steered()
+    }
+
     /// Whether this client does not take our certificate, and may be watched instead.
     fn falls_back(&self, host: &HostName, entry: Option<&Entry>, hello: &Hello) -> bool {
         let facts = ConnectionFacts { client: self.client, host, entry, now: self.now };
@@ -94,6 +112,9 @@ impl Circumstances<'_> {
         let entry = self.snapshot.catalogue.lookup(host);
         if entry.is_none() && towards == Towards::Own {
             return Course::Refuse(Reason::NotInCatalogue);
+        }
+        if self.refuse_resolvers && entry.is_some_and(|entry| entry.kind == GroupKind::Resolver) {
+            return Course::Refuse(Reason::EncryptedDns);
         }
         if entry.is_some() && self.journal_broken {
             return Course::Refuse(Reason::Internal);

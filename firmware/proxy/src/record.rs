@@ -52,6 +52,12 @@ impl Pending {
         self.host = Some(host.clone());
     }
 
+    /// It leads to a public resolver, whatever name it shows.
+    pub(crate) fn at_resolver(&mut self, catalogue: &Catalogue) {
+        let known = self.dst.and_then(|dst| catalogue.resolver_at(dst.ip().to_canonical()));
+        self.vendor = known.map(str::to_owned).or_else(|| self.vendor.take());
+    }
+
     /// The server's TCP connection stands, or the admin's.
     pub(crate) fn connected(&mut self, mode: Mode) {
         self.connect_micros = Some(micros_since(self.at));

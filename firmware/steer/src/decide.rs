@@ -12,15 +12,19 @@ use crate::ruleset::{Action, Base, Chain, Elements, Family, Hook, Kind, Protocol
 /// with IPv6 addresses at 28 bytes each and half of it left free). Real catalogues lead to some hundred addresses.
 pub const DESTINATIONS_CAP: usize = 8192;
 
+/// Addresses of resolvers; the pack has some hundred. They fit the message beside all destinations.
+pub const RESOLVERS_CAP: usize = 512;
+
 /// Each interface repeats the rules; no puck has more than a few.
 pub const INTERFACES_CAP: usize = 8;
 
 /// Our chains by name. A table with any other chain is not ours.
 pub(crate) const CHAINS: [&str; 3] = ["steer", "refuse_local", "refuse_forward"];
 
-/// The sets of the puck's own addresses and of steered destinations.
+/// The sets of the puck's own addresses, of steered destinations, and of resolvers that are refused.
 const OWN: [&str; 2] = ["own4", "own6"];
 pub(crate) const DESTINATIONS: [&str; 2] = ["ai4", "ai6"];
+const RESOLVERS: [&str; 2] = ["dns4", "dns6"];
 
 const HTTPS: u16 = 443;
 const HTTP: u16 = 80;
@@ -73,6 +77,8 @@ pub struct Desired {
     pub http_port: u16,
     /// Addresses of AI hosts; used in gateway mode.
     pub destinations: BTreeSet<IpAddr>,
+    /// Addresses of public resolvers to which no encrypted question may go; used in gateway mode.
+    pub resolvers: BTreeSet<IpAddr>,
     /// Interfaces of the LAN; empty: any.
     pub interfaces: Vec<String>,
     /// Where our resolver listens, if it answers what is asked of others too; used in gateway mode.
@@ -92,6 +98,8 @@ pub enum RenderError {
     Ports { proxy_port: u16, http_port: u16 },
     #[error("{0} destinations, more than {DESTINATIONS_CAP}")]
     TooManyDestinations(usize),
+    #[error("{0} resolvers, more than {RESOLVERS_CAP}")]
+    TooManyResolvers(usize),
 }
 
 /// Renders the whole rule set.
@@ -102,13 +110,17 @@ pub fn render(desired: &Desired) -> Result<RuleSet, RenderError> {
     if desired.mode == Mode::Gateway {
         let reachable = desired.destinations.iter().map(IpAddr::to_canonical);
         sets.extend(pair(DESTINATIONS, reachable.filter(|address| is_destination(address, &own))));
+        if !desired.resolvers.is_empty() {
+            let resolvers = desired.resolvers.iter().map(IpAddr::to_canonical);
+            sets.extend(pair(RESOLVERS, resolvers.filter(|address| is_destination(address, &own))));
+        }
     }
     let chains = chains(desired);
     Ok(RuleSet { table: desired.table.clone(), dormant: false, sets, chains })
 }
 
 fn check(desired: &Desired) -> Result<(), RenderError> {
-    let Desired { table, proxy_port, http_port, interfaces, destinations, .. } = desired;
+    let Desired { table, proxy_port, http_port, interfaces, destinations, resolvers, .. } = desired;
     if !is_table(table) {
         return Err(RenderError::Table(table.clone()));
     }
@@ -124,6 +136,9 @@ fn check(desired: &Desired) -> Result<(), RenderError> {
     }
     if destinations.len() > DESTINATIONS_CAP {
         return Err(RenderError::TooManyDestinations(destinations.len()));
+    }
+    if resolvers.len() > RESOLVERS_CAP {
+        return Err(RenderError::TooManyResolvers(resolvers.len()));
     }
     Ok(())
 }
@@ -191,11 +206,13 @@ fn steer_rules(desired: &Desired) -> Vec<Rule> {
         tls.into_iter().chain(rules(&desired.interfaces, to, Protocol::Tcp, HTTP, http))
     };
     let steered = targets.iter().flat_map(to);
+    // The proxy refuses them, as it alone can say who wanted what.
+    let refused = refuses(desired).into_iter().flat_map(|to| rules(&desired.interfaces, to, Protocol::Tcp, HTTPS, tls));
     let captured = captures(desired).into_iter().flat_map(|port| {
         let to = move |protocol| rules(&desired.interfaces, ELSEWHERE, protocol, DNS, Action::Redirect(port));
         [Protocol::Udp, Protocol::Tcp].into_iter().flat_map(to)
     });
-    steered.chain(captured).collect()
+    steered.chain(refused).chain(captured).collect()
 }
 
 /// Where questions to other resolvers go, if here.
@@ -203,19 +220,25 @@ fn captures(desired: &Desired) -> Option<u16> {
     desired.capture_dns.filter(|_| desired.mode == Mode::Gateway)
 }
 
+/// The resolvers that are refused, if any.
+fn refuses(desired: &Desired) -> Option<To> {
+    let any = desired.mode == Mode::Gateway && !desired.resolvers.is_empty();
+    any.then_some(To { sets: RESOLVERS, elsewhere: false })
+}
+
 fn forward_rules(desired: &Desired) -> Vec<Rule> {
-    let rows = [
-        (Protocol::Udp, HTTPS, Action::Reject),
-        (Protocol::Tcp, HTTPS, Action::Reset),
-        (Protocol::Tcp, HTTP, Action::Reset),
-    ];
+    let refuse = |to, port| {
+        let rows = [(Protocol::Udp, Action::Reject), (Protocol::Tcp, Action::Reset)];
+        rows.into_iter().flat_map(move |(protocol, action)| rules(&desired.interfaces, to, protocol, port, action))
+    };
     let ai = To { sets: DESTINATIONS, elsewhere: false };
-    let refuse = |(protocol, port, action)| rules(&desired.interfaces, ai, protocol, port, action);
-    let encrypted = captures(desired).into_iter().flat_map(|_| {
-        let rows = [(Protocol::Tcp, Action::Reset), (Protocol::Udp, Action::Reject)];
-        rows.map(|(protocol, action)| rules(&desired.interfaces, ELSEWHERE, protocol, ENCRYPTED_DNS, action))
-    });
-    rows.into_iter().flat_map(refuse).chain(encrypted.flatten()).collect()
+    let mut all: Vec<_> = refuse(ai, HTTPS).collect();
+    all.extend(rules(&desired.interfaces, ai, Protocol::Tcp, HTTP, Action::Reset));
+    all.extend(refuses(desired).into_iter().flat_map(|resolvers| refuse(resolvers, HTTPS)));
+    // Whoever captures lets nobody ask any other resolver.
+    let others = captures(desired).map(|_| ELSEWHERE).or_else(|| refuses(desired));
+    all.extend(others.into_iter().flat_map(|others| refuse(others, ENCRYPTED_DNS)));
+    all
 }
 
 /// Where a packet must be heading, a set for each family.

@@ -14,7 +14,8 @@
 //! In `dns` mode only the puck's own addresses are steered. In `gateway` mode the addresses of AI hosts are as well, and
 //! the forward chain stands behind the redirect as a second line: what the redirect did not catch (a connection older than
 //! the rules or than its address in the set, a packet without conntrack entry) is reset or rejected there, so that the
-//! client connects anew and is redirected.
+//! client connects anew and is redirected. Addresses of public resolvers, where those are refused, lead to the proxy in the
+//! same way, which refuses them and says so in the journal.
 //!
 //! **Invariant:** the table is rendered whole from [`Desired`] and replaced in one transaction: the kernel holds the old
 //! rules or the new ones, never a mixture and never none.
@@ -44,7 +45,7 @@ mod ruleset;
 
 pub use accept::original_destination;
 pub use act::{ApplyError, apply, remove};
-pub use decide::{Config, DESTINATIONS_CAP, Desired, INTERFACES_CAP, Mode, RenderError, render};
+pub use decide::{Config, DESTINATIONS_CAP, Desired, INTERFACES_CAP, Mode, RESOLVERS_CAP, RenderError, render};
 pub use parse::{ReadError, list};
 pub use record::{Applied, event};
 pub use ruleset::{Action, Base, Chain, Elements, Family, Hook, Kind, Protocol, Rule, RuleSet, Set, Steered};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, U
 use std::time::Duration;
 
 use gate_steer::{
-    Applied, ApplyError, DESTINATIONS_CAP, Desired, Mode, ReadError, Rule, apply, event, list, original_destination,
+    Applied, ApplyError, DESTINATIONS_CAP, Desired, Mode, RESOLVERS_CAP, ReadError, Rule, apply, event, list, original_destination,
     remove, render,
 };
 use lab::{Host, alone, alone_under, ip, run};
@@ -28,6 +28,7 @@ fn desired(mode: Mode, destinations: &[&str]) -> Desired {
         proxy_port: 8443,
         http_port: 8088,
         destinations: addresses(destinations),
+        resolvers: BTreeSet::new(),
         interfaces: Vec::new(),
         capture_dns: None,
     }
@@ -88,6 +89,7 @@ fn nft_prints_the_table_as_we_do() {
             of(Mode::Gateway, &[]),
             of(Mode::Gateway, &["eth0", "br-lan.100"]),
             Desired { capture_dns: Some(53), ..of(Mode::Gateway, &["eth0"]) },
+            Desired { resolvers: addresses(&["8.8.8.8", "2001:4860:4860::8888"]), ..of(Mode::Gateway, &["eth0"]) },
             Desired { own: Vec::new(), destinations: BTreeSet::new(), ..of(Mode::Gateway, &[]) },
         ];
         for desired in rows {
@@ -279,6 +281,27 @@ fn questions_to_others_are_answered_here_where_that_is_asked_for() {
 }
 
 #[test]
+fn resolvers_that_are_refused_lead_to_the_proxy_and_nowhere_else() {
+    alone("resolvers_that_are_refused_lead_to_the_proxy_and_nowhere_else", || {
+        let (client, internet) = routed();
+        serve(&internet);
+        let others = ["203.0.113.80", "2001:db8:2::80"];
+        let to = |address: &str, port: u16| SocketAddr::new(address.parse().unwrap(), port).to_string();
+        let old = others.map(|other| reach(&client, &to(other, 443)));
+        apply_desired(&Desired { resolvers: addresses(&others), ..desired(Mode::Gateway, &[]) });
+        let proxy = TcpListener::bind("[::]:8443").unwrap();
+        for (other, mut old) in others.into_iter().zip(old) {
+            assert_eq!(meant(&client, &to(other, 443), &proxy), to(other, 443));
+            assert_eq!(datagram(&client, &to(other, 443)), Err(ErrorKind::ConnectionRefused), "{other}");
+            assert_eq!(connect_error(&client, &to(other, 853)), ErrorKind::ConnectionRefused, "{other}");
+            assert_eq!(datagram(&client, &to(other, 853)), Err(ErrorKind::ConnectionRefused), "{other}");
+            let outcome = client.run(move || old.write_all(b"question").and_then(|()| old.read(&mut [0; 16])));
+            assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ConnectionReset, "{other}");
+        }
+    });
+}
+
+#[test]
 fn a_connection_older_than_its_address_in_the_set_is_reset() {
     alone("a_connection_older_than_its_address_in_the_set_is_reset", || {
         let (client, internet) = routed();
@@ -367,7 +390,9 @@ fn the_largest_rule_set_fits_one_transaction() {
         for address in [v6 as fn(usize) -> IpAddr, v4] {
             let destinations = (1..=DESTINATIONS_CAP).map(address).collect();
             let interfaces = (0..gate_steer::INTERFACES_CAP).map(|number| format!("interface{number}")).collect();
-            let applied = apply_desired(&Desired { destinations, interfaces, ..desired(Mode::Gateway, &[]) });
+            let resolvers = (1..=RESOLVERS_CAP).map(|number| address(DESTINATIONS_CAP + number)).collect();
+            let desired = Desired { destinations, resolvers, interfaces, ..desired(Mode::Gateway, &[]) };
+            let applied = apply_desired(&desired);
             assert_eq!(applied.destinations as usize, DESTINATIONS_CAP);
         }
     });

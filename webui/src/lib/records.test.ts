@@ -47,6 +47,9 @@ group("what a record says", () => {
     expect(words({ dns: { client: "192.0.2.9", name: "x.example", outcome: { refused: "not_local" } } }).detail).toBe(
       "Refused: the client is not in a local network",
     );
+    expect(words({ dns: { client: "192.0.2.9", name: "dns.google", outcome: { refused: "encrypted_dns" } } }).detail).toBe(
+      "Refused: it leads to a public resolver for encrypted DNS, around this network's own",
+    );
     const admin = { client: "192.0.2.10", actor: "owner", command: "token_create", ok: true, detail: null };
     expect(words({ admin }).title).toBe("Token creation by owner from 192.0.2.10");
     const failed = words({ admin: { ...admin, command: "sign_in", actor: null, ok: false, detail: "The password is wrong." } });

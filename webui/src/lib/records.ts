@@ -336,6 +336,7 @@ const REASONS: Record<string, string> = {
   idle_timeout: "it was idle for too long",
   shutdown: "Nano-Gate was stopping",
   internal: "an internal fault",
+  encrypted_dns: "it leads to a public resolver for encrypted DNS, around this network's own",
 };
 
 /** A journal reason in words; the words of the daemon where it has them. */

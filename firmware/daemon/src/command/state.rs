@@ -116,6 +116,11 @@ fn show_dns(dns: &DnsState) -> Result<(), CommandError> {
         };
         print::line(format_args!("  block list {}  {} names{foreign}{error}", list.list, list.names))?;
     }
+    match dns.encrypted_dns.as_str() {
+        "refuse" => print::line("  public resolvers for encrypted DNS  refused")?,
+        "report" => print::line("  public resolvers for encrypted DNS  reported, NOT REFUSED")?,
+        _ => {}
+    }
     if !dns.silent_devices.is_empty() {
         let devices: Vec<_> = dns.silent_devices.iter().map(ToString::to_string).collect();
         print::line(format_args!("  on the wire, and never asking: {}", devices.join(", ")))?;

@@ -1,4 +1,9 @@
+use std::collections::BTreeSet;
+
+use gate_dns::EncryptedDns;
+
 use super::Config;
+use crate::worker::rule_set;
 
 const GOOD: &str = r#"
 data = "/data"
@@ -119,6 +124,31 @@ fn files_that_are_not_there_are_named_where_they_stand() {
         let expected = format!("{}:{line}: {key}: {}: {why}", file.display(), path.display());
         assert!(message.starts_with(&expected), "{message} {expected}");
     }
+}
+
+#[test]
+fn encrypted_dns_is_refused_where_the_owner_says_so_or_captures_the_plain_kind() {
+    let gateway = "mode = \"gateway\"\n";
+    let capture = "[steer]\ncapture_dns = true\n";
+    let (report, refuse) = ("encrypted_dns = \"report\"\n", "encrypted_dns = \"refuse\"\n");
+    let rows = [
+        ("", "", "", EncryptedDns::Report, 0),
+        ("", refuse, "", EncryptedDns::Refuse, 0),
+        ("", "", capture, EncryptedDns::Report, 0),
+        (gateway, "", "", EncryptedDns::Report, 0),
+        (gateway, "", capture, EncryptedDns::Refuse, 0),
+        (gateway, report, capture, EncryptedDns::Report, 0),
+        (gateway, refuse, "", EncryptedDns::Refuse, 1),
+    ];
+    for (mode, key, steer, expected, warnings) in rows {
+        let text = format!("{mode}{GOOD}{key}{steer}");
+        let config = Config::parse("n.toml", &text).unwrap();
+        assert_eq!((config.encrypted_dns(), config.warnings().count()), (expected, warnings), "{text}");
+        let resolvers = rule_set(&config, BTreeSet::new()).unwrap().size_of("dns4");
+        assert_eq!(resolvers > 50, expected == EncryptedDns::Refuse && mode == gateway, "{text}");
+    }
+    let error = error(&format!("{GOOD}encrypted_dns = \"block\"\n"));
+    assert!(error.starts_with("n.toml:10: dns.encrypted_dns: unknown variant `block`"), "{error}");
 }
 
 #[test]

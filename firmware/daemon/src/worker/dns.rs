@@ -121,14 +121,14 @@ async fn look_around(
 ) {
     let (local, own) = (config.local_subnets(), &config.identity.addresses);
     let (state, ask) = (provision::dns_file(&config.data), provision::dns_socket(&config.data));
-    let checks = config.dns.dnssec != Dnssec::Off;
+    let rules = (config.dns.dnssec != Dnssec::Off, config.encrypted_dns());
     let (owners, keys) = (provision::groups_file(&config.data), provision::keys_file(&config.data));
     tokio::join!(
         routers::follow(dns, warnings, stop),
         neighbours::follow(dns, &local, own, stop),
         groups::follow(dns, &owners, stop),
         keys::follow(dns, &keys, trusted, stop),
-        state::follow(dns, &state, warnings, checks, stop),
+        state::follow(dns, &state, warnings, rules, stop),
         control::serve(dns, &ask, stop),
         dns.listen_mdns(mdns_sockets(config), stop.clone()),
     );
@@ -162,6 +162,7 @@ pub(crate) fn settings(config: &Config) -> gate_dns::Config {
     };
     gate_dns::Config {
         mode,
+        encrypted_dns: Some(config.encrypted_dns()),
         extra_roots: provision::active_roots(config),
         confirm_learnt: are_linked(config),
         lists_folder: Some(provision::lists_folder(&config.data)),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use gate_audit::ChainWriter;
 use gate_core::{Clock, Event, HostName, Journal, JournalError, OrigDst, Position, SystemClock};
-use gate_dns::{LookupError, Upstreams};
+use gate_dns::{EncryptedDns, LookupError, Upstreams};
 use gate_policy::Policy;
 use gate_proxy::{
     Answer, Listeners, Mint, MintError, OriginalDestination, Place, Ports, Proxy, Resolve, ResolveError, Snapshot,
@@ -79,7 +79,11 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         placeholder_key,
         snapshot: snapshot.clone(),
     };
-    let settings = gate_proxy::Config { extra_roots: provision::active_roots(config), ..config.proxy.clone() };
+    let settings = gate_proxy::Config {
+        extra_roots: provision::active_roots(config),
+        refuse_resolvers: config.encrypted_dns() == EncryptedDns::Refuse,
+        ..config.proxy.clone()
+    };
     let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
     proxy.restore_fallbacks(fallbacks::read(&config.data));
     let runtime = worker::runtime(worker::BLOCKING)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use caps::Capability;
 use gate_core::{Event, Journal};
+use gate_dns::EncryptedDns;
 use gate_steer::{Desired, RuleSet};
 use tokio_util::sync::CancellationToken;
 
@@ -58,10 +59,19 @@ pub(crate) fn rule_set(config: &Config, destinations: BTreeSet<IpAddr>) -> Resul
         proxy_port: port(&config.proxy.listen, "proxy.listen")?,
         http_port: port(&config.proxy.http_listen, "proxy.http_listen")?,
         destinations,
+        resolvers: resolvers(config)?,
         interfaces: config.steer.interfaces.clone(),
         capture_dns: config.steer.capture_dns.then(|| port(&config.dns.listen, "dns.listen")).transpose()?,
     };
     gate_steer::render(&desired).map_err(CommandError::input)
+}
+
+/// The addresses of public resolvers that the office refuses.
+fn resolvers(config: &Config) -> Result<BTreeSet<IpAddr>, CommandError> {
+    if config.mode != Mode::Gateway || config.encrypted_dns() != EncryptedDns::Refuse {
+        return Ok(BTreeSet::new());
+    }
+    Ok(worker::catalogue()?.resolvers().collect())
 }
 
 /// Puts the rules in place and keeps them there. They stay when this ends: AI traffic fails closed without us.

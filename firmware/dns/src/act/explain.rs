@@ -200,6 +200,9 @@ impl Act {
                 DnsOutcome::Steered { vendor } => {
                     format!("{way}, and withheld: it leads to a name of {vendor}, around the puck")
                 }
+                _ if local.why == Some(Explanation::OtherResolver) => {
+                    format!("{way}, and refused: it leads to a public resolver for encrypted DNS (dns.encrypted_dns)")
+                }
                 _ => format!("{way}, and blocked: it leads to a name that a block list holds"),
             };
             return Explained { dnssec: "local".to_owned(), ..explained(rule, &message) };
@@ -240,6 +243,9 @@ fn rule(local: &Local, query: &Query, view: &View) -> String {
             Some(source) => format!("a name of the office, from {source}"),
             None => "this device's own name or address".to_owned(),
         },
+        _ if local.why == Some(Explanation::OtherResolver) => {
+            "refused: it is a public resolver for encrypted DNS (dns.encrypted_dns)".to_owned()
+        }
         _ if local.why == Some(Explanation::Blocked) => {
             let list = view.groups.rules(query.manner.group).blocks(query.name.folded()).cloned();
             format!("blocked by {}", list.unwrap_or_default())

@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gate_core::DnsTally;
-use gate_dns::{Group, Hardware, JournalQuestions, List};
+use gate_core::{DnsOutcome, DnsTally, Reason};
+use gate_dns::{EncryptedDns, Group, Hardware, JournalQuestions, List, NetworkMode};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use tokio::time::Instant;
 
+use crate::edns::{option, with_option};
 use crate::lab::Folder;
 use crate::office::{Office, PATIENCE, PUCK, ip};
 use crate::upstream::{Upstream, a, answers, cname};
@@ -230,6 +231,52 @@ async fn ways_around_are_told_of_the_device_that_asks_for_them() {
     assert!(journal.events().is_empty());
     let outcomes: u32 = journal.tallies().iter().map(|tally| tally.cached + tally.forwarded).sum();
     assert_eq!(outcomes, 5, "they are counted with all others too");
+}
+
+#[tokio::test]
+async fn other_resolvers_are_refused_where_the_owner_wants_that_and_told_of_their_device() {
+    for mode in [NetworkMode::Dns, NetworkMode::Gateway] {
+        let office = Office::open_with(|config| {
+            config.mode = mode;
+            config.encrypted_dns = Some(EncryptedDns::Refuse);
+            config.journal_questions = JournalQuestions::Count;
+            config.groups = vec![Group { silent: true, ..group("council", BOSS) }];
+        })
+        .await;
+        let truth = a("doh.example.", 300, "203.0.113.1");
+        office.upstream.set("doh.example", RecordType::A, answers(vec![truth.clone()]));
+        let alias = vec![cname("alias.example.", 300, "doh.example."), truth];
+        office.upstream.set("alias.example", RecordType::A, answers(alias));
+        // Asked, and again: none is copied.
+        for (client, name, times) in [(GUEST, "DOH.example.", 3), (GUEST, "alias.example.", 3), (BOSS, "doh.example.", 2)] {
+            for _ in 0..times {
+                let answer = office.ask_from(client, name, RecordType::A).await;
+                assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "{name}");
+                assert!(answer.answers.is_empty() && answer.authorities.len() == 1, "{answer}");
+            }
+        }
+        let services = office.ask_from(GUEST, "_dns.doh.example.", RecordType::SVCB).await;
+        assert_eq!(services.metadata.response_code, ResponseCode::NXDomain);
+        let told = office.send(&with_option("doh.example.", 10, b"clientid")).await.unwrap();
+        let why = b"\0\x0fpublic resolvers for encrypted DNS are refused here: this network resolves for itself";
+        assert_eq!(option(&told, 15).unwrap(), why);
+        let asked = office.dns.explain(("doh.example", "A"), ip(GUEST), false).await.unwrap();
+        assert!(asked.rule.contains("dns.encrypted_dns"), "{asked:?}");
+        let asked = office.dns.explain(("alias.example", "A"), ip(GUEST), true).await.unwrap();
+        assert!(asked.rule.contains("dns.encrypted_dns"), "{asked:?}");
+        let journal = Arc::clone(&office.journal);
+        office.close().await;
+        let events = journal.events();
+        let seen: Vec<_> = events.iter().map(|event| (event.client.to_string(), event.name.as_str(), event.qtype)).collect();
+        let expected = [(GUEST, "doh.example", 1), (GUEST, "alias.example", 1), (GUEST, "_dns.doh.example", 64), (NOBODY, "doh.example", 1)];
+        assert_eq!(seen, expected.map(|(client, name, kind)| (client.to_owned(), name, kind)), "the first of a minute");
+        assert!(events.iter().all(|event| event.outcome == DnsOutcome::Refused(Reason::EncryptedDns)), "{events:?}");
+        let devices = journal.devices();
+        let told = |client: &str| devices.iter().find(|device| device.client == ip(client)).unwrap().bypasses();
+        assert_eq!((told(GUEST), told(BOSS), told(NOBODY)), (4, 2, 1), "all of them");
+        assert!(devices.iter().filter(|device| device.client == ip(BOSS)).all(|device| device.bypass.is_empty()));
+        assert_eq!(journal.tallies().iter().map(|tally| tally.refused).sum::<u32>(), 6, "without a record of its own");
+    }
 }
 
 /// Holds what is logged on this thread, on which all tasks of a test run.

@@ -44,6 +44,13 @@ const AROUND: &str = r#"
     host = [{ name = "*.tunnel.example", kind = "bypass", confidence = "community" }]
 "#;
 
+const RESOLVERS: &str = r#"
+    id = "encrypted-dns"
+    name = "Resolvers"
+    steer = false
+    host = [{ name = "doh.example", kind = "resolver", confidence = "official" }]
+"#;
+
 #[derive(Default)]
 pub(crate) struct MemoryJournal {
     events: Mutex<Vec<DnsEvent>>,
@@ -126,7 +133,7 @@ pub(crate) fn identity() -> Identity {
 }
 
 pub(crate) fn catalogue() -> Arc<Catalogue> {
-    Arc::new(Catalogue::from_toml([("acme.toml", CATALOGUE), ("vpn.toml", AROUND)]).unwrap())
+    Arc::new(Catalogue::from_toml([("acme.toml", CATALOGUE), ("vpn.toml", AROUND), ("dns.toml", RESOLVERS)]).unwrap())
 }
 
 pub(crate) fn ip(text: &str) -> IpAddr {

@@ -56,6 +56,34 @@ fn every_meeting_of_a_name_and_a_place_has_its_course() {
     }
 }
 
+#[test]
+fn resolvers_are_refused_by_address_and_by_name_where_the_owner_wants_that() {
+    use Towards::{Elsewhere, Named, Own};
+    let doh = host("dns.google");
+    let refused = Err(Reason::EncryptedDns);
+    let passed = Ok((Mode::Passed, None));
+    let (at, not_at) = (Some("8.8.8.8"), Some("203.0.113.10"));
+    let rows = [
+        (Elsewhere, at, None, refused.clone(), Err(Reason::NoSni)),
+        (Elsewhere, at, Some("www.example.org"), refused.clone(), passed.clone()),
+        (Elsewhere, at, Some("8.8.8.8"), refused.clone(), Err(Reason::BadSni)),
+        (Elsewhere, at, Some("api.openai.com"), Ok((Mode::Watched, Some("openai"))), Ok((Mode::Watched, Some("openai")))),
+        (Elsewhere, not_at, Some("dns.google"), refused.clone(), Ok((Mode::Watched, Some("encrypted-dns")))),
+        (Elsewhere, not_at, Some("www.example.org"), passed.clone(), passed),
+        (Named(&doh), None, Some("dns.google"), refused.clone(), Ok((Mode::Watched, Some("encrypted-dns")))),
+        (Own, None, Some("dns.google"), refused, Ok((Mode::Watched, Some("encrypted-dns")))),
+    ];
+    let snapshot = office().snapshot();
+    for (towards, dst, sni, refusing, reporting) in rows {
+        for (refuse_resolvers, expected) in [(true, refusing), (false, reporting)] {
+            let dst = dst.map(|ip| ip.parse().unwrap());
+            let circumstances = Circumstances { dst, refuse_resolvers, ..circumstances(&snapshot, false) };
+            let course = circumstances.course(towards, &hello(sni, false));
+            assert_eq!(short(&course), expected, "{towards:?} {dst:?} {sni:?} refuse={refuse_resolvers}");
+        }
+    }
+}
+
 fn circumstances(snapshot: &Snapshot, journal_broken: bool) -> Circumstances<'_> {
     static COVERS: std::sync::LazyLock<Vec<HostName>> = std::sync::LazyLock::new(|| vec![host("cloudflare-ech.com")]);
     static NONE: std::sync::LazyLock<Fallbacks> = std::sync::LazyLock::new(Fallbacks::new);
@@ -68,6 +96,8 @@ fn circumstances(snapshot: &Snapshot, journal_broken: bool) -> Circumstances<'_>
         fallbacks: &NONE,
         mint: &NoMint(true),
         client,
+        dst: None,
+        refuse_resolvers: false,
         now: SystemClock.now(),
     }
 }

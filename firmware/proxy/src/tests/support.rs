@@ -33,6 +33,14 @@ pub(crate) const CATALOGUE: &str = r#"
     host = [{ name = "api.openai.com", kind = "api", confidence = "official" }]
 "#;
 
+const RESOLVERS: &str = r#"
+    id = "encrypted-dns"
+    name = "Resolvers"
+    steer = false
+    resolvers = ["8.8.8.8"]
+    host = [{ name = "dns.google", kind = "resolver", confidence = "official" }]
+"#;
+
 /// The puck's own address, when a test says that the client meant it.
 pub(crate) const OWN: &str = "192.0.2.53:443";
 /// Some provider's address, as gateway mode sees it.
@@ -115,7 +123,7 @@ impl Office {
         let local = if self.local { vec!["127.0.0.0/8".parse().unwrap()] } else { vec![] };
         Snapshot {
             judge: Arc::new(FakeJudge(Arc::clone(&self.verdict), self.may_watch)),
-            catalogue: Arc::new(Catalogue::from_toml([("openai.toml", CATALOGUE)]).unwrap()),
+            catalogue: Arc::new(Catalogue::from_toml([("openai.toml", CATALOGUE), ("encrypted-dns.toml", RESOLVERS)]).unwrap()),
             scanner: Scanner::new(Arc::new(Pack::compile([]).unwrap())),
             place: Place {
                 own_names: vec![host("nanogate.lan"), host("nanogate.local")],

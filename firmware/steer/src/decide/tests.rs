@@ -1,6 +1,7 @@
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{DESTINATIONS_CAP, Desired, INTERFACES_CAP, Mode, RenderError, render};
+use super::{DESTINATIONS_CAP, Desired, INTERFACES_CAP, Mode, RESOLVERS_CAP, RenderError, render};
 
 fn desired(mode: Mode) -> Desired {
     let parse = |address: &str| address.parse().unwrap();
@@ -11,6 +12,7 @@ fn desired(mode: Mode) -> Desired {
         proxy_port: 8443,
         http_port: 8088,
         destinations: ["203.0.113.10", "198.51.100.7", "203.0.113.9", "2001:db8:2::10"].map(parse).into(),
+        resolvers: BTreeSet::new(),
         interfaces: Vec::new(),
         capture_dns: None,
     }
@@ -20,7 +22,13 @@ fn desired(mode: Mode) -> Desired {
 fn renders_as_in_the_golden_files() {
     let lan = Desired { interfaces: vec!["eth0".to_owned()], ..desired(Mode::Gateway) };
     let capture = Desired { capture_dns: Some(53), ..desired(Mode::Gateway) };
+    let resolvers: BTreeSet<IpAddr> = ["8.8.8.8", "2001:4860:4860::8888", "192.0.2.53"].map(|ip| ip.parse().unwrap()).into();
+    let refuse = |mode| Desired { resolvers: resolvers.clone(), ..desired(mode) };
+    let both = Desired { capture_dns: Some(53), ..refuse(Mode::Gateway) };
     let rows = [
+        (refuse(Mode::Dns), include_str!("../../testdata/dns.nft")),
+        (refuse(Mode::Gateway), include_str!("../../testdata/gateway-resolvers.nft")),
+        (both, include_str!("../../testdata/gateway-dns-resolvers.nft")),
         (capture, include_str!("../../testdata/gateway-dns.nft")),
         (Desired { capture_dns: Some(53), ..desired(Mode::Dns) }, include_str!("../../testdata/dns.nft")),
         (desired(Mode::Dns), include_str!("../../testdata/dns.nft")),
@@ -77,6 +85,7 @@ fn what_cannot_be_rendered_is_named() {
         (ports(8443, 0), "ports"),
         (ports(8443, 8443), "ports"),
         (Desired { destinations: (0..=DESTINATIONS_CAP).map(address).collect(), ..good.clone() }, "8193 destinations"),
+        (Desired { resolvers: (0..=RESOLVERS_CAP).map(address).collect(), ..good.clone() }, "513 resolvers"),
     ];
     for (desired, words) in rows {
         let error = render(&desired).unwrap_err();

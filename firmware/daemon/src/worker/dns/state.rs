@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gate_dns::{Crowd, Dns, Flood, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
+use gate_dns::{Crowd, Dns, EncryptedDns, Flood, GroupState, KeyOrigin, KeyState, ListState, UpstreamState};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,13 @@ const EVERY: Duration = Duration::from_secs(2);
 const TELL_LOSSES: Duration = Duration::from_secs(600);
 
 /// Writes the state and tells what is to be mended, until `stop`. `checks` says whether signatures matter.
-pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: bool, stop: &CancellationToken) {
+pub(super) async fn follow(
+    dns: &Dns,
+    file: &Path,
+    warnings: &Warnings,
+    (checks, encrypted_dns): (bool, EncryptedDns),
+    stop: &CancellationToken,
+) {
     let (mut written, mut losses, mut first) = (None, Losses::default(), true);
     loop {
         let (upstreams, groups, forwards, lists) = (dns.upstreams(), dns.groups(), dns.forwards(), dns.lists());
@@ -45,6 +51,7 @@ pub(super) async fn follow(dns: &Dns, file: &Path, warnings: &Warnings, checks: 
                 .collect(),
             keys: checks.then(|| keys(dns.keys())),
             silent_devices: dns.silent_devices(),
+            encrypted_dns: encrypted_dns.as_str().to_owned(),
         };
         if written.as_ref() != Some(&state) {
             let bytes = serde_json::to_vec(&state).map_err(std::io::Error::from);
