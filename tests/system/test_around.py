@@ -15,33 +15,37 @@ BOTH = [plan.RESOLVER4, plan.RESOLVER6]
 CHAT = "https://api.openai.com/v1/chat/completions"
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": f"to {planted.EMAIL.value}"}]})
 
-# DNS over TLS is DNS over TCP in TLS: what arrives at the public resolver's port 853 goes on to the pretend internet's.
+# A resolver for DNS over TLS (RFC 7858): each question goes on to the pretend internet's, which takes few connections.
 DOT = f"""
-import socket, ssl, sys, threading
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[1])
+import asyncio, socket, ssl, sys
 
-def copy(one, other):
+def ask(question):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as behind:
+        behind.settimeout(3)
+        behind.sendto(question, ("{plan.DNS}", 53))
+        return behind.recv(4096)
+
+async def answer(question, writer):
+    found = await asyncio.to_thread(ask, question)
+    writer.write(len(found).to_bytes(2) + found)
+
+async def serve(reader, writer):
+    tasks = []
     try:
-        while data := one.recv(4096):
-            other.sendall(data)
-    except OSError:
-        pass
-    other.close()
+        while True:
+            length = int.from_bytes(await reader.readexactly(2))
+            tasks.append(asyncio.create_task(answer(await reader.readexactly(length), writer)))
+    except (asyncio.IncompleteReadError, OSError):
+        writer.close()
 
-def serve(raw):
-    try:
-        client = context.wrap_socket(raw, server_side=True)
-    except OSError:
-        return raw.close()
-    behind = socket.create_connection(("{plan.DNS}", 53))
-    threading.Thread(target=copy, args=(client, behind), daemon=True).start()
-    copy(behind, client)
+async def main():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[1])
+    server = await asyncio.start_server(serve, "{plan.RESOLVER4}", 853, ssl=context)
+    print("ready", flush=True)
+    await server.serve_forever()
 
-listener = socket.create_server(("{plan.RESOLVER4}", 853))
-print("ready", flush=True)
-while True:
-    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+asyncio.run(main())
 """
 
 # What becomes of one datagram that looks like the first of QUIC: refused at once, answered, or lost without a word.
@@ -65,7 +69,8 @@ def office():
         folder.mkdir()
         pem, roots = folder / "dot.pem", folder / "roots.pem"
         make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-        subject = ["-subj", f"/CN={plan.RESOLVER}", "-addext", f"subjectAltName=DNS:{plan.RESOLVER}"]
+        leaf = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", f"subjectAltName=DNS:{plan.RESOLVER}"]
+        subject = ["-subj", f"/CN={plan.RESOLVER}", *leaf]
         provider = office.hosts["provider"]
         # Beside the puck's own extra roots there is one file for both: the providers' authority and the resolver.
         provider.run([*make, *subject, "-keyout", folder / "key", "-out", folder / "cert"])
@@ -151,7 +156,7 @@ def test_a_literal_address_of_a_provider_is_caught(office, address):
 def v6_only(office):
     """A client that has no IPv4 address at all."""
     client = office.hosts[CLIENT]
-    client.ip("-4 address flush dev eth0")
+    client.run(["ip", "-4", "address", "flush", "dev", "eth0"])
     office._point_dns(CLIENT, plan.PUCK6)
     yield CLIENT
     office._point_dns(CLIENT, plan.PUCK)
@@ -231,8 +236,9 @@ def test_where_they_are_only_reported_they_are_reached(new_office):
     office = new_office(gateway=True)
     office.install_puck(config={"mode": "gateway", "dns": {"encrypted_dns": "report"}})
     before = len(office.internet.connections())
-    curl(office, "-k", "-o", "/dev/null", f"https://{plan.RESOLVER4}/dns-query")
     curl(office, "-o", "/dev/null", f"https://{plan.RESOLVER}/dns-query")
+    by_address = ["--resolve", f"{plan.RESOLVER}:443:[{plan.RESOLVER6}]"]
+    curl(office, "-o", "/dev/null", *by_address, f"https://{plan.RESOLVER}/dns-query")
     assert len(office.internet.connections(before)) == 2
     assert "reported, NOT REFUSED" in office.puck.command("status").stdout
 

@@ -464,7 +464,9 @@ impl fmt::Display for Reason {
             Self::Shutdown => "the daemon is stopping",
             Self::Internal => "an internal fault",
             Self::Redirected => "it was told to use https",
-            Self::EncryptedDns => "it leads to a public resolver for encrypted DNS, which goes around this network's own",
+            Self::EncryptedDns => {
+                "it leads to a public resolver for encrypted DNS, which goes around this network's own"
+            }
         };
         f.write_str(words)
     }

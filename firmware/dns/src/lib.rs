@@ -83,8 +83,8 @@ pub use act::{
     KeyState, LEARN_NAMES_CAP, ListState, LookupError, Timeouts, TrustError, UpstreamState, Upstreams,
 };
 pub use config::{
-    Config, ConfigError, Dnssec, EncryptedDns, Forward, Group, JournalQuestions, KeyError, LEARN_ADDRESSES_CAP, List, ListUrl, Net,
-    NetworkMode, Protocol, Upstream, UpstreamError, Zone, check_keys, is_too_wide,
+    Config, ConfigError, Dnssec, EncryptedDns, Forward, Group, JournalQuestions, KeyError, LEARN_ADDRESSES_CAP, List,
+    ListUrl, Net, NetworkMode, Protocol, Upstream, UpstreamError, Zone, check_keys, is_too_wide,
 };
 pub use decide::Identity;
 pub use record::{Counters, Hardware};

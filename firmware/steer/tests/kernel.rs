@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, U
 use std::time::Duration;
 
 use gate_steer::{
-    Applied, ApplyError, DESTINATIONS_CAP, Desired, Mode, RESOLVERS_CAP, ReadError, Rule, apply, event, list, original_destination,
-    remove, render,
+    Applied, ApplyError, DESTINATIONS_CAP, Desired, Mode, RESOLVERS_CAP, ReadError, Rule, apply, event, list,
+    original_destination, remove, render,
 };
 use lab::{Host, alone, alone_under, ip, run};
 
@@ -285,7 +285,7 @@ fn resolvers_that_are_refused_lead_to_the_proxy_and_nowhere_else() {
     alone("resolvers_that_are_refused_lead_to_the_proxy_and_nowhere_else", || {
         let (client, internet) = routed();
         serve(&internet);
-        let others = ["203.0.113.80", "2001:db8:2::80"];
+        let others = ["203.0.113.20", "2001:db8:2::20"];
         let to = |address: &str, port: u16| SocketAddr::new(address.parse().unwrap(), port).to_string();
         let old = others.map(|other| reach(&client, &to(other, 443)));
         apply_desired(&Desired { resolvers: addresses(&others), ..desired(Mode::Gateway, &[]) });

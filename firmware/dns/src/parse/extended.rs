@@ -60,7 +60,9 @@ impl Explanation {
             Self::NoSignature => (10, "the answer should be signed and is not (DNSSEC)"),
             Self::Blocked => (15, "a block list of this office holds the name"),
             Self::AliasBlocked => (15, "it leads to a name that a block list of this office holds"),
-            Self::OtherResolver => (15, "public resolvers for encrypted DNS are refused here: this network resolves for itself"),
+            Self::OtherResolver => {
+                (15, "public resolvers for encrypted DNS are refused here: this network resolves for itself")
+            }
             Self::Inside => (15, "a name of the internet leads to an address inside (DNS rebinding)"),
             Self::NotLocal => (18, "only devices of this network are answered"),
             Self::OtherOpcode => (21, "only questions are answered"),

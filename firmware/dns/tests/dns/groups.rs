@@ -248,7 +248,9 @@ async fn other_resolvers_are_refused_where_the_owner_wants_that_and_told_of_thei
         let alias = vec![cname("alias.example.", 300, "doh.example."), truth];
         office.upstream.set("alias.example", RecordType::A, answers(alias));
         // Asked, and again: none is copied.
-        for (client, name, times) in [(GUEST, "DOH.example.", 3), (GUEST, "alias.example.", 3), (BOSS, "doh.example.", 2)] {
+        for (client, name, times) in
+            [(GUEST, "DOH.example.", 3), (GUEST, "alias.example.", 3), (BOSS, "doh.example.", 2)]
+        {
             for _ in 0..times {
                 let answer = office.ask_from(client, name, RecordType::A).await;
                 assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "{name}");
@@ -267,8 +269,14 @@ async fn other_resolvers_are_refused_where_the_owner_wants_that_and_told_of_thei
         let journal = Arc::clone(&office.journal);
         office.close().await;
         let events = journal.events();
-        let seen: Vec<_> = events.iter().map(|event| (event.client.to_string(), event.name.as_str(), event.qtype)).collect();
-        let expected = [(GUEST, "doh.example", 1), (GUEST, "alias.example", 1), (GUEST, "_dns.doh.example", 64), (NOBODY, "doh.example", 1)];
+        let seen: Vec<_> =
+            events.iter().map(|event| (event.client.to_string(), event.name.as_str(), event.qtype)).collect();
+        let expected = [
+            (GUEST, "doh.example", 1),
+            (GUEST, "alias.example", 1),
+            (GUEST, "_dns.doh.example", 64),
+            (NOBODY, "doh.example", 1),
+        ];
         assert_eq!(seen, expected.map(|(client, name, kind)| (client.to_owned(), name, kind)), "the first of a minute");
         assert!(events.iter().all(|event| event.outcome == DnsOutcome::Refused(Reason::EncryptedDns)), "{events:?}");
         let devices = journal.devices();

@@ -123,7 +123,9 @@ impl Office {
         let local = if self.local { vec!["127.0.0.0/8".parse().unwrap()] } else { vec![] };
         Snapshot {
             judge: Arc::new(FakeJudge(Arc::clone(&self.verdict), self.may_watch)),
-            catalogue: Arc::new(Catalogue::from_toml([("openai.toml", CATALOGUE), ("encrypted-dns.toml", RESOLVERS)]).unwrap()),
+            catalogue: Arc::new(
+                Catalogue::from_toml([("openai.toml", CATALOGUE), ("encrypted-dns.toml", RESOLVERS)]).unwrap(),
+            ),
             scanner: Scanner::new(Arc::new(Pack::compile([]).unwrap())),
             place: Place {
                 own_names: vec![host("nanogate.lan"), host("nanogate.local")],

@@ -22,7 +22,8 @@ fn desired(mode: Mode) -> Desired {
 fn renders_as_in_the_golden_files() {
     let lan = Desired { interfaces: vec!["eth0".to_owned()], ..desired(Mode::Gateway) };
     let capture = Desired { capture_dns: Some(53), ..desired(Mode::Gateway) };
-    let resolvers: BTreeSet<IpAddr> = ["8.8.8.8", "2001:4860:4860::8888", "192.0.2.53"].map(|ip| ip.parse().unwrap()).into();
+    let resolvers: BTreeSet<IpAddr> =
+        ["8.8.8.8", "2001:4860:4860::8888", "192.0.2.53"].map(|ip| ip.parse().unwrap()).into();
     let refuse = |mode| Desired { resolvers: resolvers.clone(), ..desired(mode) };
     let both = Desired { capture_dns: Some(53), ..refuse(Mode::Gateway) };
     let rows = [
