@@ -39,7 +39,7 @@ build_device() {
 }
 
 need_image() {
-    need_apt cpio debian-archive-keyring dosfstools genimage kmod mtools python3 xz-utils zstd
+    need_apt cpio debian-archive-keyring device-tree-compiler dosfstools genimage kmod mtools python3 xz-utils zstd
 }
 
 need_qemu() { need_apt qemu-system-arm device-tree-compiler dnsmasq-base e2fsprogs iproute2 mtools; }

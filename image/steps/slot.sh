@@ -19,12 +19,26 @@ kernel() {
     # The firmware unpacks gzip by itself; so does QEMU.
     gzip -9 -n -c "$from" >"$SLOT/kernel.img"
     cp "board/$BOARD"/{config.txt,cmdline.txt} "$SLOT/"
-    if [ -e "board/$BOARD/device-trees" ]; then
-        while read -r from; do
-            cp "$(unpacked kernel-base)/usr/lib/modules/$release/dtb/$from" "$SLOT/"
-        done <"board/$BOARD/device-trees"
-    fi
+    [ ! -e "board/$BOARD/device-trees" ] || device_trees "$(unpacked kernel-base)/usr/lib/modules/$release/dtb"
 }
+
+# device_trees FOLDER: a line of the board's list is a tree, or a tree, an overlay for it and the tree that they make together: the
+# kernel's own, which the boot loader does not look for. A newer kernel with another difference ends the build.
+device_trees() {
+    local tree overlay whole
+    while read -r tree overlay whole; do
+        cp "$1/$tree" "$SLOT/"
+        [ -n "$overlay" ] || continue
+        mkdir -p "$SLOT/overlays"
+        dtc -q -I dts -O dtb -o "$SLOT/overlays/$overlay.dtbo" "board/$BOARD/overlays/$overlay.dts"
+        fdtoverlay -i "$1/$tree" -o "$OUT/overlaid.dtb" "$SLOT/overlays/$overlay.dtbo"
+        cmp -s <(source_of "$OUT/overlaid.dtb") <(source_of "$1/$whole") ||
+            die "board/$BOARD/overlays/$overlay.dts does not make $whole of $tree"
+    done <"board/$BOARD/device-trees"
+}
+
+# source_of TREE: its source, sorted.
+source_of() { dtc -q -s -I dtb -O dts "$1"; }
 
 # fat FOLDER IMAGE MIB LABEL: the same bytes for the same files.
 fat() {
@@ -32,13 +46,13 @@ fat() {
     rm -f "$2"
     mkfs.vfat --invariant -F 32 -s 1 -i 4e475441 -n "$4" -C "$2" "$(($3 * 1024))" >/dev/null
     for file in "$1"/*; do files+=("$file"); done
-    mcopy -m -i "$2" "${files[@]}" ::/
+    mcopy -s -m -i "$2" "${files[@]}" ::/
 }
 
 # slot NAME TREE MIB LABEL: a kernel with a tree, as a folder and as the partition's content.
 slot() {
     mkdir -p "$OUT/$1"
-    cp "$SLOT"/* "$OUT/$1/"
+    cp -r "$SLOT"/* "$OUT/$1/"
     initramfs "$2" "$OUT/$1/initramfs.img"
     find "$OUT/$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
     fat "$OUT/$1" "$OUT/$1.vfat" "$3" "$4"
