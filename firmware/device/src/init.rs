@@ -15,7 +15,7 @@ use crate::mend::Job;
 use crate::office::{Office, Start};
 use crate::slot::{self, Booted};
 use crate::watchdog::Watchdog;
-use crate::{autoboot, boot_partition, card, clock, data, lease, log, modules, mounts, rescue};
+use crate::{autoboot, boot_partition, card, clock, data, lease, log, modules, mounts, rescue, whole};
 
 /// Never returns: the end of PID 1 is a kernel panic.
 pub(crate) fn run() -> ExitCode {
@@ -26,6 +26,7 @@ pub(crate) fn run() -> ExitCode {
         let _ = fs::create_dir_all(folder);
     }
     let booted = slot::booted();
+    whole::insist(booted);
     modules::load(modules::ORDERS);
     if booted == Booted::Rescue {
         modules::load(modules::RESCUE);

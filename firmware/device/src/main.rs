@@ -52,6 +52,7 @@ mod slot;
 mod spoken;
 mod time_servers;
 mod watchdog;
+mod whole;
 
 use std::process::ExitCode;
 
