@@ -143,25 +143,77 @@ def test_starving_another_process_loses_no_dns_answer(own):
     assert len(answers) > 50 and set(answers) == {"True"}
 
 
-def test_the_resolver_comes_back_where_the_disk_is_gone(own):
-    """Its settings come from the supervisor's memory, and an office without records is better off than one without names."""
-    data = Path(own.puck.settings["data"])
-    away, dns = data.with_name("away"), own.puck.processes()["dns"]
+def pull_the_disk(office, *workers):
+    """Takes the data folder away from these workers, and then their lives; how to give it back."""
+    data = Path(office.puck.settings["data"])
+    away, pids = data.with_name("away"), office.puck.processes()
     data.rename(away)
-    os.kill(dns, signal.SIGKILL)
+    for name in workers:
+        os.kill(pids[name], signal.SIGKILL)
     deadline = time.monotonic() + 10
-    while not own.puck.answers_dns():
-        assert time.monotonic() < deadline, own.puck.tail_log()
-    assert own.hosts["client-watched"].run(["getent", "ahostsv4", "api.openai.com"]).stdout.startswith(plan.PUCK)
-    away.rename(data)
-    # With the disk there again it is as ever, by itself.
+    while not office.puck.answers_dns():
+        assert time.monotonic() < deadline, office.puck.tail_log()
+    return lambda: away.rename(data)
+
+
+def session(office):
+    """What the page says to whoever opens it; nothing while nobody answers."""
+    ask = ["curl", "-sk", "--max-time", "2", f"https://{plan.PUCK}:9443/api/v1/session"]
+    return json.loads(office.hosts["client-watched"].run(ask, check=False).stdout or "{}")
+
+
+def await_session(office, wanted):
     deadline = time.monotonic() + 30
-    while not own.puck.await_records(lambda record: record["event"].get("dns", {}).get("name") == "claude.ai", 1):
+    while not wanted(told := session(office)):
+        assert time.monotonic() < deadline, f"{told}\n{office.puck.tail_log()}"
+        time.sleep(0.2)
+    return told
+
+
+def test_all_processes_come_back_where_the_disk_is_gone(own):
+    """What they begin with comes from the supervisor's memory, and an office without records is better off than one without
+    names. AI is refused, not by chance: from the first connection on."""
+    give_back = pull_the_disk(own, *WORKERS)
+    assert own.hosts["client-watched"].run(["getent", "ahostsv4", "api.openai.com"]).stdout.startswith(plan.PUCK)
+    told = await_session(own, lambda told: "trouble" in told)
+    assert "It needs you" in told["trouble"] and told["claimed"] is False and told["signed_in"] is False
+    for client in ("client-watched", "client-inspected"):
+        assert own.chat(client, "curl", {"prompt": "hello"})["error"]
+    assert own.internet.requests() == [], "a provider was reached without a record"
+    tunnel = ["curl", "-sk", "--max-time", "10", "--proxy", f"http://{plan.PUCK}:8080", "-o", "/dev/null"]
+    tunnel += ["-w", "%{http_code}", "https://www.example.com/"]
+    assert own.hosts["client-watched"].run(tunnel, check=False).stdout == "200", "what is no AI goes on"
+    page = f"https://{plan.PUCK}:9443"
+    sign_in = ["curl", "-sk", "--max-time", "5", "-H", "x-nanogate: 1", "-H", "content-type: application/json"]
+    sign_in += ["-d", json.dumps({"code": "ABCD-EFGH-JKMN", "password": "correct horse battery staple"}), f"{page}/api/v1/claim"]
+    assert "gone or broken" in own.hosts["client-watched"].run(sign_in, check=False).stdout
+    assert "<html" in own.hosts["client-watched"].run(["curl", "-sk", "--max-time", "5", f"{page}/"]).stdout
+    give_back()
+    # With the disk there again it is as ever, by itself.
+    await_session(own, lambda told: told and "trouble" not in told)
+    deadline = time.monotonic() + 30
+    while own.chat("client-inspected", "curl", {"prompt": "hello"})["error"]:
         assert time.monotonic() < deadline, own.puck.tail_log()
-        own.hosts["client-watched"].run(["getent", "ahostsv4", "claude.ai"], check=False)
-    assert own.puck.processes()["dns"]
+    for kind, name in (("dns", "name"), ("request", "host")):
+        wanted = "api.openai.com"
+        assert own.puck.await_records(lambda record: record["event"].get(kind, {}).get(name) == wanted, 30), kind  # noqa: B023
+    assert set(own.puck.processes()) == set(WORKERS)
     code, text = own.puck.verify()
     assert code == 0, text
+
+
+def test_where_records_may_wait_in_memory_ai_goes_on_without_the_disk(new_office):
+    """Also for a proxy that begins without it."""
+    office = new_office()
+    office.install_puck(config={"journal": {"in_memory_mib": 4}})
+    give_back = pull_the_disk(office, "proxy", "admin")
+    deadline = time.monotonic() + 20
+    while office.chat("client-inspected", "curl", {"prompt": "hello"})["error"]:
+        assert time.monotonic() < deadline, office.puck.tail_log()
+    result = office.chat("client-inspected", "openai-python", {"prompt": planted.CHAT})
+    assert result["error"] is None and planted.leaks(office.internet.wire()) == []
+    assert office.chat("client-denied", "curl", {"prompt": "hello"})["error"], "the policy that was in force stays so"
+    give_back()
 
 
 def test_records_go_on_once_the_journal_can_be_opened(own):

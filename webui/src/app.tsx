@@ -41,7 +41,7 @@ export function App() {
     <>
       <Header page={page} session={session} onSignedOut={look} />
       <main id="main" tabIndex={-1}>
-        {!open && <SignIn claimed={session.claimed} pressed={session.button} onLook={look} />}
+        {!open && <SignIn session={session} onLook={look} />}
         {open && page === "overview" && <Overview onSignedOut={look} />}
         {open && page === "trust" && <Trust />}
         {open && page === "tokens" && <Tokens onSignedOut={look} />}

@@ -128,6 +128,9 @@ pub struct InspectAnswer {
 pub trait Status: Send + Sync + 'static {
     /// The state right now; cheap enough for every request.
     fn report(&self) -> StatusReport;
+
+    /// What keeps the puck from its work and needs a person, for everybody in the office to see.
+    fn trouble(&self) -> Option<String>;
 }
 
 /// Health, versions, mode, processes.

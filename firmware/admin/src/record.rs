@@ -94,6 +94,7 @@ fn journal_problem(_logged: &JournalError) -> Problem {
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "journal",
-        "The journal cannot be written, so nothing is done that it would have to hold.",
+        "The journal cannot be written, so nothing is done that it would have to hold: the disk, or the puck's card, is full, \
+         gone or broken.",
     )
 }

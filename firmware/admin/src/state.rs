@@ -101,10 +101,23 @@ pub enum AccountsError {
 }
 
 impl Accounts {
+    /// Where the accounts of a folder are.
+    pub fn file(dir: &Path) -> PathBuf {
+        dir.join("admin.json")
+    }
+
     /// Reads `admin.json` in `dir`; absent means new.
     pub fn open(dir: &Path) -> Result<Self, AccountsError> {
-        let path = dir.join("admin.json");
-        let (stamp, state) = file::load(&path)?;
+        Self::open_or(dir, None)
+    }
+
+    /// The same; where the file is out of reach, it is what was `kept` of it.
+    pub fn open_or(dir: &Path, kept: Option<&[u8]>) -> Result<Self, AccountsError> {
+        let path = Self::file(dir);
+        let (stamp, state) = match (file::load(&path), kept) {
+            (Err(FileError::Io { .. }), Some(kept)) => (Some(Stamp::NEVER), file::parse(&path, kept)?),
+            (read, _) => read?,
+        };
         Ok(Self { path, seen: Mutex::new((stamp, Arc::new(state))) })
     }
 
@@ -231,12 +244,15 @@ impl Accounts {
         Ok(found)
     }
 
-    /// The snapshot, renewed when the file is another than the one it was read from.
+    /// The snapshot, renewed when the file is another than the one it was read from. While that is out of reach nobody can
+    /// have changed it: what was read last stands.
     fn state(&self) -> Result<Arc<State>, AccountsError> {
         let mut seen = self.seen.lock();
-        if Stamp::of(&self.path)? != seen.0 {
-            let (stamp, state) = file::load(&self.path)?;
-            *seen = (stamp, Arc::new(state));
+        let renew = || if Stamp::of(&self.path)? == seen.0 { Ok(None) } else { file::load(&self.path).map(Some) };
+        match renew() {
+            Ok(None) | Err(FileError::Io { .. }) => {}
+            Ok(Some((stamp, state))) => *seen = (stamp, Arc::new(state)),
+            Err(error) => return Err(error.into()),
         }
         Ok(Arc::clone(&seen.1))
     }
@@ -247,6 +263,10 @@ impl Accounts {
         let (_, mut state) = file::load(&self.path)?;
         let answer = edit(&mut state)?;
         file::save(&self.path, &state)?;
+        // Nobody may find the file out of reach before it was read again.
+        if let Ok(stamp) = Stamp::of(&self.path) {
+            *self.seen.lock() = (stamp, Arc::new(state));
+        }
         Ok(answer)
     }
 }

@@ -16,6 +16,8 @@ use nix::fcntl::Flock;
 use thiserror::Error;
 
 pub use self::options::{JournalConfig, Options};
+pub use self::state::Waiting;
+
 use self::state::State;
 use self::sync::Shared;
 use crate::accept::{lock, prepare_dir, recover};
@@ -66,6 +68,11 @@ impl ChainWriter {
     /// Signs a head over everything so far and waits until it is on disk.
     pub fn flush(&self) -> Result<(), JournalError> {
         self.shared.flush()
+    }
+
+    /// Writes what waited in memory for this chain to be opened, and that it waited. What the disk does not take goes on waiting.
+    pub fn recall(&self, waiting: Waiting) -> Result<(), JournalError> {
+        self.shared.recall(waiting)
     }
 
     /// Ends the chain for now and says whether everything reached the disk.

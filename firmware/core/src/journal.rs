@@ -47,4 +47,9 @@ pub enum JournalError {
 pub trait Journal: Send + Sync + 'static {
     /// Appends one record. When this returns `Ok` the record survives the death of the process.
     fn append(&self, event: &Event) -> Result<Position, JournalError>;
+
+    /// Whether records are taken, as far as that is known without one.
+    fn is_open(&self) -> bool {
+        true
+    }
 }

@@ -107,9 +107,9 @@ pub(crate) enum Verb {
         name: ProcessName,
         #[command(flatten)]
         config: ConfigArg,
-        /// The text that this file had when the supervisor read it.
-        #[arg(long, value_name = "FILE")]
-        settings: PathBuf,
+        /// The descriptor with what it begins with: the text that this file had when the supervisor read it, and more.
+        #[arg(long, value_name = "NUMBER")]
+        papers: i32,
     },
 }
 

@@ -22,12 +22,15 @@ use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
 use crate::cli::ProcessName;
 use crate::config::Config;
+use crate::papers::Papers;
 use crate::run_state::replace;
 use crate::{CommandError, process, worker};
 
 mod authority;
 
-pub(crate) use self::authority::{activate, authority, ca_file, ca_subject, missing, successor};
+pub(crate) use self::authority::{
+    activate, authority, authority_files, ca_file, ca_subject, missing, successor, successor_files,
+};
 
 /// The page's certificates are renewed when less than this is left of them.
 const RENEW_BEFORE_MICROS: u64 = 2 * 24 * 3600 * 1_000_000;
@@ -77,6 +80,11 @@ pub(crate) fn chain_dir(data: &Path, process: &str) -> PathBuf {
 
 pub(crate) fn admin_state_dir(data: &Path) -> PathBuf {
     data.join("state/admin")
+}
+
+/// Where the page's accounts are.
+pub(crate) fn accounts_file(data: &Path) -> PathBuf {
+    Accounts::file(&admin_state_dir(data))
 }
 
 /// The policy that the workers follow: the supervisor's copy of the last good version of the owner's file.
@@ -305,9 +313,20 @@ fn give(dir: &Path, uid: Option<u32>, gid: Option<u32>) -> Result<(), CommandErr
     set().map_err(|error| CommandError::internal(format!("{}: cannot be given to its process: {error}", dir.display())))
 }
 
+pub(crate) fn device_key_file(data: &Path) -> PathBuf {
+    data.join("keys/device.pem")
+}
+
+/// The device's key as a worker begins with it.
+pub(crate) fn kept_device_key(config: &Config, papers: &Papers) -> Result<DeviceKey, CommandError> {
+    let file = device_key_file(&config.data);
+    let named = |error: &dyn std::fmt::Display| CommandError::internal(format!("{}: {error}", file.display()));
+    DeviceKey::from_pkcs8_pem(&papers.read_text(&file).map_err(|error| named(&error))?).map_err(|error| named(&error))
+}
+
 /// The device's key, made at the first start.
 pub(crate) fn device_key(config: &Config) -> Result<DeviceKey, CommandError> {
-    let file = config.data.join("keys/device.pem");
+    let file = device_key_file(&config.data);
     let key = match fs::read_to_string(&file) {
         Ok(pem) => DeviceKey::from_pkcs8_pem(&pem)
             .map_err(|error| CommandError::internal(format!("{}: {error}", file.display())))?,
@@ -328,7 +347,7 @@ pub(crate) fn device_key(config: &Config) -> Result<DeviceKey, CommandError> {
 
 /// Whether the page's certificates were replaced.
 pub(crate) fn renew_admin_certificate(config: &Config) -> Result<bool, CommandError> {
-    renew_page(config, &authority(config)?)
+    renew_page(config, &authority(config, &Papers::default())?)
 }
 
 fn renew_page(config: &Config, authority: &Authority) -> Result<bool, CommandError> {
@@ -376,16 +395,21 @@ fn due(config: &Config, name: &str, now: UnixMicros, issuer: Option<&str>) -> bo
 }
 
 /// Reads the page's certificates and keys.
-pub(crate) fn page_identity(config: &Config) -> Result<PageIdentity, CommandError> {
-    let read = |name: &str| -> Result<_, CommandError> {
-        let file = |path: PathBuf| {
-            fs::read(&path).map_err(|error| CommandError::internal(format!("{}: {error}", path.display())))
-        };
-        let cert = file(config.data.join(format!("ca/{name}.der")))?;
-        let key = file(config.data.join(format!("keys/{name}.der")))?;
-        Ok((CertificateDer::from(cert), PrivatePkcs8KeyDer::from(key)))
+pub(crate) fn page_identity(config: &Config, papers: &Papers) -> Result<PageIdentity, CommandError> {
+    let file = |path: PathBuf| {
+        papers.read(&path).map_err(|error| CommandError::internal(format!("{}: {error}", path.display())))
     };
-    Ok(PageIdentity { by_name: read("page-name")?, by_address: read("page-address")? })
+    let [name_cert, name_key, address_cert, address_key] = page_files(&config.data).map(file);
+    let pair = |cert: Result<_, _>, key: Result<Vec<u8>, _>| -> Result<Identity, CommandError> {
+        Ok((CertificateDer::from(cert?), PrivatePkcs8KeyDer::from(key?)))
+    };
+    Ok(PageIdentity { by_name: pair(name_cert, name_key)?, by_address: pair(address_cert, address_key)? })
+}
+
+/// Certificate and key of each of the page's two faces.
+pub(crate) fn page_files(data: &Path) -> [PathBuf; 4] {
+    ["ca/page-name.der", "keys/page-name.der", "ca/page-address.der", "keys/page-address.der"]
+        .map(|file| data.join(file))
 }
 
 fn write(file: &Path, bytes: &[u8], mode: u32) -> Result<(), CommandError> {

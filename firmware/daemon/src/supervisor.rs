@@ -8,8 +8,8 @@
 //! ```
 //!
 //! It is the one writer of policy: it validates the owner's file and hands the workers a copy, so that a worker that is
-//! started again finds the last good one, whatever the owner's file says by then. Settings they get from its memory: the
-//! resolver comes back even where the disk is gone.
+//! started again finds the last good one, whatever the owner's file says by then. Settings they get from its memory, and there
+//! is a copy of all else that they begin with: they come back even where the disk is gone (see [`crate::papers`]).
 //!
 //! The supervisor holds every socket: what arrives while a worker is started again waits for it.
 //!
@@ -23,8 +23,6 @@ mod desk;
 mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -36,8 +34,6 @@ use command_fds::{CommandFdExt, FdMapping};
 use gate_audit::ChainWriter;
 use gate_core::{Journal, ProcessState};
 use gate_proxy::Switch;
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use tokio::io::AsyncWriteExt;
@@ -51,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::ProcessName;
 use crate::config::{Config, waiting};
 use crate::heartbeat::{Monitor, Pulse};
+use crate::papers::Kept;
 use crate::run_state::RunState;
 use crate::worker::{Stamp, follow_file, follow_policy};
 use crate::{CommandError, Outcome, fence, packs, process, provision, setup, sockets, switch, worker};
@@ -82,7 +79,6 @@ enum Order {
 pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
     let text = Config::read(file).map_err(CommandError::input)?;
     let config = Config::of_text(file, &text).map_err(CommandError::input)?;
-    let settings = Arc::new(in_memory(&text).map_err(CommandError::internal)?);
     worker::start_log(&config.log);
     worker::check(&config)?;
     may_steer(&config)?;
@@ -106,16 +102,8 @@ pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
         println!("claim code: {code}   (for the first sign-in at https://{own_name}/)");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
-    runtime.block_on(supervise(file, (config, settings), journal, seen))
-}
-
-/// The text of the owner's file, for every life of a worker: neither what the file has become since nor the loss of the disk it
-/// lies on keeps one from coming back. Sealed: none of them can change what the others come back with.
-fn in_memory(text: &str) -> std::io::Result<File> {
-    let mut file = File::from(memfd_create(c"settings", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?);
-    file.write_all(text.as_bytes())?;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(SealFlag::all()))?;
-    Ok(file)
+    let kept = Kept::new(&config, text);
+    runtime.block_on(supervise(file, (config, kept), journal, seen))
 }
 
 /// Without the capability the `steer` worker would die again and again, and AI traffic go past the puck meanwhile.
@@ -132,7 +120,7 @@ fn may_steer(config: &Config) -> Result<(), CommandError> {
 
 async fn supervise(
     file: &Path,
-    (config, settings): (Config, Arc<File>),
+    (config, kept): (Config, Arc<Kept>),
     journal: Arc<ChainWriter>,
     mut seen: Option<Stamp>,
 ) -> Result<Outcome, CommandError> {
@@ -153,8 +141,8 @@ async fn supervise(
         sockets.extend(link.remove(&name));
         let (journal, state, switch, button) =
             (journal.clone(), state.clone(), desk.switch.follow(), desk.button.follow());
-        let (file, settings) = (file.to_owned(), settings.clone());
-        keepers.push(Keeper { name, file, settings, sockets, journal, state, switch, button });
+        let (file, kept) = (file.to_owned(), kept.clone());
+        keepers.push(Keeper { name, file, kept, sockets, journal, state, switch, button });
     }
     // Nobody is started before every socket is ours.
     let mut workers = JoinSet::new();
@@ -281,7 +269,7 @@ async fn activate_pack(config: &Config, journal: &dyn Journal) {
 struct Keeper {
     name: ProcessName,
     file: PathBuf,
-    settings: Arc<File>,
+    kept: Arc<Kept>,
     sockets: Vec<OwnedFd>,
     journal: Arc<dyn Journal>,
     state: Arc<RunState>,
@@ -299,6 +287,7 @@ impl Keeper {
             }
         }
         loop {
+            self.kept.look().await;
             let started = Instant::now();
             match self.start() {
                 Ok(mut child) => {
@@ -332,14 +321,14 @@ impl Keeper {
         // The path by which the kernel knows this very binary: an update that replaces the file on disk must not mix
         // versions.
         let mut command = Command::new("/proc/self/exe");
-        let (mut mappings, settings) = (sockets::mappings(&self.sockets)?, sockets::FIRST + self.sockets.len() as i32);
-        mappings.push(FdMapping { parent_fd: self.settings.try_clone()?.into(), child_fd: settings });
+        let (mut mappings, papers) = (sockets::mappings(&self.sockets)?, sockets::FIRST + self.sockets.len() as i32);
+        mappings.push(FdMapping { parent_fd: self.kept.papers(self.name)?.into(), child_fd: papers });
         command
             .arg0("nanogate")
             .args(["worker", self.name.as_str(), "--config"])
             .arg(&self.file)
-            .arg("--settings")
-            .arg(format!("/proc/self/fd/{settings}"))
+            .arg("--papers")
+            .arg(papers.to_string())
             .env("LISTEN_FDS", self.sockets.len().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

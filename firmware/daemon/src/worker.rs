@@ -17,7 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gate_audit::ChainWriter;
+use gate_audit::{ChainWriter, OpenError};
 use gate_core::{Catalogue, SystemClock};
 use gate_policy::Policy;
 use gate_proxy::Switch;
@@ -34,8 +34,11 @@ pub(crate) use self::admin::resident;
 pub(crate) use self::proxy::fallbacks;
 pub(crate) use self::reload::{Stamp, follow_file, follow_policy, read_policy, stamp};
 pub(crate) use self::steer::rule_set;
+
+use self::late_journal::LateJournal;
 use crate::cli::ProcessName;
 use crate::config::{Config, Log, LogFormat};
+use crate::papers::Papers;
 use crate::{CommandError, Outcome, heartbeat, packs, provision, switch};
 
 /// Every task ends on shutdown within 5 s; what is left then is cut.
@@ -46,15 +49,15 @@ const BLOCKING: usize = 16;
 
 /// Runs one worker until it is told to stop or its supervisor is gone. Its settings are the text that the owner's `file` had
 /// when the supervisor read it: that is what the sockets were opened by, and the file may have become wrong since.
-pub(crate) fn run(name: ProcessName, file: &Path, settings: &Path) -> Result<Outcome, CommandError> {
-    let text = Config::read(settings).map_err(CommandError::internal)?;
-    let config = Config::of_text(file, &text).map_err(CommandError::input)?;
+pub(crate) fn run(name: ProcessName, file: &Path, papers: i32) -> Result<Outcome, CommandError> {
+    let papers = Papers::receive(papers).map_err(CommandError::internal)?;
+    let config = Config::of_text(file, &papers.settings).map_err(CommandError::input)?;
     start_log(&config.log);
     match name {
-        ProcessName::Dns => dns::run(&config),
-        ProcessName::Proxy => proxy::run(&config),
-        ProcessName::Admin => admin::run(&config),
-        ProcessName::Steer => steer::run(&config),
+        ProcessName::Dns => dns::run(&config, papers),
+        ProcessName::Proxy => proxy::run(&config, papers),
+        ProcessName::Admin => admin::run(&config, papers),
+        ProcessName::Steer => steer::run(&config, &papers),
     }
 }
 
@@ -89,9 +92,16 @@ pub(crate) fn start_log(log: &Log) {
 
 /// Opens a process's own chain with a key that was read while the process still could.
 pub(crate) fn open_journal_with(config: &Config, process: &str, key: DeviceKey) -> Result<ChainWriter, CommandError> {
+    open_chain(config, process, key).map_err(|error| no_journal(process, &error))
+}
+
+fn open_chain(config: &Config, process: &str, key: DeviceKey) -> Result<ChainWriter, OpenError> {
     let dir = provision::chain_dir(&config.data, process);
     ChainWriter::open(&dir, config.journal.options(process), key, Arc::new(SystemClock))
-        .map_err(|error| CommandError::internal(format!("the journal of {process} cannot be opened: {error}")))
+}
+
+fn no_journal(process: &str, error: &OpenError) -> CommandError {
+    CommandError::internal(format!("the journal of {process} cannot be opened: {error}"))
 }
 
 /// The providers that this build knows.
@@ -111,11 +121,11 @@ pub(crate) fn finding_warnings(policy: &Policy, scanner: &Scanner) -> Vec<String
 }
 
 /// The copy of the policy that the supervisor put in force, or the default: everybody watched, nothing denied.
-fn policy(config: &Config) -> Result<Policy, CommandError> {
-    match provision::active_policy(config) {
-        Some(file) => read_policy(&file).map(|(policy, _)| policy).map_err(CommandError::Input),
-        None => Ok(Policy::default()),
-    }
+fn policy(config: &Config, papers: &Papers) -> Result<Policy, CommandError> {
+    let Some(file) = provision::active_policy(config) else { return Ok(Policy::default()) };
+    let name = file.display().to_string();
+    let text = papers.read_text(&file).map_err(|error| CommandError::input(format!("{name}: {error}")))?;
+    Policy::from_yaml(&name, &text).map_err(CommandError::input)
 }
 
 /// The built-in rules with the office's own words.
@@ -175,11 +185,11 @@ where
 }
 
 /// Ends the runtime, then closes the chain with a signed head.
-fn close(runtime: Runtime, journal: Arc<impl Into<Option<ChainWriter>>>) {
+fn close(runtime: Runtime, journal: Arc<LateJournal>) {
     runtime.shutdown_timeout(Duration::from_millis(200));
-    match Arc::try_unwrap(journal).map(|journal| journal.into().map(ChainWriter::close)) {
-        Ok(None | Some(Ok(()))) => {}
-        Ok(Some(Err(error))) => tracing::error!(%error, "the journal did not close cleanly"),
+    match Arc::try_unwrap(journal).map(LateJournal::close) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the journal did not close cleanly"),
         // A task that was cut still holds it; the next start signs what it finds.
         Err(_) => tracing::warn!("the journal is still in use; it closes with the process"),
     }

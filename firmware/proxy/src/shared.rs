@@ -36,7 +36,7 @@ pub(crate) struct Shared {
     pub(crate) closing: CancellationToken,
     /// What stands above the policy.
     pub(crate) switch: Switchboard,
-    /// The last append failed: AI traffic fails closed until one succeeds.
+    /// The last append failed, or none can be made: AI traffic fails closed until one succeeds.
     journal_broken: AtomicBool,
 }
 
@@ -55,7 +55,8 @@ impl Shared {
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),
             switch: Switchboard::default(),
-            journal_broken: AtomicBool::new(false),
+            // A journal that cannot be opened would let the first connections pass, which end in its records.
+            journal_broken: AtomicBool::new(!ports.journal.is_open()),
             config,
             ports,
         })
@@ -91,7 +92,7 @@ impl Shared {
         self.closing.is_cancelled().then_some(Reason::Shutdown).or_else(frozen)
     }
 
-    /// Whether the last append failed. Nothing may be let through that could not be recorded.
+    /// Whether records are not taken. Nothing may be let through that could not be recorded.
     pub(crate) fn journal_broken(&self) -> bool {
         self.journal_broken.load(Ordering::Relaxed)
     }

@@ -150,12 +150,20 @@ def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
         site.hosts["client-watched"].run(["sleep", "0.5"])
     site.wait_for(lambda: site.reach_provider() == "000", 60, "denial of AI traffic without a journal")
     assert plan.v4(80) in site.ask(name="shop.example.net")
-    # A resolver that dies comes back, though what it is started with lies on the card.
+    # Who dies comes back, though what it is started with lies on the card.
     site.board.type("forget")
     site.await_line("bench: forgotten")
-    site.board.type("kill dns")
-    site.await_line("bench: killed dns")
+    for process in ("proxy", "admin", "dns"):
+        site.board.type(f"kill {process}")
+        site.await_line(f"bench: killed {process}")
     site.await_answer(name="shop.example.net")
+    client = site.hosts["client-watched"]
+    look = ["curl", "-sk", "--max-time", "5", f"https://{plan.PUCK}:9443/api/v1/session"]
+    site.wait_for(lambda: "the card is gone" in client.run(look, check=False).stdout, 60, "a page that says what is wrong")
+    explicit = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}", "--proxy", f"http://{plan.PUCK}:8080"]
+    passed = lambda: client.run([*explicit, "https://www.example.com/"], check=False).stdout == "200"  # noqa: E731
+    site.wait_for(passed, 30, "what is no AI through a proxy that came back")
+    assert site.reach_provider() == "000", "AI goes through a proxy that has no journal"
     assert re.findall("lamp: (.*)", site.board.log())[-1] == "needs you"
     assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
 

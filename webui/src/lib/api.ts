@@ -11,6 +11,8 @@ export interface Session {
   signed_in: boolean;
   /** The device's button was pressed a moment ago: no code is needed. */
   button: boolean;
+  /** What keeps the puck from its work and needs a person; nobody may be able to sign in until it is mended. */
+  trouble?: string;
 }
 
 export type ModeCounts = Record<Mode, number>;

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
-import { api, Refusal } from "../lib/api";
+import { api, Refusal, type Session } from "../lib/api";
 import { Notice } from "../parts/notice";
 
 /** As the server counts them. */
@@ -10,9 +10,7 @@ const MIN_PASSWORD = 12;
 const LOOK_MS = 2000;
 
 interface Props {
-  claimed: boolean;
-  /** The device's button was pressed a moment ago. */
-  pressed: boolean;
+  session: Session;
   onLook: () => void;
 }
 
@@ -20,7 +18,8 @@ interface Props {
  * The first sign-in asks for the claim code, unless somebody just pressed the button, and sets the password; every later
  * one asks for the password.
  */
-export function SignIn({ claimed, pressed, onLook }: Props) {
+export function SignIn({ session, onLook }: Props) {
+  const { claimed, button: pressed, trouble: needed } = session;
   const [code, setCode] = useState("");
   const [password, setPassword] = useState("");
   const [trouble, setTrouble] = useState<string>();
@@ -57,6 +56,7 @@ export function SignIn({ claimed, pressed, onLook }: Props) {
       <p class="lead">
         {lead(claimed, pressed)}
       </p>
+      {needed !== undefined && <Notice tone="refused">{needed}</Notice>}
       {trouble !== undefined && <Notice tone="refused">{trouble}</Notice>}
       {!claimed && !pressed && (
         <label>

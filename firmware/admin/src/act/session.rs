@@ -31,6 +31,9 @@ pub(crate) struct SessionState {
     signed_in: bool,
     /// Whether the device's button was pressed a moment ago: until it is claimed, no code is needed.
     button: bool,
+    /// What keeps the puck from its work, for whoever comes to look; nobody may be able to sign in until it is mended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trouble: Option<String>,
 }
 
 /// First sign-in.
@@ -59,7 +62,8 @@ pub(crate) struct SignInBody {
 pub(crate) async fn look(State(app): State<Arc<App>>, request: Request) -> Result<Json<SessionState>, Problem> {
     let signed_in = access::session(&app, request.headers()).is_ok();
     let claimed = app.accounts.claimed()?;
-    Ok(Json(SessionState { claimed, signed_in, button: !claimed && *app.button.borrow() }))
+    let button = !claimed && *app.button.borrow();
+    Ok(Json(SessionState { claimed, signed_in, button, trouble: app.status.trouble() }))
 }
 
 /// Sets the password with the claim code, once, and signs in. Needs the header `X-Nanogate`.

@@ -29,10 +29,16 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
+    /// No file has it.
+    pub(super) const NEVER: Self = Self { inode: 0, changed: (i64::MIN, 0) };
+
+    /// None for a file that is not there. Where its folder cannot be seen either, nobody knows.
     pub(super) fn of(path: &Path) -> Result<Option<Self>, FileError> {
         match fs::metadata(path) {
             Ok(meta) => Ok(Some(Self { inode: meta.ino(), changed: (meta.ctime(), meta.ctime_nsec()) })),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.parent().is_some_and(Path::exists) => {
+                Ok(None)
+            }
             Err(source) => Err(FileError::Io { path: path.to_owned(), verb: "look at", source }),
         }
     }
@@ -47,8 +53,11 @@ pub(super) fn load(path: &Path) -> Result<(Option<Stamp>, State), FileError> {
         return Err(FileError::TooLarge { path: path.to_owned(), size });
     }
     let bytes = fs::read(path).map_err(io("read"))?;
-    let state = serde_json::from_slice(&bytes).map_err(|source| FileError::Json { path: path.to_owned(), source })?;
-    Ok((Some(stamp), state))
+    Ok((Some(stamp), parse(path, &bytes)?))
+}
+
+pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<State, FileError> {
+    serde_json::from_slice(bytes).map_err(|source| FileError::Json { path: path.to_owned(), source })
 }
 
 /// Holds off every other writer until the answer is dropped.

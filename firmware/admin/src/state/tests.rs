@@ -149,6 +149,23 @@ fn a_broken_file_is_named_and_never_overwritten() {
 }
 
 #[test]
+fn accounts_that_are_out_of_reach_stand_as_they_were_and_are_never_new() {
+    let folder = Folder::new("gone");
+    let accounts = folder.open();
+    accounts.set_password(HashedPassword::of("correct horse battery").unwrap()).unwrap();
+    let kept = fs::read(Accounts::file(&folder.0)).unwrap();
+    let away = folder.0.with_extension("away");
+    fs::rename(&folder.0, &away).unwrap();
+    assert!(accounts.claimed().unwrap(), "who runs goes on with what it has read");
+    assert!(Accounts::open(&folder.0).is_err(), "nobody knows whose they are");
+    let other = Accounts::open_or(&folder.0, Some(&kept)).unwrap();
+    assert!(other.claimed().unwrap() && other.claim_by_button("phc".to_owned()).is_err());
+    fs::rename(&away, &folder.0).unwrap();
+    fs::remove_file(Accounts::file(&folder.0)).unwrap();
+    assert!(!accounts.claimed().unwrap() && !other.claimed().unwrap(), "it is seen again, and is new");
+}
+
+#[test]
 fn a_leftover_of_a_power_cut_does_no_harm() {
     let folder = Folder::new("cut");
     let accounts = folder.open();

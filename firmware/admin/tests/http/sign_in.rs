@@ -1,5 +1,7 @@
 //! Claim, sign-in, sessions, and what a foreign page may not do.
 
+use std::sync::atomic::Ordering;
+
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -73,6 +75,20 @@ async fn a_dead_or_wrong_code_and_a_weak_password_claim_nothing() {
     assert_eq!(browser.post("/api/v1/claim", &json!({"code": code, "password": PASSWORD})).await.status, 204);
     let late = browser.post("/api/v1/claim", &json!({"code": code, "password": PASSWORD})).await;
     assert_eq!((late.status, late.problem().as_str()), (StatusCode::CONFLICT, "already-claimed"));
+}
+
+#[tokio::test]
+async fn a_puck_without_its_card_says_so_and_lets_nobody_in() {
+    let door = Door::open().await;
+    let mut owner = door.owner().await;
+    owner.post("/api/v1/sign-out", &json!({})).await;
+    door.journals.broken.store(true, Ordering::Relaxed);
+    let told = Browser::new(&door).get("/api/v1/session").await.json();
+    assert_eq!((&told["claimed"], &told["trouble"]), (&json!(true), &json!("the card is gone")));
+    let refused = Browser::new(&door).post("/api/v1/sign-in", &json!({"password": PASSWORD})).await;
+    assert_eq!((refused.status, refused.problem().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "journal"));
+    door.journals.broken.store(false, Ordering::Relaxed);
+    assert_eq!(Browser::new(&door).get("/api/v1/session").await.json().get("trouble"), None);
 }
 
 #[tokio::test]

@@ -14,6 +14,8 @@ use gate_seal::DeviceKey;
 use serde::Serialize;
 use tracing::error;
 
+pub use self::memory::Waiting;
+
 use self::memory::Memory;
 use self::segment::{Newest, begin_segment, is_same, write_again};
 use super::Options;

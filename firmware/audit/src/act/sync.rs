@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use tracing::{debug, error, warn};
 
 use super::Options;
-use super::state::{Batch, State};
+use super::state::{Batch, State, Waiting};
 use crate::accept::sync_dir;
 
 /// Files and removals that may wait for the sync thread before an append does its work itself: what keeps a disk that
@@ -81,6 +81,10 @@ impl Shared {
         state.mended();
         warn!(dir = %self.dir.display(), "the journal takes records again; the interruption is signed for");
         state.recall()
+    }
+
+    pub(super) fn recall(&self, waiting: Waiting) -> Result<(), JournalError> {
+        self.state.lock().0.recall_from(waiting)
     }
 
     /// Brings to disk what waits for it, if that is possible now.

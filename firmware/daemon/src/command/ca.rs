@@ -7,17 +7,18 @@ use serde_json::json;
 use super::settings;
 use super::state::note;
 use crate::cli::CaFormat;
+use crate::papers::Papers;
 use crate::{CommandError, Outcome, print, provision, worker};
 
 /// Subject, fingerprint, end and the names it may sign.
 pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     let config = settings(file)?;
-    let authority = provision::authority(&config)?;
+    let authority = provision::authority(&config, &Papers::default())?;
     let (subject, fingerprint) = (provision::ca_subject(&config), authority.fingerprint_sha256());
     let names: Vec<&str> = authority.permitted_domains().collect();
     let expires = gate_audit::export::rfc3339(authority.expires_at());
     let missing = provision::missing(&authority, &worker::catalogue()?);
-    let next = provision::successor(&config)?.map(|next| next.fingerprint_sha256());
+    let next = provision::successor(&config, &Papers::default())?.map(|next| next.fingerprint_sha256());
     if json {
         let shown = json!({
             "subject": subject, "fingerprint_sha256": fingerprint, "expires": expires, "permitted": names,
@@ -46,10 +47,10 @@ pub(crate) fn ca_show(file: &Path, json: bool) -> Result<Outcome, CommandError> 
 pub(crate) fn ca_export(file: &Path, format: CaFormat, next: bool) -> Result<Outcome, CommandError> {
     let config = settings(file)?;
     let authority = if next {
-        let Some(successor) = provision::successor(&config)? else { return none_waits() };
+        let Some(successor) = provision::successor(&config, &Papers::default())? else { return none_waits() };
         successor
     } else {
-        provision::authority(&config)?
+        provision::authority(&config, &Papers::default())?
     };
     let bytes = match format {
         CaFormat::Pem => authority.cert_pem().into_bytes(),

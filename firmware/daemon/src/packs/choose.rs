@@ -1,7 +1,7 @@
 //! Which pack a scan runs with, compiled.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,14 +13,17 @@ use super::signed::PackFile;
 use crate::CommandError;
 use crate::cli::ScanArgs;
 use crate::config::Config;
+use crate::papers::{Papers, is_absent};
 use crate::worker::{Stamp, follow_file, scanner_with, stamp};
 
 /// The scanner of a worker: the pack that the supervisor put in force, or else the built-in one.
 pub(crate) fn scanner_in_force(config: &Config) -> Result<Scanner, CommandError> {
-    in_force(config).or_else(|error| {
-        tracing::error!(%error, "the installed pack is not used; the built-in rules are in force");
-        scanner_with(&config.scan.code_words)
-    })
+    in_force(config).or_else(|error| built_in(config, &error))
+}
+
+fn built_in(config: &Config, error: &CommandError) -> Result<Scanner, CommandError> {
+    tracing::error!(%error, "the installed pack is not used; the built-in rules are in force");
+    scanner_with(&config.scan.code_words)
 }
 
 /// The scanner of `nanogate scan`.
@@ -46,9 +49,13 @@ pub(crate) fn compile(file: &Path, words: &[OfficeWord]) -> Result<Pack, String>
 
 fn in_force(config: &Config) -> Result<Scanner, CommandError> {
     let file = active_file(&config.data);
-    let Some(bytes) = read(&file).map_err(CommandError::Input)? else { return scanner_with(&config.scan.code_words) };
-    let pack = Pack::from_bytes(&bytes, &config.scan.code_words)
-        .map_err(|error| CommandError::Input(format!("{}: {error}", file.display())))?;
+    let bytes = read(&file).map_err(CommandError::Input)?;
+    bytes.map_or_else(|| scanner_with(&config.scan.code_words), |bytes| scanner_of(config, &bytes))
+}
+
+fn scanner_of(config: &Config, bytes: &[u8]) -> Result<Scanner, CommandError> {
+    let pack = Pack::from_bytes(bytes, &config.scan.code_words)
+        .map_err(|error| CommandError::Input(format!("{}: {error}", active_file(&config.data).display())))?;
     Ok(Scanner::new(Arc::new(pack)))
 }
 
@@ -74,7 +81,7 @@ fn read(file: &Path) -> Result<Option<Vec<u8>>, String> {
     let read = File::open(file).and_then(|opened| opened.take(MAX_PACK_BYTES as u64 + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if is_absent(&error, file) => Ok(None),
         Err(error) => Err(format!("{}: {error}", file.display())),
     }
 }
@@ -86,10 +93,14 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    pub(crate) fn in_force(config: &Config) -> Result<Self, CommandError> {
+    pub(crate) fn in_force(config: &Config, papers: &Papers) -> Result<Self, CommandError> {
+        let file = active_file(&config.data);
         // Looked at before it is read, so that a pack that arrives between is noticed.
-        let seen = stamp(&active_file(&config.data));
-        Ok(Self { scanner: scanner_in_force(config)?, seen })
+        let seen = stamp(&file);
+        // Where the disk is gone, the pack that was in force stays so.
+        let kept = |error| papers.kept(&file).map_or(Err(error), |bytes| scanner_of(config, bytes));
+        let scanner = in_force(config).or_else(kept).or_else(|error| built_in(config, &error))?;
+        Ok(Self { scanner, seen })
     }
 }
 

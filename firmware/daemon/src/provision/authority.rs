@@ -13,6 +13,7 @@ use gate_seal::Authority;
 
 use super::write;
 use crate::config::Config;
+use crate::papers::Papers;
 use crate::{CommandError, worker};
 
 /// A successor is offered when the root in force has less than this left: every device of an office has to be visited.
@@ -28,13 +29,24 @@ const IN_FORCE: Pair = Pair { cert: "ca/nanogate.pem", key: "keys/ca.key.pem" };
 const NEXT: Pair = Pair { cert: "ca/nanogate-next.pem", key: "keys/ca-next.key.pem" };
 
 /// The office's authority as it lies on disk.
-pub(crate) fn authority(config: &Config) -> Result<Authority, CommandError> {
-    read(config, &IN_FORCE)
+pub(crate) fn authority(config: &Config, papers: &Papers) -> Result<Authority, CommandError> {
+    read(config, papers, &IN_FORCE)
 }
 
 /// The authority that is to follow, if there is need for one.
-pub(crate) fn successor(config: &Config) -> Result<Option<Authority>, CommandError> {
-    config.data.join(NEXT.cert).exists().then(|| read(config, &NEXT)).transpose()
+pub(crate) fn successor(config: &Config, papers: &Papers) -> Result<Option<Authority>, CommandError> {
+    let cert = config.data.join(NEXT.cert);
+    (cert.exists() || papers.kept(&cert).is_some()).then(|| read(config, papers, &NEXT)).transpose()
+}
+
+/// Certificate and key of the office's authority.
+pub(crate) fn authority_files(data: &Path) -> [PathBuf; 2] {
+    [IN_FORCE.cert, IN_FORCE.key].map(|file| data.join(file))
+}
+
+/// The same of the one that is to follow.
+pub(crate) fn successor_files(data: &Path) -> [PathBuf; 2] {
+    [NEXT.cert, NEXT.key].map(|file| data.join(file))
 }
 
 pub(crate) fn ca_file(data: &Path) -> PathBuf {
@@ -49,7 +61,7 @@ pub(crate) fn ca_subject(config: &Config) -> String {
 pub(super) fn authority_or_new(config: &Config) -> Result<Authority, CommandError> {
     finish(config)?;
     if ca_file(&config.data).exists() {
-        return authority(config);
+        return authority(config, &Papers::default());
     }
     make(config, &IN_FORCE)
 }
@@ -62,7 +74,7 @@ pub(super) fn successor_if_due(config: &Config, authority: &Authority) -> Result
     }
     // One that was made for an earlier catalogue may be on devices by now, but is of no use there yet.
     let serves = |next: &Authority| missing(next, &catalogue).is_empty() && !ends_soon(next, SystemClock.now());
-    if successor(config).ok().flatten().is_some_and(|next| serves(&next)) {
+    if successor(config, &Papers::default()).ok().flatten().is_some_and(|next| serves(&next)) {
         return Ok(());
     }
     make(config, &NEXT)?;
@@ -74,7 +86,7 @@ pub(super) fn successor_if_due(config: &Config, authority: &Authority) -> Result
 
 /// Puts the successor in the place of the authority in force, which is gone then. `None`: there is none.
 pub(crate) fn activate(config: &Config) -> Result<Option<Authority>, CommandError> {
-    let Some(next) = successor(config)? else { return Ok(None) };
+    let Some(next) = successor(config, &Papers::default())? else { return Ok(None) };
     // The key first: a certificate without a key beside it says that this was cut short, see `finish`.
     rename(config, NEXT.key, IN_FORCE.key)?;
     finish(config)?;
@@ -96,10 +108,10 @@ fn rename(config: &Config, from: &str, to: &str) -> Result<(), CommandError> {
     moved.map_err(|error| CommandError::internal(format!("{}: {error}", to.display())))
 }
 
-fn read(config: &Config, pair: &Pair) -> Result<Authority, CommandError> {
+fn read(config: &Config, papers: &Papers, pair: &Pair) -> Result<Authority, CommandError> {
     let file = |name: &str| {
         let file = config.data.join(name);
-        fs::read_to_string(&file).map_err(|error| CommandError::input(format!("{}: {error}", file.display())))
+        papers.read_text(&file).map_err(|error| CommandError::input(format!("{}: {error}", file.display())))
     };
     Authority::from_pem(&file(pair.cert)?, &file(pair.key)?)
         .map_err(|error| CommandError::internal(format!("{}: {error}", config.data.join(pair.cert).display())))

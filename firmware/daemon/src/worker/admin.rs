@@ -12,7 +12,7 @@ use gate_admin::{
     UpstreamStatus,
 };
 use gate_audit::Follower;
-use gate_core::{Clock, Judge, Mode, SystemClock};
+use gate_core::{Clock, Journal, Judge, Mode, SystemClock};
 use gate_policy::Policy;
 use gate_proxy::Fallback;
 use rustls::crypto::aws_lc_rs;
@@ -23,31 +23,43 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
+use crate::papers::Papers;
 use crate::provision::{Identity, PageIdentity};
 use crate::run_state::{self, DnsList, DnsState, DnsUpstream, Running};
 use crate::sockets::Inherited;
 use crate::worker::fallbacks;
 use crate::worker::inspect::Inspection;
+use crate::worker::late_journal::{LateJournal, Without};
 use crate::worker::on_demand::OnDemand;
 use crate::worker::reload::{follow_file, follow_policy};
 use crate::{CommandError, Outcome, fence, packs, process, provision, worker};
 
+/// What a person has to see to. Without a record nothing is done that has to leave one, signing in among it.
+const GONE: &str = "The disk cannot be read: on a puck, the card is gone or broken. Names are answered; AI traffic is refused \
+                    unless journal.in_memory_mib allows it. It needs you: put the card back and switch the puck off and on.";
+const SHUT: &str = "The journal takes no records: the disk (on a puck, the card) is full, gone or broken. Names are answered; \
+                    AI traffic is refused, and nobody can sign in. It needs you.";
+
 /// Records of each chain that the page shows at its start.
 const FEED_START: u64 = 500;
 
-pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, CommandError> {
     let mut sockets = Inherited::take();
     let (https, handover) = (sockets.tcp(config.admin.listen.len())?, sockets.tcp(1)?);
-    let key = provision::device_key(config)?;
-    let ca = ca_info(config)?;
+    let key = provision::kept_device_key(config, &papers)?;
+    let ca = ca_info(config, &papers)?;
     let own_name = config.own_name().map_err(CommandError::input)?;
-    let tls = tls(provision::page_identity(config)?, own_name.to_string())?;
+    let tls = tls(provision::page_identity(config, &papers)?, own_name.to_string())?;
+    papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Admin), &[]).map_err(CommandError::internal)?;
     fence::raise(config, ProcessName::Admin).map_err(CommandError::internal)?;
-    let journal = Arc::new(worker::open_journal_with(config, ProcessName::Admin.as_str(), key)?);
-    let accounts = Accounts::open(&provision::admin_state_dir(&config.data)).map_err(CommandError::internal)?;
+    let without = Without::look(config, ProcessName::Admin);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Admin, Ok(key))?);
+    let known = papers.kept(&provision::accounts_file(&config.data));
+    let accounts =
+        Accounts::open_or(&provision::admin_state_dir(&config.data), known).map_err(CommandError::internal)?;
 
-    let policy = Arc::new(ArcSwap::from_pointee(worker::policy(config)?));
+    let policy = Arc::new(ArcSwap::from_pointee(worker::policy(config, &papers)?));
     // Looked at before it is read, so that a pack that arrives between is noticed.
     let mut seen = worker::stamp(&packs::active_file(&config.data));
     let packs = Arc::new(ArcSwap::from_pointee(pack_status(config)?));
@@ -60,7 +72,12 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let ports = Ports {
         feed: Box::new(Chains::new(config)),
         inspector: Arc::new(Inspection::new(policy.clone(), rules.clone(), config)?),
-        status: Arc::new(Report { config: config.clone(), host: own_name.to_string(), packs: packs.clone() }),
+        status: Arc::new(Report {
+            config: config.clone(),
+            host: own_name.to_string(),
+            packs: packs.clone(),
+            journal: journal.clone(),
+        }),
         policy: Arc::new(View(policy.clone())),
         fallbacks: Arc::new(Standing(config.clone())),
         journal: journal.clone(),
@@ -91,15 +108,16 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
                 Err(error) => tracing::error!(%error, "the new pack cannot be shown"),
             }
         });
-        tokio::join!(admin.serve(listeners, tls, stop.clone()), reload, repack);
+        let comes_back = without.await_data(config, ProcessName::Admin, &stop);
+        tokio::join!(admin.serve(listeners, tls, stop.clone()), reload, repack, comes_back);
         Ok(())
     });
     worker::close(runtime, journal);
     result
 }
 
-fn ca_info(config: &Config) -> Result<CaInfo, CommandError> {
-    let authority = provision::authority(config)?;
+fn ca_info(config: &Config, papers: &Papers) -> Result<CaInfo, CommandError> {
+    let authority = provision::authority(config, papers)?;
     let certificate = |authority: &gate_seal::Authority| CaCertificate {
         fingerprint_sha256: authority.fingerprint_sha256(),
         not_after: authority.expires_at(),
@@ -112,7 +130,7 @@ fn ca_info(config: &Config) -> Result<CaInfo, CommandError> {
         permitted_names: authority.permitted_domains().map(str::to_owned).collect(),
         missing_names: provision::missing(&authority, &worker::catalogue()?),
         certificate: certificate(&authority),
-        next: provision::successor(config)?.as_ref().map(certificate),
+        next: provision::successor(config, papers)?.as_ref().map(certificate),
     })
 }
 
@@ -244,6 +262,7 @@ struct Report {
     config: Config,
     host: String,
     packs: Arc<ArcSwap<Vec<PackStatus>>>,
+    journal: Arc<LateJournal>,
 }
 
 impl Status for Report {
@@ -266,10 +285,16 @@ impl Status for Report {
                 })
                 .collect(),
             packs: self.packs.load().to_vec(),
-            warnings: run_state::warnings(&self.config.data),
+            warnings: self.trouble().into_iter().chain(run_state::warnings(&self.config.data)).collect(),
             upstreams: dns.upstreams.into_iter().map(upstream).collect(),
             block_lists: dns.lists.into_iter().map(block_list).collect(),
         }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        // The supervisor keeps it for as long as it lives.
+        let gone = Running::read(&self.config.data).is_err();
+        gone.then_some(GONE).or_else(|| (!self.journal.is_open()).then_some(SHUT)).map(str::to_owned)
     }
 }
 

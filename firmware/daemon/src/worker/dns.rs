@@ -16,22 +16,22 @@ use std::time::Duration;
 
 use gate_core::SystemClock;
 use gate_dns::{Dns, Dnssec, Identity, NetworkMode, bind_mdns};
-use gate_seal::DeviceKey;
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::destinations::{self, DnsEnd};
-use super::late_journal::LateJournal;
+use super::late_journal::{LateJournal, Without};
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::packs::Keys;
+use crate::papers::Papers;
 use crate::sockets::{Inherited, are_linked};
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
 use self::warnings::Warnings;
 
-pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, CommandError> {
     // Groups may have changed since the supervisor's start, and the fence below lets read what they name.
     let config = &groups::in_force(config);
     let mut sockets = Inherited::take();
@@ -40,16 +40,19 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     let (udp, tcp) = (sockets.udp(udp)?, sockets.tcp(tcp)?);
     let link = linked.then(|| sockets.link()).transpose()?;
     // Without it no record is kept, but everybody is answered: whoever pulled the card out wants to go on working.
-    let key = provision::device_key(config);
+    let key = provision::kept_device_key(config, &papers);
+    papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
     fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
-    let (journal, began_without) = (Arc::new(journal(config, key)), !is_there(config));
+    let without = Without::look(config, ProcessName::Dns);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Dns, key)?);
 
     let identity = identity(config)?;
     let catalogue = Arc::new(worker::catalogue()?);
+    let (extra_roots, _open) = papers.roots(config)?;
+    let own = gate_dns::Config { extra_roots, ..settings(config) };
     let dns =
-        Dns::new(with_readable_roots(settings(config)), catalogue, identity, journal.clone(), Arc::new(SystemClock))
-            .map_err(CommandError::input)?;
+        Dns::new(own, catalogue, identity, journal.clone(), Arc::new(SystemClock)).map_err(CommandError::input)?;
     let mut trusted = None;
     keys::trust(&dns, &provision::keys_file(&config.data), &mut trusted);
     let file = provision::destinations_file(&config.data);
@@ -73,11 +76,7 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         };
         let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
         let keep = answers::keep(&dns, &kept, &stop);
-        let comes_back = async {
-            if began_without {
-                await_data(config, &stop).await;
-            }
-        };
+        let comes_back = without.await_data(config, ProcessName::Dns, &stop);
         tokio::join!(serve, publish, keep, comes_back, look_around(&dns, config, trusted, &warnings, &stop));
         Ok(())
     });
@@ -85,30 +84,6 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
     drop(dns);
     worker::close(runtime, journal);
     result
-}
-
-/// The chain of this process, opened as soon as that is possible.
-fn journal(config: &Config, key: Result<DeviceKey, CommandError>) -> LateJournal {
-    let config = config.clone();
-    LateJournal::new(move || {
-        let key = key.as_ref().map_err(|error| CommandError::internal(error.to_string()))?;
-        worker::open_journal_with(&config, ProcessName::Dns.as_str(), key.clone())
-    })
-}
-
-/// Whether the folder of this process's chain can be seen.
-fn is_there(config: &Config) -> bool {
-    provision::chain_dir(&config.data, ProcessName::Dns.as_str()).exists()
-}
-
-/// What was not there when this process began lies beyond its fence for good: once it is, a successor has all of it.
-async fn await_data(config: &Config, stop: &CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(LOOK_FOR_DATA)).await.is_some() {
-        if is_there(config) {
-            tracing::info!("the data folder is there again; ending, so that another process begins with it");
-            stop.cancel();
-        }
-    }
 }
 
 /// Everything beside the answers: who is there, what the owner wants, how it all does.
@@ -171,17 +146,6 @@ pub(crate) fn settings(config: &Config) -> gate_dns::Config {
     }
 }
 
-/// Without roots that cannot be read any more, though the daemon started with them: only what they vouch for is not trusted.
-fn with_readable_roots(settings: gate_dns::Config) -> gate_dns::Config {
-    let readable = |file: &PathBuf| {
-        let opened = std::fs::File::open(file);
-        opened
-            .inspect_err(|error| tracing::error!(%error, file = %file.display(), "roots to trust are left out"))
-            .is_ok()
-    };
-    gate_dns::Config { extra_roots: settings.extra_roots.filter(readable), ..settings }
-}
-
 /// How many names of block lists fit twice into the process's memory, beside all else that it does: while a list is replaced,
 /// the old and the new one are there.
 fn block_names(memory_mib: u64) -> usize {
@@ -198,9 +162,6 @@ fn remember(dns: &Dns, file: &Path) {
         Err(error) => tracing::error!(%error, file = %file.display(), "the addresses learnt before cannot be read"),
     }
 }
-
-/// How often a process that began without its data looks for it.
-const LOOK_FOR_DATA: Duration = Duration::from_secs(5);
 
 /// How often it is said again that there is something new, as long as nobody says that it is in force.
 const RING_AGAIN: Duration = Duration::from_secs(1);

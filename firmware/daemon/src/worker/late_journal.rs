@@ -1,70 +1,157 @@
-//! A journal that may not be there yet: for a worker that the office needs more than its records.
+//! A journal that may not be there yet: a card that was pulled out or is full keeps no process from starting.
 
+use std::io;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gate_audit::ChainWriter;
-use gate_core::{Event, Journal, JournalError, Position};
+use gate_audit::{ChainWriter, OpenError, Waiting};
+use gate_core::{Clock, Event, Journal, JournalError, Position, SystemClock};
+use gate_seal::DeviceKey;
 use parking_lot::Mutex;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use crate::CommandError;
+use crate::cli::ProcessName;
+use crate::config::Config;
+use crate::{CommandError, provision, worker};
 
 /// Between two tries to open it.
-const AGAIN: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_secs(2);
+/// Between two looks whether the data folder is there again.
+const LOOK_FOR_DATA: Duration = Duration::from_secs(2);
 
-/// Opens its chain at the start, or with a record that comes later: what is appended before is refused. A card that was pulled
-/// out or is full must not keep a process from starting that answers the office.
+/// Opens its chain at the start, or with a record that comes later. What is appended before waits in memory if the owner allows
+/// that, and is refused if not.
 pub(super) struct LateJournal {
-    open: Box<dyn Fn() -> Result<ChainWriter, CommandError> + Send + Sync>,
-    chain: Mutex<Chain>,
+    open: Box<dyn Fn() -> Result<ChainWriter, OpenError> + Send + Sync>,
+    chain: OnceLock<ChainWriter>,
+    shut: Mutex<Shut>,
+    /// The last record was not taken, or none could be.
+    failing: AtomicBool,
 }
 
-enum Chain {
-    Open(ChainWriter),
-    Shut { tried: Instant },
+/// As long as there is no chain.
+struct Shut {
+    tried: Instant,
+    waiting: Option<Waiting>,
 }
 
 impl LateJournal {
-    pub(super) fn new(open: impl Fn() -> Result<ChainWriter, CommandError> + Send + Sync + 'static) -> Self {
-        let chain = open().map_or_else(
-            |error| {
-                tracing::error!(%error, "no records are kept for now; questions are answered");
-                Chain::Shut { tried: Instant::now() }
-            },
-            Chain::Open,
-        );
-        Self { open: Box::new(open), chain: Mutex::new(chain) }
+    /// The chain of a worker, with a key that was read while it still could. Only for the resolver's sake anything goes: what
+    /// is wrong with another's journal but the disk keeps it from working, and a slot on trial from passing for a good one.
+    pub(super) fn begin(
+        config: &Config,
+        name: ProcessName,
+        key: Result<DeviceKey, CommandError>,
+    ) -> Result<Self, CommandError> {
+        let waiting = Waiting::new(&config.journal.options(name.as_str()));
+        let failing = AtomicBool::new(waiting.is_none());
+        let own = config.clone();
+        let open = move || {
+            let dir = || provision::chain_dir(&own.data, name.as_str());
+            let unread = |error: &CommandError| io::Error::other(error.to_string());
+            let key = key.as_ref().map_err(|error| OpenError::Io { path: dir(), source: unread(error) })?;
+            worker::open_chain(&own, name.as_str(), key.clone())
+        };
+        let chain = match open() {
+            Ok(chain) => OnceLock::from(chain),
+            Err(error) if name == ProcessName::Dns || !is_there(config, name) || is_of_the_disk(&error) => {
+                let then = if waiting.is_some() { "records wait in memory" } else { "records are refused" };
+                tracing::error!(%error, "there is no journal for now; {then}");
+                OnceLock::new()
+            }
+            Err(error) => return Err(worker::no_journal(name.as_str(), &error)),
+        };
+        failing.fetch_and(chain.get().is_none(), Ordering::Relaxed);
+        Ok(Self { open: Box::new(open), chain, shut: Mutex::new(Shut { tried: Instant::now(), waiting }), failing })
     }
-}
 
-/// To be closed with a signed head; none where it was never opened.
-impl From<LateJournal> for Option<ChainWriter> {
-    fn from(journal: LateJournal) -> Self {
-        match journal.chain.into_inner() {
-            Chain::Open(chain) => Some(chain),
-            Chain::Shut { .. } => None,
+    /// Opens the chain, or keeps the record for when that is possible.
+    fn append_late(&self, event: &Event) -> Result<Position, JournalError> {
+        let mut shut = self.shut.lock();
+        if self.chain.get().is_none() && shut.tried.elapsed() >= AGAIN {
+            shut.tried = Instant::now();
+            match (self.open)() {
+                Ok(chain) => {
+                    tracing::info!("the journal is open; records are kept from now on");
+                    if let Some(Err(error)) = shut.waiting.take().map(|waiting| chain.recall(waiting)) {
+                        tracing::error!(%error, "what waited in memory goes on waiting");
+                    }
+                    drop(self.chain.set(chain));
+                }
+                Err(error) => tracing::debug!(%error, "the journal still cannot be opened"),
+            }
+        }
+        match (self.chain.get(), &mut shut.waiting) {
+            (Some(chain), _) => chain.append(event),
+            (None, Some(waiting)) => waiting.append(event, SystemClock.now()),
+            (None, None) => Err(JournalError::Closed),
+        }
+    }
+
+    /// Ends with a signed head, where there is a chain.
+    pub(super) fn close(self) -> Result<(), JournalError> {
+        let lost = self.shut.into_inner().waiting.map_or(0, |waiting| waiting.count());
+        match self.chain.into_inner() {
+            Some(chain) => chain.close(),
+            None if lost > 0 => {
+                tracing::error!(lost, "records that waited in memory for the disk are lost");
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 }
 
 impl Journal for LateJournal {
     fn append(&self, event: &Event) -> Result<Position, JournalError> {
-        let mut chain = self.chain.lock();
-        if let Chain::Shut { tried } = &mut *chain {
-            if tried.elapsed() < AGAIN {
-                return Err(JournalError::Closed);
+        let taken = match self.chain.get() {
+            Some(chain) => chain.append(event),
+            None => self.append_late(event),
+        };
+        self.failing.store(taken.is_err(), Ordering::Relaxed);
+        taken
+    }
+
+    fn is_open(&self) -> bool {
+        !self.failing.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a worker began without its data folder.
+pub(super) struct Without(bool);
+
+impl Without {
+    /// Looks at the start, once the fence stands.
+    pub(super) fn look(config: &Config, name: ProcessName) -> Self {
+        Self(!is_there(config, name))
+    }
+
+    /// What was not there when a worker began lies beyond its fence for good: once it is, a successor has all of it.
+    pub(super) async fn await_data(&self, config: &Config, name: ProcessName, stop: &CancellationToken) {
+        while self.0 && stop.run_until_cancelled(tokio::time::sleep(LOOK_FOR_DATA)).await.is_some() {
+            if is_there(config, name) {
+                tracing::info!("the data folder is there again; ending, so that another process begins with it");
+                stop.cancel();
             }
-            *tried = Instant::now();
-            let opened = (self.open)().map_err(|error| {
-                tracing::debug!(%error, "the journal still cannot be opened");
-                JournalError::Closed
-            })?;
-            tracing::info!("the journal is open; records are kept from now on");
-            *chain = Chain::Open(opened);
-        }
-        match &*chain {
-            Chain::Open(open) => open.append(event),
-            Chain::Shut { .. } => Err(JournalError::Closed),
         }
     }
+}
+
+/// Whether it is the disk that keeps a chain from being opened.
+fn is_of_the_disk(error: &OpenError) -> bool {
+    match error {
+        OpenError::Io { source, .. } => source.kind() != io::ErrorKind::PermissionDenied,
+        OpenError::Continue { .. } => true,
+        OpenError::Options { .. }
+        | OpenError::Locked { .. }
+        | OpenError::Entropy { .. }
+        | OpenError::Version { .. } => false,
+    }
+}
+
+/// Whether the folder of a worker's chain can be seen.
+fn is_there(config: &Config, name: ProcessName) -> bool {
+    provision::chain_dir(&config.data, name.as_str()).exists()
 }

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gate_audit::ChainWriter;
 use gate_core::{Clock, Event, HostName, Journal, JournalError, OrigDst, Position, SystemClock};
 use gate_dns::{EncryptedDns, LookupError, Upstreams};
 use gate_policy::Policy;
@@ -28,7 +27,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::packs::{Rules, follow_pack};
+use crate::papers::Papers;
 use crate::sockets::Inherited;
+use crate::worker::late_journal::{LateJournal, Without};
 use crate::worker::reload::follow_policy;
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
@@ -48,20 +49,22 @@ pub(super) fn check(config: &Config) -> Result<(), CommandError> {
     if count == 0 { Err(wrong(&"holds no certificate")) } else { Ok(()) }
 }
 
-pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, CommandError> {
     let mut sockets = Inherited::take();
     let tls = sockets.tcp(config.proxy.listen.len())?;
     let http = sockets.tcp(config.proxy.http_listen.len())?;
     let explicit = sockets.tcp(config.proxy.explicit_listen.len())?;
-    let authority = provision::authority(config)?;
-    let key = provision::device_key(config)?;
+    let authority = provision::authority(config, &papers)?;
+    let key = provision::kept_device_key(config, &papers)?;
     let placeholder_key = placeholder_key(&key);
+    papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
     fence::raise(config, ProcessName::Proxy).map_err(CommandError::internal)?;
-    let journal = Arc::new(worker::open_journal_with(config, ProcessName::Proxy.as_str(), key)?);
+    let without = Without::look(config, ProcessName::Proxy);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Proxy, Ok(key))?);
 
-    let policy = worker::policy(config)?;
-    let rules = Rules::in_force(config)?;
+    let policy = worker::policy(config, &papers)?;
+    let rules = Rules::in_force(config, &papers)?;
     warn(&policy, &rules.scanner);
     let snapshot = Arc::new(ArcSwap::from_pointee(Snapshot {
         judge: Arc::new(policy),
@@ -69,7 +72,8 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         scanner: rules.scanner,
         place: place(config)?,
     }));
-    let settings = worker::dns::settings(config);
+    let (extra_roots, _open) = papers.roots(config)?;
+    let settings = gate_dns::Config { extra_roots: extra_roots.clone(), ..worker::dns::settings(config) };
     let ports = Ports {
         resolve: Arc::new(Resolver(Upstreams::configured(&settings).map_err(CommandError::input)?)),
         original: Arc::new(Kernel),
@@ -79,11 +83,8 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
         placeholder_key,
         snapshot: snapshot.clone(),
     };
-    let settings = gate_proxy::Config {
-        extra_roots: provision::active_roots(config),
-        refuse_resolvers: config.encrypted_dns() == EncryptedDns::Refuse,
-        ..config.proxy.clone()
-    };
+    let refuse_resolvers = config.encrypted_dns() == EncryptedDns::Refuse;
+    let settings = gate_proxy::Config { extra_roots, refuse_resolvers, ..config.proxy.clone() };
     let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
     proxy.restore_fallbacks(fallbacks::read(&config.data));
     let runtime = worker::runtime(worker::BLOCKING)?;
@@ -105,7 +106,9 @@ pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
             snapshot.store(Arc::new(Snapshot { scanner, ..Snapshot::clone(&snapshot.load()) }));
         });
         let follow_fallbacks = fallbacks::follow(&proxy, &config.data, &stop);
-        tokio::join!(proxy.serve(listeners, stop.clone()), reload, repack, follow_switch, follow_fallbacks);
+        let comes_back = without.await_data(config, ProcessName::Proxy, &stop);
+        let serve = proxy.serve(listeners, stop.clone());
+        tokio::join!(serve, reload, repack, follow_switch, follow_fallbacks, comes_back);
         Ok(())
     });
     drop(proxy);
@@ -122,7 +125,7 @@ fn placeholder_key(key: &DeviceKey) -> ValueHash {
 
 /// Where records of AI traffic go: nowhere, so that there is none, while a journal would be gone at the next start and the
 /// owner did not say that this is good enough.
-fn recorder(config: &Config, journal: &Arc<ChainWriter>) -> Arc<dyn Journal> {
+fn recorder(config: &Config, journal: &Arc<LateJournal>) -> Arc<dyn Journal> {
     if config.journal.is_evidence() {
         return journal.clone();
     }
@@ -136,6 +139,10 @@ struct Nowhere;
 impl Journal for Nowhere {
     fn append(&self, _: &Event) -> Result<Position, JournalError> {
         Err(JournalError::Closed)
+    }
+
+    fn is_open(&self) -> bool {
+        false
     }
 }
 

@@ -13,8 +13,10 @@ use gate_steer::{Desired, RuleSet};
 use tokio_util::sync::CancellationToken;
 
 use super::destinations::{Follower, SteerEnd};
+use super::late_journal::{LateJournal, Without};
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
+use crate::papers::Papers;
 use crate::sockets::{Inherited, are_linked};
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
@@ -23,19 +25,26 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often the kernel is asked whether the rules still stand: somebody may have flushed them.
 const WATCH: Duration = Duration::from_secs(10);
 
-pub(super) fn run(config: &Config) -> Result<Outcome, CommandError> {
+pub(super) fn run(config: &Config, papers: &Papers) -> Result<Outcome, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let link = are_linked(config).then(|| Inherited::take().link()).transpose()?;
-    let key = provision::device_key(config)?;
+    let key = provision::kept_device_key(config, papers)?;
     process::confine(&config.process.of(ProcessName::Steer), &[Capability::CAP_NET_ADMIN])
         .map_err(CommandError::internal)?;
     fence::raise(config, ProcessName::Steer).map_err(CommandError::internal)?;
-    let journal = Arc::new(worker::open_journal_with(config, ProcessName::Steer.as_str(), key)?);
+    let without = Without::look(config, ProcessName::Steer);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Steer, Ok(key))?);
     let stop = CancellationToken::new();
     worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, async {
         let link = link.map(SteerEnd::new).transpose().map_err(CommandError::internal)?;
-        keep_rules(config, &*journal, link.as_ref(), &stop).await
+        let comes_back = without.await_data(config, ProcessName::Steer, &stop);
+        let keep = async {
+            let kept = keep_rules(config, &*journal, link.as_ref(), &stop).await;
+            stop.cancel();
+            kept
+        };
+        tokio::join!(keep, comes_back).0
     });
     worker::close(runtime, journal);
     result
@@ -126,7 +135,10 @@ async fn news(link: Option<&SteerEnd>) {
 fn apply(config: &Config, journal: &dyn Journal, destinations: &BTreeSet<IpAddr>) -> Result<(), CommandError> {
     let outcome = gate_steer::apply(&rule_set(config, destinations.clone())?);
     let event = Event::Steer(gate_steer::event(&config.steer.table, &outcome));
-    journal.append(&event).map_err(CommandError::internal)?;
+    // The rules close doors: they stand whether that could be noted or not.
+    if let Err(error) = journal.append(&event) {
+        tracing::error!(%error, "the journal does not know of the rules");
+    }
     outcome.map(|_| ()).map_err(CommandError::internal)
 }
 

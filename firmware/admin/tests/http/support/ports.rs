@@ -138,9 +138,13 @@ fn answer(decision: Action, redacted: Option<Content>, places: Vec<(usize, usize
 }
 
 /// A puck that runs well.
-pub(crate) struct FixedStatus;
+pub(crate) struct FixedStatus(Arc<Journals>);
 
 impl Status for FixedStatus {
+    fn trouble(&self) -> Option<String> {
+        self.0.broken.load(Ordering::Relaxed).then(|| "the card is gone".to_owned())
+    }
+
     fn report(&self) -> StatusReport {
         let process = |name: &str, pid, megabytes: u64| ProcessStatus {
             name: name.to_owned(),
@@ -253,7 +257,7 @@ pub(crate) fn ports(journals: &Arc<Journals>, button: watch::Receiver<bool>) -> 
     Ports {
         feed: Box::new(Follower { journals: Arc::clone(journals), at: 0 }),
         inspector: Arc::new(WordInspector),
-        status: Arc::new(FixedStatus),
+        status: Arc::new(FixedStatus(Arc::clone(journals))),
         policy: Arc::new(OfficePolicy),
         fallbacks: Arc::new(OneFallback(Mutex::new(true))),
         journal: Arc::new(AdminJournal(Arc::clone(journals))),

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use gate_core::{AdminEvent, Event, JournalError, Position, UnixMicros};
 use tracing::{error, warn};
 
-use super::{PAYLOAD_AT, RecordRef, State};
+use super::{FRAME_CAP, Options, PAYLOAD_AT, PREFIX_LEN, RecordRef, State, too_large};
 
 /// What keeping one record costs beside its bytes.
 const OVERHEAD: usize = 32;
@@ -70,7 +70,42 @@ impl Memory {
     }
 }
 
+/// Records of a chain that cannot be opened yet, if the owner allows that they wait in memory.
+#[derive(Debug)]
+pub struct Waiting(Memory);
+
+impl Waiting {
+    /// Room for what the options allow; none if that is nothing.
+    pub fn new(options: &Options) -> Option<Self> {
+        (options.memory_bytes > 0).then(|| Self(Memory::new(options.memory_bytes)))
+    }
+
+    /// Keeps a record of this time, until [`ChainWriter::recall`](crate::ChainWriter::recall).
+    pub fn append(&mut self, event: &Event, now: UnixMicros) -> Result<Position, JournalError> {
+        let record = RecordRef { at: now, event };
+        let payload = postcard::to_stdvec(&record).map_err(|_| too_large(&record))?;
+        if payload.len() > PREFIX_LEN + FRAME_CAP - 32 - PAYLOAD_AT {
+            return Err(too_large(&record));
+        }
+        if !self.0.keep(&payload, now) {
+            return Err(JournalError::Closed);
+        }
+        Ok(Position(self.0.waiting.len() as u64))
+    }
+
+    /// How many records wait.
+    pub fn count(&self) -> usize {
+        self.0.waiting.len()
+    }
+}
+
 impl State {
+    /// Takes over what waited for the chain to be opened, and writes it.
+    pub(in crate::act) fn recall_from(&mut self, waiting: Waiting) -> Result<(), JournalError> {
+        self.memory = waiting.0;
+        self.recall()
+    }
+
     /// Whether records may wait in memory.
     pub(in crate::act) fn may_remember(&self) -> bool {
         self.memory.cap > 0
@@ -103,7 +138,7 @@ impl State {
         Ok(position)
     }
 
-    /// Writes what waited into the chain that has just been mended, and then that it waited.
+    /// Writes what waited into the chain that has just been mended or opened, and then that it waited.
     pub(in crate::act) fn recall(&mut self) -> Result<(), JournalError> {
         while let Some(payload) = self.memory.waiting.pop_front() {
             let written = self.append_with(|state| {

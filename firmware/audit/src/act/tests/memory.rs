@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use gate_core::{Event, Journal, JournalError, Position};
+use gate_core::{Event, Journal, JournalError, Position, UnixMicros};
 use tempfile::TempDir;
 
-use crate::testing::{append, event, key, open, options, read_all};
-use crate::{ChainWriter, Options, verify};
+use crate::testing::{START, append, event, key, open, options, read_all};
+use crate::{ChainWriter, Options, Waiting, verify};
 
 /// What the bound is in these tests: about twenty records.
 const ROOM: usize = 2048;
@@ -115,4 +115,24 @@ fn the_end_of_the_process_is_the_last_try() {
     rest();
     writer.close().unwrap();
     assert_eq!(told(dir.path()).0.len(), 12);
+}
+
+#[test]
+fn what_waited_for_a_chain_to_be_opened_comes_first_in_it() {
+    let dir = TempDir::new().unwrap();
+    append(&open(dir.path(), options()), 0..3);
+    let allowed = Options { segment_bytes: 1 << 20, memory_bytes: ROOM, ..options() };
+    assert!(Waiting::new(&options()).is_none(), "without leave nothing waits");
+    let mut waiting = Waiting::new(&allowed).unwrap();
+    let taken = (3..100).filter(|number| waiting.append(&event(*number), UnixMicros(START + number)).is_ok()).count();
+    assert!((10..50).contains(&taken) && waiting.count() == taken, "{taken} fit");
+    let writer = open(dir.path(), allowed);
+    writer.recall(waiting).unwrap();
+    writer.append(&event(100)).unwrap();
+    writer.close().unwrap();
+    let (names, notes) = told(dir.path());
+    let wanted = (0..3).chain(3..3 + taken as u64).chain([100]).map(|number| format!("n{number}.example"));
+    assert_eq!(names, wanted.collect::<Vec<_>>());
+    assert!(notes[0].starts_with(&format!("journal_in_memory false {taken} records waited in memory")), "{notes:?}");
+    verify(dir.path(), Some(&key().public())).unwrap();
 }

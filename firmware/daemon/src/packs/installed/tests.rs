@@ -13,6 +13,7 @@ use crate::packs::active::{Origin, activate, active_file, read_state};
 use crate::packs::choose::{Rules, follow_pack};
 use crate::packs::keys::Keys;
 use crate::packs::signed::PackFile;
+use crate::papers::Papers;
 use crate::provision;
 
 /// A machine that trusts one key.
@@ -74,7 +75,7 @@ impl Machine {
 
 /// The one rule of the scanner that a worker would run with, or `builtin`.
 fn in_force(config: &Config) -> String {
-    only_rule(&Rules::in_force(config).unwrap().scanner)
+    only_rule(&Rules::in_force(config, &Papers::default()).unwrap().scanner)
 }
 
 fn only_rule(scanner: &Scanner) -> String {
@@ -240,7 +241,7 @@ async fn a_card_that_is_pulled_out_takes_no_rules_back() {
         activate(&config).unwrap();
     };
     put_in_force("9999.1.0", "first");
-    let rules = Rules::in_force(&config).unwrap();
+    let rules = Rules::in_force(&config, &Papers::default()).unwrap();
     let (stop, applied) = (CancellationToken::new(), RefCell::new(Vec::new()));
     let followed = follow_pack(&config, rules.seen, stop.clone(), |scanner| {
         applied.borrow_mut().push(only_rule(&scanner));
