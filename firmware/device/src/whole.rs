@@ -10,8 +10,9 @@ use rustix::fs::OFlags;
 use crate::log::say;
 use crate::slot::Booted;
 
-/// What the kernel says (init/initramfs.c).
-const DAMAGED: &str = "Initramfs unpacking failed";
+/// What the kernel says of a damaged archive (init/initramfs.c, lib/decompress_unzstd.c). What it may say of bytes behind a whole
+/// one, which a boot loader might leave there, is no reason to stop.
+const DAMAGED: &str = "Initramfs unpacking failed: ZSTD-compressed data";
 /// Longer than any record of the log (Documentation/ABI/testing/dev-kmsg).
 const RECORD: usize = 8192;
 
@@ -66,6 +67,8 @@ mod tests {
         let usual = Ok("6,400,3100000,-;Freeing initrd memory: 26000K\n");
         assert!(!says_damaged(Log(vec![usual, usual])));
         assert!(!says_damaged(Log(Vec::new())));
+        let behind = Ok("3,399,3000000,-;Initramfs unpacking failed: invalid magic at start of compressed archive\n");
+        assert!(!says_damaged(Log(vec![behind, usual])), "every slot would stop here, for ever");
         let damaged = Ok("3,399,3000000,-;Initramfs unpacking failed: ZSTD-compressed data is corrupt\n");
         assert!(says_damaged(Log(vec![usual, Err(ErrorKind::BrokenPipe), damaged, usual])));
     }
