@@ -26,7 +26,7 @@ pub struct RequestFacts {
     /// conversation. `None`: no history is known, everything counts as current.
     pub last_user: Option<Range<usize>>,
     /// A member that decides how the request is judged (model, stream, conversation, a turn's role) stands there twice, so
-    /// that the provider may read another one than we do.
+    /// that the provider may read another one than we do; or several documents in one body ask for different models.
     pub ambiguous: bool,
 }
 

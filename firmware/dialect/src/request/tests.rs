@@ -155,6 +155,7 @@ fn the_current_turn_is_what_the_client_adds() {
         (OpenAi, r#"{"model":"x"}"#, None),
         (OpenAi, r#"{"messages":[],"messages":[]}"#, None),
         (OpenAi, r#"{"messages":[],"input":[]}"#, None),
+        (OpenAi, "{\"messages\":[]}\n{\"messages\":[]}", None),
         (OpenAi, r#"{"messages":[{"role":"user","role":"assistant"}]}"#, None),
         (OpenAi, r#"[{"messages":[]}]"#, None),
     ];
@@ -177,6 +178,10 @@ fn what_could_be_read_in_two_ways_is_ambiguous() {
         (r#"{"messages":[{"role":"user"}],"messages":[]}"#, true),
         (r#"{"messages":[{"role":"user","role":"user"}]}"#, true),
         (r#"{"messages":[{"type":"message","type":"message"}]}"#, true),
+        // A stored prompt beside what is new, and the lines of a file.
+        (r#"{"model":"a","prompt":{"id":"pmpt_1"},"input":"hi"}"#, false),
+        ("{\"messages\":[]}\n{\"messages\":[],\"stream\":true}\n{\"model\":\"a\"}\n{\"model\":\"a\"}", false),
+        ("{\"messages\":[]}\n{\"messages\":[],\"messages\":[]}", true),
         (r#"{"model":"a","tools":[{"model":"b","role":"c","role":"d"}]}"#, false),
         (r#"{"messages":[{"role":"user","content":[{"role":"x","type":"text"},{"role":"y","type":"text"}]}]}"#, false),
     ];

@@ -40,7 +40,8 @@ enum Word {
     Role,
     Model,
     Stream,
-    Conversation,
+    /// One of the format's, by its place in the list.
+    Conversation(usize),
 }
 
 /// The turn that is being read.
@@ -48,6 +49,15 @@ enum Word {
 struct Turn {
     role: Option<String>,
     kind: Option<String>,
+}
+
+/// What one document has said so far; said twice, it can be read in two ways.
+#[derive(Debug, Default)]
+struct Seen {
+    model: bool,
+    stream: bool,
+    /// A bit for each of the format's conversations.
+    conversations: u32,
 }
 
 struct Walk<'a> {
@@ -61,9 +71,10 @@ struct Walk<'a> {
     turn: Turn,
     turns: Turns,
     conversation: Option<Range<usize>>,
+    /// Conversations stand in several members or documents: none of them is known to be the one.
+    several: bool,
     in_conversation: bool,
-    models: u32,
-    streams: u32,
+    seen: Seen,
     facts: RequestFacts,
 }
 
@@ -79,9 +90,9 @@ pub(super) fn walk(format: &'static Format, body: &[u8]) -> RequestFacts {
         turn: Turn::default(),
         turns: Turns::default(),
         conversation: None,
+        several: false,
         in_conversation: false,
-        models: 0,
-        streams: 0,
+        seen: Seen::default(),
         facts: RequestFacts::default(),
     };
     Tokens::new(body).for_each(|token| walk.token(token));
@@ -108,6 +119,9 @@ impl Walk<'_> {
         }
         let member = self.stack.last().map(|frame| frame.member).unwrap_or_default();
         self.note(member);
+        if self.stack.is_empty() {
+            self.seen = Seen::default();
+        }
         if self.stack.len() == 2 && self.in_conversation {
             self.turn = Turn::default();
         }
@@ -142,7 +156,9 @@ impl Walk<'_> {
             "role" if depth == 3 => Word::Role,
             "model" if depth == 1 => Word::Model,
             "stream" if depth == 1 => Word::Stream,
-            key if depth == 1 && format.conversation.contains(&key) => Word::Conversation,
+            key if depth == 1 => {
+                format.conversation.iter().position(|known| *known == key).map_or(Word::None, Word::Conversation)
+            }
             _ => Word::None,
         };
         self.set_member(Member { hits: Hits::of(&key), word: meaning });
@@ -178,7 +194,7 @@ impl Walk<'_> {
         if let Some(frame) = self.stack.last_mut() {
             frame.marks.members(member.hits);
         }
-        if member.word == Word::Conversation && depth == 1 {
+        if matches!(member.word, Word::Conversation(_)) && depth == 1 {
             self.in_conversation = true;
         }
     }
@@ -191,9 +207,12 @@ impl Walk<'_> {
         if member.hits.freeze_member() {
             self.frozen.add(span.clone());
         }
-        if member.word == Word::Conversation && depth == 1 {
+        if let (Word::Conversation(which), 1) = (member.word, depth) {
+            let bit = 1 << which;
             self.in_conversation = false;
-            self.facts.ambiguous |= self.conversation.replace(span).is_some();
+            self.facts.ambiguous |= self.seen.conversations & bit != 0;
+            self.seen.conversations |= bit;
+            self.several |= self.conversation.replace(span).is_some();
         }
     }
 
@@ -201,16 +220,25 @@ impl Walk<'_> {
         let value = &self.body[span];
         match meaning {
             Word::Stream => {
-                self.streams += 1;
+                self.facts.ambiguous |= std::mem::replace(&mut self.seen.stream, true);
                 self.facts.stream |= value == b"true";
             }
             Word::Model => {
-                self.models += 1;
-                self.facts.model = owned_word(value).filter(|name| name.len() <= MODEL_CAP);
+                self.facts.ambiguous |= std::mem::replace(&mut self.seen.model, true);
+                self.model(owned_word(value));
             }
             Word::Type => self.kind(owned_word(value)),
             Word::Role => self.role(owned_word(value)),
-            Word::None | Word::Conversation => {}
+            Word::None | Word::Conversation(_) => {}
+        }
+    }
+
+    /// Of several documents each may ask for another.
+    fn model(&mut self, name: Option<String>) {
+        let Some(name) = name.filter(|name| name.len() <= MODEL_CAP) else { return };
+        match &self.facts.model {
+            None => self.facts.model = Some(name),
+            Some(first) => self.facts.ambiguous |= *first != name,
         }
     }
 
@@ -238,9 +266,8 @@ impl Walk<'_> {
         while !self.stack.is_empty() {
             self.close(self.body.len());
         }
-        self.facts.ambiguous |= self.models > 1 || self.streams > 1;
         self.facts.frozen = self.frozen.finish();
-        if !self.facts.ambiguous {
+        if !self.facts.ambiguous && !self.several {
             self.facts.last_user = self.conversation.map(|span| self.turns.current(span));
         }
         self.facts
