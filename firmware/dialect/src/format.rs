@@ -114,6 +114,19 @@ pub(crate) fn segment_after<'a>(path: &'a str, before: &str) -> Option<&'a str> 
     segments.next().filter(|segment| !segment.is_empty())
 }
 
+/// Whether a path has segments that a server may take away together with their neighbours, or empty ones.
+pub(crate) fn has_dots(path: &str) -> bool {
+    let plain = path.strip_prefix('/').unwrap_or(path);
+    plain.split(['/', '\\']).any(|segment| matches!(decoded(segment).as_str(), "" | "." | ".."))
+        || path.to_ascii_lowercase().contains("%2f")
+}
+
+/// The values of a query's parameters of these names.
+pub(crate) fn values_of<'a>(query: &'a str, names: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
+    let pairs = query.split('#').next().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(name, _)| names.contains(&decoded(name).as_str())).map(|(_, value)| decoded(value))
+}
+
 /// A piece of a path without its percent encoding, which a provider undoes once as well.
 pub(crate) fn decoded(segment: &str) -> String {
     let hex = |digit: Option<&u8>| digit.and_then(|digit| char::from(*digit).to_digit(16));

@@ -15,8 +15,10 @@ mod walk;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestFacts {
     pub dialect: Dialect,
-    /// The model asked for, from the body or else from the path.
+    /// The model asked for: where the path names one the provider goes by that, else from the query or the body.
     pub model: Option<String>,
+    /// Further ones: of a batch, of several documents in one body, or where no single reading is sure.
+    pub more_models: Vec<String>,
     /// Whether the answer is asked for as a stream.
     pub stream: bool,
     /// Bytes of the body that the provider signed or encrypted and that must never be edited; sorted, disjoint, quotes
@@ -26,11 +28,34 @@ pub struct RequestFacts {
     /// conversation. `None`: no history is known, everything counts as current.
     pub last_user: Option<Range<usize>>,
     /// A member that decides how the request is judged (model, stream, conversation, a turn's role) stands there twice, so
-    /// that the provider may read another one than we do; or several documents in one body ask for different models.
+    /// that the provider may read another one than we do; or it asks for more models than anybody counts.
     pub ambiguous: bool,
 }
 
+/// Longer than any model's name: what is longer is not one, and would only fill records.
+const MODEL_CAP: usize = 256;
+
+/// More models than one batch has use for.
+const MODELS_CAP: usize = 16;
+
 impl RequestFacts {
+    /// Notes a model that the request asks for, as well as those before it.
+    pub fn asks_for(&mut self, model: String) {
+        if model.len() > MODEL_CAP || self.models().any(|known| known == model) {
+            return;
+        }
+        match self.model {
+            None => self.model = Some(model),
+            Some(_) if self.more_models.len() + 1 == MODELS_CAP => self.ambiguous = true,
+            Some(_) => self.more_models.push(model),
+        }
+    }
+
+    /// All models that the request asks for.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        self.model.iter().chain(&self.more_models).map(String::as_str)
+    }
+
     /// Whether an edit of these bytes would touch frozen ones.
     pub fn is_frozen(&self, bytes: &Range<usize>) -> bool {
         let next = self.frozen.partition_point(|frozen| frozen.end <= bytes.start);
@@ -40,12 +65,26 @@ impl RequestFacts {
 
 /// Reads the facts of a request. `path` may carry its query; `body` is the decoded body, any bytes.
 pub fn read_request(vendor: &str, host: &HostName, path: &str, body: &[u8]) -> RequestFacts {
+    let query = path.split_once('?').map_or("", |(_, query)| query);
     let path = format::without_query(path);
     let format = format::choose(vendor, host, path);
     let from_path = (format.from_path)(path);
     let mut facts = walk::walk(format, body);
     facts.dialect = format.dialect;
-    facts.model = facts.model.or(from_path.model);
+    let mut outside = RequestFacts::default();
+    from_path.model.into_iter().for_each(|model| outside.asks_for(model));
+    if format::ends_in(path, "realtime") {
+        format::values_of(query, &["model", "deployment"]).for_each(|model| outside.asks_for(model));
+    }
+    facts.ambiguous |= outside.ambiguous;
+    if outside.model.is_some() {
+        let within = std::mem::replace(&mut facts.model, outside.model);
+        let within = within.into_iter().chain(std::mem::replace(&mut facts.more_models, outside.more_models));
+        // A server may see another path than we do, and go by the body.
+        if format::has_dots(path) {
+            within.for_each(|model| facts.asks_for(model));
+        }
+    }
     facts.stream |= from_path.stream;
     facts
 }

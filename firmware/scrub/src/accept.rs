@@ -120,6 +120,24 @@ pub fn is_readable(body: &[u8]) -> bool {
     rest.is_empty() && char::decode_utf16(units.iter().map(|pair| unit(*pair))).all(whole)
 }
 
+/// Whether a media type names an encoding in which this body's bytes may stand for other letters than those they are read
+/// as here (UTF-7, EBCDIC, Shift JIS): a server that believes it would hear what nobody scanned.
+pub fn names_foreign_charset(media_type: &str, body: &[u8]) -> bool {
+    let value = |parameter: &str| {
+        let parameter = parameter.trim().to_ascii_lowercase();
+        let rest = parameter.strip_prefix("charset")?.trim_start().to_owned();
+        Some(rest.strip_prefix('=').unwrap_or("?").trim().trim_matches(['"', '\'']).to_owned())
+    };
+    media_type.split(';').skip(1).filter_map(value).any(|charset| match charset.as_str() {
+        "utf-8" | "utf8" | "us-ascii" | "ascii" | "latin1" => false,
+        // ASCII with more behind it, and what is more is refused as unreadable.
+        _ if charset.starts_with("iso-8859-") || charset.starts_with("windows-125") => false,
+        // Which shows itself by its zeros.
+        "utf-16" | "utf-16le" | "utf-16be" => !body.contains(&0),
+        _ => true,
+    })
+}
+
 /// A body's encoding and the length of its byte order mark.
 pub(crate) fn charset(body: &[u8]) -> (Charset, usize) {
     match body {
@@ -135,7 +153,29 @@ pub(crate) fn charset(body: &[u8]) -> (Charset, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_readable;
+    use super::{is_readable, names_foreign_charset};
+
+    #[test]
+    fn an_encoding_that_makes_other_letters_of_ascii_is_foreign() {
+        let rows = [
+            ("application/json", false),
+            ("application/json; charset=utf-8", false),
+            ("application/json;CharSet=\"UTF-8\"; x=y", false),
+            ("text/plain; charset=ISO-8859-1", false),
+            ("text/plain; charset=windows-1252", false),
+            ("text/plain; charset=utf-7", true),
+            ("text/plain; charset=utf-8; charset=utf-7", true),
+            ("text/plain; charset = UTF-7", true),
+            ("text/plain; charset*=utf-8''utf-7", true),
+            ("text/plain; charset=", true),
+            ("text/plain; charset=shift_jis", true),
+            ("text/plain; charset=utf-16", true),
+        ];
+        for (media_type, expected) in rows {
+            assert_eq!(names_foreign_charset(media_type, b"+AEA-"), expected, "{media_type}");
+        }
+        assert!(!names_foreign_charset("text/plain; charset=utf-16", b"\xFF\xFEa\0"));
+    }
 
     #[test]
     fn only_whole_utf8_and_utf16_are_readable() {

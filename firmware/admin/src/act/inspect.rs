@@ -37,8 +37,9 @@ pub(crate) struct InspectBody {
     client: Option<String>,
     /// A vendor, such as `openai`.
     provider: Option<String>,
+    /// The model that is asked, where the gateway knows it: rules on models go by it as well as by what the request says.
     model: Option<String>,
-    /// Default `request`.
+    /// Default `request`. A `response` is an answer: it is scanned alike, and not read as asking for anything.
     #[serde(default)]
     direction: Direction,
 }

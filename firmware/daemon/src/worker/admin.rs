@@ -68,10 +68,10 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         rules.prepare();
     }
     let stop = CancellationToken::new();
-    let button = worker::watch_supervisor(stop.clone()).button;
+    let told = worker::watch_supervisor(stop.clone());
     let ports = Ports {
         feed: Box::new(Chains::new(config)),
-        inspector: Arc::new(Inspection::new(policy.clone(), rules.clone(), config)?),
+        inspector: Arc::new(Inspection::new(policy.clone(), rules.clone(), config, told.switch)?),
         status: Arc::new(Report {
             config: config.clone(),
             host: own_name.to_string(),
@@ -83,7 +83,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
         ca: Arc::new(ca),
-        button,
+        button: told.button,
     };
     let site = Site { local: config.local_subnets(), names: config.own_names().map_err(CommandError::input)? };
     let admin = Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;

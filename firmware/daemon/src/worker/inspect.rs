@@ -1,15 +1,15 @@
 //! The inspection API's port: the same judgement as the proxy's, over the same rules and policy.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gate_admin::{Content, InspectAnswer, InspectRequest, Inspector as InspectorPort};
+use gate_admin::{Content, Direction, InspectAnswer, InspectRequest, Inspector as InspectorPort};
 use gate_core::{Action, Catalogue, Clock, HostName, Reason, SystemClock};
 use gate_policy::Policy;
-use gate_proxy::{Inspector, Judged, Prompt, ValueHash};
+use gate_proxy::{Inspector, Judged, Prompt, Switch, ValueHash};
 use gate_scrub::{Limits, Scanner};
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::worker::on_demand::OnDemand;
@@ -25,6 +25,8 @@ pub(super) struct Inspection {
     inspector: Inspector,
     catalogue: Catalogue,
     own_name: HostName,
+    /// None before the supervisor said anything.
+    switch: watch::Receiver<Option<Switch>>,
 }
 
 impl Inspection {
@@ -32,6 +34,7 @@ impl Inspection {
         policy: Arc<ArcSwap<Policy>>,
         rules: Arc<OnDemand>,
         config: &Config,
+        switch: watch::Receiver<Option<Switch>>,
     ) -> Result<Self, CommandError> {
         Ok(Self {
             policy,
@@ -39,6 +42,7 @@ impl Inspection {
             inspector: Inspector::new(ValueHash::random(), config.admin.inspect_body_bytes, config.proxy.max_ratio),
             catalogue: worker::catalogue()?,
             own_name: config.own_name().map_err(CommandError::input)?,
+            switch,
         })
     }
 
@@ -58,9 +62,13 @@ impl Inspection {
         by_id.map(|known| known.id.as_str()).or_else(|| by_host().map(|entry| entry.vendor.as_str()))
     }
 
-    fn judge(&self, rules: &Scanner, client: IpAddr, vendor: &str, content_type: &str, body: &[u8]) -> Judged {
+    fn judge(&self, rules: &Scanner, request: &InspectRequest, vendor: &str) -> Judged {
+        let (content_type, body) = match &request.content {
+            Content::Text(text) => ("text/plain; charset=utf-8", text.as_bytes()),
+            Content::Request(json) => ("application/json", json.get().as_bytes()),
+        };
         let prompt = Prompt {
-            client,
+            client: request.client,
             host: &self.host_of(vendor),
             vendor,
             target: "/",
@@ -72,6 +80,8 @@ impl Inspection {
             trailers: None,
             // Nobody here sees the answer.
             reversible: false,
+            model: request.model.as_deref(),
+            is_answer: request.direction == Direction::Response,
             now: SystemClock.now(),
         };
         let policy = self.policy.load();
@@ -82,6 +92,10 @@ impl Inspection {
 
 impl InspectorPort for Inspection {
     fn inspect(&self, request: &InspectRequest) -> InspectAnswer {
+        // Who is not told whether anything may pass lets nothing pass, as the proxy does.
+        if self.switch.borrow().unwrap_or(Switch::Frozen) == Switch::Frozen {
+            return refused("all AI traffic is stopped (freeze)", Reason::Policy("freeze".to_owned()));
+        }
         let vendor = match request.provider.as_deref().map(|name| self.vendor_of(name)) {
             None => NO_VENDOR,
             Some(Some(vendor)) => vendor,
@@ -91,11 +105,7 @@ impl InspectorPort for Inspection {
         let Some(rules) = self.rules.get() else {
             return refused("the rules could not be loaded", Reason::Internal);
         };
-        let (content_type, body) = match &request.content {
-            Content::Text(text) => ("text/plain; charset=utf-8", text.as_bytes()),
-            Content::Request(json) => ("application/json", json.get().as_bytes()),
-        };
-        let judged = self.judge(&rules, request.client, vendor, content_type, body);
+        let judged = self.judge(&rules, request, vendor);
         answer(judged, &request.content)
     }
 
@@ -148,29 +158,80 @@ mod tests {
     use gate_admin::{Content, Direction, InspectRequest, Inspector};
     use gate_core::Action;
     use gate_policy::Policy;
+    use gate_proxy::Switch;
+    use serde_json::value::RawValue;
+    use tokio::sync::watch;
 
     use super::Inspection;
     use crate::config::Config;
     use crate::worker::on_demand::OnDemand;
 
-    #[test]
-    fn a_rule_against_a_vendor_is_not_passed_by_another_spelling() {
-        let rule = "version: 1\nrules:\n  - {name: no, vendors: [deepseek], action: deny}\n";
-        let policy = Policy::from_yaml("p.yaml", rule).unwrap();
+    fn inspection(rule: &str) -> (Inspection, watch::Sender<Option<Switch>>) {
+        let policy = Policy::from_yaml("p.yaml", &format!("version: 1\nrules:\n  - {rule}\n")).unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("nanogate.example.toml");
         let config = Config::load(&example).unwrap();
         let rules = Arc::new(OnDemand::new(&config));
-        let inspection = Inspection::new(Arc::new(ArcSwap::from_pointee(policy)), rules, &config).unwrap();
-        let decide = |provider: Option<&str>| {
-            let request = InspectRequest {
-                content: Content::Text("hello".to_owned()),
-                client: "192.0.2.11".parse().unwrap(),
-                provider: provider.map(str::to_owned),
-                model: None,
-                direction: Direction::Request,
-            };
+        let (turn, switch) = watch::channel(Some(Switch::Normal));
+        let policy = Arc::new(ArcSwap::from_pointee(policy));
+        (Inspection::new(policy, rules, &config, switch).unwrap(), turn)
+    }
+
+    fn request(provider: Option<&str>) -> InspectRequest {
+        InspectRequest {
+            content: Content::Text("hello".to_owned()),
+            client: "192.0.2.11".parse().unwrap(),
+            provider: provider.map(str::to_owned),
+            model: None,
+            direction: Direction::Request,
+        }
+    }
+
+    #[test]
+    fn the_model_and_the_direction_that_a_caller_states_are_judged_by() {
+        let (inspection, _turn) = inspection("{name: no, models: [gpt-5], action: deny}");
+        inspection.prepare();
+        let decide = |content: &str, model: Option<&str>, direction| {
+            let content = RawValue::from_string(content.to_owned()).unwrap();
+            let model = model.map(str::to_owned);
+            let request = InspectRequest { content: Content::Request(content), model, direction, ..request(None) };
             inspection.inspect(&request).decision
         };
+        let (asked, answered) = (Direction::Request, Direction::Response);
+        let rows = [
+            ("{}", None, asked, Action::Allow),
+            ("{}", Some("gpt-5"), asked, Action::Deny),
+            ("{}", Some("gpt-5"), answered, Action::Deny),
+            (r#"{"model":"gpt-4o"}"#, Some("gpt-5"), asked, Action::Deny),
+            (r#"{"model":"gpt-5"}"#, Some("gpt-4o"), asked, Action::Deny),
+            (r#"{"model":"gpt-5"}"#, None, answered, Action::Allow),
+            (r#"{"choices":[],"choices":[],"model":"a","model":"b"}"#, None, answered, Action::Allow),
+            (r#"{"model":"a","model":"b"}"#, None, asked, Action::Deny),
+        ];
+        for (content, model, direction, expected) in rows {
+            assert_eq!(decide(content, model, direction), expected, "{content} {model:?} {direction:?}");
+        }
+    }
+
+    #[test]
+    fn a_frozen_puck_denies_whatever_it_is_asked() {
+        let (inspection, turn) = inspection("{name: no, models: [gpt-5], action: deny}");
+        inspection.prepare();
+        let rows = [
+            (None, Action::Deny),
+            (Some(Switch::Frozen), Action::Deny),
+            (Some(Switch::Normal), Action::Allow),
+            (Some(Switch::Bypassed), Action::Allow),
+        ];
+        for (switch, expected) in rows {
+            turn.send_replace(switch);
+            assert_eq!(inspection.inspect(&request(None)).decision, expected, "{switch:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_against_a_vendor_is_not_passed_by_another_spelling() {
+        let (inspection, _turn) = inspection("{name: no, vendors: [deepseek], action: deny}");
+        let decide = |provider: Option<&str>| inspection.inspect(&request(provider)).decision;
         assert!(!inspection.is_ready());
         assert_eq!(decide(Some("openai")), Action::Deny, "there are no rules yet");
         inspection.prepare();

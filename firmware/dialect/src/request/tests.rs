@@ -173,7 +173,6 @@ fn what_could_be_read_in_two_ways_is_ambiguous() {
     let rows = [
         (r#"{"model":"a","model":"b"}"#, true),
         (r#"{"model":"a","mod\u0065l":"b"}"#, true),
-        (r#"{"model":"a"}{"model":"b"}"#, true),
         (r#"{"stream":false,"stream":true}"#, true),
         (r#"{"messages":[{"role":"user"}],"messages":[]}"#, true),
         (r#"{"messages":[{"role":"user","role":"user"}]}"#, true),
@@ -189,6 +188,36 @@ fn what_could_be_read_in_two_ways_is_ambiguous() {
         assert_eq!(read(path(OpenAi), body).ambiguous, expected, "{body}");
     }
     assert!(read(path(OpenAi), r#"{"stream":false,"stream":true}"#).stream);
+}
+
+#[test]
+fn the_model_is_read_where_the_provider_reads_it() {
+    const DEPLOYED: &str = "/openai/deployments/gpt-4o/chat/completions?api-version=1";
+    const REALTIME: &str = "/v1/realtime?x=1&model=gpt-realtime";
+    let batch = r#"{"requests":[{"params":{"model":"a"}},{"params":{"model":"b"}},{"params":{"model":"a"}}]}"#;
+    let rows: [(&str, &str, &[&str]); 13] = [
+        // Where the path names it, the body's is nobody's business.
+        (DEPLOYED, r#"{"model":"allowed"}"#, &["gpt-4o"]),
+        ("/v1beta/models/gemini-2.5-pro:generateContent", r#"{"model":"x"}"#, &["gemini-2.5-pro"]),
+        ("/model/anthropic.claude-v2/invoke", r#"{"model":"x"}"#, &["anthropic.claude-v2"]),
+        ("/x/deployments/a/../../v1/chat/completions", r#"{"model":"b"}"#, &["a", "b"]),
+        ("/x/deployments/a/%2E%2e/chat/completions", r#"{"model":"b"}"#, &["a", "b"]),
+        (REALTIME, "", &["gpt-realtime"]),
+        (REALTIME, r#"{"model":"x"}"#, &["gpt-realtime"]),
+        ("/openai/realtime?deployment=a&model=b", "", &["a", "b"]),
+        ("/v1/realtime/client_secrets", r#"{"session":{"type":"realtime","model":"gpt-realtime"}}"#, &["gpt-realtime"]),
+        ("/v1/messages/batches", batch, &["a", "b"]),
+        ("/v1/chat/completions", r#"{"model":"a"}{"model":"b"}"#, &["a", "b"]),
+        ("/v1/chat/completions", r#"{"session":[{"model":"a"}],"requests":[{"model":"b"}]}"#, &[]),
+        ("/v1/chat/completions?model=x", r#"{"model":"a"}"#, &["a"]),
+    ];
+    for (path, body, expected) in rows {
+        let facts = read_request("openai", &HostName::parse(b"api.openai.com").unwrap(), path, body.as_bytes());
+        assert_eq!(facts.models().collect::<Vec<_>>(), expected, "{path} {body}");
+        assert!(!facts.ambiguous, "{path} {body}");
+    }
+    let many: String = (0..17).map(|n| format!("{{\"model\":\"m{n}\"}}")).collect();
+    assert!(read("/chat", many).ambiguous);
 }
 
 #[test]

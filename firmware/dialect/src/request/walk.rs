@@ -11,9 +11,6 @@ use crate::json::{Token, Tokens, word};
 /// Deeper than any real request; a container past it is frozen whole instead of understood.
 pub(super) const DEPTH_CAP: usize = 256;
 
-/// Longer than any model's name: what is longer is not one, and would only fill records.
-const MODEL_CAP: usize = 256;
-
 /// One open container.
 #[derive(Debug)]
 struct Frame {
@@ -39,6 +36,11 @@ enum Word {
     Type,
     Role,
     Model,
+    /// The model of what stands further in: a session, or one request of a batch.
+    InnerModel,
+    Session,
+    Requests,
+    Params,
     Stream,
     /// One of the format's, by its place in the list.
     Conversation(usize),
@@ -155,6 +157,11 @@ impl Walk<'_> {
             "type" => Word::Type,
             "role" if depth == 3 => Word::Role,
             "model" if depth == 1 => Word::Model,
+            "model" if self.is_within(&[Word::Session]) => Word::InnerModel,
+            "model" if self.is_within(&[Word::Requests, Word::None, Word::Params]) => Word::InnerModel,
+            "session" if depth == 1 => Word::Session,
+            "requests" if depth == 1 => Word::Requests,
+            "params" if depth == 3 => Word::Params,
             "stream" if depth == 1 => Word::Stream,
             key if depth == 1 => {
                 format.conversation.iter().position(|known| *known == key).map_or(Word::None, Word::Conversation)
@@ -162,6 +169,12 @@ impl Walk<'_> {
             _ => Word::None,
         };
         self.set_member(Member { hits: Hits::of(&key), word: meaning });
+    }
+
+    /// Whether these members, from the outermost on, enclose what comes next.
+    fn is_within(&self, words: &[Word]) -> bool {
+        let Some((_, outer)) = self.stack.split_last() else { return false };
+        outer.len() == words.len() && outer.iter().zip(words).all(|(frame, word)| frame.member.word == *word)
     }
 
     fn set_member(&mut self, member: Member) {
@@ -227,18 +240,16 @@ impl Walk<'_> {
                 self.facts.ambiguous |= std::mem::replace(&mut self.seen.model, true);
                 self.model(owned_word(value));
             }
+            Word::InnerModel => self.model(owned_word(value)),
             Word::Type => self.kind(owned_word(value)),
             Word::Role => self.role(owned_word(value)),
-            Word::None | Word::Conversation(_) => {}
+            Word::None | Word::Session | Word::Requests | Word::Params | Word::Conversation(_) => {}
         }
     }
 
-    /// Of several documents each may ask for another.
     fn model(&mut self, name: Option<String>) {
-        let Some(name) = name.filter(|name| name.len() <= MODEL_CAP) else { return };
-        match &self.facts.model {
-            None => self.facts.model = Some(name),
-            Some(first) => self.facts.ambiguous |= *first != name,
+        if let Some(name) = name {
+            self.facts.asks_for(name);
         }
     }
 

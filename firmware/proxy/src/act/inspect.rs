@@ -50,6 +50,7 @@ mod budget;
 mod collect;
 mod decode;
 mod fields;
+mod form;
 mod head;
 mod kind;
 mod target;

@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 use super::structure::structure;
 use super::{Nesting, Opaque, Reading, Source, utf16};
-use crate::accept::{BodyKind, Boundary, Charset, ScanError, charset, is_readable};
+use crate::accept::{BodyKind, Boundary, Charset, ScanError, charset, is_readable, names_foreign_charset};
 
 /// Longest head of a part. What has no end by then is content.
 const MAX_HEAD: usize = 16 << 10;
@@ -20,6 +20,8 @@ struct Head<'a> {
     name: Range<usize>,
     /// An edit would make its `Content-Length` or its encoding wrong.
     is_bound: bool,
+    /// What `Content-Type` says with its parameters.
+    content_type: &'a [u8],
 }
 
 /// Appends the parts of a multipart body; says whether there is any.
@@ -101,10 +103,11 @@ fn part(source: Source<'_>, range: Range<usize>, nesting: &mut Nesting, out: &mu
     out.text.glue("\n");
     let content = content..range.end;
     let bytes = &source.bytes[content.clone()];
-    let is_text = is_readable(bytes) && !is_packed(bytes);
+    let is_foreign = std::str::from_utf8(head.content_type).is_ok_and(|named| names_foreign_charset(named, bytes));
+    let is_text = is_readable(bytes) && !is_packed(bytes) && !is_foreign;
     let origin = origin(source, &content);
     if !is_text {
-        out.opaque.push(Opaque { range: origin, said_to_be_text: says_text(head.media_type) });
+        out.opaque.push(Opaque { range: origin, said_to_be_text: is_foreign || says_text(head.media_type) });
     } else if head.is_bound || charset(bytes).0 != Charset::Utf8 {
         // A replacement is written in the encoding of the whole body.
         out.bound.push(origin);
@@ -153,7 +156,7 @@ impl<'a> Head<'a> {
             let Some(colon) = memchr(b':', line) else { continue };
             let value = line[colon + 1..].trim_ascii();
             match line[..colon].trim_ascii().to_ascii_lowercase().as_slice() {
-                b"content-type" => head.media_type = essence(value),
+                b"content-type" => (head.content_type, head.media_type) = (value, essence(value)),
                 b"content-disposition" => {
                     head.name = field_name(line).map_or(0..0, |name| start + name.start..start + name.end);
                 }

@@ -83,6 +83,8 @@ impl Draft {
             body: &self.bytes,
             trailers: self.trailers.as_ref(),
             reversible: self.reversible,
+            model: None,
+            is_answer: false,
             now,
         }
     }

@@ -39,6 +39,9 @@ pub(super) fn check(parts: &Parts, host: &HostName) -> Result<(), Refusal> {
         return Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, Reason::BadRequest, text));
     }
     check_framing(&parts.headers)?;
+    if parts.headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some() {
+        return Err(bad("The request says twice what its body is."));
+    }
     check_target(&parts.uri)?;
     check_host(parts, host)
 }

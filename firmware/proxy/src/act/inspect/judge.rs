@@ -50,6 +50,10 @@ pub struct Prompt<'a> {
     pub trailers: Option<&'a HeaderMap>,
     /// The answer can be edited, so that placeholders in it become values again.
     pub reversible: bool,
+    /// The model as the caller states it, where it is known otherwise than from the request.
+    pub model: Option<&'a str>,
+    /// The body is a provider's answer and no request.
+    pub is_answer: bool,
     pub now: UnixMicros,
 }
 

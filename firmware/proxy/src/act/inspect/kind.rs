@@ -18,19 +18,31 @@ pub(super) enum Kind {
     Sealed,
     /// Media, or anything else whose lengths and offsets an edit would break: scanned as text.
     Opaque,
+    /// The same where it begins as JSON does and is no text all through: scanned as JSON as far as that goes.
+    Mixed,
 }
 
 impl Kind {
-    /// The bytes speak before the header: many servers read JSON whatever the client calls it.
-    pub(super) fn of(content_type: Option<&str>, body: &[u8]) -> Self {
+    /// The bytes speak before the header: many servers read JSON whatever the client calls it. `None` where a body is two
+    /// things at once: parts with JSON before them, which one server skips and another reads alone.
+    pub(super) fn of(content_type: Option<&str>, body: &[u8]) -> Option<Self> {
         let declared = Self::declared(content_type);
         let bare = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
         let first = bare.iter().find(|byte| !byte.is_ascii_whitespace());
-        match declared {
-            Self::Ndjson | Self::Message | Self::Sealed => declared,
-            _ if matches!(first, Some(b'{' | b'[' | b'"')) => Self::Json,
-            _ => declared,
+        if !matches!(first, Some(b'{' | b'[' | b'"')) {
+            return Some(declared);
         }
+        match declared {
+            Self::Ndjson | Self::Message | Self::Sealed => Some(declared),
+            Self::Multipart(boundary) if has_parts(body, &boundary) => None,
+            Self::Multipart(_) | Self::Opaque if !gate_scrub::is_readable(body) => Some(Self::Mixed),
+            _ => Some(Self::Json),
+        }
+    }
+
+    /// Whether facts of a request may stand in it, rather than in a file that it carries.
+    pub(super) fn is_request(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson | Self::Message | Self::Mixed)
     }
 
     /// What the media type alone says; without one, text.
@@ -63,7 +75,7 @@ impl Kind {
     pub(super) fn scanned_as(self) -> BodyKind {
         match self {
             // The texts of a message are read as an array of strings.
-            Self::Json | Self::Message => BodyKind::Json,
+            Self::Json | Self::Message | Self::Mixed => BodyKind::Json,
             Self::Ndjson => BodyKind::Ndjson,
             Self::Form => BodyKind::Form,
             Self::Sse => BodyKind::Sse,
@@ -73,8 +85,17 @@ impl Kind {
     }
 
     pub(super) fn editable(self) -> bool {
-        !matches!(self, Self::Message | Self::Sealed | Self::Opaque)
+        !matches!(self, Self::Message | Self::Sealed) && !self.is_opaque()
     }
+
+    /// Whether only the policy can say what becomes of a body that nobody can read whole.
+    pub(super) fn is_opaque(self) -> bool {
+        matches!(self, Self::Opaque | Self::Mixed)
+    }
+}
+
+fn has_parts(body: &[u8], boundary: &Boundary) -> bool {
+    memchr::memmem::find(body, &[b"--", boundary.as_bytes()].concat()).is_some()
 }
 
 #[cfg(test)]
@@ -84,7 +105,7 @@ mod tests {
     #[test]
     fn the_bytes_speak_before_the_header() {
         let boundary = Boundary::new(b"x").unwrap();
-        let rows: [(Option<&str>, &[u8], Kind); 16] = [
+        let rows: [(Option<&str>, &[u8], Kind); 20] = [
             (Some("application/json"), b"{}", Kind::Json),
             (Some("text/plain"), b" \n{\"a\":1}", Kind::Json),
             (None, b"[1]", Kind::Json),
@@ -99,12 +120,17 @@ mod tests {
             (Some("multipart/form-data; boundary=x"), b"--x\r\n", Kind::Multipart(boundary)),
             (Some("multipart/form-data"), b"--x\r\n", Kind::Opaque),
             (Some("audio/wav"), b"RIFF", Kind::Opaque),
+            (Some("application/octet-stream"), b"{\"a\":1}", Kind::Json),
+            (Some("application/pdf"), b"{%PDF-1.7\n\xE2\xE3", Kind::Mixed),
+            (Some("application/zip"), b"[PK\x03\x04\0\0", Kind::Mixed),
+            (Some("multipart/form-data; boundary=x"), b"{\xFF", Kind::Mixed),
             (Some("application/grpc-web-text"), b"AAAAAAA=", Kind::Sealed),
             (Some("application/proto"), b"{\x01a", Kind::Message),
         ];
         for (content_type, body, want) in rows {
-            assert_eq!(Kind::of(content_type, body), want, "{content_type:?} {body:?}");
+            assert_eq!(Kind::of(content_type, body), Some(want), "{content_type:?} {body:?}");
         }
+        assert_eq!(Kind::of(Some("multipart/form-data; boundary=x"), b"{}\r\n--x\r\n\r\na\r\n--x--"), None);
     }
 
     #[test]

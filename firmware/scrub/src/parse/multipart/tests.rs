@@ -42,10 +42,11 @@ type Row = (&'static str, &'static [u8], (usize, usize), bool);
 
 #[test]
 fn parts_that_are_no_text_and_parts_of_stated_length_are_told() {
-    let rows: [Row; 7] = [
+    let rows: [Row; 8] = [
         ("Content-Type: image/png", b"\x89PNG\r\n\x1a\n\0", (1, 0), false),
         ("Content-Type: text/plain", b"gr\xFCn", (1, 0), true),
         ("Content-Type: application/json", b"{\0\0\0", (1, 0), true),
+        ("Content-Type: image/svg+xml; charset=utf-7", b"a+AEA-b", (1, 0), true),
         ("Content-Type: application/zip", b"PK\x03\x04 file", (1, 0), false),
         ("Content-Type: image/png", b"text after all", (0, 0), false),
         ("content-length: 5", b"hello", (0, 1), false),

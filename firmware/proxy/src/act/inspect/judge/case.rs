@@ -9,11 +9,11 @@ use gate_scrub::{BodyKind, Limits, Scanner};
 use http::{HeaderMap, StatusCode};
 
 use super::super::decode::{self, Coding, DecodeError};
-use super::super::fields;
 use super::super::kind::Kind;
 use super::super::memory::Tag;
 use super::super::refusal::Refusal;
 use super::super::target;
+use super::super::{fields, form};
 use super::edits::{Edits, Redaction};
 use super::{Inspector, Judged, Prompt};
 
@@ -87,12 +87,13 @@ impl<'a> Case<'a> {
         let coding = Coding::parse(self.prompt.content_encoding)?;
         let body = decode::decode(coding, self.prompt.body, self.inspector.limits, take)?;
         self.decoded_bytes = body.len() as u64;
-        if Kind::is_garbled(self.prompt.content_type, &body) {
+        let foreign = |named| gate_scrub::names_foreign_charset(named, &body);
+        if Kind::is_garbled(self.prompt.content_type, &body) || self.prompt.content_type.is_some_and(foreign) {
             return Err(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding));
         }
-        let kind = Kind::of(self.prompt.content_type, &body);
+        let kind = Kind::of(self.prompt.content_type, &body).ok_or_else(ambiguous)?;
         let body = if kind == Kind::Message { self.read_message(body, take)? } else { body };
-        self.read_facts(&body)?;
+        self.read_facts(kind, &body)?;
         self.scan_body(kind, &body, take)?;
         let verdict = self.decide(&body)?;
         self.refuse_denied(&body, &verdict)?;
@@ -172,14 +173,22 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn read_facts(&mut self, body: &[u8]) -> Result<(), Refusal> {
-        let Prompt { vendor, host, target, .. } = self.prompt;
-        self.facts = gate_dialect::read_request(vendor, host, target, body);
-        if self.facts.ambiguous {
-            let text = "The request states one of its members twice and could be read in two ways.";
-            return Err(Refusal::new(StatusCode::BAD_REQUEST, Reason::BadRequest, text));
+    fn read_facts(&mut self, kind: Kind, body: &[u8]) -> Result<(), Refusal> {
+        let Prompt { vendor, host, target, model, is_answer, .. } = self.prompt;
+        let request = if kind.is_request() { body } else { b"" };
+        let mut facts = gate_dialect::read_request(vendor, host, target, request);
+        if is_answer {
+            // An answer has no turns, and names the model that gave it more exactly than rules do.
+            facts = RequestFacts { frozen: facts.frozen, dialect: facts.dialect, ..RequestFacts::default() };
         }
-        Ok(())
+        if let Kind::Multipart(_) = kind {
+            form::values_of(body, "model").for_each(|model| facts.asks_for(model));
+        }
+        if let Some(model) = model {
+            facts.asks_for(model.to_owned());
+        }
+        self.facts = facts;
+        if self.facts.ambiguous { Err(ambiguous()) } else { Ok(()) }
     }
 
     /// The texts of a message. What its fields hold packed, or nests too deep to be read, is left to the policy.
@@ -224,7 +233,7 @@ impl<'a> Case<'a> {
         if kind == Kind::Sealed {
             return self.leave_unread(Unread::Costly, Reason::BadEncoding);
         }
-        if kind == Kind::Opaque || !scanned.opaque.is_empty() {
+        if kind.is_opaque() || !scanned.opaque.is_empty() {
             self.leave_unread(Unread::Opaque, Reason::BadEncoding)?;
         }
         self.findings = scanned.findings;
@@ -278,10 +287,22 @@ impl<'a> Case<'a> {
         Ok(verdict)
     }
 
+    /// What the policy says, and the strictest of it where several models are asked for.
     fn ask(&self, findings: &[Finding]) -> Result<PromptVerdict, Refusal> {
+        let mut verdict = self.ask_for(self.facts.model.as_deref(), findings)?;
+        for model in &self.facts.more_models {
+            let next = self.ask_for(Some(model), findings)?;
+            let per_finding = verdict.per_finding.iter().zip(&next.per_finding).map(|(one, other)| *one.max(other));
+            let per_finding = per_finding.collect();
+            let strictest = if next.action > verdict.action { next } else { verdict };
+            verdict = PromptVerdict { per_finding, ..strictest };
+        }
+        Ok(verdict)
+    }
+
+    fn ask_for(&self, model: Option<&str>, findings: &[Finding]) -> Result<PromptVerdict, Refusal> {
         let Prompt { client, host, vendor, now, .. } = self.prompt;
-        let facts = PromptFacts { client, host, vendor, model: self.facts.model.as_deref(), findings, now };
-        let verdict = self.judge.prompt(&facts);
+        let verdict = self.judge.prompt(&PromptFacts { client, host, vendor, model, findings, now });
         if verdict.per_finding.len() == findings.len() { Ok(verdict) } else { Err(internal()) }
     }
 
@@ -434,6 +455,11 @@ fn lower_first(text: &str) -> Cow<'_, str> {
         Some(first) => Cow::Owned(first.to_lowercase().chain(chars).collect()),
         None => Cow::Borrowed(text),
     }
+}
+
+fn ambiguous() -> Refusal {
+    let text = "The request states something twice and could be read in two ways.";
+    Refusal::new(StatusCode::BAD_REQUEST, Reason::BadRequest, text)
 }
 
 fn scan_budget() -> Refusal {

@@ -115,7 +115,7 @@ impl<'a> Values<'a> {
             // In an encoding of their own, or of nobody knows which.
             Kind::Form | Kind::Sse | Kind::Multipart(_) if raw.contains(['\\', '"', '%', '+', '&', '=']) => None,
             Kind::Form | Kind::Sse | Kind::Multipart(_) => Some(raw.to_owned()),
-            Kind::Message | Kind::Sealed | Kind::Opaque => None,
+            Kind::Message | Kind::Sealed | Kind::Opaque | Kind::Mixed => None,
         }
     }
 

@@ -106,6 +106,8 @@ pub(super) fn prompt(client: IpAddr, host: &HostName) -> Prompt<'_> {
         body: b"",
         trailers: None,
         reversible: false,
+        model: None,
+        is_answer: false,
         now: UnixMicros(1_700_000_000_000_000),
     }
 }
@@ -215,6 +217,93 @@ fn bomb() -> Vec<u8> {
     std::io::Write::write_all(&mut packed, &vec![b' '; 2 << 20]).unwrap();
     let packed = packed.finish().unwrap();
     chat(&base64::Engine::encode(&base64::engine::general_purpose::STANDARD, packed))
+}
+
+#[test]
+fn media_that_begins_as_json_does_is_still_the_policys_to_decide() {
+    let hidden = format!("{{\u{FF} \"a\":\"{}\"", KEY.replace("sk-", "\\u0073k-"));
+    let hidden: Vec<u8> = hidden.chars().map(|letter| letter as u8).collect();
+    for (media, body) in [("application/pdf", &b"{%PDF-1.7\n\xE2\xE3"[..]), ("application/zip", b"\"PK\x03\x04\0")] {
+        assert_eq!(judge_as(&inspector(), &Unreadable(Action::Allow), Some(media), body).action, Action::Allow);
+        assert_eq!(judge_as(&inspector(), &Unreadable(Action::Alert), Some(media), body).action, Action::Alert);
+        let denied = judge_as(&inspector(), &Unreadable(Action::Deny), Some(media), body);
+        assert_eq!(denied.refusal.unwrap().reason, Reason::BadEncoding, "{media}");
+        let found = judge_as(&inspector(), &Unreadable(Action::Allow), Some(media), &hidden);
+        assert_eq!(found.refusal.unwrap().reason, Reason::FrozenContent, "read as far as it goes, and never edited");
+    }
+    let two = b"{\"model\":\"a\"}\r\n--x\r\n\r\nb\r\n--x--";
+    let judged = judge_as(&inspector(), &Unreadable(Action::Allow), Some("multipart/form-data; boundary=x"), two);
+    assert_eq!(judged.refusal.unwrap().reason, Reason::BadRequest);
+}
+
+#[test]
+fn an_encoding_that_a_server_would_read_otherwise_is_refused() {
+    let body = br#"{"messages":[{"content":"anna+AEA-example.org"}]}"#;
+    for media in ["application/json; charset=utf-7", "text/plain; charset=\"UTF-7\"", "application/json; charset=cp037"]
+    {
+        let judged = judge_as(&inspector(), &Always(Action::Allow), Some(media), body);
+        assert_eq!(judged.refusal.map(|refusal| refusal.reason), Some(Reason::BadEncoding), "{media}");
+    }
+    let part = form("text/plain; charset=utf-7", b"anna+AEA-example.org");
+    let judged = judge_as(&inspector(), &Always(Action::Allow), Some("multipart/form-data; boundary=x"), &part);
+    assert_eq!(judged.refusal.map(|refusal| refusal.reason), Some(Reason::BadEncoding));
+    for media in ["application/json; charset=UTF-8", "application/json; charset=iso-8859-1"] {
+        assert_eq!(judge_as(&inspector(), &Always(Action::Allow), Some(media), body).refusal, None, "{media}");
+    }
+}
+
+/// Forbids one model.
+struct Without(&'static str);
+
+impl Judge for Without {
+    fn connection(&self, _: &ConnectionFacts<'_>) -> Verdict {
+        Verdict::Terminate
+    }
+
+    fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
+        Always(if facts.model == Some(self.0) { Action::Deny } else { Action::Redact }).prompt(facts)
+    }
+
+    fn mode_of(&self, _: IpAddr) -> Mode {
+        Mode::Inspected
+    }
+}
+
+#[test]
+fn of_several_models_the_strictest_rule_holds() {
+    let part = |model: &str| format!("--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n{model}\r\n");
+    let text = format!("--x\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\n{KEY}\r\n--x--\r\n");
+    let rows = [
+        (format!(r#"{{"model":"a","input":"{KEY}"}}"#), None, Action::Redact),
+        (format!(r#"{{"model":"b","input":"{KEY}"}}"#), None, Action::Deny),
+        (format!(r#"{{"model":"a","input":"{KEY}"}}{{"model":"b"}}"#), None, Action::Deny),
+        (part("a") + &text, None, Action::Redact),
+        (part("b") + &text, None, Action::Deny),
+        (part("a") + &part("b") + &text, None, Action::Deny),
+        (format!(r#"{{"model":"a","input":"{KEY}"}}"#), Some("b"), Action::Deny),
+        (KEY.to_owned(), Some("b"), Action::Deny),
+    ];
+    let host = HostName::parse(b"api.openai.com").unwrap();
+    for (body, model, expected) in rows {
+        let content_type = body.starts_with("--x").then_some("multipart/form-data; boundary=x");
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let prompt = Prompt { content_type, body: body.as_bytes(), model, ..prompt(client, &host) };
+        let judged = inspector().judge(&Without("b"), &scanner(), &prompt, &mut |_| true);
+        assert_eq!(judged.action, expected, "{body}");
+    }
+}
+
+#[test]
+fn an_answer_is_not_read_as_a_request() {
+    let host = HostName::parse(b"api.openai.com").unwrap();
+    let body = br#"{"model":"b","messages":[],"messages":[]}"#;
+    let asked = Prompt { body, ..prompt(IpAddr::V4(Ipv4Addr::LOCALHOST), &host) };
+    let judged = |prompt: Prompt<'_>| inspector().judge(&Without("b"), &scanner(), &prompt, &mut |_| true);
+    assert_eq!(judged(asked).action, Action::Deny);
+    let answer = judged(Prompt { is_answer: true, ..asked });
+    assert_eq!((answer.refusal, answer.facts.model), (None, None));
+    let stated = judged(Prompt { is_answer: true, model: Some("c"), ..asked });
+    assert_eq!(stated.model.as_deref(), Some("c"));
 }
 
 #[test]

@@ -213,6 +213,39 @@ async fn each_part_of_a_form_is_redacted_where_it_stands() {
 }
 
 #[tokio::test]
+async fn a_file_of_conversations_and_a_stored_prompt_pass() {
+    let office = office().await;
+    let lines = "{\"messages\":[{\"role\":\"user\"}]}\n{\"messages\":[{\"role\":\"user\"}]}\n";
+    let part = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.jsonl\"\r\n\r\n";
+    let upload = format!("{part}{lines}\r\n--x--\r\n");
+    let stored = r#"{"model":"gpt-5","prompt":{"id":"pmpt_1"},"input":"hi"}"#;
+    let rows = [
+        form("multipart/form-data; boundary=x", upload.into()),
+        form("application/jsonl", lines.into()),
+        form("text/markdown", format!("Two snippets:\n{lines}").into()),
+        post(false, "/v1/responses", stored),
+    ];
+    let mut client = office.h1().await;
+    for request in rows {
+        let got = client.send(request).await;
+        assert_eq!(got.status.as_u16(), 200, "{got:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_said_to_be_two_things_is_refused() {
+    for h2 in [false, true] {
+        let office = office().await;
+        let builder = head(h2, Method::POST, "/v1/chat/completions");
+        let builder = builder.header("content-type", "application/json").header("content-type", "image/png");
+        let request = builder.body(Full::new(CLEAN.into()).boxed()).unwrap();
+        let got = if h2 { office.h2().await.send(request).await } else { office.h1().await.send(request).await };
+        got.refusal(400);
+        assert!(office.provider.seen.lock().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn fields_of_others_are_scanned_and_those_of_sdks_pass() {
     let office = office().await;
     let mut client = office.h1().await;
