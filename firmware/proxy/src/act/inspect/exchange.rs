@@ -1,5 +1,6 @@
 //! One request and its answer: checked, gathered, judged, sent on, and recorded before the client sees its end.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -188,11 +189,14 @@ impl Exchange {
         snapshot: Arc<Snapshot>,
         mut charge: Charge,
     ) -> Result<(Judged, Draft, Charge), Refusal> {
+        let internal = || Refusal::plain(StatusCode::INTERNAL_SERVER_ERROR, Reason::Internal);
         if draft.bytes.len() <= INLINE && draft.content_encoding.is_none() {
-            let judged = self.judge_now(&draft, &snapshot, &mut charge);
+            // Unwinding further would leave the client without an answer and its record without the reason. What it
+            // leaves half done is gone with the request: nothing of that is shared.
+            let work = AssertUnwindSafe(|| self.judge_now(&draft, &snapshot, &mut charge));
+            let judged = catch_unwind(work).map_err(|_| internal())?;
             return Ok((judged, draft, charge));
         }
-        let internal = || Refusal::plain(StatusCode::INTERNAL_SERVER_ERROR, Reason::Internal);
         let _slot = self.shared.inspect.large.acquire().await.map_err(|_| internal())?;
         let this = Arc::clone(self);
         let work = move || {

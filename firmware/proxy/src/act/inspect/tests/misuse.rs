@@ -50,6 +50,30 @@ async fn another_host_is_misdirected_and_the_connection_lives_on() {
 }
 
 #[tokio::test]
+async fn a_panic_while_a_prompt_is_judged_is_a_refusal_and_told() {
+    for (h2, filler) in [(false, 10), (true, 10), (false, 40_000), (true, 40_000)] {
+        let office = Office::new(Provider::http(&["http/1.1", "h2"], |_| reply("{}")).await);
+        let body = format!(r#"{{"model":"gpt-4o","messages":[{{"content":"{}"}}]}}"#, "word ".repeat(filler));
+        office.judge.panics.store(true, Ordering::SeqCst);
+        let (bad, good) = (post(h2, "/v1/chat/completions", body), post(h2, "/v1/chat/completions", CLEAN));
+        if h2 {
+            let mut client = office.h2().await;
+            client.send(bad).await.refusal(500);
+            office.judge.panics.store(false, Ordering::SeqCst);
+            assert_eq!(client.send(good).await.status.as_u16(), 200, "the connection lives on");
+        } else {
+            let mut client = office.h1().await;
+            client.send(bad).await.refusal(500);
+            office.judge.panics.store(false, Ordering::SeqCst);
+            assert_eq!(client.send(good).await.status.as_u16(), 200, "the connection lives on");
+        }
+        assert_eq!(office.provider.only().body, CLEAN, "nothing of it left");
+        let record = &office.journal.requests()[0];
+        assert_eq!((record.decision, record.reason.clone()), (Action::Deny, Some(Reason::Internal)));
+    }
+}
+
+#[tokio::test]
 async fn ambiguous_heads_never_reach_the_provider() {
     let rows = [
         (format!("GET / HTTP/1.1\r\nHost: {HOST}\r\nHost: evil.example\r\nConnection: close\r\n\r\n"), "400"),

@@ -45,6 +45,8 @@ pub(super) const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 11));
 /// A certificate authority made for one test.
 pub(super) struct Ca {
     issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    /// From which year on its leaves are valid.
+    pub(super) since: i32,
     pub(super) cert: CertificateDer<'static>,
 }
 
@@ -56,12 +58,13 @@ impl Ca {
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
         params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
         let cert = params.self_signed(&key).unwrap().der().clone();
-        Self { issuer: rcgen::Issuer::new(params, key), cert }
+        Self { issuer: rcgen::Issuer::new(params, key), since: 1975, cert }
     }
 
     pub(super) fn leaf(&self, host: &str) -> Arc<CertifiedKey> {
         let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![host.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(self.since, 1, 1);
         let cert = params.signed_by(&key, &self.issuer).unwrap();
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let signing = rustls::crypto::aws_lc_rs::sign::any_supported_type(&der).unwrap();
@@ -101,6 +104,7 @@ impl Ca {
 pub(super) struct TestMint {
     pub(super) ca: Ca,
     pub(super) mints: AtomicUsize,
+    pub(super) locked: AtomicBool,
 }
 
 impl Mint for TestMint {
@@ -109,6 +113,9 @@ impl Mint for TestMint {
     }
 
     fn leaf(&self, host: &HostName) -> Result<Arc<CertifiedKey>, MintError> {
+        if self.locked.load(Ordering::SeqCst) {
+            return Err(MintError::Failed { host: host.clone(), what: "the key is locked".to_owned() });
+        }
         self.mints.fetch_add(1, Ordering::SeqCst);
         Ok(self.ca.leaf(host.as_str()))
     }
@@ -148,6 +155,8 @@ pub(super) struct TestJudge {
     pub(super) frozen: AtomicBool,
     /// Who does not take the certificate stays refused.
     pub(super) strict: AtomicBool,
+    /// It breaks over every prompt.
+    pub(super) panics: AtomicBool,
     pub(super) banned_model: Option<&'static str>,
     /// Mail addresses are redacted reversibly.
     pub(super) reversible: bool,
@@ -172,6 +181,7 @@ impl Judge for TestJudge {
         if let Some(gate) = gate {
             let _ = gate.recv_timeout(std::time::Duration::from_secs(5));
         }
+        assert!(!self.panics.load(Ordering::SeqCst), "as a test wants it");
         let per_finding: Vec<Action> = facts.findings.iter().map(|finding| finding.action).collect();
         let mut reasons: Vec<String> =
             facts.findings.iter().map(|finding| format!("{} pattern detected", finding.kind)).collect();
@@ -241,7 +251,8 @@ impl Office {
 
     pub(super) fn with(provider: Provider, config: Config, judge: TestJudge) -> Self {
         let journal = Arc::new(TestJournal::default());
-        let mint = Arc::new(TestMint { ca: Ca::new("office"), mints: AtomicUsize::new(0) });
+        let mint =
+            Arc::new(TestMint { ca: Ca::new("office"), mints: AtomicUsize::new(0), locked: AtomicBool::new(false) });
         let clock = Arc::new(TestClock(AtomicU64::new(1_700_000_000_000_000)));
         let judge = Arc::new(judge);
         let snapshot = Snapshot {

@@ -17,7 +17,10 @@ async fn a_provider_with_a_wrong_certificate_fails_the_clients_handshake() {
     let wrong_name = Provider::raw("evil.example", &["h2"], |_| Box::pin(async {})).await;
     let mut wrong_ca = Provider::raw(HOST, &["h2"], |_| Box::pin(async {})).await;
     wrong_ca.ca = Ca::new("another");
-    for provider in [wrong_name, wrong_ca] {
+    let mut not_yet = Ca::new("provider");
+    not_yet.since = 4000;
+    let not_yet = Provider::raw_with(not_yet, HOST, &["h2"], |_| Box::pin(async {})).await;
+    for provider in [wrong_name, wrong_ca, not_yet] {
         let office = Office::new(provider);
         let (near, serving) = office.serve(&["h2"]).await;
         let connector = TlsConnector::from(Arc::new(office.mint.ca.client(&["h2"])));
@@ -44,6 +47,20 @@ async fn a_provider_that_speaks_no_tls_fails_the_clients_handshake() {
     let connector = TlsConnector::from(Arc::new(office.mint.ca.client(&[])));
     assert!(connector.connect(ServerName::try_from(HOST).unwrap(), near).await.is_err());
     assert_eq!(serving.await.unwrap().reason, Some(Reason::UpstreamHandshake));
+}
+
+#[tokio::test]
+async fn without_a_certificate_to_show_nothing_begins() {
+    let office = Office::new(Provider::http(&["h2"], |_| reply("{}")).await);
+    office.mint.locked.store(true, Ordering::SeqCst);
+    let (near, serving) = office.serve(&["h2"]).await;
+    let connector = TlsConnector::from(Arc::new(office.mint.ca.client(&["h2"])));
+    assert!(connector.connect(ServerName::try_from(HOST).unwrap(), near).await.is_err());
+    let closed = serving.await.unwrap();
+    assert_eq!((closed.mode, closed.reason), (Mode::Refused, Some(Reason::Internal)));
+    // It is asked again for the next one.
+    office.mint.locked.store(false, Ordering::SeqCst);
+    assert_eq!(office.h2().await.send(get(true, "/")).await.status.as_u16(), 200);
 }
 
 #[tokio::test]
@@ -79,7 +96,7 @@ async fn a_client_that_does_not_trust_us_is_recorded_as_such() {
 }
 
 fn mint() -> (Arc<TestMint>, Arc<dyn Mint>) {
-    let mint = Arc::new(TestMint { ca: Ca::new("office"), mints: 0.into() });
+    let mint = Arc::new(TestMint { ca: Ca::new("office"), mints: 0.into(), locked: false.into() });
     (Arc::clone(&mint), mint)
 }
 

@@ -67,7 +67,16 @@ impl Provider {
         alpn: &[&str],
         serve: impl Fn(TlsStream<TcpStream>) -> BoxFuture + Send + Sync + 'static,
     ) -> Self {
-        let ca = Ca::new("provider");
+        Self::raw_with(Ca::new("provider"), cert_host, alpn, serve).await
+    }
+
+    /// The same under this authority.
+    pub(in super::super) async fn raw_with(
+        ca: Ca,
+        cert_host: &str,
+        alpn: &[&str],
+        serve: impl Fn(TlsStream<TcpStream>) -> BoxFuture + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let addr = listener.local_addr().unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(ca.server(cert_host, alpn)));
