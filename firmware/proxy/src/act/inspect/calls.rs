@@ -20,11 +20,11 @@ use http_body_util::BodyExt;
 use hyper::body::{Frame, Incoming};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::budget::Charge;
-use super::collect::{CollectError, Held};
+use super::collect::{CollectError, Held, Pace};
 use super::draft::Draft;
 use super::exchange::{Editing, Exchange, uncollected};
 use super::head;
@@ -33,9 +33,6 @@ use super::leaf::Alpn;
 use super::record::Pending;
 use super::refusal::{self, Refusal, Voice};
 use super::reply::Reply;
-
-/// A client that sends nothing of a message that it began holds budget for nobody.
-const MESSAGE_IDLE: Duration = Duration::from_secs(30);
 
 /// The call that a request begins, if it is one.
 pub(super) fn read(parts: &Parts) -> Option<Call> {
@@ -237,6 +234,8 @@ struct Pump {
     talk: Arc<Talk>,
     sender: mpsc::Sender<Option<Frame<Bytes>>>,
     buffer: BytesMut,
+    /// Of the message that is on its way, if one is.
+    pace: Option<Pace>,
     charge: Charge,
 }
 
@@ -264,7 +263,8 @@ impl Pump {
         let coding = parts.headers.get(call.coding_field()).map(|value| value.as_bytes().to_vec());
         let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
         let charge = exchange.shared.bodies.charge(exchange.session.client.ip());
-        Self { exchange: Arc::clone(exchange), call, target, coding, talk, sender, buffer: BytesMut::new(), charge }
+        let (exchange, buffer) = (Arc::clone(exchange), BytesMut::new());
+        Self { exchange, call, target, coding, talk, sender, buffer, pace: None, charge }
     }
 
     async fn run(mut self, body: Incoming) {
@@ -288,8 +288,13 @@ impl Pump {
             let Some(frame) = self.frame(&mut body).await? else { break };
             match frame.into_data() {
                 Ok(data) => {
+                    let asked = tokio::time::Instant::now();
                     if !self.charge.grow(data.len(), wait).await {
                         return Err(uncollected(&CollectError::OutOfBudget).into());
+                    }
+                    if let Some(pace) = &mut self.pace {
+                        pace.came(data.len());
+                        pace.excuse(asked);
                     }
                     self.buffer.extend_from_slice(&data);
                 }
@@ -303,17 +308,16 @@ impl Pump {
     }
 
     /// The next piece of the client's body, which may be long in coming between two messages and not within one.
-    async fn frame(&self, body: &mut Incoming) -> Result<Option<Frame<Bytes>>, Stop> {
+    async fn frame(&mut self, body: &mut Incoming) -> Result<Option<Frame<Bytes>>, Stop> {
+        let begun = (!self.buffer.is_empty()).then(|| self.pace.get_or_insert_with(Pace::begin).deadline());
         let next = async {
             tokio::select! {
                 frame = body.frame() => frame.transpose().map_err(|_| Stop::Gone),
                 () = self.sender.closed() => Err(Stop::Gone),
             }
         };
-        if self.buffer.is_empty() {
-            return next.await;
-        }
-        timeout(MESSAGE_IDLE, next).await.unwrap_or_else(|_| Err(uncollected(&CollectError::Stalled).into()))
+        let Some(deadline) = begun else { return next.await };
+        timeout_at(deadline, next).await.unwrap_or_else(|_| Err(uncollected(&CollectError::Stalled).into()))
     }
 
     /// The next message in its envelope, if all of it is here.
@@ -327,6 +331,7 @@ impl Pump {
         if self.buffer.len() < length {
             return Ok(None);
         }
+        self.pace = None;
         Ok(Some((envelope, self.buffer.split_to(length).freeze())))
     }
 

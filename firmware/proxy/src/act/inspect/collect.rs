@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::budget::Charge;
 
-/// A client that sends nothing of an announced body for so long holds budget for nobody.
+/// A client that sends nothing of a body or message that it began for so long holds budget for nobody.
 const BODY_IDLE: Duration = Duration::from_secs(30);
 
 /// After that time a body must have come at this many bytes a second on average (256 kbit/s), so that one which
@@ -59,10 +59,9 @@ where
         return Err(CollectError::TooLarge);
     }
     let (mut parts, mut trailers) = (Gathered::default(), None);
-    let mut due = Instant::now() + BODY_IDLE;
+    let mut pace = Pace::begin();
     loop {
-        let deadline = due.min(Instant::now() + BODY_IDLE);
-        let Ok(next) = timeout_at(deadline, body.frame()).await else { return Err(CollectError::Stalled) };
+        let Ok(next) = timeout_at(pace.deadline(), body.frame()).await else { return Err(CollectError::Stalled) };
         let Some(frame) = next.transpose()? else { break };
         match frame.into_data() {
             Ok(data) => {
@@ -70,13 +69,12 @@ where
                 if parts.len() + data.len() > cap {
                     return Err(CollectError::TooLarge);
                 }
-                due += earned(data.len());
+                pace.came(data.len());
                 let asked = Instant::now();
                 if !charge.grow(data.len(), wait).await {
                     return Err(CollectError::OutOfBudget);
                 }
-                // Waiting for budget is not the client's fault.
-                due += asked.elapsed();
+                pace.excuse(asked);
                 parts.push(data);
             }
             Err(frame) => trailers = frame.into_trailers().ok(),
@@ -85,9 +83,30 @@ where
     Ok(Collected { bytes: parts.freeze(), trailers, charge })
 }
 
-/// The time that so many bytes buy for the rest of the body.
-fn earned(bytes: usize) -> Duration {
-    Duration::from_micros((bytes as u64).saturating_mul(1_000_000) / BODY_RATE as u64)
+/// How fast something has to come that holds budget until all of it is here.
+pub(super) struct Pace {
+    due: Instant,
+}
+
+impl Pace {
+    pub(super) fn begin() -> Self {
+        Self { due: Instant::now() + BODY_IDLE }
+    }
+
+    /// When the next piece has to be here.
+    pub(super) fn deadline(&self) -> Instant {
+        self.due.min(Instant::now() + BODY_IDLE)
+    }
+
+    /// So many bytes came, which buy time for the rest.
+    pub(super) fn came(&mut self, bytes: usize) {
+        self.due += Duration::from_micros((bytes as u64).saturating_mul(1_000_000) / BODY_RATE as u64);
+    }
+
+    /// Since then somebody else was waited for: for budget, or for the server.
+    pub(super) fn excuse(&mut self, since: Instant) {
+        self.due += since.elapsed();
+    }
 }
 
 /// Most bodies come in one frame and are then not copied.

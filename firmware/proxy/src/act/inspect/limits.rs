@@ -5,13 +5,13 @@
 //!
 //! ```text
 //!  128 streams, each with a head of 16 KiB, or later 16 KiB waiting to be sent     2 MiB
-//!  sent by the client and not read                                               1/4 MiB
-//!  sent by the server and not read                                               3/4 MiB
-//!                                                                                  3 MiB
-//!  the 64 connections of one client                                              192 MiB
+//!  sent by the client and not read                                                 1 MiB
+//!  sent by the server and not read                                                 1 MiB
+//!                                                                                  4 MiB
+//!  the 64 connections of one client                                              256 MiB
 //! ```
 //!
-//! With the body budget of 192 MiB that is 384 MiB; the process may have 512.
+//! With the body budget of 192 MiB that is 448 MiB; the process may have 512.
 
 use std::time::Duration;
 
@@ -32,14 +32,15 @@ const HEADER_LINES: usize = 200;
 /// What a client may send on one stream before it is read: on a LAN of 1 ms this is 250 MB/s.
 const CLIENT_WINDOW: u32 = 256 * 1024;
 
-/// What a client may send on all streams together. Bodies are read as they come, so one stream cannot block another.
-const CLIENT_CONNECTION_WINDOW: u32 = CLIENT_WINDOW;
+/// What a client may send on all streams together: three that are not read, because a server takes no more of a call or the
+/// budget for bodies is used up, leave room for the others.
+const CLIENT_CONNECTION_WINDOW: u32 = 4 * CLIENT_WINDOW;
 
 /// What a server may send on one stream: 2.5 MB/s at 100 ms.
 const SERVER_WINDOW: u32 = 256 * 1024;
 
-/// What a server may send on all streams together: two whose reader is slow leave room for the others.
-const SERVER_CONNECTION_WINDOW: u32 = 768 * 1024;
+/// What a server may send on all streams together: three whose reader is slow leave room for the others.
+const SERVER_CONNECTION_WINDOW: u32 = 4 * SERVER_WINDOW;
 
 /// What waits for a slow reader on one stream before its source is no longer read.
 const SEND_BUFFER: usize = 16 * 1024;

@@ -16,10 +16,11 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::{ReadHalf, WriteHalf};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::frame::{Head, Opcode, mask};
 use self::pipe::{ReadError, Sink, Source};
+use super::collect::Pace;
 use super::draft::Draft;
 use super::exchange::Exchange;
 use super::record::Pending;
@@ -34,8 +35,6 @@ pub(super) use handshake::{ask, is_agreed, is_wanted, stamp};
 
 /// Longest message, and never more than the cap on bodies.
 const MESSAGE_MAX: usize = 16 << 20;
-/// A client that sends nothing of a message that it began holds budget for nobody.
-const MESSAGE_IDLE: Duration = Duration::from_secs(30);
 /// How long one side is waited for once the other said good-bye.
 const GOODBYE: Duration = Duration::from_secs(5);
 
@@ -209,7 +208,7 @@ impl Talk<'_> {
         let most = MESSAGE_MAX.min(shared.config.body_cap_bytes);
         let wait = Duration::from_millis(shared.config.body_budget_wait_ms);
         let mut charge = shared.bodies.charge(self.exchange.session.client.ip());
-        let (mut message, mut head) = (BytesMut::new(), first);
+        let (mut message, mut head, mut pace) = (BytesMut::new(), first, Pace::begin());
         loop {
             let key = masked(head)?;
             if head.length > (most - message.len()) as u64 {
@@ -220,13 +219,16 @@ impl Talk<'_> {
             }
             let mut left = head.length;
             while left > 0 {
-                let mut piece = timeout(MESSAGE_IDLE, client.piece(left)).await.map_err(|_| Stop::Broken)??;
+                let mut piece = timeout_at(pace.deadline(), client.piece(left)).await.map_err(|_| Stop::Broken)??;
+                pace.came(piece.len());
+                let asked = Instant::now();
                 if !charge.grow(piece.len(), wait).await {
                     return Err(Stop::Refused(
                         code::TOO_LARGE,
                         Refusal::plain(StatusCode::SERVICE_UNAVAILABLE, Reason::OutOfBudget),
                     ));
                 }
+                pace.excuse(asked);
                 mask(&mut piece, key, (head.length - left) as usize);
                 left -= piece.len() as u64;
                 message.unsplit(piece);
@@ -235,13 +237,18 @@ impl Talk<'_> {
                 return Ok((message, charge));
             }
             head = loop {
-                let next = timeout(MESSAGE_IDLE, client.head()).await.map_err(|_| Stop::Broken)??;
+                let next = timeout_at(pace.deadline(), client.head()).await.map_err(|_| Stop::Broken)??;
                 let Some(head) = next else { return Err(Stop::Broken) };
                 match head.opcode {
                     Opcode::Continuation => break head,
                     Opcode::Text | Opcode::Binary => return Err(order("a message begins within another").into()),
-                    _ if self.control(client, head).await? => return Err(Stop::Broken),
-                    _ => {}
+                    _ => {
+                        let told = Instant::now();
+                        if timeout_at(pace.deadline(), self.control(client, head)).await.map_err(|_| Stop::Broken)?? {
+                            return Err(Stop::Broken);
+                        }
+                        pace.excuse(told);
+                    }
                 }
             };
         }
@@ -256,7 +263,7 @@ impl Talk<'_> {
         if std::str::from_utf8(&message).is_err() {
             return Err(refused(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding)));
         }
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let draft = Draft::message(self.target, message.freeze());
         let wait = Duration::from_millis(self.exchange.shared.config.body_budget_wait_ms);
         if !charge.reserve(draft.memory(), wait).await {

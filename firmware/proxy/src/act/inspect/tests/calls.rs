@@ -171,6 +171,59 @@ async fn a_refusal_in_the_middle_ends_both_directions() {
 }
 
 #[tokio::test]
+async fn a_panic_while_a_message_is_judged_is_a_refusal_and_told() {
+    let (office, heard) = echo().await;
+    // Its head is judged before its messages are: both may break.
+    let (sender, frames) = stream();
+    let mut client = office.h2().await;
+    let answer = client.start(request("application/grpc+json", frames)).await;
+    office.judge.panics.store(true, std::sync::atomic::Ordering::SeqCst);
+    sender.send(Frame::data(envelope(0, b"{}"))).unwrap();
+    let got = Got::from(answer).await;
+    assert_eq!(status(&got).0, "13", "{got:?}");
+    assert_eq!(*heard.lock(), Heard::default());
+    let record = office.record();
+    assert_eq!((record.decision, record.reason), (Action::Deny, Some(Reason::Internal)));
+    let got = called(&office, "application/grpc+json", envelope(0, b"{}")).await;
+    assert_eq!(status(&got).0, "13", "{got:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_reads_holds_up_no_other_stream() {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        if request.uri().path() == "/chat.Chat/Talk" {
+            std::mem::forget(request.into_body());
+            return Ok::<_, Infallible>(Response::new(Empty::new().boxed()));
+        }
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        Ok(Response::new(http_body_util::Full::new(body).boxed()))
+    });
+    let provider = Provider::raw(HOST, &["h2"], move |tls| {
+        Box::pin(async move {
+            let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            builder.initial_stream_window_size(64 * 1024).initial_connection_window_size(1 << 20);
+            let _ = builder.serve_connection(TokioIo::new(tls), service).await;
+        })
+    });
+    let office = Office::new(provider.await);
+    let (mut client, (sender, frames)) = (office.h2().await, stream());
+    for _ in 0..25 {
+        sender.send(Frame::data(envelope(0, &message(&"a word ".repeat(4600))))).unwrap();
+    }
+    let mut calling = client.sender.clone();
+    let call = tokio::spawn(async move { calling.send_request(request("application/grpc", frames)).await });
+    // Long enough to fill what lies between; less would only ask for less.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let body = format!(r#"{{"messages":[{{"content":"{}"}}]}}"#, "a word ".repeat(15_000));
+    for _ in 0..3 {
+        let answer = client.send(super::support::post(true, "/v1/chat/completions", body.clone()));
+        let answer = tokio::time::timeout(std::time::Duration::from_secs(20), answer).await.expect("it waits");
+        assert_eq!((answer.status.as_u16(), answer.body.len()), (200, body.len()));
+    }
+    drop((call, sender));
+}
+
+#[tokio::test]
 async fn connect_is_told_in_its_last_envelope() {
     let (office, heard) = echo().await;
     let body = format!(r#"{{"text":"key {KEY}"}}"#);

@@ -1,6 +1,7 @@
 //! WebSockets through the inspect path.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use gate_core::{Action, Reason};
 use http::{HeaderValue, Request};
@@ -146,6 +147,35 @@ async fn long_messages_end_at_their_cap_and_short_ones_pass_at_any_length() {
     line.client.send(Opcode::Continuation, true, "a".repeat(60_000)).await;
     assert_eq!(line.client.goodbye().await.0, 1009);
     assert_eq!(line.serving.await.unwrap().reason, Some(Reason::BodyTooLarge));
+}
+
+#[tokio::test]
+async fn a_panic_while_a_message_is_judged_ends_the_socket() {
+    let mut line = line().await;
+    line.office.judge.panics.store(true, Ordering::SeqCst);
+    line.client.text("{}").await;
+    assert_eq!(line.client.goodbye().await.0, 1011);
+    assert_eq!(line.server.goodbye().await.0, 1001);
+    assert_eq!(line.serving.await.unwrap().reason, Some(Reason::Internal));
+}
+
+#[tokio::test]
+async fn a_message_that_trickles_is_given_up_although_it_never_stops() {
+    let Line { office, mut client, server, mut serving, .. } = line().await;
+    client.send(Opcode::Text, false, "a").await;
+    // Small steps: where nothing else is to be done the clock jumps to the next of them.
+    tokio::time::pause();
+    for _ in 0..900 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        if serving.is_finished() {
+            let closed = (&mut serving).await.unwrap();
+            assert_eq!(closed.reason, Some(Reason::ClientReset));
+            drop((office, server));
+            return;
+        }
+        client.send(Opcode::Continuation, false, "a").await;
+    }
+    panic!("after a minute and a half it still holds its budget");
 }
 
 #[tokio::test]
