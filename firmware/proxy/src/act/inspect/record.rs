@@ -1,6 +1,6 @@
 //! The record of one request, written exactly once however the request ends.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use gate_core::{Action, Event, JournalError, KindCount, PlaceholdersEvent, Reason, RequestEvent};
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::words::{is_word, method_word, route};
 use super::judge::Judged;
+use crate::meter::Meter;
 use crate::session::Session;
 use crate::shared::Shared;
 
@@ -23,12 +24,31 @@ pub(super) struct Ending {
     pub(super) cut: OnceLock<Reason>,
     /// The last answer said that it was over: a client that leaves now has broken nothing off.
     pub(super) told: AtomicBool,
+    /// Requests that are under way, and all that there were.
+    open: AtomicU32,
+    begun: AtomicU64,
+    /// What had come from the client when the last of them was over.
+    quiet: AtomicU64,
+}
+
+impl Ending {
+    /// Whether something came from the client that is no request yet, `up` being all that came; and after how many requests.
+    pub(super) fn waits_for_a_head(&self, up: u64) -> Option<u64> {
+        let between = self.open.load(Ordering::Relaxed) == 0 && up > self.quiet.load(Ordering::Relaxed);
+        between.then(|| self.begun.load(Ordering::Relaxed))
+    }
+
+    /// Nothing is under way, and this much came so far.
+    pub(super) fn calm(&self, up: u64) {
+        self.quiet.store(up, Ordering::Relaxed);
+    }
 }
 
 /// A request under way. Dropped unfinished, it is recorded as broken off by the client.
 pub(super) struct Pending {
     shared: Arc<Shared>,
     ending: Arc<Ending>,
+    meter: Arc<Meter>,
     started: Instant,
     /// `None` once recorded.
     event: Option<Box<RequestEvent>>,
@@ -67,9 +87,11 @@ impl Pending {
             duration_micros: 0,
         };
         ending.told.store(false, Ordering::Relaxed);
-        let (shared, ending) = (Arc::clone(shared), Arc::clone(ending));
+        ending.open.fetch_add(1, Ordering::Relaxed);
+        ending.begun.fetch_add(1, Ordering::Relaxed);
+        let (shared, ending, meter) = (Arc::clone(shared), Arc::clone(ending), Arc::clone(&session.meter));
         let (event, placeholders) = (Some(Box::new(event)), Placeholders::default());
-        Self { shared, ending, started: Instant::now(), event, placeholders }
+        Self { shared, ending, meter, started: Instant::now(), event, placeholders }
     }
 
     /// Notes something, unless the record is already written.
@@ -163,5 +185,7 @@ impl Drop for Pending {
         self.note(|event| event.reason = event.reason.take().or(Some(reason)));
         // A failure is counted and logged where it happens; there is nobody left to tell.
         let _ = self.finish();
+        self.ending.calm(self.meter.up());
+        self.ending.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

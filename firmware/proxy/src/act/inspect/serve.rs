@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use gate_core::Reason;
 use hyper::server::conn::{http1, http2};
@@ -17,6 +18,12 @@ use super::leaf::Alpn;
 use super::limits;
 use super::reply::ReplyError;
 use super::wire::Wire;
+
+/// A head of HTTP/1.1 that is longer on its way is none: the slowest link brings 16 KiB in that time. Between two requests a
+/// client may be silent for as long as any connection.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How often that is looked at in this time.
+const HEAD_LOOKS: u32 = 4;
 
 /// Serves the client in the protocol agreed on, and says why the connection ended early.
 pub(super) async fn serve(exchange: Arc<Exchange>, tls: TlsStream<Wire>) -> Option<Reason> {
@@ -37,7 +44,12 @@ async fn http1(exchange: Arc<Exchange>, tls: TlsStream<Wire>) -> Option<Reason> 
         .header_read_timeout(exchange.shared.config.idle())
         .serve_connection(TokioIo::new(tls), service)
         .with_upgrades();
-    let reason = watch(&exchange, pin!(connection), http1::UpgradeableConnection::graceful_shutdown).await;
+    let mut connection = pin!(connection);
+    let watched = watch(&exchange, connection.as_mut(), http1::UpgradeableConnection::graceful_shutdown);
+    let reason = tokio::select! {
+        reason = watched => reason,
+        () = slow_head(&exchange) => Some(cut(&exchange, Reason::IdleTimeout)),
+    };
     let socket = exchange.socket.lock().take();
     match socket {
         Some(socket) if reason.is_none() => socket.run(&exchange).await,
@@ -81,6 +93,20 @@ where
             () = exchange.ending.retire.cancelled(), if !told => finish_up(connection.as_mut()),
         }
         told = true;
+    }
+}
+
+/// Returns once bytes have been coming for too long without becoming a request. Of HTTP/2 nobody need know: what cuts a
+/// frame short answers no ping.
+async fn slow_head(exchange: &Exchange) {
+    let (ending, meter) = (&exchange.ending, &exchange.session.meter);
+    ending.calm(meter.up());
+    let (mut looks, mut last) = (0, None);
+    while looks < HEAD_LOOKS {
+        tokio::time::sleep(HEAD_PATIENCE / HEAD_LOOKS).await;
+        let waits = ending.waits_for_a_head(meter.up());
+        looks = if waits.is_some() && waits == last { looks + 1 } else { 0 };
+        last = waits;
     }
 }
 

@@ -68,6 +68,32 @@ async fn an_idle_connection_is_closed() {
 }
 
 #[tokio::test]
+async fn a_head_that_trickles_is_cut_and_a_client_that_only_waits_is_not() {
+    let office = office(Config::default()).await;
+    let mut quiet = office.h1().await;
+    let mut slow = office.connect(&["http/1.1"]).await;
+    assert_eq!(quiet.send(get(false, "/v1/models")).await.status.as_u16(), 200);
+    let mut uploading = office.h1().await;
+    let (sender, body) = stream();
+    let upload =
+        tokio::spawn(async move { uploading.send(head(false, Method::POST, "/v1/x").body(body).unwrap()).await });
+    // Small steps: where nothing else is to be done the clock jumps to the next of them.
+    tokio::time::pause();
+    for step in 0..300 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let _ = tokio::io::AsyncWriteExt::write_all(&mut slow.tls, b"G").await;
+        sender.send(Frame::data(vec![b' '; 8192].into())).unwrap();
+        assert!(step > 80 || !slow.serving.is_finished(), "{step}");
+    }
+    assert!(slow.serving.is_finished(), "after half a minute it still holds its place");
+    assert_eq!(slow.serving.await.unwrap().reason, Some(Reason::IdleTimeout));
+    tokio::time::resume();
+    drop(sender);
+    assert_eq!(upload.await.unwrap().status.as_u16(), 200, "a body has its own pace");
+    assert_eq!(quiet.send(get(false, "/v1/models")).await.status.as_u16(), 200);
+}
+
+#[tokio::test]
 async fn an_exchange_cut_for_idleness_is_not_blamed_on_the_client() {
     let silent = Provider::http(&["http/1.1", "h2"], |_| {
         let (sender, body) = stream();
