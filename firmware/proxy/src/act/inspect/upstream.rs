@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gate_core::{HostName, Reason};
@@ -34,6 +35,10 @@ pub(super) struct Upstream {
     offer: Vec<Vec<u8>>,
     alpn: Alpn,
     link: Mutex<Option<Link>>,
+    /// Held by the one who dials, apart from the link: answers that are here must not wait for who is not yet. Why the last
+    /// one failed.
+    dialling: Mutex<Reason>,
+    dialled: AtomicU64,
 }
 
 /// A connection that takes requests.
@@ -55,6 +60,8 @@ pub(super) enum DialError {
     Timeout,
     #[error("the server speaks another protocol than at first")]
     Protocol,
+    #[error("another request has just failed to connect")]
+    Another(Reason),
     #[error("the HTTP connection could not be set up: {0}")]
     Http(#[from] hyper::Error),
 }
@@ -73,6 +80,7 @@ impl DialError {
         match self {
             Self::Connect { .. } => Reason::UpstreamUnreachable,
             Self::Certificate(_) => Reason::UpstreamCertificate,
+            Self::Another(reason) => reason.clone(),
             Self::Handshake(_) | Self::Timeout | Self::Protocol | Self::Http(_) => Reason::UpstreamHandshake,
         }
     }
@@ -99,7 +107,8 @@ impl Upstream {
         let offer = Alpn::offer(offered);
         let (tls, alpn) = handshake(&shared.upstream_tls, &offer, &host, tcp).await?;
         let link = Link::open(&shared, tls, alpn).await?;
-        Ok(Self { shared, host, peer, offer, alpn, link: Mutex::new(Some(link)) })
+        let (dialling, dialled) = (Mutex::new(Reason::UpstreamReset), AtomicU64::new(0));
+        Ok(Self { shared, host, peer, offer, alpn, link: Mutex::new(Some(link)), dialling, dialled })
     }
 
     pub(super) fn alpn(&self) -> Alpn {
@@ -121,16 +130,35 @@ impl Upstream {
 
     /// A living link, the one there is or a new one. An HTTP/1.1 link belongs to its borrower until given back.
     async fn take(&self) -> Result<Link, DialError> {
-        let mut slot = self.link.lock().await;
-        if let Some(mut link) = slot.take()
-            && link.ready().await
-        {
-            *slot = link.share();
+        let dialled = self.dialled.load(Ordering::Acquire);
+        if let Some(link) = self.living().await {
             return Ok(link);
         }
-        let link = self.dial().await?;
+        let mut last = self.dialling.lock().await;
+        // Whoever waited here takes what the other one brought, or does without as he does.
+        if let Some(link) = self.living().await {
+            return Ok(link);
+        }
+        if self.dialled.load(Ordering::Acquire) != dialled {
+            return Err(DialError::Another(last.clone()));
+        }
+        let found = self.dial().await;
+        self.dialled.fetch_add(1, Ordering::AcqRel);
+        match &found {
+            Ok(link) => *self.link.lock().await = link.share(),
+            Err(error) => *last = error.reason(),
+        }
+        found
+    }
+
+    async fn living(&self) -> Option<Link> {
+        let mut slot = self.link.lock().await;
+        let mut link = slot.take()?;
+        if !link.ready().await {
+            return None;
+        }
         *slot = link.share();
-        Ok(link)
+        Some(link)
     }
 
     async fn send_on(

@@ -57,6 +57,51 @@ async fn a_server_that_says_goaway_is_dialled_again_for_the_next_stream() {
 }
 
 #[tokio::test]
+async fn an_answer_does_not_wait_for_a_connection_that_hangs() {
+    let (asked, answer) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let (tell, wait) = (Arc::clone(&asked), Arc::clone(&answer));
+    let provider = Provider::raw(HOST, &["h2"], move |tls| {
+        let (tell, wait) = (Arc::clone(&tell), Arc::clone(&wait));
+        Box::pin(async move {
+            let (served, waited) = (Arc::clone(&tell), Arc::clone(&wait));
+            let service = service_fn(move |_| {
+                let (served, waited) = (Arc::clone(&served), Arc::clone(&waited));
+                async move {
+                    served.notify_one();
+                    waited.notified().await;
+                    Ok::<_, Infallible>(reply("{}"))
+                }
+            });
+            let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+            let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(tls), service));
+            let _ = tokio::time::timeout(Duration::from_millis(300), connection.as_mut()).await;
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        })
+    });
+    let office = Office::new(provider.await);
+    let client = office.h2().await;
+    let send = |path| {
+        let mut sender = client.sender.clone();
+        tokio::spawn(async move { sender.send_request(get(true, path)).await.unwrap().status().as_u16() })
+    };
+    let first = send("/v1/first");
+    asked.notified().await;
+    // Whoever comes next waits for this one's hello.
+    let _silent = tokio::net::TcpStream::connect(office.provider.addr).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let others = [send("/v1/second"), send("/v1/third"), send("/v1/fourth")];
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    answer.notify_one();
+    assert_eq!(tokio::time::timeout(Duration::from_secs(5), first).await.expect("it is here").unwrap(), 200);
+    let begun = tokio::time::Instant::now();
+    for other in others {
+        assert_eq!(other.await.unwrap(), 502);
+    }
+    assert!(begun.elapsed() < super::super::upstream::HANDSHAKE * 2, "they fail together");
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_ends_the_providers_work_and_is_recorded() {
     for h2 in [false, true] {
         let (office, sender) = fed(if h2 { &["h2"] } else { &["http/1.1"] }).await;
