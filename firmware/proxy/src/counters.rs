@@ -32,6 +32,8 @@ pub(crate) struct Counters {
     pub(crate) passed: Count,
     /// Passed on with an Encrypted Client Hello extension, real or GREASE: the name may not be the whole truth.
     pub(crate) passed_with_ech: Count,
+    /// Refused because such a name leads elsewhere than the client went.
+    pub(crate) refused_with_ech: Count,
     pub(crate) bytes_up: Count,
     pub(crate) bytes_down: Count,
     /// Answers whose tokens could not be read: an unknown or broken coding, or too many at once.
@@ -53,6 +55,7 @@ pub struct CountersSnapshot {
     pub admin: u64,
     pub passed: u64,
     pub passed_with_ech: u64,
+    pub refused_with_ech: u64,
     pub bytes_up: u64,
     pub bytes_down: u64,
     pub unread_answers: u64,
@@ -81,6 +84,7 @@ impl Counters {
             admin: self.admin.get(),
             passed: self.passed.get(),
             passed_with_ech: self.passed_with_ech.get(),
+            refused_with_ech: self.refused_with_ech.get(),
             bytes_up: self.bytes_up.get(),
             bytes_down: self.bytes_down.get(),
             unread_answers: self.unread_answers.get(),

@@ -1,10 +1,12 @@
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
+use gate_core::{HostName, Reason};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::Visitor;
-use crate::decide::Towards;
+use crate::decide::{Course, Towards, guard};
 use crate::parse::peek::{self, PeekError};
 use crate::session::Closed;
 
@@ -22,8 +24,26 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
         }
     };
     let towards = if is_own(visitor, &stream) { Towards::Own } else { Towards::Elsewhere };
-    let course = visitor.circumstances().course(towards, &peeked.value);
+    let course = match visitor.circumstances().course(towards, &peeked.value) {
+        // It came to an address that AI is served from, under a name that is none of AI's and perhaps not the real one.
+        Course::Connect { host, entry: None, .. }
+            if peeked.value.ech && towards == Towards::Elsewhere && !leads_here(visitor, &host).await =>
+        {
+            visitor.shared.counters.refused_with_ech.add(1);
+            Course::Refuse(Reason::NotInCatalogue)
+        }
+        course => course,
+    };
     visitor.follow(course, stream, peeked.value, peeked.raw).await
+}
+
+/// Whether the name leads where the client went. Then the Encrypted Client Hello is the noise that browsers send to every
+/// site (RFC 9849 section 6.2): a name that only covers another one has addresses of its own.
+async fn leads_here(visitor: &Visitor, host: &HostName) -> bool {
+    let Some(dst) = visitor.dst else { return false };
+    let resolving = visitor.shared.ports.resolve.resolve(host);
+    let found = timeout(visitor.shared.config.connect_timeout(), resolving).await;
+    matches!(found, Ok(Ok(found)) if found.iter().any(|address| guard::is_near(*address, dst.ip())))
 }
 
 /// Whether the client meant the puck itself. A destination that cannot be told counts as our own, where only names of

@@ -86,6 +86,16 @@ impl Guard<'_> {
     }
 }
 
+/// Whether two addresses lie in the smallest network that the internet routes by itself: /24, or /48 by IPv6. A name that
+/// takes turns mostly does so within it.
+pub(crate) fn is_near(one: IpAddr, other: IpAddr) -> bool {
+    match (one.to_canonical(), other.to_canonical()) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => one.octets()[..3] == other.octets()[..3],
+        (IpAddr::V6(one), IpAddr::V6(other)) => one.octets()[..6] == other.octets()[..6],
+        _ => false,
+    }
+}
+
 fn special(address: IpAddr) -> Option<Why> {
     match address {
         IpAddr::V4(v4) => V4.iter().find(|(range, _)| range.contains(&v4)).map(|(_, why)| *why),
@@ -103,6 +113,21 @@ mod tests {
 
     fn verdict(address: &str) -> Result<(), Why> {
         Guard { allow: &[], own: &["8.8.8.8".parse().unwrap()] }.check(address.parse().unwrap())
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_near_each_other() {
+        let rows = [
+            ("203.0.113.1", "203.0.113.254", true),
+            ("203.0.113.1", "203.0.114.1", false),
+            ("::ffff:203.0.113.1", "203.0.113.2", true),
+            ("2001:db8:1::1", "2001:db8:1:2::3", true),
+            ("2001:db8:1::1", "2001:db8:2::1", false),
+            ("203.0.113.1", "2001:db8::1", false),
+        ];
+        for (one, other, expected) in rows {
+            assert_eq!(is_near(one.parse().unwrap(), other.parse().unwrap()), expected, "{one} {other}");
+        }
     }
 
     #[test]

@@ -131,6 +131,49 @@ async fn in_gateway_mode_names_that_are_not_ai_pass_to_where_they_resolve() {
     assert_eq!(office.proxy.counters().passed, 1);
 }
 
+/// The hello with an Encrypted Client Hello: whether a real one or noise, nobody can see.
+fn with_ech(mut hello: Vec<u8>) -> Vec<u8> {
+    let extension = [&[0xfe, 0x0d, 0, 8][..], &[0; 8]].concat();
+    let suites = 5 + 4 + 2 + 32 + 1 + usize::from(hello[43]);
+    let methods = suites + 2 + usize::from(u16::from_be_bytes([hello[suites], hello[suites + 1]]));
+    let extensions = methods + 1 + usize::from(hello[methods]);
+    // The record, the low bytes of the message's three, the extensions.
+    for at in [3, 7, extensions] {
+        let length = u16::from_be_bytes([hello[at], hello[at + 1]]) + u16::try_from(extension.len()).unwrap();
+        hello[at..at + 2].copy_from_slice(&length.to_be_bytes());
+    }
+    hello.extend_from_slice(&extension);
+    hello
+}
+
+#[tokio::test]
+async fn a_covered_name_passes_only_where_it_leads_to_the_address_that_was_meant() {
+    let rows: [(&[&str], bool); 4] = [
+        (&["127.0.0.1", "203.0.113.1"], true),
+        (&["127.0.0.1", "203.0.113.99"], true),
+        (&["127.0.0.1", "203.0.114.1"], false),
+        (&["127.0.0.1"], false),
+    ];
+    for (addresses, passes) in rows {
+        let (other, port) = server().await;
+        let office = office().dst(ELSEWHERE).name("www.example.org", addresses);
+        let office = office.config(|config| config.upstream_port = port).open().await;
+        let mut client = office.knock().await;
+        client.write_all(&with_ech(hello_for("www.example.org"))).await.unwrap();
+        if passes {
+            drop(next(&other).await);
+        } else {
+            assert_eq!(read_all(&mut client).await, alert(112), "{addresses:?}");
+        }
+        drop(client);
+        let record = office.record().await;
+        let expected = if passes { (Mode::Passed, None) } else { (Mode::Refused, Some(Reason::NotInCatalogue)) };
+        assert_eq!((record.mode, record.reason), expected, "{addresses:?}");
+        let counters = office.proxy.counters();
+        assert_eq!((counters.passed_with_ech, counters.refused_with_ech), (u64::from(passes), u64::from(!passes)));
+    }
+}
+
 #[tokio::test]
 async fn our_own_name_and_no_name_are_handed_to_the_admin_listener() {
     let (admin, _) = server().await;
