@@ -55,7 +55,7 @@ pub use decide::{HashedPassword, HashedPasswordError};
 pub use ports::{
     BlockListStatus, CaCertificate, CaInfo, Content, Direction, FallbackError, FallbackStatus, Fallbacks, Feed,
     FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports,
-    ProcessStatus, Status, StatusReport, UpstreamStatus,
+    ProcessStatus, Shortfalls, Status, StatusReport, UpstreamStatus,
 };
 pub use state::{Accounts, AccountsError, ClaimCode, FileError, Scope, Token, TokenSecret};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gate_core::{
     Action, Clock, FallbackCause, Finding, FindingCount, Journal, Mode, Position, Reason, Record, UnixMicros,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -96,7 +96,7 @@ pub enum Content {
 }
 
 /// Which way the content goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// To the provider.
@@ -152,6 +152,23 @@ pub struct StatusReport {
     pub upstreams: Vec<UpstreamStatus>,
     /// Block lists that somebody is answered by.
     pub block_lists: Vec<BlockListStatus>,
+    pub shortfalls: Shortfalls,
+}
+
+/// What the proxy could not do as it should, counted since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Shortfalls {
+    /// Answers that were passed on without their tokens being read: an unknown or broken coding, or too many at once.
+    pub unread_answers: u64,
+    /// Answers that went on with their placeholders, because they could not be edited.
+    pub unedited_answers: u64,
+    /// Connections to names that are not AI, passed on with an Encrypted Client Hello, real or the noise of browsers.
+    pub passed_with_ech: u64,
+    /// Such ones that were refused, because the name leads elsewhere than they went.
+    pub refused_with_ech: u64,
+    /// Records that the journal did not take.
+    pub journal_failures: u64,
 }
 
 /// One resolver that questions are forwarded to.

@@ -136,6 +136,11 @@ pub(crate) fn fallbacks_file(data: &Path) -> PathBuf {
     proxy_state_dir(data).join("fallbacks.json")
 }
 
+/// Where the `proxy` worker says what it could not do as it should.
+pub(crate) fn shortfalls_file(data: &Path) -> PathBuf {
+    proxy_state_dir(data).join("shortfalls.json")
+}
+
 /// Where the `proxy` worker is told to end that.
 pub(crate) fn proxy_socket(data: &Path) -> PathBuf {
     proxy_state_dir(data).join("ask.sock")

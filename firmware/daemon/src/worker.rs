@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::admin::resident;
-pub(crate) use self::proxy::fallbacks;
+pub(crate) use self::proxy::{fallbacks, shortfalls};
 pub(crate) use self::reload::{Stamp, follow_file, follow_policy, read_policy, stamp};
 pub(crate) use self::steer::rule_set;
 

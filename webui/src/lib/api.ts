@@ -94,6 +94,16 @@ export interface Status {
     makes_up: boolean;
   }[];
   block_lists: BlockList[];
+  shortfalls: Shortfalls;
+}
+
+/** What the proxy could not do as it should, since it started. */
+export interface Shortfalls {
+  unread_answers: number;
+  unedited_answers: number;
+  passed_with_ech: number;
+  refused_with_ech: number;
+  journal_failures: number;
 }
 
 /** A list of names that are not answered. */

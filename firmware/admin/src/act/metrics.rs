@@ -112,6 +112,28 @@ fn write_status(text: &mut Text, app: &App) -> fmt::Result {
     for process in &status.processes {
         text.sample("nanogate_process_restarts_total", &[("process", &process.name)], process.restarts)?;
     }
+    let short = &status.shortfalls;
+    for (name, help, value) in [
+        ("nanogate_unread_answers_total", "Answers passed on without their tokens being read.", short.unread_answers),
+        ("nanogate_unedited_answers_total", "Answers passed on with their placeholders.", short.unedited_answers),
+        (
+            "nanogate_passed_with_ech_total",
+            "Connections that are not to AI, passed on with an Encrypted Client Hello.",
+            short.passed_with_ech,
+        ),
+        (
+            "nanogate_refused_with_ech_total",
+            "Such connections refused, because their name leads elsewhere.",
+            short.refused_with_ech,
+        ),
+        (
+            "nanogate_proxy_lost_records_total",
+            "Records of the proxy that the journal did not take.",
+            short.journal_failures,
+        ),
+    ] {
+        text.single(name, "counter", help, value)?;
+    }
     Ok(())
 }
 

@@ -199,4 +199,5 @@ async fn every_metric_is_described_once_and_well_formed() {
             value.parse::<f64>().unwrap();
         }
     }
+    assert!(text.contains("\nnanogate_unread_answers_total 3\n"), "{text}");
 }

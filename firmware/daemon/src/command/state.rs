@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gate_admin::{Accounts, Scope};
+use gate_admin::{Accounts, Scope, Shortfalls};
 use gate_audit::export;
 use gate_core::{AdminEvent, Clock, Event, Journal, SystemClock};
 use serde_json::json;
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{fallback, settings};
 use crate::config::{Config, ConfigError};
 use crate::run_state::{self, DnsState, Running};
-use crate::worker::{fallbacks, resident};
+use crate::worker::{fallbacks, resident, shortfalls};
 use crate::{CommandError, Outcome, packs, print, provision, worker};
 
 /// Who runs, since when, with how much memory; exit 1 when a process is missing or does nothing.
@@ -38,13 +38,13 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     let mut warnings = run_state::warnings(&data);
     warnings.extend(config.err().map(|error| unused_settings(&error)));
     let dns = DnsState::read(&provision::dns_file(&data));
-    let standing = fallbacks::standing(&data);
+    let (standing, short) = (fallbacks::standing(&data), shortfalls::read(&data));
     let healthy = processes.iter().all(|process| process["alive"] == true && process["stalled"] == false);
     if json {
         let shown = json!({
             "running": true, "healthy": healthy, "version": running.version, "mode": running.mode,
             "uptime_seconds": uptime, "supervisor": running.supervisor, "processes": processes, "pack": pack,
-            "warnings": warnings, "dns": dns, "fallbacks": standing,
+            "warnings": warnings, "dns": dns, "fallbacks": standing, "shortfalls": short,
         });
         print::line(shown)?;
     } else {
@@ -72,6 +72,7 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
     if !json {
         show_dns(&dns)?;
         fallback::show(&standing)?;
+        show_shortfalls(&short)?;
         for warning in &warnings {
             print::line(format_args!("  WARNING: {warning}"))?;
         }
@@ -83,6 +84,20 @@ pub(crate) fn status(file: &Path, json: bool) -> Result<Outcome, CommandError> {
 pub(super) fn unused_settings(error: &ConfigError) -> String {
     let error = crate::one_line(&error.to_string());
     format!("the configuration file is wrong by now, and the daemon runs on with what it read at its start: {error}")
+}
+
+fn show_shortfalls(short: &Shortfalls) -> Result<(), CommandError> {
+    let rows = [
+        (short.unread_answers, "answers whose tokens could not be read"),
+        (short.unedited_answers, "answers that kept their placeholders"),
+        (short.passed_with_ech, "connections passed on under a name that may cover another (ECH)"),
+        (short.refused_with_ech, "connections refused for such a name"),
+        (short.journal_failures, "RECORDS THAT THE JOURNAL DID NOT TAKE"),
+    ];
+    for (count, what) in rows.into_iter().filter(|(count, _)| *count > 0) {
+        print::line(format_args!("  {count} {what}"))?;
+    }
+    Ok(())
 }
 
 fn show_dns(dns: &DnsState) -> Result<(), CommandError> {

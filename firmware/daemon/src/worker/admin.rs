@@ -27,11 +27,11 @@ use crate::papers::Papers;
 use crate::provision::{Identity, PageIdentity};
 use crate::run_state::{self, DnsList, DnsState, DnsUpstream, Running};
 use crate::sockets::Inherited;
-use crate::worker::fallbacks;
 use crate::worker::inspect::Inspection;
 use crate::worker::late_journal::{LateJournal, Without};
 use crate::worker::on_demand::OnDemand;
 use crate::worker::reload::{follow_file, follow_policy};
+use crate::worker::{fallbacks, shortfalls};
 use crate::{CommandError, Outcome, fence, packs, process, provision, worker};
 
 /// What a person has to see to. Without a record nothing is done that has to leave one, signing in among it.
@@ -288,6 +288,7 @@ impl Status for Report {
             warnings: self.trouble().into_iter().chain(run_state::warnings(&self.config.data)).collect(),
             upstreams: dns.upstreams.into_iter().map(upstream).collect(),
             block_lists: dns.lists.into_iter().map(block_list).collect(),
+            shortfalls: shortfalls::read(&self.config.data),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The `proxy` worker: gate-proxy with its ports filled in.
 
 pub(crate) mod fallbacks;
+pub(crate) mod shortfalls;
 
 use std::io;
 use std::net::IpAddr;
@@ -106,9 +107,10 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
             snapshot.store(Arc::new(Snapshot { scanner, ..Snapshot::clone(&snapshot.load()) }));
         });
         let follow_fallbacks = fallbacks::follow(&proxy, &config.data, &stop);
+        let tell = shortfalls::keep(&proxy, &config.data, &stop);
         let comes_back = without.await_data(config, ProcessName::Proxy, &stop);
         let serve = proxy.serve(listeners, stop.clone());
-        tokio::join!(serve, reload, repack, follow_switch, follow_fallbacks, comes_back);
+        tokio::join!(serve, reload, repack, follow_switch, follow_fallbacks, tell, comes_back);
         Ok(())
     });
     drop(proxy);

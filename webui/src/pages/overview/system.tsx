@@ -1,6 +1,7 @@
 import type { Overview, Status } from "../../lib/api";
 import { age, bytes, count, plural } from "../../lib/format";
 import { listName, listWords } from "../../lib/lists";
+import { shortfallWords } from "../../lib/shortfalls";
 import { Notice } from "../../parts/notice";
 import { Panel } from "../../parts/panel";
 
@@ -19,6 +20,8 @@ export function System({ status, dns }: { status: Status; dns: Overview["dns"] }
     ["Running for", age(status.uptime_seconds)],
     ["DNS questions", `${count(dns.questions)}, ${count(dns.steered)} led here, ${count(dns.failed)} failed`],
   ];
+  const shortfalls = shortfallWords(status.shortfalls);
+  if (shortfalls !== "") facts.push(["Fell short", shortfalls]);
   return (
     <Panel id="system" title="This device" wide>
       {status.warnings.map((warning) => (

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gate_admin::{
     BlockListStatus, CaCertificate, CaInfo, Content, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
-    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports, ProcessStatus, Status,
+    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports, ProcessStatus, Shortfalls, Status,
     StatusReport, UpstreamStatus,
 };
 use gate_core::{
@@ -182,6 +182,7 @@ impl Status for FixedStatus {
                 foreign_lines: 3,
                 error: None,
             }],
+            shortfalls: Shortfalls { unread_answers: 3, ..Shortfalls::default() },
         }
     }
 }

@@ -1,0 +1,82 @@
+//! What the proxy could not do as it should, for `nanogate status`, the page and the metrics: a small file that is written
+//! where one of the numbers has changed.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gate_admin::Shortfalls;
+use gate_proxy::{CountersSnapshot, Proxy};
+use tokio_util::sync::CancellationToken;
+
+use crate::provision;
+use crate::run_state::replace;
+
+/// How often the numbers are looked at; the card is written to no more often.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Longest file; a less trusted process wrote it.
+const FILE_MAX: u64 = 4 << 10;
+
+/// What was counted since the proxy started, as far as it has said.
+pub(crate) fn read(data: &Path) -> Shortfalls {
+    let read = || {
+        let mut bytes = Vec::new();
+        fs::File::open(provision::shortfalls_file(data)).ok()?.take(FILE_MAX).read_to_end(&mut bytes).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    };
+    read().unwrap_or_default()
+}
+
+/// Keeps the file until `stop`.
+pub(super) async fn keep(proxy: &Proxy, data: &Path, stop: &CancellationToken) {
+    let mut last = None;
+    loop {
+        let now = of(&proxy.counters());
+        if last.as_ref() != Some(&now) {
+            // Without a disk it is tried again, and complained of again, when there is more to tell.
+            write(provision::shortfalls_file(data), now.clone()).await;
+            last = Some(now);
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+            return;
+        }
+    }
+}
+
+fn of(counters: &CountersSnapshot) -> Shortfalls {
+    Shortfalls {
+        unread_answers: counters.unread_answers,
+        unedited_answers: counters.unedited_answers,
+        passed_with_ech: counters.passed_with_ech,
+        refused_with_ech: counters.refused_with_ech,
+        journal_failures: counters.journal_failures,
+    }
+}
+
+async fn write(file: PathBuf, shortfalls: Shortfalls) {
+    let written = tokio::task::spawn_blocking(move || replace(&file, &serde_json::to_vec(&shortfalls)?, 0o640));
+    if let Err(error) = written.await.map_err(std::io::Error::other).flatten() {
+        tracing::error!(%error, "what the proxy counts could not be told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gate_admin::Shortfalls;
+
+    use super::{read, write};
+    use crate::provision;
+
+    #[tokio::test]
+    async fn what_is_written_is_read_and_rubbish_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()), Shortfalls::default());
+        std::fs::create_dir_all(provision::proxy_state_dir(folder.path())).unwrap();
+        let told = Shortfalls { unread_answers: 1, journal_failures: 7, ..Shortfalls::default() };
+        write(provision::shortfalls_file(folder.path()), told.clone()).await;
+        assert_eq!(read(folder.path()), told);
+        std::fs::write(provision::shortfalls_file(folder.path()), b"{").unwrap();
+        assert_eq!(read(folder.path()), Shortfalls::default());
+    }
+}
