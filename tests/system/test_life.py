@@ -185,7 +185,8 @@ def test_all_processes_come_back_where_the_disk_is_gone(own):
     assert own.hosts["client-watched"].run(tunnel, check=False).stdout == "200", "what is no AI goes on"
     page = f"https://{plan.PUCK}:9443"
     sign_in = ["curl", "-sk", "--max-time", "5", "-H", "x-nanogate: 1", "-H", "content-type: application/json"]
-    sign_in += ["-d", json.dumps({"code": "ABCD-EFGH-JKMN", "password": "correct horse battery staple"}), f"{page}/api/v1/claim"]
+    claim = {"code": "ABCD-EFGH-JKMN", "password": "correct horse battery staple"}
+    sign_in += ["-d", json.dumps(claim), f"{page}/api/v1/claim"]
     assert "gone or broken" in own.hosts["client-watched"].run(sign_in, check=False).stdout
     assert "<html" in own.hosts["client-watched"].run(["curl", "-sk", "--max-time", "5", f"{page}/"]).stdout
     give_back()
@@ -195,8 +196,8 @@ def test_all_processes_come_back_where_the_disk_is_gone(own):
     while own.chat("client-inspected", "curl", {"prompt": "hello"})["error"]:
         assert time.monotonic() < deadline, own.puck.tail_log()
     for kind, name in (("dns", "name"), ("request", "host")):
-        wanted = "api.openai.com"
-        assert own.puck.await_records(lambda record: record["event"].get(kind, {}).get(name) == wanted, 30), kind  # noqa: B023
+        wanted = lambda record: record["event"].get(kind, {}).get(name) == "api.openai.com"  # noqa: B023, E731
+        assert own.puck.await_records(wanted, 30), kind
     assert set(own.puck.processes()) == set(WORKERS)
     code, text = own.puck.verify()
     assert code == 0, text

@@ -1,8 +1,8 @@
-//! What a worker begins with, in the supervisor's memory: the settings, and what it reads of the data folder at its start. Where
-//! the disk is gone, a worker that dies comes back all the same.
+//! What a worker begins with, in the supervisor's memory: the settings, and what it reads of the data folder at its start.
+//! Where the disk is gone, a worker that dies comes back all the same.
 //!
-//! The disk comes first: what can be read there is newer. Each worker is handed its own files and nobody else's, in a sealed file
-//! in memory, which it closes before it hears the network; keys it forgets with it.
+//! The disk comes first: what can be read there is newer. Each worker is handed its own files and nobody else's, in a sealed
+//! file in memory, which it closes before it hears the network; keys it forgets with it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -66,8 +66,9 @@ impl Papers {
         self.files.get(file).map(Vec::as_slice)
     }
 
-    /// The path of the owner's extra roots, where there are any, for who reads them by it: on the disk, or else in memory for as
-    /// long as the file lives. Without roots that are out of reach and were not kept, only what they vouch for is not trusted.
+    /// The path of the owner's extra roots, where there are any, for who reads them by it: on the disk, or else in memory
+    /// for as long as the file lives. Without roots that are out of reach and were not kept, only what they vouch for is not
+    /// trusted.
     pub(crate) fn roots(&self, config: &Config) -> Result<(Option<PathBuf>, Option<File>), CommandError> {
         let Some(file) = provision::active_roots(config) else { return Ok((None, None)) };
         match (File::open(&file), self.kept(&file)) {

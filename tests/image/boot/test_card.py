@@ -160,7 +160,8 @@ def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
     client = site.hosts["client-watched"]
     look = ["curl", "-sk", "--max-time", "5", f"https://{plan.PUCK}:9443/api/v1/session"]
     site.wait_for(lambda: "It needs you" in client.run(look, check=False).stdout, 60, "a page that says what is wrong")
-    explicit = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}", "--proxy", f"http://{plan.PUCK}:8080"]
+    explicit = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}"]
+    explicit += ["--proxy", f"http://{plan.PUCK}:8080"]
     passed = lambda: client.run([*explicit, "https://www.example.com/"], check=False).stdout == "200"  # noqa: E731
     site.wait_for(passed, 30, "what is no AI through a proxy that came back")
     assert site.reach_provider() == "000", "AI goes through a proxy that has no journal"

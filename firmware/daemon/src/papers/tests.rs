@@ -11,7 +11,8 @@ use crate::provision;
 /// A data folder with a key, a policy in force and accounts.
 fn machine() -> (tempfile::TempDir, Config) {
     let dir = tempfile::tempdir().expect("a scratch folder");
-    let text = "data = \"data\"\npolicy = \"p.yaml\"\n[identity]\naddresses = [\"192.0.2.53\"]\n[dns]\nupstreams = [\"9.9.9.9\"]\n";
+    let text =
+        "data = 'data'\npolicy = 'p.yaml'\n[identity]\naddresses = ['192.0.2.53']\n[dns]\nupstreams = ['9.9.9.9']\n";
     let config = Config::of_text(&dir.path().join("n.toml"), text).expect("settings");
     for folder in ["keys", "ca", "state/admin"] {
         fs::create_dir_all(config.data.join(folder)).expect("fresh");

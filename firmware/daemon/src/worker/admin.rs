@@ -35,10 +35,11 @@ use crate::worker::{fallbacks, shortfalls};
 use crate::{CommandError, Outcome, fence, packs, process, provision, worker};
 
 /// What a person has to see to. Without a record nothing is done that has to leave one, signing in among it.
-const GONE: &str = "The disk cannot be read: on a puck, the card is gone or broken. Names are answered; AI traffic is refused \
-                    unless journal.in_memory_mib allows it. It needs you: put the card back and switch the puck off and on.";
-const SHUT: &str = "The journal takes no records: the disk (on a puck, the card) is full, gone or broken. Names are answered; \
-                    AI traffic is refused, and nobody can sign in. It needs you.";
+const GONE: &str = "The disk cannot be read: on a puck, the card is gone or broken. Names are answered; AI traffic is \
+                    refused unless journal.in_memory_mib allows it. It needs you: put the card back and switch the puck \
+                    off and on.";
+const SHUT: &str = "The journal takes no records: the disk (on a puck, the card) is full, gone or broken. Names are \
+                    answered; AI traffic is refused, and nobody can sign in. It needs you.";
 
 /// Records of each chain that the page shows at its start.
 const FEED_START: u64 = 500;

@@ -21,8 +21,8 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Between two looks whether the data folder is there again.
 const LOOK_FOR_DATA: Duration = Duration::from_secs(2);
 
-/// Opens its chain at the start, or with a record that comes later. What is appended before waits in memory if the owner allows
-/// that, and is refused if not.
+/// Opens its chain at the start, or with a record that comes later. What is appended before waits in memory if the owner
+/// allows that, and is refused if not.
 pub(super) struct LateJournal {
     open: Box<dyn Fn() -> Result<ChainWriter, OpenError> + Send + Sync>,
     chain: OnceLock<ChainWriter>,
@@ -38,8 +38,9 @@ struct Shut {
 }
 
 impl LateJournal {
-    /// The chain of a worker, with a key that was read while it still could. Only for the resolver's sake anything goes: what
-    /// is wrong with another's journal but the disk keeps it from working, and a slot on trial from passing for a good one.
+    /// The chain of a worker, with a key that was read while it still could. Only for the resolver's sake anything goes:
+    /// what is wrong with another's journal but the disk keeps it from working, and a slot on trial from passing for a good
+    /// one.
     pub(super) fn begin(
         config: &Config,
         name: ProcessName,
