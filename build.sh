@@ -253,11 +253,15 @@ need_aarch64() {
 }
 
 # cross_cargo VERB OPTION…: cargo for the puck. The libraries are named for this one command only: the build scripts of
-# the host would link them as well.
+# the host would link them as well. Where the sources lie on this machine is not for the programs to say: they would differ
+# from one builder to the next.
 cross_cargo() {
-    local libraries=$PWD/out/aarch64/usr/lib/aarch64-linux-gnu
+    local libraries=$PWD/out/aarch64/usr/lib/aarch64-linux-gnu crates=${CARGO_HOME:-$HOME/.cargo} target=aarch64-unknown-linux-gnu
     LIBNFTNL_LIB_DIR=$libraries LIBMNL_LIB_DIR=$libraries \
-        cargo --config cross.toml "$1" --target aarch64-unknown-linux-gnu "${@:2}"
+        CFLAGS_aarch64_unknown_linux_gnu="-ffile-prefix-map=$crates=/cargo -ffile-prefix-map=$PWD=/src" \
+        cargo --config cross.toml \
+        --config "target.$target.rustflags=['--remap-path-prefix=$crates=/cargo', '--remap-path-prefix=$PWD=/src']" \
+        "$1" --target "$target" "${@:2}"
 }
 
 # --- verbs ----------------------------------------------------------------------------------------------------------

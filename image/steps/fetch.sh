@@ -40,7 +40,8 @@ in_root() {
     "$command" -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$root/sources" -o "Dir::State::lists=$root/lists" \
         -o "Dir::Cache=$root/cache" -o Dir::State::status=/dev/null -o APT::Architecture=arm64 -o APT::Architectures::=arm64 \
         -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
-        -o Acquire::Retries=3 "$@"
+        -o Acquire::Retries=3 -o Acquire::AllowInsecureRepositories=false -o Acquire::AllowWeakRepositories=false \
+        -o Acquire::AllowDowngradeToInsecureRepositories=false -o APT::Get::AllowUnauthenticated=false "$@"
 }
 
 refreshed=''
@@ -76,7 +77,7 @@ update_lock() {
     local name line
     {
         echo "# What the image is made of: recipe, package, version, sha256. ./build.sh image --update-lock writes it."
-        echo "# as of $(date -u +%Y%m%dT000000Z)"
+        echo "# as of $(date -u +%Y%m%dT%H%M%SZ)"
         for name in $(recipes); do
             line=$(current "$name") || die "the suite has no package for image/recipes/$name.recipe"
             [[ $line =~ ^[^\ ]+\ [^\ ]+\ [0-9a-f]{64}$ ]] || die "apt says of $name nothing that could be pinned: $line"
@@ -102,7 +103,7 @@ fetch_one() {
     mv "$scratch"/*.deb "$into"
 }
 
-# The archive as it was on the day of the lock.
+# The archive as it was when the lock was written.
 fetch_snapshot() {
     local day
     day=$(sed -n 's/^# as of //p' "$LOCK")
@@ -129,7 +130,8 @@ main() {
     [ -z "$update" ] || { refresh && update_lock; }
     cp "$LOCK" "$WORK/lock"
     while read -r name package version sum; do
-        [ -e "$WORK/debs/$sum.deb" ] || missing+=("$name")
+        # What lies here from before is trusted no more than what comes from the archive.
+        printf '%s  %s\n' "$sum" "$WORK/debs/$sum.deb" | sha256sum --quiet -c - >/dev/null 2>&1 || missing+=("$name")
     done < <(grep -v '^#' "$LOCK")
     [ ${#missing[@]} -eq 0 ] || { say "fetching ${#missing[@]} packages" && refresh; }
     for name in "${missing[@]}"; do

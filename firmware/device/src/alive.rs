@@ -26,25 +26,28 @@ const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCA
 
 /// Observes again and again in threads of its own; the main loop reads what was seen last and never waits.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Probe(Arc<Mutex<Times>>);
+pub(crate) struct Probe(Arc<Mutex<Watched>>);
 
-/// When things were seen to be well last.
-#[derive(Clone, Copy, Debug, Default)]
-struct Times {
+#[derive(Debug, Default)]
+struct Watched {
+    /// What is asked for: a name that the resolver knows by itself, once it has settings.
+    name: Option<String>,
+    /// When things were seen to be well last.
     answered: Option<Instant>,
     whole: Option<Instant>,
 }
 
 impl Probe {
-    /// Starts asking for `name`, which the resolver knows by itself.
-    pub(crate) fn start(name: String) -> Self {
+    /// Starts to look; there is nothing to be seen before there is a name.
+    pub(crate) fn start() -> Self {
         let probe = Self::default();
         let (own, other) = (probe.clone(), probe.clone());
         std::thread::spawn(move || {
             let mut id = 1_u16;
             loop {
-                if asks(RESOLVER, &name, id).is_some() {
-                    own.times().answered = Some(Instant::now());
+                let name = own.watched().name.clone();
+                if name.is_some_and(|name| asks(RESOLVER, &name, id).is_some()) {
+                    own.watched().answered = Some(Instant::now());
                 }
                 id = id.wrapping_add(1);
                 std::thread::sleep(own.pause());
@@ -54,23 +57,28 @@ impl Probe {
         std::thread::spawn(move || {
             loop {
                 let whole = other.seen().answered.is_some() && is_whole();
-                other.times().whole = whole.then(Instant::now);
+                other.watched().whole = whole.then(Instant::now);
                 std::thread::sleep(other.pause());
             }
         });
         probe
     }
 
+    /// Asks for the puck's own name in this domain from now on.
+    pub(crate) fn ask_in(&self, domain: &str) {
+        self.watched().name = Some(format!("nanogate.{domain}"));
+    }
+
     fn pause(&self) -> Duration {
         if self.seen().answered.is_none() { AT_START } else { BETWEEN }
     }
 
-    fn times(&self) -> MutexGuard<'_, Times> {
+    fn watched(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn seen(&self) -> Seen {
-        let Times { answered, whole } = *self.times();
+        let Watched { answered, whole, .. } = *self.watched();
         Seen { answered, whole: whole.is_some_and(|at| at.elapsed() < OLD) }
     }
 }

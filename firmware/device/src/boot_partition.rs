@@ -132,12 +132,27 @@ pub(crate) fn show_claim_code(code: Option<&str>, name: &str) {
 pub(crate) fn rescue_url() -> Option<String> {
     let read = mounted(|folder| {
         let file = folder.join(RESCUE);
-        if !file.is_file() || fs::metadata(&file)?.len() > owner::LONGEST {
-            return Ok(None);
-        }
-        Ok(fs::read_to_string(file)?.lines().next().map(|line| line.trim().to_owned()))
+        Ok(file.is_file().then(|| owner::read(&file)))
     });
-    read.ok().flatten().filter(|line| line.starts_with("http:"))
+    let text = read.map_err(|error| error.to_string()).and_then(Option::transpose);
+    match text.and_then(|text| text.as_deref().map(url).transpose()) {
+        Ok(url) => url,
+        Err(error) => {
+            say!("{RESCUE}: {error}");
+            None
+        }
+    }
+}
+
+/// The address in the first line of that file.
+fn url(text: &str) -> Result<String, String> {
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.starts_with("http://") {
+        Ok(line.to_owned())
+    } else {
+        // Without a certificate authority and a clock there is no TLS; the image's signature is what counts.
+        Err(format!("`{line}` is no address of the form http://192.0.2.1/nanogate.update"))
+    }
 }
 
 /// Overwrites a file, so that its blocks hold nothing, and removes it.
@@ -159,7 +174,7 @@ fn scrub(file: &Path) -> io::Result<()> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::{Import, REFUSED, Taken, scrub, take};
+    use super::{Import, REFUSED, Taken, scrub, take, url};
 
     fn places(folder: &Path) -> Taken<PathBuf> {
         let [owner, network, password] =
@@ -205,5 +220,13 @@ mod tests {
         std::fs::write(&file, "secret".repeat(2000)).expect("fresh");
         scrub(&file).expect("scrubbed");
         assert!(!file.exists());
+    }
+
+    #[test]
+    fn the_address_of_an_image_is_one_of_a_plain_web_server() {
+        assert_eq!(url(" http://192.0.2.1/a.update\r\nmore").as_deref(), Ok("http://192.0.2.1/a.update"));
+        for text in ["", "https://192.0.2.1/a", "192.0.2.1/a", "\nhttp://192.0.2.1/a"] {
+            assert!(url(text).is_err(), "{text}");
+        }
     }
 }

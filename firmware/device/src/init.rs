@@ -15,7 +15,7 @@ use crate::mend::Job;
 use crate::office::{Office, Start};
 use crate::slot::{self, Booted};
 use crate::watchdog::Watchdog;
-use crate::{autoboot, boot_partition, card, clock, data, lease, log, modules, mounts, rescue, whole};
+use crate::{autoboot, boot_partition, card, clock, data, lease, log, modules, mounts, network, rescue, whole};
 
 /// Never returns: the end of PID 1 is a kernel panic.
 pub(crate) fn run() -> ExitCode {
@@ -35,11 +35,10 @@ pub(crate) fn run() -> ExitCode {
     mounts::harden();
     let mut watchdog = Watchdog::hold();
     mounts::seal_root();
-    for line in ["link set lo up", "link set eth0 up"] {
-        if !lease::ip(line) {
-            say!("`ip {line}` failed");
-        }
+    if !lease::ip("link set lo up") {
+        say!("the loopback does not come up");
     }
+    network::raise();
     say!("started: {booted:?}");
     if booted == Booted::Rescue {
         rescue::run(watchdog)

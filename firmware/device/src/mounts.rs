@@ -3,11 +3,13 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount, mount_remount};
 
 use crate::log::say;
+use crate::network::{INTERFACE, LINK};
 
 /// Where, which, and with which options.
 const KERNEL: [(&str, &str, MountFlags, &str); 6] = [
@@ -36,7 +38,7 @@ pub(crate) fn kernel() {
 
 /// Settings of the kernel: nothing of it is shown to programs, nothing is redirected or spoofed, and nothing routed unless
 /// the office wants a gateway.
-const SETTINGS: [(&str, &str); 20] = [
+const SETTINGS: [(&str, &str); 22] = [
     ("kernel/kptr_restrict", "2"),
     ("kernel/dmesg_restrict", "1"),
     ("kernel/unprivileged_bpf_disabled", "1"),
@@ -52,20 +54,25 @@ const SETTINGS: [(&str, &str); 20] = [
     ("fs/protected_hardlinks", "1"),
     ("fs/protected_symlinks", "1"),
     ("net/ipv4/conf/all/rp_filter", "1"),
-    // A host takes them where either setting says so, by IPv6 where the interface's own does.
+    // A host takes them where either setting says so, by IPv6 where the interface's own does. One that comes late has the
+    // default's.
     ("net/ipv4/conf/all/accept_redirects", "0"),
+    ("net/ipv4/conf/default/accept_redirects", "0"),
     ("net/ipv4/conf/eth0/accept_redirects", "0"),
     ("net/ipv4/conf/all/send_redirects", "0"),
     ("net/ipv6/conf/all/accept_redirects", "0"),
+    ("net/ipv6/conf/default/accept_redirects", "0"),
     ("net/ipv6/conf/eth0/accept_redirects", "0"),
     ("net/ipv4/tcp_syncookies", "1"),
 ];
 
 /// What makes a router of this machine, whose clients are on the cable that its own router is on.
-const ROUTING: [(&str, &str); 4] = [
+const ROUTING: [(&str, &str); 6] = [
     // It would tell them of the shorter way past it; the setting for all interfaces alone forbids nothing.
+    ("net/ipv4/conf/default/send_redirects", "0"),
     ("net/ipv4/conf/eth0/send_redirects", "0"),
     // A router hears no other one's advertisements otherwise, and loses its own IPv6 address.
+    ("net/ipv6/conf/default/accept_ra", "2"),
     ("net/ipv6/conf/eth0/accept_ra", "2"),
     ("net/ipv4/ip_forward", "1"),
     ("net/ipv6/conf/all/forwarding", "1"),
@@ -81,9 +88,10 @@ pub(crate) fn route() {
     write(&ROUTING);
 }
 
-/// One that this kernel does not have is left out.
+/// One that this kernel does not have is left out, and so is an interface that is not there yet.
 fn write(settings: &[(&str, &str)]) {
-    for (key, value) in settings {
+    let absent = !Path::new(LINK).exists();
+    for (key, value) in settings.iter().filter(|(key, _)| !(absent && key.contains(INTERFACE))) {
         if let Err(error) = fs::write(format!("/proc/sys/{key}"), value) {
             say!("{key} is not set: {error}");
         }

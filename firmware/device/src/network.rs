@@ -16,6 +16,12 @@ use crate::log::{self, say};
 use crate::services::{May, Program, Services};
 
 pub(crate) const INTERFACE: &str = "eth0";
+/// What the kernel says of the interface.
+pub(crate) const LINK: &str = "/sys/class/net/eth0";
+/// Between two looks whether the interface is up: its driver may come any time, and again.
+const LOOK: Duration = Duration::from_secs(1);
+/// In the flags of an interface (netdevice(7)).
+const IFF_UP: u32 = 1;
 /// Whom udhcpc runs as; beside the numbers that office.rs gives others.
 const USER: u32 = 0x7f4e_4714;
 /// The owner's wish for a fixed address.
@@ -79,7 +85,10 @@ impl FromStr for Address {
 #[derive(Debug)]
 pub(crate) struct Network {
     begun: Instant,
+    looked: Option<Instant>,
     last: Option<Lease>,
+    /// What is to be taken without DHCP: the owner's choice, or what we give ourselves.
+    own: Option<Lease>,
     lease: Option<Lease>,
     moved_from: Option<Ipv4Addr>,
     /// Where the address is written down.
@@ -93,20 +102,19 @@ impl Network {
         if let Err(error) = make_folder(last.as_ref()) {
             say!("udhcpc has no folder: {error}");
         }
-        match fixed {
-            Some(address) => {
-                let _ = lease::take(&address.lease());
-            }
-            None => services.add(udhcpc(last.as_ref()), now),
+        let own = fixed.map(Address::lease);
+        if own.is_none() {
+            services.add(udhcpc(last.as_ref()), now);
         }
-        Self { begun: now, last, lease: None, moved_from: None, remembering: Beside::default() }
+        Self { begun: now, looked: None, last, own, lease: None, moved_from: None, remembering: Beside::default() }
     }
 
     /// The address, if it is a new one.
     pub(crate) fn change(&mut self, now: Instant) -> Option<Lease> {
+        self.follow_link(now);
         let mut lease = Lease::read(Path::new(lease::FILE));
         if lease.is_none() && self.lease.is_none() && now - self.begun >= PATIENCE {
-            lease = Some(self.without_dhcp());
+            lease = Some(self.without_dhcp(now));
         }
         if lease.is_none() || lease == self.lease {
             return None;
@@ -122,10 +130,27 @@ impl Network {
         self.moved_from.take()
     }
 
-    fn without_dhcp(&self) -> Lease {
-        let lease = self.last.clone().unwrap_or_else(|| Lease::at(OWN, 16));
+    /// Brings the interface up whenever it is there and is not; then an address of our own is taken, until that is done.
+    fn follow_link(&mut self, now: Instant) {
+        if self.looked.is_some_and(|looked| now - looked < LOOK) {
+            return;
+        }
+        self.looked = Some(now);
+        if raise()
+            && let Some(own) = &self.own
+            && Lease::read(Path::new(lease::FILE)).is_none()
+        {
+            let _ = lease::take(own);
+        }
+    }
+
+    /// The office is answered on an address that we choose, as soon as there is an interface to have it.
+    fn without_dhcp(&mut self, now: Instant) -> Lease {
+        let lease = self.own.take().or_else(|| self.last.clone()).unwrap_or_else(|| Lease::at(OWN, 16));
         say!("DHCP is silent; going on with {}", lease.address);
-        let _ = lease::take(&lease);
+        self.own = Some(lease.clone());
+        self.looked = None;
+        self.follow_link(now);
         lease
     }
 
@@ -147,6 +172,20 @@ impl Network {
         let next = lease.clone();
         if self.remembering.begin(move || remember(&next)) {
             self.last = Some(lease.clone());
+        }
+    }
+}
+
+/// Whether the interface is up, after it was brought up where it is there and was not.
+pub(crate) fn raise() -> bool {
+    let flags = fs::read_to_string(Path::new(LINK).join("flags")).ok();
+    match flags.and_then(|flags| u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).ok()) {
+        None => false,
+        Some(flags) if flags & IFF_UP != 0 => true,
+        Some(_) => {
+            let raised = lease::ip(&format!("link set {INTERFACE} up"));
+            say!("{INTERFACE} {}", if raised { "is up" } else { "does not come up" });
+            raised
         }
     }
 }

@@ -70,7 +70,7 @@ pub(crate) struct Office {
     desk: Desk,
     person: Person<Lines>,
     network: Network,
-    probe: Option<Probe>,
+    probe: Probe,
     health: Health,
     watchdog: Watchdog,
     looked: Instant,
@@ -125,7 +125,7 @@ impl Office {
             desk,
             person,
             network,
-            probe: None,
+            probe: Probe::start(),
             health: Health::new(now, device.good(), device.start()),
             watchdog,
             looked: now,
@@ -191,6 +191,9 @@ impl Office {
             return;
         }
         let Some(lease) = self.lease.clone() else { return };
+        if let Booted::Slot { slot, trial: true } = self.booted {
+            self.give_up(slot, "the daemon does not start with what lies on the card");
+        }
         say!("the daemon does not start with what lies on the card; going on without, until the next start");
         self.data = data::set_aside();
         let detail = "the daemon does not start with what lies on the card, which is left as it is";
@@ -198,10 +201,12 @@ impl Office {
         self.configure(&lease);
     }
 
-    /// Writes what the daemon reads at its next start; none if it cannot be written.
+    /// Writes what the daemon reads at its next start, and asks it for what it knows then; none if it cannot be written.
     fn configure(&self, lease: &Lease) -> Option<Rendered> {
         let rendered = settings::configure(lease, &spoken::name(), self.data == Data::Memory);
-        rendered.map_err(|error| say!("the daemon cannot be configured: {error}")).ok()
+        let rendered = rendered.map_err(|error| say!("the daemon cannot be configured: {error}")).ok()?;
+        self.probe.ask_in(&rendered.domain);
+        Some(rendered)
     }
 
     /// Where another host has the name, the page's certificate and the resolver's answers are by the one that is ours.
@@ -241,7 +246,7 @@ impl Office {
 
     /// What was seen of the daemon's work so far.
     fn seen(&self) -> Seen {
-        self.probe.as_ref().map(Probe::seen).unwrap_or_default()
+        self.probe.seen()
     }
 
     /// Feeds the watchdog if the office is answered, and marks the slot once all has been well for long enough.
@@ -268,16 +273,17 @@ impl Office {
                 // A round later once more where no thread is to be had.
                 self.settled = Beside::default().begin(move || mark_good(&desk, slot, known));
             } else if trial && self.health.trial_is_over(now) {
-                self.desk.note(
-                    "slot_failed",
-                    false,
-                    &format!("slot {slot:?} did not become good; going back to the other one"),
-                );
-                // The journal is given its moment.
-                std::thread::sleep(LOOK);
-                init::restart();
+                self.give_up(slot, "it did not become good");
             }
         }
+    }
+
+    /// Ends a trial: the boot loader starts the other slot again.
+    fn give_up(&self, slot: Slot, why: &str) -> ! {
+        self.desk.note("slot_failed", false, &format!("slot {slot:?} goes back to the other one: {why}"));
+        // The journal is given its moment.
+        std::thread::sleep(LOOK);
+        init::restart();
     }
 
     fn save_clock(&mut self, now: Instant) {
@@ -303,9 +309,10 @@ impl Office {
 
     /// How things are, for the lamp.
     fn state(&self) -> State {
-        let unclaimed = self.desk.claimed() == Some(false);
+        let claimed = self.desk.claimed();
         let needs_you = self.refused || self.data == Data::Memory || card::is_gone();
-        State { answered: self.answered.is_some(), unclaimed, needs_you }
+        // Before the daemon has said whose the puck is, nothing is well yet.
+        State { answered: self.answered.is_some() && claimed.is_some(), unclaimed: claimed == Some(false), needs_you }
     }
 
     fn follow_network(&mut self, now: Instant) {
@@ -329,7 +336,7 @@ impl Office {
         }
         if let Some(rendered) = self.configure(&lease) {
             self.routes |= rendered.routes;
-            self.start_daemon(&rendered.domain, now);
+            self.start_daemon(now);
         }
         if self.keeps_time {
             self.keep_time(&lease, now);
@@ -350,7 +357,7 @@ impl Office {
         }
     }
 
-    fn start_daemon(&mut self, domain: &str, now: Instant) {
+    fn start_daemon(&mut self, now: Instant) {
         self.health.configured(now);
         if self.services.has(DAEMON) {
             self.services.restart(DAEMON);
@@ -363,7 +370,6 @@ impl Office {
             Program { name: "beacon", words, hears: spoken::hear_beacon, user: Some(BEACON_USER), may: None },
             now,
         );
-        self.probe = Some(Probe::start(format!("nanogate.{domain}")));
     }
 }
 

@@ -10,6 +10,7 @@ use gpiocdev::line::{Bias, EdgeDetection, EdgeKind, EventClock, Value};
 
 use crate::button::Edge;
 use crate::log::say;
+use crate::person::counted;
 
 const CONSUMER: &str = "puck";
 const DEBOUNCE: Duration = Duration::from_millis(10);
@@ -30,6 +31,8 @@ pub(crate) trait Panel {
 #[derive(Debug)]
 pub(crate) struct Lines {
     button: Line,
+    /// The button's level was looked at, from which its edges count.
+    known: bool,
     lamp: Line,
     lit: Option<bool>,
 }
@@ -46,7 +49,7 @@ impl Lines {
     /// Each as `chip:line`, by the chip's label and the line's number; none for what the board does not have.
     pub(crate) fn named(button: Option<String>, lamp: Option<String>, now: Instant) -> Self {
         let line = |name| Line { name, request: None, begun: now, tried: None };
-        Self { button: line(button), lamp: line(lamp), lit: None }
+        Self { button: line(button), known: false, lamp: line(lamp), lit: None }
     }
 }
 
@@ -108,6 +111,13 @@ impl Panel for Lines {
                 .with_event_clock(EventClock::Monotonic);
         });
         let mut edges = VecDeque::new();
+        // Whoever holds it while the power comes pressed it before there was anybody to see that.
+        if let Some((request, offset)) = line.filter(|_| !self.known) {
+            self.known = true;
+            if request.value(*offset).is_ok_and(|value| value == Value::Active) {
+                edges.push_back(Edge { pressed: true, at: counted() });
+            }
+        }
         while let Some((request, _)) = line
             && edges.len() < MOST
             && request.has_edge_event().unwrap_or(false)

@@ -125,7 +125,7 @@ fn mark(device: &Path, wanted: Autoboot) -> Result<(), String> {
 }
 
 /// The time by the clock that the kernel stamps edges with.
-fn counted() -> Duration {
+pub(crate) fn counted() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

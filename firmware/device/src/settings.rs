@@ -1,7 +1,7 @@
 //! The daemon's configuration on a device: what the image says, over it what the owner says, and the address that the
 //! network gave. It is rendered anew at every change; the daemon reads only the result.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 use std::time::Duration;
 
@@ -126,10 +126,43 @@ fn read(file: &Path) -> Result<Table, RenderError> {
     }
 }
 
+/// Where PID 1 looks whether all is well: wherever else the owner has them listen, they do on these ports of the loopback.
+const DOORS: [(&str, u16); 3] = [("dns", 53), ("proxy", 8443), ("admin", 9443)];
+
+/// Whether who listens so hears what comes to this port of the loopback.
+fn is_heard(socket: &str, port: u16) -> bool {
+    let here = |ip: Ipv4Addr| ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST;
+    socket.parse::<SocketAddrV4>().is_ok_and(|socket| socket.port() == port && here(*socket.ip()))
+}
+
+/// What PID 1 and the daemon agree on: where the journal lies, how they talk, whether the time is known.
+const THE_IMAGES: [(&str, Option<&str>); 3] =
+    [("data", None), ("console", Some("socket")), ("dns", Some("clock_unsure"))];
+
+/// Takes out of the owner's settings what only the image may say; the names of what there was.
+fn take_the_images(owner: &mut Table) -> Vec<String> {
+    let taken = THE_IMAGES.iter().filter_map(|(key, inner)| match inner {
+        None => owner.remove(*key).map(|_| (*key).to_owned()),
+        Some(inner) => owner.get_mut(*key)?.as_table_mut()?.remove(*inner).map(|_| format!("{key}.{inner}")),
+    });
+    taken.collect()
+}
+
+/// Refuses settings with a key that only the image may say.
+pub(crate) fn refuse_the_images(owner: &Table) -> Result<(), String> {
+    match take_the_images(&mut owner.clone()).as_slice() {
+        [] => Ok(()),
+        keys => Err(format!("{}: only the image sets that", keys.join(", "))),
+    }
+}
+
 /// One configuration of the image's part, the owner's over it, and an address unless the owner names one. With a second
 /// one beside it the resolver listens on each by name, so that answers leave from the address that was asked.
-fn render(image: Table, owner: Table, lease: &Lease, name: &str, volatile: bool) -> Result<String, RenderError> {
+fn render(image: Table, mut owner: Table, lease: &Lease, name: &str, volatile: bool) -> Result<String, RenderError> {
     let Lease { address, kept, .. } = lease;
+    for key in take_the_images(&mut owner) {
+        say!("the owner's {key} is left out: only the image sets that");
+    }
     let merged = merge(image, owner);
     let mut merged = match merged {
         Value::Table(table) => table,
@@ -148,6 +181,15 @@ fn render(image: Table, owner: Table, lease: &Lease, name: &str, volatile: bool)
         let sockets = [Ipv4Addr::LOCALHOST, *address, *kept].map(|ip| Value::String(format!("{ip}:53")));
         part("dns", &|dns| {
             dns.entry("listen").or_insert_with(|| Value::Array(sockets.to_vec()));
+        });
+    }
+    for (name, port) in DOORS {
+        part(name, &|part| {
+            if let Some(Value::Array(listen)) = part.get_mut("listen")
+                && !listen.iter().filter_map(Value::as_str).any(|socket| is_heard(socket, port))
+            {
+                listen.push(Value::String(format!("{}:{port}", Ipv4Addr::LOCALHOST)));
+            }
         });
     }
     if volatile {
@@ -174,7 +216,7 @@ fn merge(base: Table, over: Table) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lease, Table, render};
+    use super::{Lease, Table, refuse_the_images, render};
 
     fn rendered_with(image: &str, owner: &str, volatile: bool) -> Table {
         let parse = |text: &str| text.parse().expect("TOML");
@@ -211,5 +253,32 @@ mod tests {
         assert_eq!(rendered("", "")["identity"]["local_name"].as_str(), Some("nanogate-2.local"));
         let owned = rendered("", "[identity]\naddresses = [\"192.0.2.7\"]\n");
         assert_eq!(owned["identity"]["addresses"][0].as_str(), Some("192.0.2.7"));
+    }
+
+    #[test]
+    fn what_the_owner_has_listen_elsewhere_is_heard_on_the_loopback_too() {
+        let listen = |table: &Table, name: &str| -> Vec<String> {
+            let sockets = table[name]["listen"].as_array().expect("a list");
+            sockets.iter().map(|socket| socket.as_str().expect("text").to_owned()).collect()
+        };
+        let owner = "[dns]\nlisten = [\"192.0.2.53:53\"]\n[proxy]\nlisten = [\"0.0.0.0:8555\", \"[::]:8443\"]\n\
+            [admin]\nlisten = [\"0.0.0.0:9443\"]\n";
+        let all = rendered("", owner);
+        assert_eq!(listen(&all, "dns"), ["192.0.2.53:53", "127.0.0.1:53"]);
+        assert_eq!(listen(&all, "proxy"), ["0.0.0.0:8555", "[::]:8443", "127.0.0.1:8443"]);
+        assert_eq!(listen(&all, "admin"), ["0.0.0.0:9443"], "heard there already");
+        assert!(rendered("", "[dns]\n")["dns"].get("listen").is_none(), "the daemon's own default is");
+    }
+
+    #[test]
+    fn what_only_the_image_may_say_is_not_the_owners() {
+        let image = "data = \"/data\"\n[console]\nsocket = \"/run/a\"\n";
+        let owner = "data = \"/tmp\"\n[console]\nsocket = \"/run/b\"\n[dns]\nclock_unsure = \"/x\"\npending = 7\n";
+        let all = rendered(image, owner);
+        assert_eq!((all["data"].as_str(), all["console"]["socket"].as_str()), (Some("/data"), Some("/run/a")));
+        assert!(all["dns"].get("clock_unsure").is_none() && all["dns"]["pending"].as_integer() == Some(7));
+        let refused = refuse_the_images(&owner.parse().expect("TOML")).expect_err("three of them");
+        assert!(refused.starts_with("data, console.socket, dns.clock_unsure: "), "{refused}");
+        assert_eq!(refuse_the_images(&"[dns]\npending = 7\n".parse().expect("TOML")), Ok(()));
     }
 }

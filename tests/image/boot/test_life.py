@@ -6,6 +6,7 @@ import time
 
 import plan
 from journal import records
+from site_with_puck import MAC
 
 LEASE = {"interface": "eth0", "prefix": 24, "routers": [f"{plan.LAN}.{plan.ROUTER}"], "clocks": []}
 
@@ -60,10 +61,26 @@ def test_an_old_address_and_a_name_that_somebody_else_uses_are_left_to_them(new_
     site.wait_for(lambda: "https://nanogate-2.local/" in code(), 30, "the other name beside the claim code")
 
 
-def test_a_puck_that_answers_nobody_is_bitten_by_the_watchdog(new_site):
-    # A resolver on another port is one that the office does not find.
-    deaf = '[identity]\n[dns]\nlisten = ["0.0.0.0:5399"]\n'
-    site = new_site(settings=deaf, device="start_seconds = 10\n")
+def test_a_network_card_that_is_found_late_is_used(new_site):
+    """On the board it hangs on PCIe, whose driver is not done when its module is loaded."""
+    site = new_site()
+    tap = site.board.network[:2]
+    site.board.network = [*tap, "-device", "pcie-root-port,id=socket,slot=5,chassis=5"]
     assert site.board.start()
+    site.await_line("the root is read-only")
+    time.sleep(4)
+    assert not site.ask()
+    site.board.command("device_add", driver="virtio-net-pci", netdev="lan", mac=MAC, romfile="", bus="socket", id="late")
+    site.await_answer()
+    assert "eth0 is up" in site.board.log()
+
+
+def test_a_daemon_that_hangs_is_bitten_by_the_watchdog(new_site):
+    site = new_site()
+    site.boot()
+    site.await_line("bench: ready")
+    site.board.type("hang /usr/bin/nanogate")
+    site.await_line("bench: hung")
     site.wait_for(lambda: site.board.loader.boots == [(2, False)] * 2, 150, "a restart")
     assert site.board.bitten == 1, "it restarted, but not because of the watchdog"
+    site.await_answer()

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import plan
 from site_with_puck import SETTINGS
 
 SHORT = "good_seconds = 5\n"
@@ -52,6 +53,7 @@ def test_a_damaged_slot_a_gives_way_to_slot_b_and_a_lost_autoboot_is_made_anew(h
     # Without the file the boot loader starts the first slot.
     site.card.fat_delete("boot", "autoboot.txt")
     site.boot(timeout=300)
+    assert "what this was started from is damaged" in site.board.log()
     site.await_line("slot B is good")
     assert [number for number, _ in site.board.loader.boots] == [2, 4, 2, 4, 3], "slot A has two chances"
     number, text = default_slot(site)
@@ -93,13 +95,25 @@ def test_a_trial_that_hangs_leaves_the_good_slot_as_it_was(hasty):
 
 
 def test_a_trial_whose_proxy_is_broken_rolls_back(hasty):
-    # A proxy that listens elsewhere is one that nobody reaches.
-    broken = SETTINGS.replace("[proxy]", '[proxy]\nlisten = ["0.0.0.0:8555"]')
-    site = hasty(settings=broken)
+    site = hasty()
     site.board.loader.tryboot = True
     assert site.board.start()
-    site.await_line("slot B did not become good", timeout=150)
+    site.await_line("bench: ready")
+
+    def given_up():
+        site.board.type("kill proxy")
+        return "slot B goes back to the other one: it did not become good" in site.board.log()
+
+    site.wait_for(given_up, 150, "the end of the trial")
     site.wait_for(lambda: site.board.loader.boots == [(3, True), (2, False)], 20, "start of slot A")
     assert default_slot(site)[0] == 2
 
 
+def test_a_trial_that_does_not_start_with_the_owners_settings_rolls_back(hasty):
+    """Going on without them is for a puck that has nothing better to go back to."""
+    site = hasty(settings=SETTINGS.replace("[dns]", "[dns]\nupstreems = 1"))
+    site.board.loader.tryboot = True
+    assert site.board.start()
+    site.await_line("slot B goes back to the other one: the daemon does not start with what lies on the card", timeout=150)
+    site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+    assert site.board.loader.boots == [(3, True), (2, False)]

@@ -68,6 +68,7 @@ pub(super) fn split(text: &str) -> Result<Parts, String> {
         let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         line.map_or(error.message().to_owned(), |line| format!("line {line}: {}", error.message()))
     })?;
+    settings::refuse_the_images(&table)?;
     let network = table.remove("network");
     let setup = table.remove("setup").map(Value::try_into::<Setup>).transpose();
     let setup = setup.map_err(|error| format!("[setup] {}", error.message()))?;
