@@ -100,7 +100,7 @@ def test_button_and_lamp(new_site):
 
 def test_a_factory_reset_forgets_everything(new_site):
     secret = "the-office-keeps-this-to-itself"
-    site = new_site(files={"config/remember.txt": secret * 200, "config/held": "16"})
+    site = new_site(files={"config/remember.txt": secret * 200, "config/held": "16\n"})
     assert secret.encode() in site.card.read("data", 64 << 20)
     # All of it is written over; where that takes long the office is answered meanwhile, and the puck starts once more.
     site.board.forgets = False

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import time
 
 import pytest
 
@@ -102,6 +103,7 @@ def test_a_trial_whose_proxy_is_broken_rolls_back(hasty):
 
     def given_up():
         site.board.type("kill proxy")
+        time.sleep(1)
         return "slot B goes back to the other one: it did not become good" in site.board.log()
 
     site.wait_for(given_up, 150, "the end of the trial")
