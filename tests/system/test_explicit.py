@@ -1,6 +1,7 @@
 """The CONNECT proxy on 8080: servers and agents that name it themselves go down the same corridor."""
 
 import json
+import time
 
 import plan
 import planted
@@ -99,3 +100,115 @@ def test_browsers_find_it_by_themselves(office, url):
     ways = client.run(["node", "-e", ENGINE, *WAYS], input=script).stdout.splitlines()
     expected = [f"PROXY {plan.PUCK}:8080" if way == "PROXY" else way for way in WAYS.values()]
     assert dict(zip(WAYS, ways, strict=True)) == dict(zip(WAYS, expected, strict=True))
+
+
+NAMED = f"""
+version: 1
+default_mode: watch
+groups:
+  - name: robots
+    names: [ci-1, ci-2.{plan.DOMAIN}]
+    mode: inspect
+    proxy: either
+  - name: certificates
+    clients: ["{plan.LAN}.12"]
+    mode: watch
+    proxy: certificate
+  - name: office
+    clients: ["{plan.LAN}.0/24"]
+    mode: deny
+    proxy: either
+"""
+TLS_PROXY = f"https://nanogate.{plan.DOMAIN}:8080"
+
+
+@pytest.fixture(scope="module")
+def named():
+    """An office whose CONNECT proxy wants to know who asks, and an authority for its clients."""
+    from office import Office
+
+    with Office() as office:
+        folder = office.folder / "clients"
+        folder.mkdir()
+        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        for name in ("ours", "theirs"):
+            files = ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"]
+            office.hosts["provider"].run([*make, "-subj", f"/CN={name}", *files])
+            issuer = ["-CA", folder / f"{name}.pem", "-CAkey", folder / f"{name}.key"]
+            files = ["-keyout", folder / f"{name}-leaf.key", "-out", folder / f"{name}-leaf.pem"]
+            extra = ["-addext", f"subjectAltName=DNS:ci-2.{plan.DOMAIN}", "-addext", "basicConstraints=critical,CA:FALSE"]
+            office.hosts["provider"].run([*make, *issuer, "-subj", "/CN=ci-2", *extra, *files])
+        office.install_puck(policy=NAMED, config={"proxy": {"client_roots": str(folder / "ours.pem")}})
+        office.clients = folder
+        yield office
+
+
+def through(office, proxy, *words, client=INSPECTED):
+    """Sends a prompt through the proxy; the proxy's answer, the provider's, and what arrived there."""
+    before = len(office.internet.requests())
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": planted.CHAT}]})
+    headers = ["-H", "authorization: Bearer k", "-H", "content-type: application/json"]
+    command = ["curl", "-sS", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_connect} %{http_code}", "--proxy", proxy]
+    resolve = ["--resolve", f"nanogate.{plan.DOMAIN}:8080:{plan.PUCK}"]
+    done = office.hosts[client].run([*command, *resolve, *words, *headers, "-d", body, URL], check=False)
+    return done.stdout, [json.loads(one["bytes"])["messages"][0]["content"] for one in office.internet.requests(before)]
+
+
+@pytest.fixture(scope="module")
+def token(named):
+    secret = named.puck.command("token", "add", "--scope", "proxy", "ci-1").stdout.strip()
+    assert secret.startswith("ngt_") and "ci-1  (proxy)" in named.puck.command("token", "list").stdout
+    return secret
+
+
+def certificate(office, whose):
+    return ["--proxy-cert", office.clients / f"{whose}-leaf.pem", "--proxy-key", office.clients / f"{whose}-leaf.key"]
+
+
+@pytest.mark.parametrize("proxy", [f"http://{plan.PUCK}:8080", TLS_PROXY])
+def test_a_client_with_a_token_is_that_name_wherever_it_is(named, token, proxy):
+    """Its address is in a group that is denied; the name is in one that is inspected."""
+    for words in (["--proxy-user", f"ci-1:{token}"], ["--proxy-header", f"Proxy-Authorization: Bearer {token}"]):
+        assert through(named, proxy, *words) == ("200 200", [planted.redacted(planted.CHAT)])
+    known = named.puck.await_records(lambda record: "proxy_client" in record["event"])
+    event = known[-1]["event"]["proxy_client"]
+    assert (event["name"], event["by"], event["client"]) == ("ci-1", "token", f"{plan.LAN}.11")
+
+
+@pytest.mark.parametrize("words", [[], ["--proxy-user", "ci-1:wrong"], ["--proxy-user", "nobody:TOKEN"]])
+def test_who_shows_nothing_good_is_asked_and_never_let_through(named, token, words):
+    words = [word.replace("TOKEN", token) for word in words]
+    assert through(named, PROXY, *words) == ("407 000", [])
+    assert through(named, TLS_PROXY, *words) == ("407 000", [])
+    wanted = lambda record: (record["event"].get("connection") or {}).get("reason") == "unauthenticated"  # noqa: E731
+    assert named.puck.await_records(wanted)
+
+
+def test_a_certificate_makes_a_name_and_a_strangers_opens_nothing(named, token):
+    assert through(named, TLS_PROXY, *certificate(named, "ours")) == ("200 200", [planted.redacted(planted.CHAT)])
+    events = [record["event"].get("proxy_client") for record in named.puck.journal(10_000)]
+    assert [one["name"] for one in events if one and one["by"] == "certificate"] == [f"ci-2.{plan.DOMAIN}"]
+    assert through(named, TLS_PROXY, *certificate(named, "theirs"))[1] == []
+    # A range may demand a certificate: a token will not do there.
+    # That client has not installed the office's authority, which is beside the point here.
+    elsewhere = ["-k", "--proxy-insecure"]
+    denied = "client-denied"
+    assert through(named, TLS_PROXY, *elsewhere, "--proxy-user", f"ci-1:{token}", client=denied) == ("403 000", [])
+    assert through(named, TLS_PROXY, *elsewhere, *certificate(named, "ours"), client=denied)[0] == "200 200"
+
+
+def test_a_revoked_token_opens_nothing_and_no_token_is_written_anywhere(named, token):
+    made = named.puck.command("token", "add", "--scope", "proxy", "ci-1").stdout.strip()
+    [name] = [line.split()[0] for line in named.puck.command("token", "list").stdout.splitlines()[1:]]
+    deadline = time.monotonic() + 5
+    while through(named, PROXY, "--proxy-user", f"ci-1:{made}")[0] != "200 200":
+        assert time.monotonic() < deadline, "the new token is never known"
+    named.puck.command("token", "revoke", name)
+    while through(named, PROXY, "--proxy-user", f"ci-1:{made}")[0] != "407 000":
+        assert time.monotonic() < deadline, "the revoked token still opens"
+    assert through(named, PROXY, "--proxy-user", f"ci-1:{token}")[0] == "200 200", "the other one of this name does"
+    written = json.dumps(named.puck.journal(10_000)) + named.puck.tail_log(100_000)
+    assert token not in written and made not in written
+    data = named.folder / "puck/data"
+    held = [path for path in data.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert held and not [path for path in held if token.encode() in path.read_bytes()]

@@ -57,7 +57,7 @@ pub use ports::{
     FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports,
     ProcessStatus, Shortfalls, Status, StatusReport, UpstreamStatus,
 };
-pub use state::{Accounts, AccountsError, ClaimCode, FileError, Scope, Token, TokenSecret};
+pub use state::{Accounts, AccountsError, ClaimCode, FileError, PROXY_TOKENS, ProxyToken, Scope, Token, TokenSecret};
 
 /// The admin door, ready to be opened.
 pub struct Admin {

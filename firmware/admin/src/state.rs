@@ -32,6 +32,9 @@ use self::secret::{DigestHex, random_id};
 /// More tokens than an office has gateways; bounds the file and every look-up.
 pub(crate) const MAX_TOKENS: usize = 64;
 
+/// What the proxy is told of tokens, in the folder of the accounts.
+pub const PROXY_TOKENS: &str = "proxy-tokens.json";
+
 /// Longest name of a token.
 const MAX_TOKEN_NAME: usize = 64;
 
@@ -57,6 +60,19 @@ pub enum Scope {
     Inspect,
     /// `GET /metrics`.
     Metrics,
+    /// The CONNECT proxy.
+    Proxy,
+}
+
+impl Scope {
+    /// Its word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inspect => "inspect",
+            Self::Metrics => "metrics",
+            Self::Proxy => "proxy",
+        }
+    }
 }
 
 /// One API token as it is kept; the secret itself is shown once and not kept.
@@ -70,6 +86,37 @@ pub struct Token {
     pub scopes: Vec<Scope>,
     pub created_at: UnixMicros,
     hash: DigestHex,
+}
+
+/// A token of the CONNECT proxy, as that process is told of it. The token is random, so that its hash says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyToken {
+    pub name: String,
+    hash: DigestHex,
+}
+
+impl ProxyToken {
+    fn of(state: &State) -> Vec<Self> {
+        let opens = |token: &&Token| token.scopes.contains(&Scope::Proxy);
+        let one = |token: &Token| Self { name: token.name.clone(), hash: token.hash.clone() };
+        state.tokens.iter().filter(opens).map(one).collect()
+    }
+
+    /// The tokens in a folder of accounts; none where there is no file yet.
+    pub fn read(dir: &Path) -> Result<Vec<Self>, AccountsError> {
+        Ok(file::load(&proxy_tokens_file(dir.join("admin.json").as_path()))?.1)
+    }
+
+    /// SHA-256 of the token; `None` where the file was not written here.
+    pub fn hash(&self) -> Option<[u8; 32]> {
+        self.hash.bytes()
+    }
+}
+
+/// Beside the accounts, which only their own process reads.
+fn proxy_tokens_file(accounts: &Path) -> PathBuf {
+    accounts.with_file_name(PROXY_TOKENS)
 }
 
 /// The accounts of one data folder.
@@ -94,6 +141,8 @@ pub enum AccountsError {
     TokenName,
     #[error("a token needs at least one scope")]
     NoScope,
+    #[error("a name of the proxy has no colon: clients write one between it and the token")]
+    ProxyName,
     #[error("there is no token `{0}`")]
     NoSuchToken(String),
     #[error("no randomness from the system: {0}")]
@@ -203,6 +252,9 @@ impl Accounts {
         if scopes.is_empty() {
             return Err(AccountsError::NoScope);
         }
+        if scopes.contains(&Scope::Proxy) && name.contains(':') {
+            return Err(AccountsError::ProxyName);
+        }
         let secret = TokenSecret::generate()?;
         let mut scopes = scopes.to_vec();
         scopes.sort_by_key(|scope| *scope as u8);
@@ -261,13 +313,29 @@ impl Accounts {
     fn change<T>(&self, edit: impl FnOnce(&mut State) -> Result<T, AccountsError>) -> Result<T, AccountsError> {
         let _lock = file::lock(&self.path)?;
         let (_, mut state) = file::load(&self.path)?;
+        let before = ProxyToken::of(&state);
         let answer = edit(&mut state)?;
-        file::save(&self.path, &state)?;
+        let (passes, to) = (ProxyToken::of(&state), proxy_tokens_file(&self.path));
+        // What is taken away is so for the proxy first: a power cut between the two opens nothing.
+        if passes.len() < before.len() {
+            file::save(&to, &passes, file::ALL)?;
+        }
+        file::save(&self.path, &state, file::OWNER)?;
+        if passes.len() > before.len() {
+            file::save(&to, &passes, file::ALL)?;
+        }
         // Nobody may find the file out of reach before it was read again.
         if let Ok(stamp) = Stamp::of(&self.path) {
             *self.seen.lock() = (stamp, Arc::new(state));
         }
         Ok(answer)
+    }
+
+    /// Writes what the proxy reads anew, from what counts: at the start, after whatever ended the last life.
+    pub fn settle(&self) -> Result<(), AccountsError> {
+        let _lock = file::lock(&self.path)?;
+        let (_, state) = file::load(&self.path)?;
+        Ok(file::save(&proxy_tokens_file(&self.path), &ProxyToken::of(&state), file::ALL)?)
     }
 }
 

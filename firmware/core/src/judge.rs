@@ -17,6 +17,8 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug)]
 pub struct ConnectionFacts<'a> {
     pub client: IpAddr,
+    /// What the client has proven to the CONNECT proxy to be.
+    pub name: Option<&'a str>,
     pub host: &'a HostName,
     /// `None`: the name is not in the catalogue (only possible in gateway and explicit mode).
     pub entry: Option<&'a Entry>,
@@ -27,12 +29,27 @@ pub struct ConnectionFacts<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct PromptFacts<'a> {
     pub client: IpAddr,
+    /// What the client has proven to the CONNECT proxy to be.
+    pub name: Option<&'a str>,
     pub host: &'a HostName,
     /// Identifier of the vendor, such as `openai`.
     pub vendor: &'a str,
     pub model: Option<&'a str>,
     pub findings: &'a [Finding],
     pub now: UnixMicros,
+}
+
+/// What a client must show the CONNECT proxy before it is let through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Demand {
+    #[default]
+    Nothing,
+    /// One of the proxy's tokens.
+    Token,
+    /// A certificate of its own, in a TLS connection to the proxy.
+    Certificate,
+    /// A token or a certificate.
+    Either,
 }
 
 /// The decision over a whole prompt and over each finding in it.
@@ -69,7 +86,7 @@ pub trait Judge: Send + Sync + 'static {
     /// Allow, redact or deny a request.
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict;
     /// Whether what is redacted for this finding becomes a placeholder that the answer's way back undoes.
-    fn is_reversible(&self, _client: IpAddr, _finding: &Finding) -> bool {
+    fn is_reversible(&self, _client: IpAddr, _name: Option<&str>, _finding: &Finding) -> bool {
         false
     }
     /// Whether what cannot be read may pass: [`Action::Allow`], [`Action::Alert`] to note it, or [`Action::Deny`].
@@ -78,6 +95,10 @@ pub trait Judge: Send + Sync + 'static {
             Unread::Costly => Action::Deny,
             Unread::Opaque => Action::Allow,
         }
+    }
+    /// What a client must show the CONNECT proxy; asked for its address alone, and again with the name that it has proven.
+    fn demand(&self, _client: IpAddr, _name: Option<&str>) -> Demand {
+        Demand::Nothing
     }
     /// How this client's AI traffic is treated, for the admin page.
     fn mode_of(&self, client: IpAddr) -> Mode;

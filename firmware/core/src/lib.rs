@@ -27,10 +27,10 @@ pub use catalogue::{Catalogue, CatalogueError, Entry, GroupKind, HostPattern, Ve
 pub use finding::{Action, Finding, KnowledgeBase, Why};
 pub use host::{HostError, HostName};
 pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicros};
-pub use judge::{ConnectionFacts, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
+pub use judge::{ConnectionFacts, Demand, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
 pub use record::{
     AdminEvent, ConnectionEvent, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause,
     FallbackChange, FallbackEvent, FindingCount, KindCount, Mode, PlaceholdersEvent, ProcessEvent, ProcessState,
-    Reason, Record, RequestEvent, SteerEvent, Usage,
+    ProxyClientEvent, ProxyCredential, Reason, Record, RequestEvent, SteerEvent, Usage,
 };
 pub use zone_key::ZoneKey;

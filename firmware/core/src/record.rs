@@ -31,6 +31,7 @@ pub enum Event {
     DnsDevice(DnsDevice),
     Fallback(FallbackEvent),
     Placeholders(PlaceholdersEvent),
+    ProxyClient(ProxyClientEvent),
 }
 
 /// One DNS question.
@@ -259,6 +260,29 @@ pub struct PlaceholdersEvent {
     pub unedited: bool,
 }
 
+/// A client that has proven to the CONNECT proxy who it is. Stands before the connection's own record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ProxyClientEvent {
+    pub connection: u64,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub client: IpAddr,
+    /// Of the token, or in the certificate.
+    pub name: String,
+    pub by: ProxyCredential,
+}
+
+/// What a client of the CONNECT proxy is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ProxyCredential {
+    Token,
+    Certificate,
+    /// Both, which name the same.
+    Both,
+}
+
 /// How many of one kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -427,6 +451,8 @@ pub enum Reason {
     Redirected,
     /// It leads to a public resolver that takes encrypted questions, and the owner wants none asked around this one.
     EncryptedDns,
+    /// The CONNECT proxy wants a token or a certificate, and there is none, or one that is not good.
+    Unauthenticated,
 }
 
 impl fmt::Display for Reason {
@@ -464,6 +490,7 @@ impl fmt::Display for Reason {
             Self::Shutdown => "the daemon is stopping",
             Self::Internal => "an internal fault",
             Self::Redirected => "it was told to use https",
+            Self::Unauthenticated => "the proxy wants to know who asks, by a token or a certificate that is good",
             Self::EncryptedDns => {
                 "it leads to a public resolver for encrypted DNS, which goes around this network's own"
             }

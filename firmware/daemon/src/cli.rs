@@ -62,7 +62,7 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: SteerVerb,
     },
-    /// Bearer tokens for the inspection API and the metrics.
+    /// Tokens for the inspection API, the metrics and the CONNECT proxy.
     Token {
         #[command(subcommand)]
         verb: TokenVerb,
@@ -395,13 +395,27 @@ pub(crate) enum FallbackVerb {
     },
 }
 
+/// What a token opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TokenScope {
+    /// `POST /api/v1/inspect`.
+    Inspect,
+    /// `GET /metrics`.
+    Metrics,
+    /// The CONNECT proxy.
+    Proxy,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenVerb {
     /// Make a token and print it once.
     Add {
         #[command(flatten)]
         config: ConfigArg,
-        /// What to call it.
+        /// What it opens; several may be named. By default the inspection API and the metrics.
+        #[arg(long, value_name = "SCOPE")]
+        scope: Vec<TokenScope>,
+        /// What to call it. For the proxy it is who shows it, in policy and journal.
         name: String,
     },
     /// Names and dates of the tokens.

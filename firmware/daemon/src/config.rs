@@ -281,6 +281,7 @@ impl Config {
         }
         config.dns.clock_unsure = config.dns.clock_unsure.map(|file| base.join(file));
         config.proxy.extra_roots = config.proxy.extra_roots.map(|roots| base.join(roots));
+        config.proxy.client_roots = config.proxy.client_roots.map(|roots| base.join(roots));
         config.console.socket = config.console.socket.map(|socket| base.join(socket));
         Ok(config)
     }

@@ -124,7 +124,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
         Verb::Status { config, json } => command::status(&config.config, json),
         Verb::Password => command::password(),
         Verb::Token { verb } => match verb {
-            TokenVerb::Add { config, name } => command::token_add(&config.config, &name),
+            TokenVerb::Add { config, scope, name } => command::token_add(&config.config, &scope, &name),
             TokenVerb::List { config, json } => command::token_list(&config.config, json),
             TokenVerb::Revoke { config, id } => command::token_revoke(&config.config, &id),
         },

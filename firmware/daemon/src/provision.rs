@@ -70,6 +70,7 @@ pub(crate) fn complete(config: &Config) -> Result<Option<String>, CommandError> 
     copy_inputs(config)?;
     own_everything(config)?;
     let accounts = Accounts::open(&admin_state_dir(&config.data)).map_err(CommandError::input)?;
+    accounts.settle().map_err(CommandError::internal)?;
     Ok(accounts.renew_claim().map_err(CommandError::internal)?.map(|code| code.to_string()))
 }
 
@@ -107,6 +108,11 @@ pub(crate) fn active_roots(config: &Config) -> Option<PathBuf> {
     config.proxy.extra_roots.as_ref().map(|_| config.data.join("ca/extra-roots.pem"))
 }
 
+/// The authorities of the CONNECT proxy's clients where the `proxy` worker can read them.
+pub(crate) fn active_client_roots(config: &Config) -> Option<PathBuf> {
+    config.proxy.client_roots.as_ref().map(|_| config.data.join("ca/client-roots.pem"))
+}
+
 /// Workers cannot read the owner's files once they have given up root; they get copies.
 fn copy_inputs(config: &Config) -> Result<(), CommandError> {
     if let Some(file) = &config.policy {
@@ -114,7 +120,10 @@ fn copy_inputs(config: &Config) -> Result<(), CommandError> {
         activate_policy(config, &text)?;
     }
     activate_groups(&config.data, &config.dns.groups)?;
-    if let (Some(from), Some(to)) = (&config.proxy.extra_roots, active_roots(config)) {
+    let roots = (&config.proxy.extra_roots, active_roots(config));
+    let client_roots = (&config.proxy.client_roots, active_client_roots(config));
+    for pair in [roots, client_roots] {
+        let (Some(from), Some(to)) = pair else { continue };
         let pem = fs::read(from).map_err(|error| CommandError::input(format!("{}: {error}", from.display())))?;
         write(&to, &pem, 0o644)?;
     }
@@ -246,7 +255,8 @@ fn make_folders(config: &Config) -> io::Result<()> {
     folder(&data.join("state"), 0o755)?;
     folder(&data.join("state/dns"), 0o755)?;
     folder(&lists_folder(data), 0o755)?;
-    folder(&admin_state_dir(data), 0o700)?;
+    // The proxy reads one file in it, by its name; the others are their owner's alone.
+    folder(&admin_state_dir(data), 0o711)?;
     // The set-group-id bit lets the admin process read the list, and speak at the socket.
     folder(&proxy_state_dir(data), 0o2750)?;
     for process in ProcessName::ALL.map(ProcessName::as_str).into_iter().chain([SUPERVISOR, CONSOLE]) {

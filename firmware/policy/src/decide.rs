@@ -6,7 +6,7 @@ mod words;
 
 use std::net::IpAddr;
 
-use gate_core::{Action, Finding, HostName, KnowledgeBase};
+use gate_core::{Action, Demand, Finding, HostName, KnowledgeBase};
 use serde::Deserialize;
 
 use crate::parse::{Clients, HostPattern, ModelPattern};
@@ -31,6 +31,8 @@ pub struct Policy {
     default_mode: GroupMode,
     /// [`Group::strict`] for everybody else.
     default_strict: bool,
+    /// [`Group::proxy`] for everybody else.
+    default_proxy: Demand,
     rules: Vec<Rule>,
     findings: Vec<FindingRule>,
     unread: UnreadActions,
@@ -53,9 +55,13 @@ impl Default for UnreadActions {
 pub(crate) struct Group {
     pub(crate) name: String,
     pub(crate) clients: Clients,
+    /// Clients that have proven to the CONNECT proxy to be one of these.
+    pub(crate) names: Vec<String>,
     pub(crate) mode: GroupMode,
     /// Who does not take our certificate stays refused.
     pub(crate) strict: bool,
+    /// What the CONNECT proxy lets nobody through without.
+    pub(crate) proxy: Demand,
 }
 
 /// Every condition that is given must hold; groups are named by their place in the file.
@@ -101,23 +107,26 @@ struct Service<'a> {
 impl Policy {
     pub(crate) fn new(
         groups: Vec<Group>,
-        (default_mode, default_strict): (GroupMode, bool),
+        (default_mode, default_strict, default_proxy): (GroupMode, bool, Demand),
         rules: Vec<Rule>,
         findings: Vec<FindingRule>,
         unread: UnreadActions,
     ) -> Self {
-        Self { groups, default_mode, default_strict, rules, findings, unread }
+        Self { groups, default_mode, default_strict, default_proxy, rules, findings, unread }
     }
 
     /// The name of the first group that holds a client, and its mode; no name for the default.
     pub fn group_of(&self, client: IpAddr) -> (Option<&str>, GroupMode) {
-        let place = self.place(client);
+        let place = self.place(client, None);
         (place.group.map(|group| self.groups[group].name.as_str()), place.mode)
     }
 
-    fn place(&self, client: IpAddr) -> Place {
+    /// Who has proven a name belongs where that stands, wherever it comes from; only then its address counts.
+    fn place(&self, client: IpAddr, name: Option<&str>) -> Place {
         let client = client.to_canonical();
-        let group = self.groups.iter().position(|group| group.clients.hold(client));
+        let named = |group: &Group| name.is_some_and(|name| group.names.iter().any(|one| one == name));
+        let by_name = name.and_then(|_| self.groups.iter().position(named));
+        let group = by_name.or_else(|| self.groups.iter().position(|group| group.clients.hold(client)));
         let mode = group.map_or(self.default_mode, |group| self.groups[group].mode);
         Place { client, group, mode }
     }

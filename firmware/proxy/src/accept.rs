@@ -1,8 +1,8 @@
 //! Accept: sockets come in by one of three doors, each with its permit, and none without.
 
-mod clients;
+pub(crate) mod clients;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -41,14 +41,14 @@ pub(crate) struct Reception {
     shared: Arc<Shared>,
     tasks: TaskTracker,
     open: Arc<Semaphore>,
-    clients: Arc<Clients>,
+    clients: Arc<Clients<IpAddr>>,
     next_id: AtomicU64,
 }
 
 /// What a connection occupies while it is open.
 struct Permit {
     _place: OwnedSemaphorePermit,
-    _seat: Seat,
+    _seat: Seat<IpAddr>,
 }
 
 impl Reception {

@@ -7,3 +7,4 @@ pub(crate) mod inspect;
 pub(crate) mod pac;
 pub(crate) mod refuse;
 pub(crate) mod splice;
+pub(crate) mod veil;

@@ -49,6 +49,11 @@ pub struct Config {
     pub max_connections: usize,
     /// Open connections of one client address; more are closed at once. Default: 64.
     pub max_connections_per_client: usize,
+    /// Open tunnels of one name, wherever its connections come from; more are refused. Names are those that clients of the
+    /// CONNECT proxy prove by a token or certificate. Default: 64.
+    pub max_tunnels_per_name: usize,
+    /// PEM file with the authorities whose certificates clients of the CONNECT proxy may show in TLS. Default: none.
+    pub client_roots: Option<PathBuf>,
     /// Time that open connections get to finish when the daemon stops, in seconds, at most 4. Default: 3.
     pub drain_seconds: u64,
     /// Largest request body that is inspected, as sent and as decoded, in bytes. Default: 33554432 (32 MiB).
@@ -99,6 +104,8 @@ impl Default for Config {
             idle_seconds: 600,
             max_connections: 2048,
             max_connections_per_client: 64,
+            max_tunnels_per_name: 64,
+            client_roots: None,
             drain_seconds: 3,
             body_cap_bytes: 32 * 1024 * 1024,
             body_budget_bytes: 192 * 1024 * 1024,
@@ -125,6 +132,7 @@ impl Config {
             ("idle_seconds", 1, 86_400, self.idle_seconds),
             ("max_connections", 1, 1_000_000, wide(self.max_connections)),
             ("max_connections_per_client", 1, 1_000_000, wide(self.max_connections_per_client)),
+            ("max_tunnels_per_name", 1, 1_000_000, wide(self.max_tunnels_per_name)),
             ("drain_seconds", 0, 4, self.drain_seconds),
             // A budget is counted in a semaphore whose permits are handed out as u32.
             ("body_cap_bytes", 1024, 1 << 30, wide(self.body_cap_bytes)),

@@ -38,6 +38,8 @@ struct Visitor {
     shared: Arc<Shared>,
     id: u64,
     client: ClientAddr,
+    /// What it has proven to the CONNECT proxy to be.
+    name: Option<Arc<str>>,
     dst: Option<OrigDst>,
     meter: Arc<Meter>,
     snapshot: Arc<Snapshot>,
@@ -48,7 +50,7 @@ struct Visitor {
 pub(crate) async fn walk(shared: Arc<Shared>, door: Door, accepted: Accepted, pending: Pending) {
     let closing = shared.closing.clone();
     let Accepted { id, client, dst, stream, at: _, meter, snapshot } = accepted;
-    let mut visitor = Visitor { shared, id, client, dst, meter, snapshot, pending };
+    let mut visitor = Visitor { shared, id, client, name: None, dst, meter, snapshot, pending };
     let visit = async {
         match door {
             Door::Tls => steered::visit(&mut visitor, stream).await,
@@ -73,6 +75,7 @@ impl Visitor {
             fallbacks: &self.shared.fallbacks,
             mint: &*self.shared.ports.mint,
             client: self.client.ip(),
+            name: self.name.as_deref(),
             dst: self.dst.map(|dst| dst.ip().to_canonical()),
             refuse_resolvers: self.shared.config.refuse_resolvers,
             now: self.shared.now(),
@@ -154,6 +157,7 @@ impl Visitor {
         Session {
             id: self.id,
             client: self.client,
+            name: self.name.clone(),
             host,
             entry,
             ja4: hello.print.ja4(),

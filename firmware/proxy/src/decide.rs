@@ -1,6 +1,7 @@
 //! Decide: one pure function from what was understood to what is done.
 
 pub(crate) mod guard;
+mod passes;
 
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,8 @@ mod tests;
 use std::net::{IpAddr, SocketAddr};
 
 use gate_core::{ConnectionFacts, Entry, GroupKind, HostName, Mode, Reason, UnixMicros, Verdict};
+
+pub use passes::{Pass, Passes};
 
 use crate::fallback::Fallbacks;
 use crate::parse::hello::Hello;
@@ -49,6 +52,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) fallbacks: &'a Fallbacks,
     pub(crate) mint: &'a dyn Mint,
     pub(crate) client: IpAddr,
+    /// What it has proven to the CONNECT proxy to be.
+    pub(crate) name: Option<&'a str>,
     /// The address that the connection was meant for, as far as it is known.
     pub(crate) dst: Option<IpAddr>,
     /// Whether public resolvers are out of bounds.
@@ -99,7 +104,7 @@ impl Circumstances<'_> {
 
     /// Whether this client does not take our certificate, and may be watched instead.
     fn falls_back(&self, host: &HostName, entry: Option<&Entry>, hello: &Hello) -> bool {
-        let facts = ConnectionFacts { client: self.client, host, entry, now: self.now };
+        let facts = self.facts(host, entry);
         self.fallbacks.standing((self.client, host), || hello.print.ja4(), self.now).is_some()
             && self.snapshot.judge.may_watch(&facts)
     }
@@ -122,7 +127,7 @@ impl Circumstances<'_> {
         if entry.is_some() && self.switch == Switch::Frozen {
             return Course::Refuse(switch::freeze());
         }
-        let facts = ConnectionFacts { client: self.client, host, entry, now: self.now };
+        let facts = self.facts(host, entry);
         let mode = match (self.snapshot.judge.connection(&facts), entry) {
             (Verdict::Refuse(reason), _) => return Course::Refuse(reason),
             // What is not AI is never opened, whatever the policy says.
@@ -135,6 +140,10 @@ impl Circumstances<'_> {
             (Verdict::Terminate, Some(_)) => return Course::Refuse(Reason::Policy("certificate authority".to_owned())),
         };
         Course::Connect { host: host.clone(), entry: entry.cloned(), mode }
+    }
+
+    fn facts<'f>(&'f self, host: &'f HostName, entry: Option<&'f Entry>) -> ConnectionFacts<'f> {
+        ConnectionFacts { client: self.client, name: self.name, host, entry, now: self.now }
     }
 
     fn admin(&self, otherwise: Reason) -> Course {

@@ -20,6 +20,9 @@
 //! **Invariant:** the proxy dials only what its own resolver says about the server name, after the SSRF guard; never
 //! the address the client used, and never itself.
 //!
+//! **Invariant:** where the policy demands that, the CONNECT proxy lets nobody through who has not shown a token or a
+//! certificate; a token is compared by its hash in constant time, and stands in no record and no log.
+//!
 //! **Invariant:** a client that does not take our certificate is watched instead of inspected only where policy lets it,
 //! for a day, recorded and revocable; see [`Fallback`].
 //!
@@ -57,6 +60,7 @@ pub use accept::Listeners;
 pub use act::inspect::{Inspector, Judged, Prompt, Refusal, ValueHash};
 pub use config::{Config, ConfigError};
 pub use counters::CountersSnapshot;
+pub use decide::{Pass, Passes};
 pub use fallback::Fallback;
 pub use ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
 pub use proxy::Proxy;

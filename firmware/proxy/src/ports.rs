@@ -13,6 +13,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 
 use crate::act::inspect::ValueHash;
+use crate::decide::Passes;
 
 /// What the proxy needs from the rest of the house; the daemon supplies all of it.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ pub struct Snapshot {
     pub catalogue: Arc<Catalogue>,
     pub scanner: Scanner,
     pub place: Place,
+    pub passes: Arc<Passes>,
 }
 
 /// Where the puck stands in the network.

@@ -1,8 +1,9 @@
 //! The shapes one connection takes along the corridor: [`Accepted`], then [`Session`], then [`Closed`].
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use gate_core::{ClientAddr, Entry, HostName, Mode, OrigDst, Reason};
+use gate_core::{ClientAddr, ConnectionFacts, Entry, HostName, Mode, OrigDst, Reason, UnixMicros};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     /// Names the connection in the journal.
     pub(crate) id: u64,
     pub(crate) client: ClientAddr,
+    /// What it has proven to the CONNECT proxy to be.
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) host: HostName,
     /// `None`: not AI; then it is only ever passed on untouched.
     pub(crate) entry: Option<Entry>,
@@ -54,6 +57,22 @@ impl Session {
     /// Who this is to the table of fall-backs.
     pub(crate) fn who(&self) -> Who {
         Who { client: self.client.ip(), host: self.host.clone(), ja4: self.ja4.clone() }
+    }
+
+    /// Who it is to the policy, and to what is kept for it alone.
+    pub(crate) fn person(&self) -> (IpAddr, Option<&str>) {
+        (self.client.ip(), self.name.as_deref())
+    }
+
+    /// What the policy judges by.
+    pub(crate) fn facts<'a>(
+        &'a self,
+        host: &'a HostName,
+        entry: Option<&'a Entry>,
+        now: UnixMicros,
+    ) -> ConnectionFacts<'a> {
+        let (client, name) = self.person();
+        ConnectionFacts { client, name, host, entry, now }
     }
 
     /// The vendor's identifier, such as `openai`; empty for a name outside the catalogue.

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gate_core::{Event, HostName, JournalError, Position, Reason, UnixMicros};
 use tokio_util::sync::CancellationToken;
 
+use crate::accept::clients::Clients;
 use crate::act::inspect;
 use crate::act::splice::Pipes;
+use crate::act::veil::Veil;
 use crate::config::{Config, ConfigError};
 use crate::counters::Counters;
 use crate::fallback::Fallbacks;
@@ -28,6 +30,10 @@ pub(crate) struct Shared {
     pub(crate) ech_public_names: Vec<HostName>,
     /// Kernel pipes between two uses.
     pub(crate) pipes: Pipes,
+    /// What all connections to the proxy by TLS share.
+    pub(crate) veil: Veil,
+    /// Open tunnels of clients that have proven a name.
+    pub(crate) tunnels: Arc<Clients<Arc<str>>>,
     /// What all inspected connections share.
     pub(crate) inspect: inspect::State,
     /// Cancelled first: finish what is open, start nothing new.
@@ -49,6 +55,8 @@ impl Shared {
             upstream_tls,
             ech_public_names: config.ech_names()?,
             pipes: Pipes::default(),
+            veil: Veil::new(config.client_roots.as_deref())?,
+            tunnels: Arc::new(Clients::new(config.max_tunnels_per_name)),
             inspect: inspect::State::new(&config, ports.placeholder_key.clone()),
             counters: Counters::default(),
             fallbacks: Fallbacks::new(),

@@ -3,6 +3,7 @@
 pub(crate) mod support;
 
 mod explicit;
+mod identity;
 mod lifecycle;
 mod plain;
 mod steered;

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::server::VerifierBuilderError;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::{self, PemObject};
@@ -9,12 +10,14 @@ use thiserror::Error;
 /// Why the trust anchors for upstream TLS cannot be used.
 #[derive(Debug, Error)]
 pub enum TrustError {
-    #[error("proxy.extra_roots: {path}: {source}")]
-    Pem { path: PathBuf, source: pem::Error },
-    #[error("proxy.extra_roots: {path}: {source}")]
-    Anchor { path: PathBuf, source: rustls::Error },
-    #[error("proxy.extra_roots: {path}: holds no certificate")]
-    Empty { path: PathBuf },
+    #[error("{key}: {path}: {source}")]
+    Pem { key: &'static str, path: PathBuf, source: pem::Error },
+    #[error("{key}: {path}: {source}")]
+    Anchor { key: &'static str, path: PathBuf, source: rustls::Error },
+    #[error("{key}: {path}: holds no certificate")]
+    Empty { key: &'static str, path: PathBuf },
+    #[error("proxy.client_roots: {path}: {source}")]
+    Clients { path: PathBuf, source: VerifierBuilderError },
     #[error("the TLS library refuses its own defaults: {0}")]
     Provider(rustls::Error),
 }
@@ -23,7 +26,7 @@ pub enum TrustError {
 pub(crate) fn upstream(extra_roots: Option<&Path>) -> Result<Arc<ClientConfig>, TrustError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra_roots {
-        add_file(&mut roots, path)?;
+        add_file(&mut roots, "proxy.extra_roots", path)?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
@@ -34,13 +37,20 @@ pub(crate) fn upstream(extra_roots: Option<&Path>) -> Result<Arc<ClientConfig>, 
     Ok(Arc::new(config))
 }
 
-fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
-    let pem = |source| TrustError::Pem { path: path.to_owned(), source };
+/// The trust anchors of one file, which `key` names.
+pub(crate) fn roots(key: &'static str, path: &Path) -> Result<RootCertStore, TrustError> {
+    let mut roots = RootCertStore::empty();
+    add_file(&mut roots, key, path)?;
+    Ok(roots)
+}
+
+fn add_file(roots: &mut RootCertStore, key: &'static str, path: &Path) -> Result<(), TrustError> {
+    let pem = |source| TrustError::Pem { key, path: path.to_owned(), source };
     let before = roots.len();
     for anchor in CertificateDer::pem_file_iter(path).map_err(pem)? {
-        roots.add(anchor.map_err(pem)?).map_err(|source| TrustError::Anchor { path: path.to_owned(), source })?;
+        roots.add(anchor.map_err(pem)?).map_err(|source| TrustError::Anchor { key, path: path.to_owned(), source })?;
     }
-    if roots.len() == before { Err(TrustError::Empty { path: path.to_owned() }) } else { Ok(()) }
+    if roots.len() == before { Err(TrustError::Empty { key, path: path.to_owned() }) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ import type { Line } from "./records";
 
 export type Mode = "watched" | "inspected" | "refused" | "passed" | "admin";
 export type Decision = "allow" | "alert" | "redact" | "deny";
-export type Scope = "inspect" | "metrics";
+export type Scope = "inspect" | "metrics" | "proxy";
 
 export interface Session {
   claimed: boolean;

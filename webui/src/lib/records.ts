@@ -93,6 +93,14 @@ export interface FallbackEvent {
   change: "revoked" | { began: { cause: "closed" | { alert: number }; until: number } };
 }
 
+/** A client of the CONNECT proxy that has proven who it is. */
+export interface ProxyClientEvent {
+  connection: number;
+  client: string;
+  name: string;
+  by: "token" | "certificate" | "both";
+}
+
 /** What left as placeholders in one request, and came back in its answer. */
 export interface PlaceholdersEvent {
   client: string;
@@ -118,6 +126,7 @@ export interface Event {
   dns_device?: DnsDevice;
   fallback?: FallbackEvent;
   placeholders?: PlaceholdersEvent;
+  proxy_client?: ProxyClientEvent;
 }
 
 export interface Line {
@@ -139,9 +148,16 @@ export interface Words {
   detail: string;
 }
 
+const PROXY_WORDS = {
+  token: "It showed the proxy a token",
+  certificate: "It showed the proxy a certificate",
+  both: "It showed the proxy a token and a certificate",
+};
+
 export function describe(line: Line): Words {
   const { dns, connection, request, steer, admin, process, dns_tally: tally, dns_device: device, fallback, placeholders } =
     line.record.event;
+  const { proxy_client: known } = line.record.event;
   if (connection) return describeConnection(connection);
   if (request) return describeRequest(request);
   if (dns) return describeDns(dns);
@@ -152,6 +168,7 @@ export function describe(line: Line): Words {
   if (steer) return describeSteer(steer);
   if (fallback) return describeFallback(fallback);
   if (placeholders) return describePlaceholders(placeholders);
+  if (known) return { tone: "quiet", label: "proxy", title: `${known.client} is ${known.name}`, detail: PROXY_WORDS[known.by] };
   return { tone: "quiet", label: "record", title: line.id, detail: "This page does not know its kind yet." };
 }
 
@@ -336,6 +353,7 @@ const REASONS: Record<string, string> = {
   idle_timeout: "it was idle for too long",
   shutdown: "Nano-Gate was stopping",
   internal: "an internal fault",
+  unauthenticated: "the proxy wants to know who asks, by a token or a certificate that is good",
   encrypted_dns: "it leads to a public resolver for encrypted DNS, around this network's own",
 };
 

@@ -9,6 +9,7 @@ import { Panel } from "../parts/panel";
 const SCOPES: { scope: Scope; name: string; use: string }[] = [
   { scope: "inspect", name: "Inspection", use: "POST /api/v1/inspect, for a gateway you already have" },
   { scope: "metrics", name: "Metrics", use: "GET /metrics, for Prometheus" },
+  { scope: "proxy", name: "Proxy", use: "the CONNECT proxy, with the name as user and the token as password" },
 ];
 
 /** Keys for programs. A secret is shown once and kept nowhere. */

@@ -111,7 +111,9 @@ impl From<AccountsError> for Problem {
             AccountsError::WrongCode => (StatusCode::FORBIDDEN, "wrong-code"),
             AccountsError::TooManyTokens => (StatusCode::CONFLICT, "too-many-tokens"),
             AccountsError::NoSuchToken(_) => (StatusCode::NOT_FOUND, "not-found"),
-            AccountsError::TokenName | AccountsError::NoScope => (StatusCode::BAD_REQUEST, "bad-request"),
+            AccountsError::TokenName | AccountsError::NoScope | AccountsError::ProxyName => {
+                (StatusCode::BAD_REQUEST, "bad-request")
+            }
         };
         let words = error.to_string();
         let (head, tail) = words.split_at(1);

@@ -119,7 +119,12 @@ fn count(counters: &mut Counters, record: &Record) {
         Event::DnsDevice(device) => count_device(counters, device, record.at),
         Event::Connection(event) => count_connection(counters, event, record.at),
         Event::Request(event) => count_request(counters, event, record.at),
-        Event::Steer(_) | Event::Admin(_) | Event::Process(_) | Event::Fallback(_) | Event::Placeholders(_) => {}
+        Event::Steer(_)
+        | Event::Admin(_)
+        | Event::Process(_)
+        | Event::Fallback(_)
+        | Event::Placeholders(_)
+        | Event::ProxyClient(_) => {}
     }
 }
 

@@ -3,12 +3,16 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
-
-use super::State;
 
 /// A state file holds a hash and at most 64 tokens; anything larger is not ours.
 const MAX_BYTES: u64 = 256 << 10;
+
+/// Who may read a file: its owner alone, or everybody.
+pub(super) const OWNER: u32 = 0o600;
+pub(super) const ALL: u32 = 0o644;
 
 /// Why the state file cannot be used.
 #[derive(Debug, Error)]
@@ -45,8 +49,8 @@ impl Stamp {
 }
 
 /// Reads the file; absent is the empty state. The stamp is taken first: a change in between is seen the next time.
-pub(super) fn load(path: &Path) -> Result<(Option<Stamp>, State), FileError> {
-    let Some(stamp) = Stamp::of(path)? else { return Ok((None, State::default())) };
+pub(super) fn load<T: DeserializeOwned + Default>(path: &Path) -> Result<(Option<Stamp>, T), FileError> {
+    let Some(stamp) = Stamp::of(path)? else { return Ok((None, T::default())) };
     let io = |verb| move |source| FileError::Io { path: path.to_owned(), verb, source };
     let size = fs::metadata(path).map_err(io("look at"))?.len();
     if size > MAX_BYTES {
@@ -56,7 +60,7 @@ pub(super) fn load(path: &Path) -> Result<(Option<Stamp>, State), FileError> {
     Ok((Some(stamp), parse(path, &bytes)?))
 }
 
-pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<State, FileError> {
+pub(super) fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, FileError> {
     serde_json::from_slice(bytes).map_err(|source| FileError::Json { path: path.to_owned(), source })
 }
 
@@ -67,7 +71,7 @@ pub(super) fn lock(path: &Path) -> Result<File, FileError> {
         let path = path.clone();
         move |source| FileError::Io { path, verb, source }
     };
-    let file = match create(&path) {
+    let file = match create(&path, OWNER) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => OpenOptions::new().write(true).open(&path),
         made => made,
     };
@@ -77,7 +81,7 @@ pub(super) fn lock(path: &Path) -> Result<File, FileError> {
 }
 
 /// Writes the whole file beside its place, then moves it there: a power cut leaves the old one or the new one.
-pub(super) fn save(path: &Path, state: &State) -> Result<(), FileError> {
+pub(super) fn save(path: &Path, state: &impl Serialize, mode: u32) -> Result<(), FileError> {
     let beside = path.with_extension("new");
     let io = |verb| move |source| FileError::Io { path: path.to_owned(), verb, source };
     let bytes = serde_json::to_vec_pretty(state).expect("strings and numbers always serialise");
@@ -85,16 +89,16 @@ pub(super) fn save(path: &Path, state: &State) -> Result<(), FileError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io("clear the way for")(error)),
         _ => {}
     }
-    let mut file = create(&beside).map_err(io("create"))?;
+    let mut file = create(&beside, mode).map_err(io("create"))?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io("write"))?;
     fs::rename(&beside, path).map_err(io("replace"))?;
     folder_of(path).and_then(|folder| folder.sync_all()).map_err(io("settle"))
 }
 
-/// A new file, readable by its owner alone from its first instant. Only ever a new one: root runs this in a folder of
+/// A new file, readable by no more than `mode` says from its first instant. Only ever a new one: root runs this in a folder of
 /// the daemon's user, who must not be able to lay a link there and have its target written or given away.
-fn create(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+fn create(path: &Path, mode: u32) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     let (folder, ours) = (folder_of(path)?.metadata()?, file.metadata()?);
     if folder.uid() != ours.uid() {
         // The folder's owner is the user that the daemon reads it as.

@@ -38,6 +38,19 @@ impl DigestHex {
         Self(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// The hash itself.
+    pub(super) fn bytes(&self) -> Option<[u8; 32]> {
+        let mut bytes = [0; 32];
+        let digits = self.0.as_bytes();
+        if digits.len() != 2 * bytes.len() {
+            return None;
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(bytes)
+    }
+
     /// Takes the same time wherever the two differ.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         self.0.as_bytes().ct_eq(other.0.as_bytes()).into()

@@ -3,8 +3,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use gate_core::UnixMicros;
+use sha2::{Digest, Sha256};
 
-use super::{Accounts, AccountsError, ClaimCode, HashedPassword, MAX_TOKENS, Scope};
+use super::{Accounts, AccountsError, ClaimCode, HashedPassword, MAX_TOKENS, PROXY_TOKENS, ProxyToken, Scope};
 
 /// A folder that goes away with the test.
 struct Folder(PathBuf);
@@ -202,4 +203,29 @@ fn a_password_that_was_brought_along_replaces_everything() {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_proxy_is_told_of_its_own_tokens_and_of_nothing_else() {
+    let folder = Folder::new("proxy");
+    let accounts = folder.open();
+    let told = || ProxyToken::read(&folder.0).unwrap();
+    assert!(told().is_empty());
+    accounts.create_token("gateway", &[Scope::Inspect], NOW).unwrap();
+    let (one, secret) = accounts.create_token("ci-1", &[Scope::Proxy, Scope::Metrics], NOW).unwrap();
+    accounts.create_token("ci-2", &[Scope::Proxy], NOW).unwrap();
+    let names = || told().into_iter().map(|token| token.name).collect::<Vec<_>>();
+    assert_eq!(names(), ["ci-1", "ci-2"]);
+    assert_eq!(told()[0].hash().unwrap(), <[u8; 32]>::from(Sha256::digest(secret.to_string())));
+    let mode = |name: &str| fs::metadata(folder.0.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("admin.json"), mode(PROXY_TOKENS)), (0o600, 0o644));
+    accounts.revoke_token(&one.id).unwrap();
+    assert_eq!(names(), ["ci-2"]);
+    // A life that ended between the two files is put right at the next start.
+    fs::write(folder.0.join(PROXY_TOKENS), "[]").unwrap();
+    accounts.settle().unwrap();
+    assert_eq!(names(), ["ci-2"]);
+    assert!(matches!(accounts.create_token("a:b", &[Scope::Proxy], NOW), Err(AccountsError::ProxyName)));
+    accounts.reset().unwrap();
+    assert!(names().is_empty());
 }

@@ -141,6 +141,10 @@ impl Cells {
                 let restored = if restored > 0 { "restored" } else { "not_restored" };
                 cells.set("outcome", if event.unedited { "unedited" } else { restored });
             }
+            Event::ProxyClient(known) => {
+                cells.set("event", "proxy_client").set("client", known.client).set("name", &known.name);
+                cells.set("outcome", word(&known.by));
+            }
             Event::Connection(connection) => {
                 cells.set("event", "connection").set("client", connection.client);
                 cells.set_some("vendor", connection.vendor.as_ref()).set_some("name", connection.host.as_ref());

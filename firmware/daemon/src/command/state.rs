@@ -8,6 +8,7 @@ use gate_core::{AdminEvent, Clock, Event, Journal, SystemClock};
 use serde_json::json;
 
 use super::{fallback, settings};
+use crate::cli::TokenScope;
 use crate::config::{Config, ConfigError};
 use crate::run_state::{self, DnsState, Running};
 use crate::worker::{fallbacks, resident, shortfalls};
@@ -164,12 +165,18 @@ pub(super) fn note(config: &Config, command: &str, ok: bool, detail: Option<Stri
     journal.close().map_err(CommandError::internal)
 }
 
-/// Makes a token for the inspection API and the metrics; the secret is printed once and kept nowhere.
-pub(crate) fn token_add(file: &Path, name: &str) -> Result<Outcome, CommandError> {
+/// Makes a token; the secret is printed once and kept nowhere.
+pub(crate) fn token_add(file: &Path, scopes: &[TokenScope], name: &str) -> Result<Outcome, CommandError> {
     let config = settings(file)?;
-    let (token, secret) = accounts(&config)?
-        .create_token(name, &[Scope::Inspect, Scope::Metrics], SystemClock.now())
-        .map_err(CommandError::input)?;
+    let scope = |scope: &TokenScope| match scope {
+        TokenScope::Inspect => Scope::Inspect,
+        TokenScope::Metrics => Scope::Metrics,
+        TokenScope::Proxy => Scope::Proxy,
+    };
+    let chosen: Vec<_> = scopes.iter().map(scope).collect();
+    let scopes = if chosen.is_empty() { &[Scope::Inspect, Scope::Metrics][..] } else { &chosen };
+    let (token, secret) =
+        accounts(&config)?.create_token(name, scopes, SystemClock.now()).map_err(CommandError::input)?;
     note(&config, "token_create", true, Some(token.id.clone()))?;
     eprintln!("token {} ({name}); it is shown only now:", token.id);
     print::line(secret)?;
@@ -183,7 +190,8 @@ pub(crate) fn token_list(file: &Path, json: bool) -> Result<Outcome, CommandErro
         if json {
             print::line(json!({"id": token.id, "name": token.name, "scopes": token.scopes, "created_at": made}))?;
         } else {
-            print::line(format_args!("{}  {made}  {}", token.id, token.name))?;
+            let scopes: Vec<_> = token.scopes.iter().map(|scope| scope.as_str()).collect();
+            print::line(format_args!("{}  {made}  {}  ({})", token.id, token.name, scopes.join(", ")))?;
         }
     }
     Ok(Outcome::Done)

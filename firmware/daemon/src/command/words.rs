@@ -2,7 +2,8 @@
 
 use gate_core::{
     AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause, FallbackChange,
-    FallbackEvent, KindCount, PlaceholdersEvent, ProcessEvent, ProcessState, RequestEvent, SteerEvent,
+    FallbackEvent, KindCount, PlaceholdersEvent, ProcessEvent, ProcessState, ProxyClientEvent, ProxyCredential,
+    RequestEvent, SteerEvent,
 };
 
 /// One line without the time.
@@ -18,6 +19,7 @@ pub(super) fn of(event: &Event) -> String {
         Event::DnsDevice(device) => dns_device(device),
         Event::Fallback(event) => fallback(event),
         Event::Placeholders(event) => placeholders(event),
+        Event::ProxyClient(event) => proxy_client(event),
     }
 }
 
@@ -132,6 +134,15 @@ fn placeholders(event: &PlaceholdersEvent) -> String {
     let PlaceholdersEvent { client, host, replaced, restored, unedited, .. } = event;
     let unedited = if *unedited { "; the answer could not be edited" } else { "" };
     format!("{client} to {host}: left as placeholders {}, put back {}{unedited}", list(replaced), list(restored))
+}
+
+fn proxy_client(event: &ProxyClientEvent) -> String {
+    let by = match event.by {
+        ProxyCredential::Token => "a token",
+        ProxyCredential::Certificate => "a certificate",
+        ProxyCredential::Both => "a token and a certificate",
+    };
+    format!("{} is {} to the proxy, by {by} (connection {})", event.client, event.name, event.connection)
 }
 
 fn fallback(event: &FallbackEvent) -> String {

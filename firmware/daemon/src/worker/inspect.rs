@@ -69,6 +69,7 @@ impl Inspection {
         };
         let prompt = Prompt {
             client: request.client,
+            name: None,
             host: &self.host_of(vendor),
             vendor,
             target: "/",

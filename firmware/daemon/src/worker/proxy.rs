@@ -5,15 +5,17 @@ pub(crate) mod shortfalls;
 
 use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use gate_admin::{PROXY_TOKENS, ProxyToken};
 use gate_core::{Clock, Event, HostName, Journal, JournalError, OrigDst, Position, SystemClock};
 use gate_dns::{EncryptedDns, LookupError, Upstreams};
 use gate_policy::Policy;
 use gate_proxy::{
-    Answer, Listeners, Mint, MintError, OriginalDestination, Place, Ports, Proxy, Resolve, ResolveError, Snapshot,
-    Switch, ValueHash,
+    Answer, Listeners, Mint, MintError, OriginalDestination, Pass, Passes, Place, Ports, Proxy, Resolve, ResolveError,
+    Snapshot, Switch, ValueHash,
 };
 use gate_scrub::Scanner;
 use gate_seal::{Authority, DeviceKey, IssueError, LEAF_MAX_DAYS, LeafRequest, Purpose};
@@ -31,16 +33,19 @@ use crate::packs::{Rules, follow_pack};
 use crate::papers::Papers;
 use crate::sockets::Inherited;
 use crate::worker::late_journal::{LateJournal, Without};
-use crate::worker::reload::follow_policy;
+use crate::worker::reload::{follow_file, follow_policy};
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
 const PLACEHOLDERS: Purpose = Purpose::new("placeholders/v1");
 
 /// What a parser cannot see: the trust anchors are there and are certificates.
 pub(super) fn check(config: &Config) -> Result<(), CommandError> {
-    let Some(file) = &config.proxy.extra_roots else { return Ok(()) };
-    let wrong =
-        |what: &dyn std::fmt::Display| CommandError::Input(format!("proxy.extra_roots: {}: {what}", file.display()));
+    let files = [("proxy.extra_roots", &config.proxy.extra_roots), ("proxy.client_roots", &config.proxy.client_roots)];
+    files.into_iter().try_for_each(|(key, file)| file.as_ref().map_or(Ok(()), |file| check_roots(key, file)))
+}
+
+fn check_roots(key: &str, file: &Path) -> Result<(), CommandError> {
+    let wrong = |what: &dyn std::fmt::Display| CommandError::Input(format!("{key}: {}: {what}", file.display()));
     let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
     let mut count = 0;
     for certificate in certificates {
@@ -72,6 +77,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         catalogue: Arc::new(worker::catalogue()?),
         scanner: rules.scanner,
         place: place(config)?,
+        passes: Arc::new(passes(config).unwrap_or_default()),
     }));
     let (extra_roots, _open) = papers.roots(config)?;
     let settings = gate_dns::Config { extra_roots: extra_roots.clone(), ..worker::dns::settings(config) };
@@ -85,7 +91,9 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         snapshot: snapshot.clone(),
     };
     let refuse_resolvers = config.encrypted_dns() == EncryptedDns::Refuse;
-    let settings = gate_proxy::Config { extra_roots, refuse_resolvers, ..config.proxy.clone() };
+    // Where its file is out of reach nobody is known by a certificate, and who must show one is refused.
+    let client_roots = provision::active_client_roots(config).filter(|file| file.exists());
+    let settings = gate_proxy::Config { extra_roots, client_roots, refuse_resolvers, ..config.proxy.clone() };
     let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
     proxy.restore_fallbacks(fallbacks::read(&config.data));
     let runtime = worker::runtime(worker::BLOCKING)?;
@@ -102,7 +110,14 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
             warn(&new, &snapshot.load().scanner);
             snapshot.store(Arc::new(Snapshot { judge: Arc::new(new), ..Snapshot::clone(&snapshot.load()) }));
         });
-        // Both followers run in this one task, so that neither takes back what the other has just stored.
+        let tokens = provision::admin_state_dir(&config.data).join(PROXY_TOKENS);
+        let follow_tokens = follow_file(Some(&tokens), stop.clone(), async || {
+            // Who cannot be asked lets nobody in anew; who is known stays so.
+            if let Some(passes) = passes(config) {
+                snapshot.store(Arc::new(Snapshot { passes: Arc::new(passes), ..Snapshot::clone(&snapshot.load()) }));
+            }
+        });
+        // All followers run in this one task, so that none takes back what another has just stored.
         let repack = follow_pack(config, rules.seen, stop.clone(), |scanner| {
             snapshot.store(Arc::new(Snapshot { scanner, ..Snapshot::clone(&snapshot.load()) }));
         });
@@ -110,12 +125,20 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         let tell = shortfalls::keep(&proxy, &config.data, &stop);
         let comes_back = without.await_data(config, ProcessName::Proxy, &stop);
         let serve = proxy.serve(listeners, stop.clone());
-        tokio::join!(serve, reload, repack, follow_switch, follow_fallbacks, tell, comes_back);
+        tokio::join!(serve, reload, repack, follow_switch, follow_fallbacks, tell, follow_tokens, comes_back);
         Ok(())
     });
     drop(proxy);
     worker::close(runtime, journal);
     result
+}
+
+/// The tokens of the CONNECT proxy as they are by now; `None` where they cannot be read.
+fn passes(config: &Config) -> Option<Passes> {
+    let tokens = ProxyToken::read(&provision::admin_state_dir(&config.data));
+    let tokens = tokens.inspect_err(|error| tracing::error!(%error, "the proxy's tokens stay as they were")).ok()?;
+    let pass = |token: ProxyToken| Some(Pass { hash: token.hash()?, name: token.name.into() });
+    Some(Passes::new(tokens.into_iter().filter_map(pass).collect()))
 }
 
 /// A secret of this device that no file holds: nobody else can sign for it.

@@ -1,6 +1,8 @@
 use std::net::IpAddr;
 
-use gate_core::{Action, ConnectionFacts, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Unread, Verdict};
+use gate_core::{
+    Action, ConnectionFacts, Demand, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Unread, Verdict,
+};
 
 use super::words::detected;
 use super::{FindingRule, GroupMode, Place, Policy, Service};
@@ -9,7 +11,7 @@ impl Judge for Policy {
     fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict {
         // What is not AI is none of our business; whether it may pass at all is the proxy's.
         let Some(entry) = facts.entry else { return Verdict::Splice };
-        let place = self.place(facts.client);
+        let place = self.place(facts.client, facts.name);
         if let Some(rule) = self.refusing_rule(place, Service { vendor: &entry.vendor, host: facts.host }) {
             return Verdict::Refuse(Reason::Policy(rule.to_owned()));
         }
@@ -21,14 +23,14 @@ impl Judge for Policy {
     }
 
     fn may_watch(&self, facts: &ConnectionFacts<'_>) -> bool {
-        let place = self.place(facts.client);
+        let place = self.place(facts.client, facts.name);
         let Some(entry) = facts.entry else { return false };
         let service = Service { vendor: &entry.vendor, host: facts.host };
         place.mode == GroupMode::Inspect && !self.is_strict(place) && !self.may_refuse(place, service)
     }
 
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
-        let place = self.place(facts.client);
+        let place = self.place(facts.client, facts.name);
         let refusal = self.refusal(place, Service { vendor: facts.vendor, host: facts.host }, facts.model);
         let per_finding: Vec<Action> = facts.findings.iter().map(|finding| self.action(place, finding)).collect();
         let worst = per_finding.iter().copied().max().unwrap_or(Action::Allow);
@@ -41,8 +43,8 @@ impl Judge for Policy {
         PromptVerdict { action, per_finding, rule, reasons }
     }
 
-    fn is_reversible(&self, client: IpAddr, finding: &Finding) -> bool {
-        self.finding_rule(self.place(client), finding).is_some_and(|rule| rule.reversible)
+    fn is_reversible(&self, client: IpAddr, name: Option<&str>, finding: &Finding) -> bool {
+        self.finding_rule(self.place(client, name), finding).is_some_and(|rule| rule.reversible)
     }
 
     fn unread(&self, _client: IpAddr, what: Unread) -> Action {
@@ -52,8 +54,12 @@ impl Judge for Policy {
         }
     }
 
+    fn demand(&self, client: IpAddr, name: Option<&str>) -> Demand {
+        self.place(client, name).group.map_or(self.default_proxy, |group| self.groups[group].proxy)
+    }
+
     fn mode_of(&self, client: IpAddr) -> Mode {
-        match self.place(client).mode {
+        match self.place(client, None).mode {
             GroupMode::Watch => Mode::Watched,
             GroupMode::Inspect => Mode::Inspected,
             GroupMode::Deny => Mode::Refused,

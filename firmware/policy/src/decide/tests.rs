@@ -35,19 +35,25 @@ fn connection(policy: &Policy, client: &str, vendor: &str, host: &str) -> Verdic
     let entry = Entry { vendor: vendor.into(), kind: GroupKind::Api, steered: true };
     let host = HostName::parse(host.as_bytes()).unwrap();
     let now = UnixMicros(0);
-    policy.connection(&ConnectionFacts { client: ip(client), host: &host, entry: Some(&entry), now })
+    policy.connection(&ConnectionFacts { client: ip(client), name: None, host: &host, entry: Some(&entry), now })
 }
 
 fn may_watch(policy: &Policy, client: &str, host: &str) -> bool {
     let entry = Entry { vendor: "openai".into(), kind: GroupKind::Api, steered: true };
     let host = HostName::parse(host.as_bytes()).unwrap();
-    policy.may_watch(&ConnectionFacts { client: ip(client), host: &host, entry: Some(&entry), now: UnixMicros(0) })
+    policy.may_watch(&ConnectionFacts {
+        client: ip(client),
+        name: None,
+        host: &host,
+        entry: Some(&entry),
+        now: UnixMicros(0),
+    })
 }
 
 fn prompt(policy: &Policy, client: &str, model: Option<&str>, findings: &[Finding]) -> PromptVerdict {
     let host = HostName::parse(b"api.openai.com").unwrap();
     let now = UnixMicros(0);
-    policy.prompt(&PromptFacts { client: ip(client), host: &host, vendor: "openai", model, findings, now })
+    policy.prompt(&PromptFacts { client: ip(client), name: None, host: &host, vendor: "openai", model, findings, now })
 }
 
 fn refused(name: &str) -> Verdict {

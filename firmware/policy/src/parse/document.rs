@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gate_core::{Action, KnowledgeBase};
+use gate_core::{Action, Demand, KnowledgeBase};
 use serde::Deserialize;
 
 use super::values::{Clients, HostPattern, ModelPattern};
@@ -22,6 +22,8 @@ pub(super) struct Document {
     default_mode: GroupMode,
     #[serde(default)]
     default_strict: bool,
+    #[serde(default)]
+    default_proxy: ProxyText,
     #[serde(default)]
     rules: Vec<RuleText>,
     #[serde(default)]
@@ -52,10 +54,26 @@ enum UnreadAction {
 #[serde(deny_unknown_fields)]
 struct GroupText {
     name: String,
-    clients: Clients,
+    #[serde(default)]
+    clients: Option<Clients>,
+    #[serde(default)]
+    names: Option<Vec<String>>,
     mode: GroupMode,
     #[serde(default)]
     strict: bool,
+    #[serde(default)]
+    proxy: ProxyText,
+}
+
+/// What the CONNECT proxy asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ProxyText {
+    #[default]
+    Open,
+    Token,
+    Certificate,
+    Either,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,17 +135,53 @@ impl Document {
                 let why = format!("there is another group `{}`", group.name);
                 return Err(complain(&[Step::Key("groups"), Step::Index(index), Step::Key("name")], why));
             }
-            check_list("groups", index, "clients", Some(group.clients.len()))?;
+            group.check(index)?;
             let path = [Step::Key("groups"), Step::Index(index), Step::Key("strict")];
             check_strict(&path, group.strict, group.mode)?;
-            groups.push(Group { name: group.name, clients: group.clients, mode: group.mode, strict: group.strict });
+            groups.push(Group {
+                name: group.name,
+                clients: group.clients.unwrap_or_default(),
+                names: group.names.unwrap_or_default(),
+                mode: group.mode,
+                strict: group.strict,
+                proxy: group.proxy.demand(),
+            });
         }
         check_strict(&[Step::Key("default_strict")], self.default_strict, self.default_mode)?;
         let rules = self.rules.into_iter().enumerate().map(|(index, rule)| rule.check(index, &numbers));
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         let findings = self.findings.into_iter().enumerate().map(|(index, finding)| finding.check(index, &numbers));
         let findings = findings.collect::<Result<Vec<_>, _>>()?;
-        Ok(Policy::new(groups, (self.default_mode, self.default_strict), rules, findings, self.unread.actions()))
+        let defaults = (self.default_mode, self.default_strict, self.default_proxy.demand());
+        Ok(Policy::new(groups, defaults, rules, findings, self.unread.actions()))
+    }
+}
+
+impl ProxyText {
+    fn demand(self) -> Demand {
+        match self {
+            Self::Open => Demand::Nothing,
+            Self::Token => Demand::Token,
+            Self::Certificate => Demand::Certificate,
+            Self::Either => Demand::Either,
+        }
+    }
+}
+
+impl GroupText {
+    /// Somebody must be able to be in it.
+    fn check(&self, index: usize) -> Result<(), Complaint> {
+        check_list("groups", index, "clients", self.clients.as_ref().map(Clients::len))?;
+        check_list("groups", index, "names", self.names.as_ref().map(Vec::len))?;
+        if self.clients.is_none() && self.names.is_none() {
+            let path = [Step::Key("groups"), Step::Index(index)];
+            return Err(complain(&path, "one of clients and names is needed".to_owned()));
+        }
+        for (place, name) in self.names.iter().flatten().enumerate() {
+            let path = [Step::Key("groups"), Step::Index(index), Step::Key("names"), Step::Index(place)];
+            check_words(&path, name)?;
+        }
+        Ok(())
     }
 }
 
@@ -221,9 +275,12 @@ fn check_strict(path: &[Step], strict: bool, mode: GroupMode) -> Result<(), Comp
 
 /// A name is a line that people read.
 fn check_name(list: &'static str, index: usize, name: &str) -> Result<(), Complaint> {
+    check_words(&[Step::Key(list), Step::Index(index), Step::Key("name")], name)
+}
+
+fn check_words(path: &[Step], name: &str) -> Result<(), Complaint> {
     let good = (1..=NAME_CAP).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    let path = [Step::Key(list), Step::Index(index), Step::Key("name")];
-    if good { Ok(()) } else { Err(complain(&path, format!("a name has 1 to {NAME_CAP} characters on one line"))) }
+    if good { Ok(()) } else { Err(complain(path, format!("a name has 1 to {NAME_CAP} characters on one line"))) }
 }
 
 /// Vendors, kinds and rules are identifiers of the packs; a misspelt one would never match.

@@ -64,7 +64,10 @@ fn what_is_not_understood_is_named_with_its_line() {
             &with("groups:\n  - name: a\n    clients: [192.0.2.1]\n    mode: spy\n"),
             "p.yaml, line 5: groups[0].mode: unknown variant `spy`",
         ),
-        (&with("groups:\n  - name: a\n    mode: watch\n"), "p.yaml, line 3: groups[0]: missing field `clients`"),
+        (
+            &with("groups:\n  - name: a\n    mode: watch\n"),
+            "p.yaml, line 3: groups[0]: one of clients and names is needed",
+        ),
         (
             &with("groups:\n  - name: a\n    clients:\n      - 192.0.2.1\n      - office\n    mode: watch\n"),
             "p.yaml, line 6: groups[0].clients[1]: `office` is neither an address nor a network",

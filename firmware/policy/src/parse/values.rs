@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::WordError;
 
 /// Addresses and networks.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Clients(Vec<Network>);
 

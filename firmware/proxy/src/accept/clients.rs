@@ -1,34 +1,33 @@
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::IpAddr;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-/// Open connections per client address. **Invariant:** it holds an address only while that client has a connection,
-/// so it never outgrows the cap on all connections.
+/// Open connections per client, known by its address or by a name. **Invariant:** it holds a client only while that has a
+/// connection, so it never outgrows the cap on all connections.
 #[derive(Debug)]
-pub(super) struct Clients {
+pub(crate) struct Clients<K> {
     cap: usize,
-    open: Mutex<HashMap<IpAddr, usize>>,
+    open: Mutex<HashMap<K, usize>>,
 }
 
 /// One connection of one client; dropping it frees the place.
 #[derive(Debug)]
-pub(super) struct Seat {
-    clients: Arc<Clients>,
-    client: IpAddr,
+pub(crate) struct Seat<K: Eq + Hash> {
+    clients: Arc<Clients<K>>,
+    client: K,
 }
 
-impl Clients {
-    pub(super) fn new(cap: usize) -> Self {
+impl<K: Eq + Hash + Clone> Clients<K> {
+    pub(crate) fn new(cap: usize) -> Self {
         Self { cap, open: Mutex::default() }
     }
 
     /// A place for one more connection of this client, unless it has too many.
-    pub(super) fn seat(self: &Arc<Self>, client: IpAddr) -> Option<Seat> {
+    pub(crate) fn seat(self: &Arc<Self>, client: K) -> Option<Seat<K>> {
         let mut open = self.open.lock();
-        let count = open.entry(client).or_insert(0);
+        let count = open.entry(client.clone()).or_insert(0);
         if *count == self.cap {
             return None;
         }
@@ -37,13 +36,13 @@ impl Clients {
     }
 }
 
-impl Drop for Seat {
+impl<K: Eq + Hash> Drop for Seat<K> {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut count) = self.clients.open.lock().entry(self.client) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
+        let mut open = self.clients.open.lock();
+        let Some(count) = open.get_mut(&self.client) else { return };
+        *count -= 1;
+        if *count == 0 {
+            open.remove(&self.client);
         }
     }
 }
@@ -55,7 +54,7 @@ mod tests {
     #[test]
     fn each_client_has_its_own_cap_and_leaves_nothing_behind() {
         let clients = Arc::new(Clients::new(2));
-        let (anna, ben) = ("192.0.2.10".parse().unwrap(), "192.0.2.11".parse().unwrap());
+        let (anna, ben) = ("anna", "ben");
         let first = clients.seat(anna).unwrap();
         let second = clients.seat(anna).unwrap();
         assert!(clients.seat(anna).is_none());

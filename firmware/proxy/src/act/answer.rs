@@ -29,6 +29,20 @@ impl Answer {
         Self { status: "403 Forbidden", header: String::new(), media: TEXT, text: text.into() }
     }
 
+    /// Asks who it is (RFC 9110 section 15.5.8).
+    pub(crate) fn authenticate(text: impl Into<String>) -> Self {
+        Self {
+            status: "407 Proxy Authentication Required",
+            header: "Proxy-Authenticate: Basic realm=\"Nano-Gate\", charset=\"UTF-8\"\r\n".to_owned(),
+            media: TEXT,
+            text: text.into(),
+        }
+    }
+
+    pub(crate) fn too_many(text: impl Into<String>) -> Self {
+        Self { status: "429 Too Many Requests", header: String::new(), media: TEXT, text: text.into() }
+    }
+
     pub(crate) fn only_connect() -> Self {
         let text = "This proxy only understands CONNECT, for ports 443 and 80.";
         Self {

@@ -117,6 +117,7 @@ async fn race(host: &HostName, candidates: Vec<IpAddr>, port: u16) -> Result<Tcp
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use super::*;
     use crate::ports::{Answer, Resolve};
@@ -167,6 +168,30 @@ mod tests {
         let started = Instant::now();
         let error = dial(&shared, &host("api.example"), 443).await.unwrap_err();
         assert_eq!((error.reason(), started.elapsed()), (Reason::UpstreamUnreachable, Duration::from_millis(1500)));
+    }
+
+    /// A name that led outside when it was asked for first, and leads inside ever after (DNS rebinding).
+    struct Rebinding(AtomicBool);
+
+    impl Resolve for Rebinding {
+        fn resolve<'a>(&'a self, _host: &'a HostName) -> Answer<'a, Result<Vec<IpAddr>, ResolveError>> {
+            let first = !self.0.swap(true, Ordering::Relaxed);
+            let address = if first { "127.0.0.1" } else { "10.0.0.5" };
+            Box::pin(std::future::ready(Ok(vec![address.parse().unwrap()])))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_guard_is_asked_anew_with_every_answer() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut shared = office().shared();
+        Arc::get_mut(&mut shared).unwrap().ports.resolve = Arc::new(Rebinding(AtomicBool::new(false)));
+        let host = host("api.example");
+        assert!(dial(&shared, &host, port).await.is_ok(), "the test's own range may be dialled");
+        for _ in 0..2 {
+            assert_eq!(dial(&shared, &host, port).await.unwrap_err().reason(), Reason::SsrfGuard);
+        }
     }
 
     #[tokio::test]

@@ -1,16 +1,20 @@
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
-use gate_core::{HostName, Mode, Reason};
+use gate_core::{Demand, Event, HostName, Mode, ProxyClientEvent, ProxyCredential, Reason};
 use tokio::net::TcpStream;
 
 use super::{
     Visitor,
     plain::{complaint, is_pac, names_us, pac},
 };
+use crate::accept::clients::Seat;
 use crate::act::answer::{Answer, ESTABLISHED};
+use crate::act::veil::{self, Shown};
 use crate::act::{refuse, splice};
 use crate::decide::{Course, Towards};
+use crate::parse::credential::Credential;
 use crate::parse::head::{self, Head, HeadError, Host};
 use crate::parse::peek::{self, PeekError};
 use crate::session::Closed;
@@ -21,8 +25,34 @@ enum Asked {
     Http(HostName),
 }
 
-/// A client that uses us as its CONNECT proxy.
-pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Closed {
+/// A client that uses us as its CONNECT proxy, by plain HTTP or in TLS.
+pub(super) async fn visit(visitor: &mut Visitor, stream: TcpStream) -> Closed {
+    match veil::is_worn(&stream, visitor.shared.config.hello_timeout()).await {
+        Ok(false) => return talk(visitor, stream, Shown::Nothing).await,
+        Ok(true) => {}
+        Err(reason) => {
+            refuse::close(stream).await;
+            return Closed::refused(reason);
+        }
+    }
+    let shared = Arc::clone(&visitor.shared);
+    let name = visitor.snapshot.place.own_names.first().cloned();
+    let (inner, shown, moving) = match veil::lift(&shared, name.as_ref(), stream).await {
+        Ok(lifted) => lifted,
+        Err(reason) => return Closed::refused(reason),
+    };
+    let mut moving = pin!(moving);
+    let mut talking = pin!(talk(visitor, inner, shown));
+    let closed = tokio::select! {
+        closed = &mut talking => closed,
+        // The client is gone; the other side hears of it and ends by itself.
+        () = &mut moving => return talking.await,
+    };
+    veil::drop_after(moving).await;
+    closed
+}
+
+async fn talk(visitor: &mut Visitor, mut stream: TcpStream, shown: Shown) -> Closed {
     let (head, rest) = match read_head(visitor, &mut stream, BytesMut::new()).await {
         Ok(read) => read,
         Err(error) => return turn_away(visitor, stream, &error).await,
@@ -31,6 +61,16 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
         pac(visitor, &stream, &head).send(stream, &visitor.meter).await;
         return Closed { mode: Mode::Admin, reason: None, alpn: None };
     }
+    // Held until the tunnel ends.
+    let _place = match identify(visitor, head.credential.as_ref(), shown) {
+        Ok(place) => place,
+        Err((answer, reason)) => {
+            if let Host::Name(host) = &head.authority.host {
+                visitor.pending.named(host, &visitor.snapshot.catalogue);
+            }
+            return say_no(visitor, stream, answer, reason).await;
+        }
+    };
     let asked = match understand(&head) {
         Ok(asked) => asked,
         Err((answer, reason)) => return say_no(visitor, stream, answer, reason).await,
@@ -54,6 +94,56 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
         Asked::Tls(host) => tunnel_tls(visitor, stream, host, rest).await,
         Asked::Http(host) => pass_http(visitor, stream, host, rest).await,
     }
+}
+
+/// Who the client has proven to be, and its place among the tunnels of that name.
+fn identify(
+    visitor: &mut Visitor,
+    credential: Option<&Credential>,
+    shown: Shown,
+) -> Result<Option<Seat<Arc<str>>>, (Answer, Reason)> {
+    let no = |text: &str| Err((Answer::authenticate(format!("Refused: {text}.")), Reason::Unauthenticated));
+    let token = match credential.map(|credential| visitor.snapshot.passes.name_of(credential)) {
+        Some(None) => return no("the token is not valid, or belongs to another name"),
+        token => token.flatten(),
+    };
+    let certificate = match shown {
+        Shown::Nothing => None,
+        Shown::Name(name) => Some(name),
+        Shown::Nameless => return no("the certificate has no DNS name by which a client could be known"),
+    };
+    let known = match (token, certificate) {
+        (None, None) => None,
+        (Some(name), None) => Some((name, ProxyCredential::Token)),
+        (None, Some(name)) => Some((name, ProxyCredential::Certificate)),
+        (Some(token), Some(certificate)) if token == certificate => Some((token, ProxyCredential::Both)),
+        (Some(_), Some(_)) => return no("the token and the certificate are of different names"),
+    };
+    let (name, by) = known.map_or((None, None), |(name, by)| (Some(name), Some(by)));
+    for asked in [None, name.as_deref()] {
+        let missing = match (visitor.snapshot.judge.demand(visitor.client.ip(), asked), by) {
+            (Demand::Nothing, _) | (Demand::Either, Some(_)) | (_, Some(ProxyCredential::Both)) => continue,
+            (Demand::Token, Some(ProxyCredential::Token)) => continue,
+            (Demand::Certificate, Some(ProxyCredential::Certificate)) => continue,
+            (Demand::Token, _) => "this proxy wants a token: a user's name and the token as its password",
+            (Demand::Either, None) => "this proxy wants a token as the password, or a client certificate",
+            (Demand::Certificate, _) => {
+                let text = "Refused: this proxy wants a client certificate: name it as an https:// proxy.";
+                return Err((Answer::forbidden(text), Reason::Unauthenticated));
+            }
+        };
+        return no(missing);
+    }
+    let Some((name, by)) = name.zip(by) else { return Ok(None) };
+    let Some(place) = visitor.shared.tunnels.seat(Arc::clone(&name)) else {
+        return Err((Answer::too_many("Refused: this name has too many tunnels open."), Reason::RateLimited));
+    };
+    let client = visitor.client.ip();
+    let event = ProxyClientEvent { connection: visitor.id, client, name: name.to_string(), by };
+    // A failure is counted and logged by `append`, and makes AI connections fail closed.
+    let _ = visitor.shared.append(&Event::ProxyClient(event));
+    visitor.name = Some(name);
+    Ok(Some(place))
 }
 
 fn understand(head: &Head) -> Result<Asked, (Answer, Reason)> {

@@ -102,6 +102,7 @@ fn circumstances(snapshot: &Snapshot, journal_broken: bool) -> Circumstances<'_>
         fallbacks: &NONE,
         mint: &NoMint(true),
         client,
+        name: None,
         dst: None,
         refuse_resolvers: false,
         now: SystemClock.now(),

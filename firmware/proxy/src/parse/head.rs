@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use gate_core::HostName;
 use thiserror::Error;
 
+use super::credential::Credential;
+
 /// Largest request head; browsers stay under 4 KiB before they know us.
 pub(crate) const MAX_HEAD: usize = 8 * 1024;
 const MAX_HEADERS: usize = 64;
@@ -20,6 +22,8 @@ pub(crate) struct Head {
     pub(crate) authority: Authority,
     /// Path and query, beginning with `/`; just `/` where the target has none.
     pub(crate) path: String,
+    /// What the client shows the proxy to be let through.
+    pub(crate) credential: Option<Credential>,
     /// Length of the head with its final empty line.
     pub(crate) len: usize,
 }
@@ -51,6 +55,8 @@ pub(crate) enum HeadError {
     Authority,
     #[error("target and Host header name different hosts")]
     Mismatch,
+    #[error("there is more than one Proxy-Authorization header")]
+    Credentials,
 }
 
 /// Reads what arrived so far; `None` asks for more bytes.
@@ -72,7 +78,8 @@ pub(crate) fn parse(raw: &[u8]) -> Result<Option<Head>, HeadError> {
         (None, Some(named)) => named,
         (None, None) => return Err(HeadError::Host),
     };
-    Ok(Some(Head { method: method.to_owned(), authority, path: path.to_owned(), len }))
+    let credential = credential(request.headers)?;
+    Ok(Some(Head { method: method.to_owned(), authority, path: path.to_owned(), credential, len }))
 }
 
 /// A parsed head, rewritten so that its request is the last one of its connection. Only a WebSocket may take the
@@ -87,9 +94,15 @@ pub(crate) fn only_request(head: &[u8]) -> Vec<u8> {
         let upgrade = name.eq_ignore_ascii_case(b"upgrade");
         let to_socket = upgrade && !socket && value[1..].trim_ascii().eq_ignore_ascii_case(b"websocket");
         let of_the_hop = upgrade
-            || [b"connection".as_slice(), b"proxy-connection", b"keep-alive", b"http2-settings"]
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known));
+            || [
+                b"connection".as_slice(),
+                b"proxy-connection",
+                b"proxy-authorization",
+                b"keep-alive",
+                b"http2-settings",
+            ]
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known));
         socket |= to_socket;
         if to_socket || !(of_the_hop || line.trim_ascii().is_empty()) {
             only.extend_from_slice(line);
@@ -106,6 +119,15 @@ fn host_header(headers: &[httparse::Header<'_>]) -> Result<Option<Authority>, He
         return Err(HeadError::Host);
     }
     Authority::parse(first.value).map(Some)
+}
+
+fn credential(headers: &[httparse::Header<'_>]) -> Result<Option<Credential>, HeadError> {
+    let mut shown = headers.iter().filter(|header| header.name.eq_ignore_ascii_case("proxy-authorization"));
+    let Some(first) = shown.next() else { return Ok(None) };
+    if shown.next().is_some() {
+        return Err(HeadError::Credentials);
+    }
+    Ok(Some(Credential::parse(first.value)))
 }
 
 /// RFC 9112 section 3.2: authority form for CONNECT, else absolute, origin or asterisk form.

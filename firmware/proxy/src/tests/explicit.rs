@@ -58,7 +58,7 @@ async fn what_connect_is_not_for_is_answered_in_words() {
         ("CONNECT api.openai.com:80 HTTP/1.1\r\n\r\n", "403 Forbidden", Reason::NotTls),
         ("CONNECT nanogate.lan:80 HTTP/1.1\r\n\r\n", "403 Forbidden", Reason::NotInCatalogue),
         ("CONNECT a.example:443 HTTP/1.1\r\nHost: b.example\r\n\r\n", "400 Bad Request", Reason::BadRequest),
-        ("\x16\x03\x01\x00\x05", "400 Bad Request", Reason::BadRequest),
+        ("\x00\x03\x01\x00\x05", "400 Bad Request", Reason::BadRequest),
     ];
     for (request, status, reason) in rows {
         let (answer, record) = ask(office(), request.as_bytes()).await;

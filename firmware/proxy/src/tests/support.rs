@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gate_core::{
-    Action, Catalogue, ConnectionEvent, ConnectionFacts, Event, HostName, Journal, JournalError, Judge, Mode, OrigDst,
-    Position, PromptFacts, PromptVerdict, SystemClock, Verdict,
+    Action, Catalogue, ConnectionEvent, ConnectionFacts, Demand, Event, HostName, Journal, JournalError, Judge, Mode,
+    OrigDst, Position, PromptFacts, PromptVerdict, ProxyClientEvent, SystemClock, Verdict,
 };
 use gate_scrub::{Pack, Scanner};
 use parking_lot::Mutex;
 use rustls::sign::CertifiedKey;
+use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::accept::Listeners;
 use crate::act::inspect::ValueHash;
 use crate::config::Config;
+use crate::decide::{Pass, Passes};
 use crate::ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Resolve, ResolveError, Snapshot};
 use crate::proxy::Proxy;
 use crate::shared::Shared;
@@ -57,6 +59,9 @@ pub(crate) struct Office {
     pub(crate) dst: Arc<Mutex<Option<SocketAddr>>>,
     verdict: Arc<dyn Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync>,
     may_watch: bool,
+    demand: Demand,
+    passes: Arc<Passes>,
+    mint: Arc<dyn Mint>,
     admin: Option<SocketAddr>,
     local: bool,
     pub(crate) journal: Arc<MemoryJournal>,
@@ -70,6 +75,9 @@ pub(crate) fn office() -> Office {
         dst: Arc::new(Mutex::new(OWN.parse().ok())),
         verdict: Arc::new(|_| Verdict::Splice),
         may_watch: false,
+        demand: Demand::Nothing,
+        passes: Arc::default(),
+        mint: Arc::new(NoMint(true)),
         admin: None,
         local: true,
         journal: Arc::default(),
@@ -104,6 +112,24 @@ impl Office {
         self
     }
 
+    /// What the CONNECT proxy asks of everybody.
+    pub(crate) fn demand(mut self, demand: Demand) -> Self {
+        self.demand = demand;
+        self
+    }
+
+    /// These names have these tokens.
+    pub(crate) fn tokens(mut self, tokens: &[(&str, &str)]) -> Self {
+        let pass = |(name, token): &(&str, &str)| Pass { name: (*name).into(), hash: Sha256::digest(token).into() };
+        self.passes = Arc::new(Passes::new(tokens.iter().map(pass).collect()));
+        self
+    }
+
+    pub(crate) fn mint(mut self, mint: impl Mint) -> Self {
+        self.mint = Arc::new(mint);
+        self
+    }
+
     pub(crate) fn admin(mut self, admin: SocketAddr) -> Self {
         self.admin = Some(admin);
         self
@@ -122,7 +148,7 @@ impl Office {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let local = if self.local { vec!["127.0.0.0/8".parse().unwrap()] } else { vec![] };
         Snapshot {
-            judge: Arc::new(FakeJudge(Arc::clone(&self.verdict), self.may_watch)),
+            judge: Arc::new(FakeJudge(Arc::clone(&self.verdict), self.may_watch, self.demand)),
             catalogue: Arc::new(
                 Catalogue::from_toml([("openai.toml", CATALOGUE), ("encrypted-dns.toml", RESOLVERS)]).unwrap(),
             ),
@@ -133,6 +159,7 @@ impl Office {
                 local,
                 admin: self.admin,
             },
+            passes: Arc::clone(&self.passes),
         }
     }
 
@@ -140,7 +167,7 @@ impl Office {
         Ports {
             resolve: Arc::new(FakeResolver(self.names.clone())),
             original: Arc::new(FakeDestination(Arc::clone(&self.dst))),
-            mint: Arc::new(NoMint(true)),
+            mint: Arc::clone(&self.mint),
             journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             clock: Arc::new(SystemClock),
             placeholder_key: ValueHash::random(),
@@ -226,6 +253,22 @@ impl MemoryJournal {
     }
 }
 
+impl MemoryJournal {
+    /// Who has proven to be whom.
+    pub(crate) fn known(&self) -> Vec<ProxyClientEvent> {
+        let only = |event: &Event| match event {
+            Event::ProxyClient(event) => Some(event.clone()),
+            _ => None,
+        };
+        self.events.lock().iter().filter_map(only).collect()
+    }
+
+    /// Everything in it as text.
+    pub(crate) fn text(&self) -> String {
+        format!("{:?}", self.events.lock())
+    }
+}
+
 impl Journal for MemoryJournal {
     fn append(&self, event: &Event) -> Result<Position, JournalError> {
         if self.broken.load(std::sync::atomic::Ordering::Relaxed) {
@@ -237,7 +280,7 @@ impl Journal for MemoryJournal {
     }
 }
 
-struct FakeJudge(Arc<dyn Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync>, bool);
+struct FakeJudge(Arc<dyn Fn(&ConnectionFacts<'_>) -> Verdict + Send + Sync>, bool, Demand);
 
 impl Judge for FakeJudge {
     fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict {
@@ -246,6 +289,10 @@ impl Judge for FakeJudge {
 
     fn may_watch(&self, _: &ConnectionFacts<'_>) -> bool {
         self.1
+    }
+
+    fn demand(&self, _: IpAddr, _: Option<&str>) -> Demand {
+        self.2
     }
 
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {

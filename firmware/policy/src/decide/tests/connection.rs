@@ -1,4 +1,4 @@
-use gate_core::{ConnectionFacts, HostName, Judge, UnixMicros, Verdict};
+use gate_core::{ConnectionFacts, Demand, Entry, GroupKind, HostName, Judge, Reason, UnixMicros, Verdict};
 
 use super::{DENIED, GROUPS, INSPECTED, WATCHED, connection, ip, may_watch, policy, refused};
 use crate::{GroupMode, Policy};
@@ -31,7 +31,7 @@ fn without_a_policy_everything_is_watched() {
 fn what_is_not_ai_is_spliced_even_for_the_denied() {
     let policy = policy("default_mode: deny\nrules: [{name: nothing, action: deny}]\n");
     let host = HostName::parse(b"example.org").unwrap();
-    let facts = ConnectionFacts { client: ip(DENIED), host: &host, entry: None, now: UnixMicros(0) };
+    let facts = ConnectionFacts { client: ip(DENIED), name: None, host: &host, entry: None, now: UnixMicros(0) };
     assert_eq!(policy.connection(&facts), Verdict::Splice);
 }
 
@@ -158,5 +158,47 @@ fn the_strict_keep_being_refused() {
         assert_eq!(may_watch(&policy, INSPECTED, HOST), group, "{text}");
         assert_eq!(may_watch(&policy, "198.51.100.1", HOST), others, "{text}");
         assert_eq!(connection(&policy, INSPECTED, "openai", HOST), Verdict::Terminate);
+    }
+}
+
+#[test]
+fn a_proven_name_counts_before_the_address_and_groups_demand_what_they_want() {
+    let text = "version: 1
+default_mode: watch
+default_proxy: token
+groups:
+  - {name: lan, clients: [192.0.2.0/24], mode: deny}
+  - {name: robots, names: [ci-1, ci-2], mode: inspect, proxy: certificate}
+  - {name: both, clients: [198.51.100.1], names: [ci-3], mode: watch, proxy: either}
+";
+    let policy = Policy::from_yaml("p.yaml", text).unwrap();
+    let rows = [
+        ("192.0.2.7", None, Demand::Nothing, Verdict::Refuse(Reason::Policy("lan".to_owned()))),
+        ("192.0.2.7", Some("ci-1"), Demand::Certificate, Verdict::Terminate),
+        ("203.0.113.9", Some("ci-2"), Demand::Certificate, Verdict::Terminate),
+        ("203.0.113.9", Some("CI-2"), Demand::Token, Verdict::Splice),
+        ("192.0.2.7", Some("ci-3"), Demand::Either, Verdict::Splice),
+        ("198.51.100.1", None, Demand::Either, Verdict::Splice),
+        ("192.0.2.7", Some("nobody"), Demand::Nothing, Verdict::Refuse(Reason::Policy("lan".to_owned()))),
+        ("203.0.113.9", None, Demand::Token, Verdict::Splice),
+    ];
+    let host = HostName::parse(b"api.openai.com").unwrap();
+    let entry = Entry { vendor: "openai".into(), kind: GroupKind::Api, steered: true };
+    for (client, name, demand, verdict) in rows {
+        let facts = ConnectionFacts { client: ip(client), name, host: &host, entry: Some(&entry), now: UnixMicros(0) };
+        assert_eq!(
+            (policy.demand(ip(client), name), policy.connection(&facts)),
+            (demand, verdict),
+            "{client} {name:?}"
+        );
+    }
+    for (from, to, expected) in [
+        (", clients: [192.0.2.0/24]", "", "one of clients and names is needed"),
+        ("[ci-1, ci-2]", "[]", "the list is empty"),
+        ("[ci-1, ci-2]", "[\"a\\nb\"]", "a name has 1 to 64 characters on one line"),
+        ("proxy: either", "proxy: password", "unknown variant `password`"),
+    ] {
+        let error = Policy::from_yaml("p.yaml", &text.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use gate_core::{ConnectionFacts, Event, FallbackCause, Reason};
+use gate_core::{Event, FallbackCause, Reason};
 use http::header::{self, HeaderMap};
 use rustls::AlertDescription;
 use tokio::time::Instant;
@@ -69,7 +69,7 @@ impl Quiet {
 /// Counts a refusal. The second one lets the client be watched from now on, where policy lets it.
 pub(super) fn note(shared: &Shared, session: &Session, cause: FallbackCause) {
     let (who, now) = (session.who(), shared.now());
-    let facts = ConnectionFacts { client: who.client, host: &session.host, entry: session.entry.as_ref(), now };
+    let facts = session.facts(&session.host, session.entry.as_ref(), now);
     if !shared.snapshot().judge.may_watch(&facts) {
         return;
     }

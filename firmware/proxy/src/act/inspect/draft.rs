@@ -73,6 +73,7 @@ impl Draft {
     pub(super) fn prompt<'a>(&'a self, session: &'a Session, now: gate_core::UnixMicros) -> Prompt<'a> {
         Prompt {
             client: session.client.ip(),
+            name: session.name.as_deref(),
             host: &session.host,
             vendor: session.vendor(),
             target: &self.target,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gate_core::{Action, ConnectionFacts, HostName, Reason, Verdict};
+use gate_core::{Action, HostName, Reason, Verdict};
 use gate_dialect::Call;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
@@ -175,7 +175,7 @@ impl Exchange {
         if entry.is_none_or(|entry| entry.vendor != self.session.vendor()) {
             return Err(Refusal::plain(StatusCode::MISDIRECTED_REQUEST, Reason::NotInCatalogue));
         }
-        let facts = ConnectionFacts { client: self.session.client.ip(), host, entry, now: self.shared.now() };
+        let facts = self.session.facts(host, entry, self.shared.now());
         match snapshot.judge.connection(&facts) {
             Verdict::Refuse(reason) => Err(Refusal::forbidden(reason)),
             Verdict::Splice | Verdict::Terminate => Ok(()),
@@ -237,7 +237,7 @@ impl Exchange {
     }
 
     async fn relay(&self, cleared: Cleared, voice: Voice, pending: Pending) -> Response<Reply> {
-        let live = self.shared.inspect.inspector.live(self.session.client.ip(), self.session.vendor(), Instant::now());
+        let live = self.shared.inspect.inspector.live(self.session.person(), self.session.vendor(), Instant::now());
         let signed = head::is_signed(&cleared.parts);
         let mut request = cleared.into_request(&self.session.host, self.upstream.alpn());
         if live.is_some() && !signed {

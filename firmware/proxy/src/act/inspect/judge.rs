@@ -34,6 +34,8 @@ pub struct Inspector {
 #[derive(Clone, Copy, Debug)]
 pub struct Prompt<'a> {
     pub client: IpAddr,
+    /// What the client has proven to the CONNECT proxy to be.
+    pub name: Option<&'a str>,
     pub host: &'a HostName,
     /// Identifier of the vendor, such as `openai`.
     pub vendor: &'a str,
@@ -102,8 +104,8 @@ impl Inspector {
     }
 
     /// What an answer to this client may put back, if anything.
-    pub(super) fn live(&self, client: IpAddr, vendor: &str, now: Instant) -> Option<Live> {
-        self.vault.as_ref()?.live(&Scope::new(client, vendor), now)
+    pub(super) fn live(&self, (client, name): (IpAddr, Option<&str>), vendor: &str, now: Instant) -> Option<Live> {
+        self.vault.as_ref()?.live(&Scope::new(client, name, vendor), now)
     }
 
     /// Decodes, scans, judges and edits. `take` is asked before memory is used and may refuse it.

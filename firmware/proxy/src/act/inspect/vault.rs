@@ -73,6 +73,8 @@ struct Rooms {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Scope {
     client: IpAddr,
+    /// What the client has proven to be: behind one address there may be several.
+    name: Option<Box<str>>,
     vendor: Box<str>,
 }
 
@@ -162,8 +164,9 @@ impl Vault {
     }
 
     fn token(&self, scope: &Scope, kind: &str, value: &str) -> String {
-        // No part but the last can hold the separator.
-        let named = format!("{}\0{}\0{kind}\0{value}", scope.client, scope.vendor);
+        // No part but the last can hold the separator; who has no name has the placeholders that he had before there were any.
+        let name = scope.name.as_deref().map_or_else(String::new, |name| format!("\0{name}"));
+        let named = format!("{}{name}\0{}\0{kind}\0{value}", scope.client, scope.vendor);
         let bits = self.key.tag(named.as_bytes()).bits();
         let kind: String =
             kind.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
@@ -176,8 +179,8 @@ impl Vault {
 }
 
 impl Scope {
-    pub(super) fn new(client: IpAddr, vendor: &str) -> Self {
-        Self { client: client.to_canonical(), vendor: vendor.into() }
+    pub(super) fn new(client: IpAddr, name: Option<&str>, vendor: &str) -> Self {
+        Self { client: client.to_canonical(), name: name.map(Into::into), vendor: vendor.into() }
     }
 }
 

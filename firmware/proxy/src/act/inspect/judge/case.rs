@@ -264,7 +264,8 @@ impl<'a> Case<'a> {
         }
         if self.prompt.reversible && self.inspector.vault.is_some() {
             let is_reversible = |finding: &Finding| {
-                finding.action == Action::Redact && self.judge.is_reversible(self.prompt.client, finding)
+                finding.action == Action::Redact
+                    && self.judge.is_reversible(self.prompt.client, self.prompt.name, finding)
             };
             self.reversible = (0..self.findings.len()).filter(|index| is_reversible(&self.findings[*index])).collect();
         }
@@ -301,8 +302,8 @@ impl<'a> Case<'a> {
     }
 
     fn ask_for(&self, model: Option<&str>, findings: &[Finding]) -> Result<PromptVerdict, Refusal> {
-        let Prompt { client, host, vendor, now, .. } = self.prompt;
-        let verdict = self.judge.prompt(&PromptFacts { client, host, vendor, model, findings, now });
+        let Prompt { client, name, host, vendor, now, .. } = self.prompt;
+        let verdict = self.judge.prompt(&PromptFacts { client, name, host, vendor, model, findings, now });
         if verdict.per_finding.len() == findings.len() { Ok(verdict) } else { Err(internal()) }
     }
 

@@ -65,7 +65,7 @@ impl<'a> Edits<'a> {
 
     /// Decides what stands there instead. A value that could not be put back as it was is redacted for good.
     pub(super) fn make(self, kind: Kind, body: &[u8], vault: Option<&Vault>, prompt: &Prompt<'_>) -> Made {
-        let scope = Scope::new(prompt.client, prompt.vendor);
+        let scope = Scope::new(prompt.client, prompt.name, prompt.vendor);
         let (mut values, now) = (Values::new(body, kind), Instant::now());
         let mut made = Made::default();
         for Redaction { span, kind, reversible } in self.0 {

@@ -96,6 +96,7 @@ fn judge_with(
 pub(super) fn prompt(client: IpAddr, host: &HostName) -> Prompt<'_> {
     Prompt {
         client,
+        name: None,
         host,
         vendor: "openai",
         target: "/v1/chat/completions",

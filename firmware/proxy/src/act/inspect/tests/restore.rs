@@ -99,7 +99,7 @@ async fn what_others_sent_and_what_nobody_sent_stays_as_it_is() {
     send(&office, false, ask(EMAIL)).await;
     let token = told(&office.provider.only());
     let vault = &office.shared.inspect.inspector;
-    let foreign = Scope::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99)), "openai");
+    let foreign = Scope::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 99)), None, "openai");
     let foreign = vault.vault().unwrap().replace(&foreign, "email", "else@acme-office.de", Instant::now()).unwrap();
     let changed = format!("{}{}", &token[..token.len() - 1], if token.ends_with('A') { 'B' } else { 'A' });
     let said = format!("{foreign} {changed} {} NGP_EMAIL_AAAAAAAAAAAAA", token.to_lowercase());

@@ -196,7 +196,7 @@ impl Judge for TestJudge {
         PromptVerdict { action, per_finding, rule, reasons }
     }
 
-    fn is_reversible(&self, _: IpAddr, finding: &Finding) -> bool {
+    fn is_reversible(&self, _: IpAddr, _: Option<&str>, finding: &Finding) -> bool {
         self.reversible && finding.kind == "email"
     }
 
@@ -260,6 +260,7 @@ impl Office {
             catalogue: Arc::new(catalogue()),
             scanner: scanner(),
             place: Place::default(),
+            passes: Arc::default(),
         };
         let ports = Ports {
             resolve: Arc::new(Nowhere),
@@ -293,7 +294,7 @@ impl Office {
             hello.truncate(n);
             let client = ClientAddr(SocketAddr::from((CLIENT, 50_000)));
             let (ja4, runtime) = ("t13d_test".to_owned(), Runtime::Unknown);
-            let session = Session { id: 7, client, host, entry, alpn, ja4, runtime, meter };
+            let session = Session { id: 7, client, name: None, host, entry, alpn, ja4, runtime, meter };
             run(shared, session, far, Bytes::from(hello), upstream).await
         });
         (near, serving)

@@ -10,7 +10,7 @@ static NOW: LazyLock<Instant> = LazyLock::new(Instant::now);
 const EMAIL: &str = "anna.meyer@acme-office.de";
 
 fn scope(last: u8, vendor: &str) -> Scope {
-    Scope::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), vendor)
+    Scope::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)), None, vendor)
 }
 
 fn with(placeholders_per_client: usize) -> Vault {
@@ -58,7 +58,7 @@ fn the_same_value_is_the_same_placeholder_for_one_client_provider_and_kind_only(
     assert_eq!(token(11, "openai", "email"), first);
     let others = [token(12, "openai", "email"), token(11, "anthropic", "email"), token(11, "openai", "e_mail")];
     assert!(others.iter().all(|other| other[other.len() - CODE..] != first[first.len() - CODE..]), "{others:?}");
-    let mapped = Scope::new("::ffff:192.0.2.11".parse().unwrap(), "openai");
+    let mapped = Scope::new("::ffff:192.0.2.11".parse().unwrap(), None, "openai");
     assert_eq!(vault.replace(&mapped, "email", EMAIL, *NOW).unwrap(), first, "one client, however it is written");
 }
 
@@ -165,7 +165,7 @@ fn is_bounded_by_entries_and_bytes_for_a_client_and_by_clients_and_bytes_in_all(
     assert!(bytes(&vault) <= VAULT_BYTES);
     for client in 0..=SHELVES {
         let client = IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + u32::try_from(client).unwrap()));
-        vault.replace(&Scope::new(client, "openai"), "email", EMAIL, *NOW).unwrap();
+        vault.replace(&Scope::new(client, None, "openai"), "email", EMAIL, *NOW).unwrap();
     }
     assert_eq!(vault.rooms.lock().shelves.len(), SHELVES);
     bytes(&vault);

@@ -27,7 +27,7 @@ impl Judge for Mail {
         PromptVerdict { action, per_finding, rule: None, reasons: Vec::new() }
     }
 
-    fn is_reversible(&self, _: IpAddr, finding: &Finding) -> bool {
+    fn is_reversible(&self, _: IpAddr, _: Option<&str>, finding: &Finding) -> bool {
         finding.kind == "email"
     }
 
@@ -60,7 +60,7 @@ fn a_value_leaves_as_the_same_placeholder_wherever_it_stands() {
     assert_eq!(edited.matches(token).count(), 4, "{edited}");
     assert!(!edited.contains("acme-office"));
     assert_eq!((judged.replaced[0].kind.as_str(), judged.replaced[0].count), ("email", 4));
-    assert!(inspector.live(CLIENT, "openai", Instant::now()).is_some());
+    assert!(inspector.live((CLIENT, None), "openai", Instant::now()).is_some());
 }
 
 #[test]
