@@ -17,8 +17,10 @@ use super::vault::{Live, Scope, Vault};
 
 mod case;
 mod edits;
+mod need;
 
-pub(super) use case::{COUNTS_CAP, scan_memory};
+pub(super) use case::COUNTS_CAP;
+pub(super) use need::scan_memory;
 
 /// Judges whole requests; one per process, because it remembers what was denied.
 #[derive(Debug)]

@@ -15,16 +15,11 @@ use super::super::refusal::Refusal;
 use super::super::target;
 use super::super::{fields, form};
 use super::edits::{Edits, Redaction};
+use super::need::scan_memory;
 use super::{Inspector, Judged, Prompt};
 
 /// Kinds of findings listed in one record; a record must fit its frame whatever a client sends.
 pub(in super::super) const COUNTS_CAP: usize = 64;
-
-/// Bytes that the scanner keeps for one escape: the unit and what lies between it and the next.
-pub(super) const PIECE: usize = 48;
-
-/// Bytes that the scanner keeps for one long number: its keys, itself, and where it came from.
-pub(super) const NUMBER_LINE: usize = 192;
 
 /// One request while it is judged.
 pub(super) struct Case<'a> {
@@ -310,6 +305,10 @@ impl<'a> Case<'a> {
     /// Denied findings that lie in the conversation's history and were denied in an earlier turn.
     fn denied_before(&self, body: &[u8]) -> Vec<usize> {
         let Some(turn) = self.facts.last_user.clone() else { return Vec::new() };
+        // Nearly no request has any, and the tag is a hash of a whole turn.
+        if self.findings.iter().all(|finding| finding.action != Action::Deny) {
+            return Vec::new();
+        }
         let (tag, Prompt { client, now, .. }) = (self.turn_tag(body), self.prompt);
         let is_history = |index: &usize| {
             let finding = &self.findings[*index];
@@ -424,16 +423,6 @@ impl<'a> Case<'a> {
         // An image in base64 may make up nearly all of a body.
         Limits { max_bytes: max, max_decoded: max, ..Limits::default() }
     }
-}
-
-/// What a scan needs beside the body, in bytes: a copy, for every escape or foldable character where it came from, and
-/// for every long number a line of its own.
-pub(in super::super) fn scan_memory(body: &[u8]) -> usize {
-    // Escapes, references, and the first bytes of letters that look like others or are folded.
-    let unlike =
-        |byte: &&u8| matches!(byte, b'\\' | b'%' | b'&' | 0xC9 | 0xCA | 0xCC..=0xD6 | 0xE1 | 0xE2 | 0xEA | 0xEF | 0xF0);
-    let numbers = body.split(|byte| !byte.is_ascii_digit()).filter(|run| run.len() >= 7).count();
-    body.len() + PIECE * body.iter().filter(unlike).count() + NUMBER_LINE * numbers
 }
 
 fn overlaps(span: &Range<usize>, range: &Range<usize>) -> bool {

@@ -7,7 +7,8 @@ use gate_core::{
 use gate_scrub::{Pack, Scanner};
 
 use super::super::tests::support::scanner;
-use super::case::{COUNTS_CAP, NUMBER_LINE, PIECE};
+use super::case::COUNTS_CAP;
+use super::need::{NUMBER_LINE, PIECE};
 use super::{Inspector, Judged, Prompt, ValueHash};
 
 const KEY: &str = "sk-proj-Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3BxcnN0dXY";
