@@ -20,7 +20,8 @@ def measure(stage):
             run = stage.generate(subject, "requests", concurrency)
             figures[f"per_second_{concurrency}"] = run["per_second"]
             figures[f"cpu_us_{concurrency}"] = run["cpu_us"]
-            figures[f"p99_ms_{concurrency}"] = run["p99"] / 1000
+            # Some answer nobody in that time.
+            figures[f"p99_ms_{concurrency}"] = run["p99"] / 1000 if run["count"] else float("inf")
         return figures
 
     return taking_turns(stage, PEERS, CLIENT, one, most=[f"per_second_{at}" for at in CONCURRENCIES], direct=True)
