@@ -129,6 +129,9 @@ DISGUISES = {
     "not JSON at all": f"to={EMAIL}&card={urllib.parse.quote(CARD)}".encode(),
     "in comments": b"/* " + EMAIL.encode() + b" */" + prose("x"),
     "very deep": b"[" * 3000 + json.dumps(EMAIL).encode() + b"]" * 3000,
+    "ten thousand deep": b'{"model":"m","x":' + b"[" * 10000 + json.dumps(EMAIL).encode() + b"]" * 10000 + b"}",
+    "behind huge numbers": prose(f"mail {EMAIL}")[:-1] + b',"n":[1e999999,-0.0,' + b"9" * 50000 + b"]}",
+    "before a stored prompt": prose(f"mail {EMAIL}")[:-1] + b',"prompt":{"id":"pmpt_1"}}',
     "at the end of a large prompt": prose("lorem ipsum " * 20000 + EMAIL),
     "across a boundary of 64 KiB": prose("x" * (65536 - 60) + f" {EMAIL} "),
     "many times": prose(f"{EMAIL} " * 500),
@@ -189,6 +192,52 @@ def test_the_same_over_h2(attacker, arrived, label):
     status, _ = h2.outcome(h2.request(h2_headers(), pieces=pieces))
     assert status == 200
     assert readable(arrived.only_request()["bytes"]) == []
+
+
+ESCAPED = chat(f'"mail {escaped(EMAIL)} now"')
+FORM = b'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n--x--\r\n'
+# What the head says of a body that a server may read otherwise; and whether it is refused rather than cleaned.
+SAID = {
+    "JSON as text": (["content-type: text/plain"], ESCAPED, False),
+    "JSON as a form": (["content-type: application/x-www-form-urlencoded"], ESCAPED, False),
+    "JSON as a picture": (["content-type: image/png"], ESCAPED, False),
+    "JSON as bytes": (["content-type: application/octet-stream"], ESCAPED, False),
+    "JSON as lines": (["content-type: application/x-ndjson"], ESCAPED, False),
+    "JSON as parts": (["content-type: multipart/form-data; boundary=x"], ESCAPED, False),
+    "JSON before parts": (["content-type: multipart/form-data; boundary=x"], ESCAPED + b"\r\n" + FORM, True),
+    "nothing said": ([], ESCAPED, False),
+    "UTF-7": (["content-type: application/json; charset=utf-7"], prose(EMAIL.replace("@", "+AEA-")), True),
+    "UTF-7 said last": (
+        ["content-type: application/json; charset=utf-8; charset=utf-7"],
+        prose(EMAIL.replace("@", "+AEA-")),
+        True,
+    ),
+    "EBCDIC": (["content-type: application/json; charset=cp037"], ESCAPED, True),
+    "two types": (["content-type: application/json", "content-type: image/png"], ESCAPED, True),
+}
+
+
+@pytest.mark.parametrize("label", SAID)
+def test_what_a_body_is_said_to_be_hides_nothing(attacker, arrived, label):
+    headers, body, is_refused = SAID[label]
+    request = h1_request(body, headers=headers).replace(b"content-type: application/json\r\n", b"", 1)
+    status, _ = attacker.tls().exchange(request)
+    assert (status >= 400) == is_refused, status
+    for request in arrived.requests:
+        assert readable(request["bytes"]) == []
+    assert len(arrived.requests) == (0 if is_refused else 1)
+
+
+def test_a_secret_is_found_wherever_its_chunks_are_cut(attacker, arrived):
+    body = ESCAPED
+    tls = attacker.tls()
+    head = h1_request(b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
+    for at in range(1, len(body)):
+        chunks = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in (body[:at], body[at:]))
+        status, _ = tls.exchange(head + chunks + b"0\r\n\r\n")
+        assert status == 200, at
+    assert len(arrived.requests) == len(body) - 1
+    assert {request["bytes"] for request in arrived.requests} == {chat('"mail [REDACTED_EMAIL] now"')}
 
 
 def bomb(size):

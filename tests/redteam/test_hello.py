@@ -67,7 +67,30 @@ REFUSED_NAMES = {
     "a suffix without a dot": b"evilapi-openai.com.example",
     "256 bytes": b"a" * 60 + b"." + b"b" * 60 + b"." + b"c" * 60 + b"." + b"d" * 60 + b".openai.com.",
     "a label of 64": b"a" * 64 + b".openai.com",
+    # With a Cyrillic o, and with one that only looks encoded.
+    "a homograph in punycode": "api.\u043epenai.com".encode("idna"),
+    "a steered name as punycode": b"api.xn--openai-.com",
 }
+
+COVERED = {
+    # Noise, as browsers send it to every site: the name is the real one.
+    "a steered name": (API, None),
+    "a name known to cover others": ("cloudflare-ech.com", "unrecognized_name"),
+    "a name that nobody steers": ("www.example.com", "unrecognized_name"),
+}
+
+
+@pytest.mark.parametrize("label", COVERED)
+def test_encrypted_client_hello_hides_no_destination(attacker, arrived, label):
+    name, alert = COVERED[label]
+    extension = struct.pack("!HHBHHBH", 0xFE0D, 10 + 32 + 144, 0, 1, 1, 7, 32) + os.urandom(32)
+    extension += struct.pack("!H", 144) + os.urandom(144)
+    outcome = attacker.throw(hello_with(lambda message: with_extension_length(message + extension), name))
+    if alert is None:
+        assert outcome == "silence", "an answer was said, and the next is the client's turn"
+    else:
+        assert outcome == alert
+        assert arrived.connections == []
 
 
 @pytest.mark.parametrize("label", REFUSED_NAMES)
@@ -84,9 +107,9 @@ def test_no_name_on_the_pucks_own_address_is_the_admin_page(attacker, arrived):
     assert arrived.connections == []
 
 
-def hello_with(mutate):
+def hello_with(mutate, name=API):
     """A ClientHello after surgery on its handshake message; lengths are put right."""
-    message = mutate(bytearray(client_hello(API)[9:]))
+    message = mutate(bytearray(client_hello(name)[9:]))
     body = struct.pack("!B", 1) + struct.pack("!I", len(message))[1:] + bytes(message)
     return b"\x16\x03\x01" + struct.pack("!H", len(body)) + body
 

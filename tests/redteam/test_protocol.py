@@ -117,6 +117,14 @@ SMUGGLING = {
     + SECRET,
     "an unknown method": b"QUERY /v1/x HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SECRET)
     + SECRET,
+    "TE.0": b"OPTIONS / HTTP/1.1\r\nhost: api.openai.com\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n" % len(SMUGGLED)
+    + SMUGGLED
+    + b"\r\n0\r\n\r\n",
+    "CL.0": b"OPTIONS /v1/models HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n" % len(SMUGGLED)
+    + SMUGGLED,
+    "CL.0 on what has no body": b"GET /robots.txt HTTP/1.1\r\nhost: api.openai.com\r\ncontent-length: %d\r\n\r\n"
+    % len(SMUGGLED)
+    + SMUGGLED,
     "a secret in a trailer": HEAD
     + b"te: trailers\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n" % len(CLEAN)
     + CLEAN
@@ -184,7 +192,30 @@ def request_and_reset(h2, stream):
     return head + frame(3, 0, stream, struct.pack("!I", 8))
 
 
+def made_to_reset(h2, stream):
+    """A request that the server has to reset itself, by a window's update of nothing (CVE-2025-8671)."""
+    head = frame(1, 0x04, stream, h2.connection.encoder.encode(h2_headers()))
+    return head + frame(8, 0, stream, struct.pack("!I", 0))
+
+
+def stuffed_head(stream):
+    """4,000 bytes kept in HPACK's table, and called up 4,000 times: 16 MB of head in 4 KB."""
+    literal = b"\x40\x01a\x7f\xa1\x1e" + b"v" * 4000
+    return frame(1, 0x04, stream, b"\x83\x87\x84" + literal + b"\xbe" * 4000)
+
+
+def opened(h2):
+    return frame(1, 0x04, 1, h2.connection.encoder.encode(h2_headers()))
+
+
+# Those that end the flooder's connection.
+CUT = ("rapid reset", "made to reset", "continuation", "stuffed heads")
 FLOODS = {
+    "made to reset": lambda h2: (made_to_reset(h2, 2 * number + 1) for number in range(20000)),
+    "stuffed heads": lambda h2: (stuffed_head(2 * number + 1) for number in range(2000)),
+    "window updates": lambda h2: [opened(h2), *[frame(8, 0, 0, struct.pack("!I", 1))] * 50000],
+    "empty data": lambda h2: [opened(h2), *[frame(0, 0, 1)] * 50000],
+    "priorities": lambda h2: [opened(h2), *[frame(2, 0, 1, b"\0\0\0\0\x10")] * 50000],
     "rapid reset": lambda h2: (request_and_reset(h2, 2 * number + 1) for number in range(20000)),
     "continuation": lambda h2: [frame(1, 0x00, 1, b"\x82"), *[frame(9, 0, 1, b"\0" * 1000)] * 20000],
     "settings": lambda h2: [frame(4, 0, 0)] * 50000,
@@ -200,10 +231,45 @@ def test_floods_end_and_others_are_served(office, attacker, arrived, label):
         for data in FLOODS[label](flooding):
             flooding.tls.send(data)
     begun = time.monotonic()
+    pid = office.puck.processes()["proxy"]
+    with open(f"/proc/{pid}/statm") as statm:
+        assert int(statm.read().split()[1]) * 4096 < 200 << 20, "the flood is collected in memory"
+    if label in CUT:
+        assert is_cut(flooding.tls), "the flooder goes on"
     assert office.chat("client-watched", "curl", {"prompt": "hello"})["error"] is None
     assert office.chat("client-inspected", "curl", {"prompt": planted.CHAT})["error"] is None
     assert time.monotonic() - begun < 10, "the flood held them up"
     assert len([r for r in arrived.requests if r["complete"]]) < 300, "the flood was passed on"
+    nothing_leaked(arrived)
+
+
+def is_cut(tls):
+    """Whether the other side says GOAWAY with a fault, or closes."""
+    said = b""
+    tls.sock.settimeout(5)
+    try:
+        while data := tls.receive():
+            said += data
+    except Refused as refused:
+        return str(refused) != "silence" or b"\x07\0\0\0\0\0" in said
+    return True
+
+
+def test_a_head_that_trickles_is_cut(attacker, arrived):
+    """Byte by byte inside TLS, at a pace at which it would take hours."""
+    tls = attacker.tls()
+    tls.sock.settimeout(0.5)
+    begun, head = time.monotonic(), iter(h1_request(SECRET) * 2)
+    with pytest.raises(Refused) as cut:
+        while time.monotonic() - begun < 25:
+            tls.send(bytes([next(head)]))
+            try:
+                assert tls.receive() == b""
+                raise Refused("closed")
+            except Refused as refused:
+                if str(refused) != "silence":
+                    raise
+    assert str(cut.value) in ("closed", "reset") and time.monotonic() - begun > 5
     nothing_leaked(arrived)
 
 

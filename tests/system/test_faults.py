@@ -51,6 +51,24 @@ def test_a_stall_is_the_clients_timeout_and_nobody_elses(office, mode):
 
 
 @pytest.mark.parametrize("mode", CLIENTS)
+def test_a_provider_that_never_answers_is_the_clients_timeout_and_nobody_elses(office, mode):
+    result = office.chat(CLIENTS[mode], "openai-python", {"timeout": 2, "headers": {"x-fake": "stall-head"}})
+    assert result["error"]["class"] == "APITimeoutError"
+    begun = time.monotonic()
+    assert office.chat(CLIENTS[mode], "curl", {})["error"] is None
+    assert time.monotonic() - begun < 2, "an unanswered request held another one up"
+
+
+@pytest.mark.parametrize("mode", CLIENTS)
+@pytest.mark.parametrize("program", ["openai-python", "openai-node", "curl"])
+def test_a_provider_that_thinks_for_long_is_waited_for(office, program, mode):
+    begun = time.monotonic()
+    result = office.chat(CLIENTS[mode], program, {"headers": {"x-fake": "slow-head=3000"}})
+    assert result["error"] is None and result["text"].startswith("Certainly.")
+    assert time.monotonic() - begun >= 3
+
+
+@pytest.mark.parametrize("mode", CLIENTS)
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd"])
 def test_compressed_streams_pass_through_as_streams(office, coding, mode):
     result = office.chat(

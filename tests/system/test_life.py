@@ -217,6 +217,25 @@ def test_where_records_may_wait_in_memory_ai_goes_on_without_the_disk(new_office
     give_back()
 
 
+def test_a_full_disk_under_the_proxys_journal_stops_ai_and_nothing_else(own):
+    """What cannot be recorded does not leave; names, and what is no AI, go on."""
+    own.puck.stop()
+    journal = Path(own.puck.settings["data"]) / "journal/proxy"
+    own.hosts["puck"].run(["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "none", journal])
+    own.puck.start()
+    assert own.chat("client-inspected", "curl", {"prompt": "hello"})["error"] is None
+    own.hosts["puck"].run(["dd", "if=/dev/zero", f"of={journal}/filler", "bs=4k"], check=False)
+    deadline = time.monotonic() + 20
+    # What fits into the block that was begun is still recorded.
+    while own.chat("client-inspected", "curl", {"prompt": "hello"})["error"] is None:
+        assert time.monotonic() < deadline, "it goes on without records"
+    before = len(own.internet.requests())
+    for client in ("client-inspected", "client-watched"):
+        assert own.chat(client, "curl", {"prompt": planted.CHAT})["error"]
+    assert len(own.internet.requests()) == before
+    assert own.puck.answers_dns()
+
+
 def test_records_go_on_once_the_journal_can_be_opened(own):
     """Until then questions are answered all the same, and the status says what is missing."""
     ask = ["getent", "ahostsv4", "claude.ai"]
