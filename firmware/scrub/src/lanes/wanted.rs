@@ -19,6 +19,7 @@ impl Nibbles {
     }
 
     /// The sets that `byte` is in.
+    #[cfg(any(test, not(target_arch = "aarch64")))]
     pub(crate) fn of(&self, byte: u8) -> u8 {
         self.low[usize::from(byte & 15)] & self.high[usize::from(byte >> 4)]
     }
