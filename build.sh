@@ -257,7 +257,7 @@ need_aarch64() {
 # from one builder to the next.
 cross_cargo() {
     local libraries=$PWD/out/aarch64/usr/lib/aarch64-linux-gnu crates=${CARGO_HOME:-$HOME/.cargo} target=aarch64-unknown-linux-gnu
-    LIBNFTNL_LIB_DIR=$libraries LIBMNL_LIB_DIR=$libraries \
+    env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS LIBNFTNL_LIB_DIR="$libraries" LIBMNL_LIB_DIR="$libraries" \
         CFLAGS_aarch64_unknown_linux_gnu="-ffile-prefix-map=$crates=/cargo -ffile-prefix-map=$PWD=/src" \
         cargo --config cross.toml \
         --config "target.$target.rustflags=['--remap-path-prefix=$crates=/cargo', '--remap-path-prefix=$PWD=/src']" \

@@ -9,6 +9,7 @@ cd "$TOP/out"
 # that what both hold is stored once.
 xz -T1 --lzma2=preset=6,dict=128MiB -k -f "$IMAGE"
 size=$(du -m --apparent-size "$IMAGE.xz" | cut -f1)
+[ "$size" -lt 64 ] || rm "$IMAGE.xz"
 [ "$size" -lt 64 ] || die "$IMAGE.xz has $size MB; what is downloaded has to stay under 64"
 sha256sum "$IMAGE.xz" >"$IMAGE.xz.sha256"
 say "out/$IMAGE.xz: $size MB, sha256 $(cut -c1-16 "$IMAGE.xz.sha256")…"

@@ -32,7 +32,9 @@ device_trees() {
         mkdir -p "$SLOT/overlays"
         dtc -q -I dts -O dtb -o "$SLOT/overlays/$overlay.dtbo" "board/$BOARD/overlays/$overlay.dts"
         fdtoverlay -i "$1/$tree" -o "$OUT/overlaid.dtb" "$SLOT/overlays/$overlay.dtbo"
-        cmp -s <(source_of "$OUT/overlaid.dtb") <(source_of "$1/$whole") ||
+        source_of "$OUT/overlaid.dtb" >"$OUT/overlaid.dts"
+        source_of "$1/$whole" >"$OUT/whole.dts"
+        cmp -s "$OUT/overlaid.dts" "$OUT/whole.dts" ||
             die "board/$BOARD/overlays/$overlay.dts does not make $whole of $tree"
     done <"board/$BOARD/device-trees"
 }

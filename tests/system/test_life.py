@@ -207,6 +207,14 @@ def test_where_records_may_wait_in_memory_ai_goes_on_without_the_disk(new_office
     """Also for a proxy that begins without it."""
     office = new_office()
     office.install_puck(config={"journal": {"in_memory_mib": 4}})
+    # What the owner changed while all was well holds for whoever begins afterwards.
+    late = "rules:\n  - {name: late, vendors: [anthropic], action: deny}\n"
+    office.puck.write_policy(office.puck.policy_file.read_text() + late)
+    refused = lambda: office.chat("client-inspected", "anthropic-python", {"prompt": "hello"})["error"]  # noqa: E731
+    deadline = time.monotonic() + 20
+    while not refused():
+        assert time.monotonic() < deadline, office.puck.tail_log()
+    time.sleep(3)
     give_back = pull_the_disk(office, "proxy", "admin")
     deadline = time.monotonic() + 20
     while office.chat("client-inspected", "curl", {"prompt": "hello"})["error"]:
@@ -214,6 +222,7 @@ def test_where_records_may_wait_in_memory_ai_goes_on_without_the_disk(new_office
     result = office.chat("client-inspected", "openai-python", {"prompt": planted.CHAT})
     assert result["error"] is None and planted.leaks(office.internet.wire()) == []
     assert office.chat("client-denied", "curl", {"prompt": "hello"})["error"], "the policy that was in force stays so"
+    assert refused(), "and so does what was changed in it"
     give_back()
 
 

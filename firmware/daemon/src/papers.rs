@@ -24,6 +24,7 @@ use tokio::time::timeout;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
+use crate::worker::{self, Stamp};
 use crate::{CommandError, packs, provision};
 
 /// How long a worker waits for its files to be looked at: a disk that hangs must not keep it from coming back.
@@ -105,8 +106,14 @@ pub(crate) fn is_absent(error: &io::Error, file: &Path) -> bool {
 pub(crate) struct Kept {
     config: Config,
     settings: String,
-    files: Mutex<BTreeMap<PathBuf, Vec<u8>>>,
+    files: Mutex<BTreeMap<PathBuf, Known>>,
     looking: AtomicBool,
+}
+
+/// A file as it was when it had this stamp.
+struct Known {
+    stamp: Option<Stamp>,
+    bytes: Vec<u8>,
 }
 
 impl Kept {
@@ -115,7 +122,7 @@ impl Kept {
         Arc::new(Self { config: config.clone(), settings, files, looking })
     }
 
-    /// Looks at all files again, in a thread of its own, and waits for that a while.
+    /// Looks again at all files that have changed, in a thread of its own, and waits for that a while.
     pub(crate) async fn look(self: &Arc<Self>) {
         if self.looking.swap(true, Ordering::AcqRel) {
             return;
@@ -137,8 +144,13 @@ impl Kept {
 
     fn take_in(&self) {
         for file in ProcessName::ALL.into_iter().flat_map(|name| files_of(&self.config, name)) {
+            // Taken before it is read: what changes in between is read the next time.
+            let stamp = worker::stamp(&file);
+            if stamp.is_some() && self.files.lock().get(&file).is_some_and(|known| known.stamp == stamp) {
+                continue;
+            }
             match read_plain(&file) {
-                Ok(bytes) => drop(self.files.lock().insert(file, bytes)),
+                Ok(bytes) => drop(self.files.lock().insert(file, Known { stamp, bytes })),
                 Err(error) if is_absent(&error, &file) => drop(self.files.lock().remove(&file)),
                 // Out of reach: it stays as it was.
                 Err(_) => {}
@@ -150,7 +162,9 @@ impl Kept {
     pub(crate) fn papers(&self, name: ProcessName) -> io::Result<File> {
         let known = self.files.lock();
         let own = files_of(&self.config, name).into_iter();
-        let files = own.filter_map(|file| known.get(&file).cloned().map(|bytes| (file, bytes))).collect();
+        let files = own
+            .filter_map(|file| known.get(&file).map(|known| known.bytes.clone()).map(|bytes| (file, bytes)))
+            .collect();
         let papers = Papers { settings: self.settings.clone(), files };
         sealed(&postcard::to_stdvec(&papers).map_err(io::Error::other)?)
     }

@@ -41,7 +41,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
@@ -66,6 +66,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const DRAIN: Duration = Duration::from_millis(5500);
 /// Leaf certificates live 7 days at most; the admin page's is looked at this often.
 const RENEWAL: Duration = Duration::from_secs(3600);
+/// What workers begin with is looked at this often: a policy, a pack or an account may have changed.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What the supervisor tells the task of each worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +152,8 @@ async fn supervise(
         workers.spawn(keeper.keep(orders.subscribe()));
     }
     let mut renewal = tokio::time::interval(RENEWAL);
+    let mut look = tokio::time::interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let never = CancellationToken::new();
     let mut follow = std::pin::pin!(follow_policy(config.policy.clone(), never, |policy, text| {
         for warning in worker::policy_warnings(&policy).unwrap_or_default() {
@@ -200,6 +204,10 @@ async fn supervise(
             () = &mut follow => {}
             () = &mut repack => {}
             () = &mut recertify => {}
+            _ = look.tick() => {
+                let kept = kept.clone();
+                tokio::spawn(async move { kept.look().await });
+            }
             _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
                 Ok(false) => {}
                 Ok(true) => { let _ = orders.send(Order::StartAgain(ProcessName::Admin)); }

@@ -66,7 +66,9 @@ impl Probe {
 
     /// Asks for the puck's own name in this domain from now on.
     pub(crate) fn ask_in(&self, domain: &str) {
-        self.watched().name = Some(format!("nanogate.{domain}"));
+        // The daemon takes a domain with a dot at its end, and one that is empty.
+        let name = format!("nanogate.{domain}");
+        self.watched().name = Some(name.trim_end_matches('.').to_owned());
     }
 
     fn pause(&self) -> Duration {
@@ -135,18 +137,16 @@ fn question(name: &str, id: u16) -> Vec<u8> {
     message
 }
 
-/// An answer with our number, no error, and at least one record.
+/// An answer with our number and no error. The name may have no address of this kind: it is the resolver's own, and that there is
+/// such a name nobody else would say.
 fn is_answer(message: &[u8], id: u16) -> bool {
-    let [id_high, id_low, flags, code, _, _, count_high, count_low, ..] = *message else { return false };
-    u16::from_be_bytes([id_high, id_low]) == id
-        && flags & 0x80 != 0
-        && code & 0x0f == 0
-        && (count_high, count_low) != (0, 0)
+    let [id_high, id_low, flags, code, ..] = *message else { return false };
+    u16::from_be_bytes([id_high, id_low]) == id && flags & 0x80 != 0 && code & 0x0f == 0
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{asks, is_answer, processes_work, question};
+    use super::{Probe, asks, is_answer, processes_work, question};
     use std::net::UdpSocket;
 
     /// A resolver that gives one answer, made from the question.
@@ -196,6 +196,18 @@ mod tests {
     fn our_own_question_sent_back_is_no_answer() {
         assert!(!is_answer(&question("nanogate.lan", 7), 7));
         assert!(!is_answer(&[], 0));
+    }
+
+    #[test]
+    fn a_domain_is_asked_in_however_it_is_written() {
+        for domain in ["lan", "lan."] {
+            let probe = Probe::default();
+            probe.ask_in(domain);
+            assert_eq!(probe.watched().name.as_deref(), Some("nanogate.lan"), "{domain}");
+        }
+        let probe = Probe::default();
+        probe.ask_in("");
+        assert_eq!(probe.watched().name.as_deref(), Some("nanogate"));
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn url(text: &str) -> Result<String, String> {
         Ok(line.to_owned())
     } else {
         // Without a certificate authority and a clock there is no TLS; the image's signature is what counts.
-        Err(format!("`{line}` is no address of the form http://192.0.2.1/nanogate.update"))
+        Err(format!("`{}` is no address of the form http://192.0.2.1/nanogate.update", owner::shorten(line)))
     }
 }
 

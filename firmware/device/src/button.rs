@@ -7,6 +7,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub(crate) pressed: bool,
+    /// It was pressed already when it was first looked at: for how long, nobody knows.
+    pub(crate) early: bool,
     /// By a clock that only counts.
     pub(crate) at: Duration,
 }
@@ -35,30 +37,34 @@ const AT_BOOT: Duration = Duration::from_secs(60);
 /// The button over time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Button {
-    since: Option<Duration>,
+    /// When it was pressed, and whether that was before it was looked at.
+    since: Option<(Duration, bool)>,
 }
 
 impl Button {
     /// What letting go at this time would mean, while it is held; `Some(None)` where it would mean nothing.
     pub(crate) fn held(self, now: Duration, started: Duration) -> Option<Option<Press>> {
-        self.since.map(|since| meaning(since, now, started))
+        self.since.map(|(since, early)| meaning(since, early, now, started))
     }
 
     /// Takes an edge in; what it means, if it means anything.
     pub(crate) fn turn(&mut self, edge: Edge, started: Duration) -> Option<Press> {
         if edge.pressed {
-            self.since.get_or_insert(edge.at);
+            self.since.get_or_insert((edge.at, edge.early));
             return None;
         }
-        meaning(self.since.take()?, edge.at, started)
+        let (since, early) = self.since.take()?;
+        meaning(since, early, edge.at, started)
     }
 }
 
-/// What a press from then to then means.
-fn meaning(since: Duration, until: Duration, started: Duration) -> Option<Press> {
+/// What a press from then to then means. Whoever holds the button while the power comes wants one of the resets: one that is let
+/// go too soon must not open the office instead.
+fn meaning(since: Duration, early: bool, until: Duration, started: Duration) -> Option<Press> {
     let held = until.saturating_sub(since);
     match held {
         _ if held < BOUNCE => None,
+        _ if early && held < PASSWORD => None,
         _ if held < SHORT => Some(Press::Short),
         _ if held < BYPASS => None,
         _ if held < PASSWORD => Some(Press::Bypass),
@@ -77,8 +83,8 @@ mod tests {
     fn press(begin: u64, millis: u64) -> Option<Press> {
         let mut button = Button::default();
         let at = Duration::from_secs(begin);
-        assert_eq!(button.turn(Edge { pressed: true, at }, STARTED), None, "nothing before it is let go");
-        button.turn(Edge { pressed: false, at: at + Duration::from_millis(millis) }, STARTED)
+        assert_eq!(button.turn(Edge { pressed: true, early: false, at }, STARTED), None, "nothing before it is let go");
+        button.turn(Edge { pressed: false, early: false, at: at + Duration::from_millis(millis) }, STARTED)
     }
 
     #[test]
@@ -110,20 +116,20 @@ mod tests {
         let mut button = Button::default();
         let at = |seconds| Duration::from_secs(seconds);
         assert_eq!(button.held(at(9), STARTED), None);
-        button.turn(Edge { pressed: true, at: at(10) }, STARTED);
+        button.turn(Edge { pressed: true, early: false, at: at(10) }, STARTED);
         for (seconds, wanted) in
             [(11, Some(Press::Short)), (14, None), (15, Some(Press::Bypass)), (41, Some(Press::FactoryReset))]
         {
             assert_eq!(button.held(at(seconds), STARTED), Some(wanted), "{seconds} s");
         }
-        button.turn(Edge { pressed: false, at: at(42) }, STARTED);
+        button.turn(Edge { pressed: false, early: false, at: at(42) }, STARTED);
         assert_eq!(button.held(at(43), STARTED), None);
     }
 
     #[test]
     fn a_release_without_a_press_and_a_second_press_mean_nothing() {
         let mut button = Button::default();
-        let edge = |pressed, seconds| Edge { pressed, at: Duration::from_secs(seconds) };
+        let edge = |pressed, seconds| Edge { pressed, early: false, at: Duration::from_secs(seconds) };
         assert_eq!(button.turn(edge(false, 1), STARTED), None);
         button.turn(edge(true, 2), STARTED);
         button.turn(edge(true, 7), STARTED);

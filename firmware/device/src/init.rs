@@ -26,7 +26,7 @@ pub(crate) fn run() -> ExitCode {
         let _ = fs::create_dir_all(folder);
     }
     let booted = slot::booted();
-    whole::insist(booted);
+    let damaged = whole::insist(booted);
     modules::load(modules::ORDERS);
     if booted == Booted::Rescue {
         modules::load(modules::RESCUE);
@@ -58,7 +58,7 @@ pub(crate) fn run() -> ExitCode {
     }
     let doubt = Doubt::begin(clock::begin(), &desk, Instant::now());
     let import = boot_partition::import(&desk, data == Data::Memory);
-    let start = Start { booted, data, late, refused: import == Import::Refused };
+    let start = Start { booted, damaged, data, late, refused: import == Import::Refused };
     Office::new(start, watchdog, desk, doubt, Instant::now()).run()
 }
 

@@ -53,6 +53,8 @@ const CLOCK_USER: u32 = 0x7f4e_4712;
 /// What the start left.
 pub(crate) struct Start {
     pub(crate) booted: Booted,
+    /// What was started is no slot to start again.
+    pub(crate) damaged: bool,
     pub(crate) data: Data,
     pub(crate) late: Option<Late>,
     pub(crate) refused: bool,
@@ -101,7 +103,7 @@ impl Office {
     pub(crate) fn new(start: Start, watchdog: Watchdog, desk: Desk, doubt: Doubt, now: Instant) -> Self {
         let mut services = Services::default();
         let device = settings::device();
-        let Start { booted, data, late, refused } = start;
+        let Start { booted, damaged, data, late, refused } = start;
         // A card whose /data cannot be used knows the owner's address all the same.
         let fixed = match data {
             Data::Memory => card::await_partition("boot").and_then(|device| autoboot::load(&device).ok()?.fixed),
@@ -141,7 +143,7 @@ impl Office {
             spoken: Spoken::default(),
             named: now,
             weighed: false,
-            settled: false,
+            settled: damaged,
         }
     }
 
@@ -191,7 +193,9 @@ impl Office {
             return;
         }
         let Some(lease) = self.lease.clone() else { return };
-        if let Booted::Slot { slot, trial: true } = self.booted {
+        if let Booted::Slot { slot, trial: true } = self.booted
+            && !card::is_gone()
+        {
             self.give_up(slot, "the daemon does not start with what lies on the card");
         }
         say!("the daemon does not start with what lies on the card; going on without, until the next start");
@@ -272,7 +276,7 @@ impl Office {
                 let (desk, known) = (self.desk.clone(), self.data != Data::Memory);
                 // A round later once more where no thread is to be had.
                 self.settled = Beside::default().begin(move || mark_good(&desk, slot, known));
-            } else if trial && self.health.trial_is_over(now) {
+            } else if trial && !card::is_gone() && self.health.trial_is_over(now) {
                 self.give_up(slot, "it did not become good");
             }
         }

@@ -100,7 +100,7 @@ fn chip(label: &str) -> Option<PathBuf> {
 
 /// Whoever holds the button while the power comes pressed it before there was anybody to see that.
 fn before(value: Value, now: Duration) -> Option<Edge> {
-    (value == Value::Active).then_some(Edge { pressed: true, at: now })
+    (value == Value::Active).then_some(Edge { pressed: true, early: true, at: now })
 }
 
 impl Panel for Lines {
@@ -126,6 +126,7 @@ impl Panel for Lines {
             && let Ok(event) = request.read_edge_event()
         {
             edges.push_back(Edge {
+                early: false,
                 pressed: event.kind == EdgeKind::Rising,
                 at: Duration::from_nanos(event.timestamp_ns),
             });
@@ -156,10 +157,15 @@ mod tests {
     /// QEMU's board cannot show it: its lines let go of whatever holds them when they are asked for with a pull-up.
     #[test]
     fn a_button_held_since_before_the_power_came_counts() {
-        let (start, release) = (Duration::from_secs(8), Duration::from_secs(24));
-        let mut button = Button::default();
-        assert_eq!(button.turn(before(Value::Active, start).expect("pressed"), start), None);
-        assert_eq!(button.turn(Edge { pressed: false, at: release }, start), Some(Press::ResetPassword));
+        let start = Duration::from_secs(8);
+        for (seconds, wanted) in
+            [(1, None), (14, None), (16, Some(Press::ResetPassword)), (31, Some(Press::FactoryReset))]
+        {
+            let mut button = Button::default();
+            assert_eq!(button.turn(before(Value::Active, start).expect("pressed"), start), None);
+            let release = Edge { pressed: false, early: false, at: start + Duration::from_secs(seconds) };
+            assert_eq!(button.turn(release, start), wanted, "{seconds} s");
+        }
         assert_eq!(before(Value::Inactive, start), None);
     }
 }

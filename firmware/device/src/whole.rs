@@ -4,9 +4,11 @@
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use crate::init;
 use crate::log::say;
 use crate::slot::Booted;
 
@@ -16,18 +18,28 @@ const DAMAGED: &str = "Initramfs unpacking failed: ZSTD-compressed data";
 /// Longer than any record of the log (Documentation/ABI/testing/dev-kmsg).
 const RECORD: usize = 8192;
 
+/// Three times what config.txt has the boot loader's watchdog wait.
+const PATIENCE: Duration = Duration::from_secs(180);
+
 /// Stays here with a damaged slot: the boot loader's watchdog, which nobody takes over, leads to the rescue system, and from
-/// there to the other slot, as with a kernel that hangs. To be called before a driver is there that would feed it. The rescue
-/// system has nothing better, and who cannot tell where it was started from has no way there.
-pub(crate) fn insist(booted: Booted) {
+/// there to the other slot, as with a kernel that hangs. To be called before a driver is there that would feed it. Where there is
+/// no such watchdog, a damaged system that answers is better than none, as it is for the rescue system, and where nobody can
+/// tell what was started. A trial ends with any restart. Whether what runs is damaged.
+pub(crate) fn insist(booted: Booted) -> bool {
     let log = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open("/dev/kmsg");
     if !log.is_ok_and(says_damaged) {
-        return;
+        return false;
     }
     say!("what this was started from is damaged");
-    while let Booted::Slot { .. } = booted {
-        std::thread::park();
+    match booted {
+        Booted::Slot { trial: true, .. } => init::restart(),
+        Booted::Slot { .. } => {
+            std::thread::sleep(PATIENCE);
+            say!("no watchdog bit; going on with what there is");
+        }
+        Booted::Rescue | Booted::Unknown => {}
     }
+    true
 }
 
 /// Reads the log up to its present end, one record a time.

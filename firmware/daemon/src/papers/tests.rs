@@ -56,6 +56,19 @@ async fn what_is_out_of_reach_is_as_it_was_and_what_can_be_read_as_it_is() {
 }
 
 #[tokio::test]
+async fn what_has_changed_is_seen_at_the_next_look() {
+    let (_dir, config) = machine();
+    let policy = config.data.join("state/policy.yaml");
+    let kept = Kept::new(&config, String::new());
+    kept.look().await;
+    // As the supervisor puts one in force: another file under the same name.
+    fs::write(policy.with_extension("new"), "new").expect("written");
+    fs::rename(policy.with_extension("new"), &policy).expect("replaced");
+    kept.look().await;
+    assert_eq!(handed(&kept, ProcessName::Proxy).kept(&policy), Some(&b"new"[..]));
+}
+
+#[tokio::test]
 async fn each_is_handed_its_own_and_no_link_to_anothers() {
     let (_dir, config) = machine();
     let accounts = provision::accounts_file(&config.data);
