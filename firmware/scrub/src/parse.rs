@@ -15,6 +15,7 @@ mod structure;
 mod unfold;
 mod utf16;
 
+pub use chars::folds;
 pub(crate) use chars::whole_units;
 pub(crate) use json::Nesting;
 pub use shadow::Opaque;

@@ -188,6 +188,13 @@ pub(super) fn fold(c: char, out: &mut Vec<u8>) {
     }
 }
 
+/// Whether `c` stands for something else than itself, and a note of where it was is kept.
+pub fn folds(c: char) -> bool {
+    let (mut utf8, mut folded) = ([0; 4], Vec::new());
+    fold(c, &mut folded);
+    folded != c.encode_utf8(&mut utf8).as_bytes()
+}
+
 /// Characters without a glyph: soft hyphen, joiners, direction marks, variation selectors, tags.
 fn is_invisible(c: char) -> bool {
     matches!(c,
