@@ -115,6 +115,20 @@ def test_a_wrong_upstream_certificate_fails_before_a_word_is_said(office, attack
     assert arrived.requests == [] and arrived.wire == b""
 
 
+@pytest.mark.parametrize("path", ["/v1/%63hat/completions", "/v1/%2E%2e/x", "/openai/%64eployments/a/chat/completions"])
+@pytest.mark.parametrize("alpn", ["http/1.1", "h2"])
+def test_a_path_hides_no_letters(attacker, arrived, alpn, path):
+    """A provider reads them as they are meant, and the rules would not."""
+    tls = attacker.tls(alpn=(alpn,))
+    if alpn == "h2":
+        h2 = H2(tls)
+        status, _ = h2.outcome(h2.request(h2_headers(path=path), BODY))
+    else:
+        status, _ = tls.exchange(h1_request(BODY, path=path))
+    assert status == 400
+    assert arrived.requests == []
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -122,7 +136,7 @@ def test_a_wrong_upstream_certificate_fails_before_a_word_is_said(office, attack
         "/v1/chat/completions/",
         "//v1/chat/completions",
         "/v1/chat/completions;x",
-        "/v1/%63hat/completions",
+        "/v1%2Fchat/completions",
         "/V1/CHAT/COMPLETIONS",
         PATH + "?x=" + "y" * 4000,
         "/unknown/api/of/tomorrow",

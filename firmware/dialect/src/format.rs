@@ -101,16 +101,18 @@ pub(crate) fn without_query(target: &str) -> &str {
     target.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// Whether a path ends in these segments, a trailing slash forgiven.
+/// Whether a path ends in these segments, a trailing slash forgiven, and case: some providers route without it.
 pub(crate) fn ends_in(path: &str, segments: &str) -> bool {
     let path = path.strip_suffix('/').unwrap_or(path);
-    path.strip_suffix(segments).is_some_and(|before| before.is_empty() || before.ends_with('/'))
+    let split = path.len().checked_sub(segments.len()).and_then(|at| path.split_at_checked(at));
+    split
+        .is_some_and(|(before, end)| end.eq_ignore_ascii_case(segments) && (before.is_empty() || before.ends_with('/')))
 }
 
-/// The segment that follows `before`, such as the model after `models` in `/v1/models/x`.
+/// The segment that follows `before`, whatever its case, such as the model after `models` in `/v1/models/x`.
 pub(crate) fn segment_after<'a>(path: &'a str, before: &str) -> Option<&'a str> {
     let mut segments = path.split('/');
-    segments.find(|segment| *segment == before)?;
+    segments.find(|segment| segment.eq_ignore_ascii_case(before))?;
     segments.next().filter(|segment| !segment.is_empty())
 }
 
@@ -121,10 +123,12 @@ pub(crate) fn has_dots(path: &str) -> bool {
         || path.to_ascii_lowercase().contains("%2f")
 }
 
-/// The values of a query's parameters of these names.
-pub(crate) fn values_of<'a>(query: &'a str, names: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
-    let pairs = query.split('#').next().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(name, _)| names.contains(&decoded(name).as_str())).map(|(_, value)| decoded(value))
+/// The values of the parameters of these names in a query or an urlencoded form, percent encoding undone. Too many rather
+/// than too few: some servers end a parameter at a semicolon, too, and some know its name in any case.
+pub fn values_of<'a>(pairs: &'a str, names: &'a [&'a str]) -> impl Iterator<Item = String> + 'a {
+    let pairs = pairs.split(['&', ';']).filter_map(|pair| pair.split_once('='));
+    let wanted = |name: &str| names.iter().any(|known| decoded(name).trim().eq_ignore_ascii_case(known));
+    pairs.filter(move |(name, _)| wanted(name)).map(|(_, value)| decoded(&value.replace('+', " ")).trim().to_owned())
 }
 
 /// A piece of a path without its percent encoding, which a provider undoes once as well.

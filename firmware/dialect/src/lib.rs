@@ -46,6 +46,6 @@ pub use calls::{
 };
 pub use deltas::{Delta, StreamEvent, read_event, shell};
 pub use denial::{Denial, denial, refusal, spoken};
-pub use format::Dialect;
+pub use format::{Dialect, values_of};
 pub use request::{RequestFacts, read_request};
 pub use usage::UsageReader;

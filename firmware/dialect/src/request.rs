@@ -65,7 +65,7 @@ impl RequestFacts {
 
 /// Reads the facts of a request. `path` may carry its query; `body` is the decoded body, any bytes.
 pub fn read_request(vendor: &str, host: &HostName, path: &str, body: &[u8]) -> RequestFacts {
-    let query = path.split_once('?').map_or("", |(_, query)| query);
+    let query = path.split_once('?').map_or("", |(_, query)| query.split('#').next().unwrap_or_default());
     let path = format::without_query(path);
     let format = format::choose(vendor, host, path);
     let from_path = (format.from_path)(path);

@@ -195,7 +195,7 @@ fn the_model_is_read_where_the_provider_reads_it() {
     const DEPLOYED: &str = "/openai/deployments/gpt-4o/chat/completions?api-version=1";
     const REALTIME: &str = "/v1/realtime?x=1&model=gpt-realtime";
     let batch = r#"{"requests":[{"params":{"model":"a"}},{"params":{"model":"b"}},{"params":{"model":"a"}}]}"#;
-    let rows: [(&str, &str, &[&str]); 13] = [
+    let rows: [(&str, &str, &[&str]); 18] = [
         // Where the path names it, the body's is nobody's business.
         (DEPLOYED, r#"{"model":"allowed"}"#, &["gpt-4o"]),
         ("/v1beta/models/gemini-2.5-pro:generateContent", r#"{"model":"x"}"#, &["gemini-2.5-pro"]),
@@ -205,6 +205,12 @@ fn the_model_is_read_where_the_provider_reads_it() {
         (REALTIME, "", &["gpt-realtime"]),
         (REALTIME, r#"{"model":"x"}"#, &["gpt-realtime"]),
         ("/openai/realtime?deployment=a&model=b", "", &["a", "b"]),
+        // Providers that route without case.
+        ("/OpenAI/Deployments/gpt-4o/chat/completions", r#"{"model":"allowed"}"#, &["gpt-4o"]),
+        ("/Model/anthropic.claude-v2/invoke", r#"{"model":"x"}"#, &["anthropic.claude-v2"]),
+        ("/openai/Realtime?Deployment=a", "", &["a"]),
+        ("/v1/realtime?x=1;mod%65l=b&model=+c%2B", "", &["b", "c+"]),
+        ("/v1/realtime?model=a#&model=b", "", &["a"]),
         ("/v1/realtime/client_secrets", r#"{"session":{"type":"realtime","model":"gpt-realtime"}}"#, &["gpt-realtime"]),
         ("/v1/messages/batches", batch, &["a", "b"]),
         ("/v1/chat/completions", r#"{"model":"a"}{"model":"b"}"#, &["a", "b"]),

@@ -58,7 +58,21 @@ fn check_target(uri: &Uri) -> Result<(), Refusal> {
         return Err(bad("The request's scheme is not https."));
     }
     let path = uri.path();
+    if hides_letters(path) {
+        return Err(bad("The request's path hides plain letters behind escapes."));
+    }
     if path.starts_with('/') || path == "*" { Ok(()) } else { Err(bad("The request has no path.")) }
+}
+
+/// Whether an escape stands for a letter that needs none. RFC 3986 section 2.3 makes both the same to a server, while rules
+/// read the path as it is written. Old clients escape the tilde.
+fn hides_letters(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    let hex = |digit: u8| char::from(digit).to_digit(16);
+    path.as_bytes().windows(3).any(|escape| match *escape {
+        [b'%', high, low] => hex(high).zip(hex(low)).is_some_and(|(high, low)| plain((high << 4 | low) as u8)),
+        _ => false,
+    })
 }
 
 /// Host and authority, in as many places as they stand, must all name the host of the TLS handshake.

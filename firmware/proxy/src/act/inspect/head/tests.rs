@@ -54,6 +54,19 @@ fn host_and_authority_must_be_the_connections() {
 }
 
 #[test]
+fn a_path_that_hides_plain_letters_is_refused() {
+    let hidden = ["/v1/%72ealtime", "/openai/%64eployments/x", "/%4dodel/x", "/v1/%2e%2E/x", "/a%2Db", "/a%5f", "/%31"];
+    for path in hidden {
+        let builder = h1(path).header("host", "api.example.com");
+        assert_eq!(outcome(builder), Some((400, Reason::BadRequest)), "{path}");
+    }
+    // What has to be escaped, the tilde of old clients, what is no escape, and what a query says.
+    for path in ["/model/a.b-v1%3A0/invoke", "/a%2Fb", "/a%20b", "/%7Ea", "/100%", "/%zz", "/%4", "/%2564", "/?x=%61"] {
+        assert_eq!(outcome(h1(path).header("host", "api.example.com")), None, "{path}");
+    }
+}
+
+#[test]
 fn tunnels_upgrades_and_layered_transfer_codings_are_refused() {
     let plain = || h1("/").header("host", "api.example.com");
     let rows = [
