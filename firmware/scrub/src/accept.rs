@@ -108,16 +108,22 @@ pub(crate) enum Charset {
 
 /// Whether a body is in an encoding that is read whole: UTF-8, or UTF-16 that shows itself as such, with neither a broken
 /// character nor a NUL. What else there is (UTF-32, compressed bytes) another reader may make sense of.
-pub fn is_readable(body: &[u8]) -> bool {
+pub(crate) fn is_readable(body: &[u8]) -> bool {
     let (charset, start) = charset(body);
     let unit = match charset {
-        Charset::Utf8 => return std::str::from_utf8(body).is_ok() && !body.contains(&0),
+        Charset::Utf8 => return is_utf8(body),
         Charset::Utf16Le => u16::from_le_bytes,
         Charset::Utf16Be => u16::from_be_bytes,
     };
     let (units, rest) = body[start..].as_chunks::<2>();
     let whole = |next: Result<char, _>| next.is_ok_and(|character| character != '\0');
     rest.is_empty() && char::decode_utf16(units.iter().map(|pair| unit(*pair))).all(whole)
+}
+
+/// Whether a body is UTF-8, with neither a broken character nor a NUL, as RFC 8259 section 8.1 wants JSON to be between
+/// systems.
+pub fn is_utf8(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok() && !body.contains(&0)
 }
 
 /// Whether a media type names an encoding in which this body's bytes may stand for other letters than those they are read

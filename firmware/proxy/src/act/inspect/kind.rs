@@ -35,7 +35,7 @@ impl Kind {
         match declared {
             Self::Ndjson | Self::Message | Self::Sealed => Some(declared),
             Self::Multipart(boundary) if has_parts(body, &boundary) => None,
-            Self::Multipart(_) | Self::Opaque if !gate_scrub::is_readable(body) => Some(Self::Mixed),
+            Self::Multipart(_) | Self::Opaque if !gate_scrub::is_utf8(body) => Some(Self::Mixed),
             _ => Some(Self::Json),
         }
     }
@@ -47,8 +47,7 @@ impl Kind {
 
     /// What the media type alone says; without one, text.
     fn declared(content_type: Option<&str>) -> Self {
-        let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default();
-        match essence.trim().to_ascii_lowercase().as_str() {
+        match essence(content_type).as_str() {
             "application/x-ndjson" | "application/jsonl" | "application/x-jsonlines" => Self::Ndjson,
             "application/x-www-form-urlencoded" => Self::Form,
             "application/json" => Self::Json,
@@ -62,14 +61,28 @@ impl Kind {
         }
     }
 
-    /// Whether the body cannot be the text it is said to be: in no encoding that is read here, or packed without saying
-    /// so. A body said to be something else may hold any bytes.
+    /// Whether the body cannot be the text it is said to be: in another encoding than UTF-8, in which nobody here reads what
+    /// model is asked for, or packed without saying so. A body said to be something else may hold any bytes, but for JSON
+    /// in such an encoding: a server that goes by the bytes would read it.
     pub(super) fn is_garbled(content_type: Option<&str>, body: &[u8]) -> bool {
         const PACKED: [&[u8]; 3] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"];
         let packed = PACKED.iter().any(|magic| body.starts_with(magic));
-        let is_text =
-            !matches!(Self::declared(content_type), Self::Multipart(_) | Self::Message | Self::Sealed | Self::Opaque);
-        is_text && (packed || !gate_scrub::is_readable(body))
+        match Self::declared(content_type) {
+            // Read by their schema, which no other encoding has.
+            Self::Message | Self::Sealed => false,
+            Self::Multipart(_) | Self::Opaque => is_wide_json(body),
+            _ => packed || !gate_scrub::is_utf8(body),
+        }
+    }
+
+    /// Whether a server may read it as an urlencoded form, whatever its first bytes are.
+    pub(super) fn says_form(content_type: Option<&str>) -> bool {
+        essence(content_type) == "application/x-www-form-urlencoded"
+    }
+
+    /// Whether a server may read it as parts, whatever its first bytes are and be its boundary one or not.
+    pub(super) fn says_parts(content_type: Option<&str>) -> bool {
+        essence(content_type).starts_with("multipart/")
     }
 
     pub(super) fn scanned_as(self) -> BodyKind {
@@ -92,6 +105,34 @@ impl Kind {
     pub(super) fn is_opaque(self) -> bool {
         matches!(self, Self::Opaque | Self::Mixed)
     }
+}
+
+/// A media type without its parameters.
+fn essence(content_type: Option<&str>) -> String {
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// Whether it begins as JSON does in units of two or four bytes, told as common readers tell it: by a byte order mark, or by
+/// where the zeros are.
+fn is_wide_json(body: &[u8]) -> bool {
+    let (text, width, is_big) = match body {
+        [0, 0, 0xFE, 0xFF, text @ ..] => (text, 4, true),
+        [0xFF, 0xFE, 0, 0, text @ ..] => (text, 4, false),
+        [0xFE, 0xFF, text @ ..] => (text, 2, true),
+        [0xFF, 0xFE, text @ ..] => (text, 2, false),
+        [0, 0, 0, _, ..] => (body, 4, true),
+        [_, 0, 0, 0, ..] => (body, 4, false),
+        [0, _, ..] => (body, 2, true),
+        [_, 0, ..] => (body, 2, false),
+        _ => return false,
+    };
+    let letter = |unit: &[u8]| {
+        let at = if is_big { width - 1 } else { 0 };
+        let is_alone = unit.iter().enumerate().all(|(index, byte)| index == at || *byte == 0);
+        if is_alone { unit[at] } else { 0 }
+    };
+    let first = text.chunks_exact(width).map(letter).find(|letter| !letter.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b'[' | b'"'))
 }
 
 fn has_parts(body: &[u8], boundary: &Boundary) -> bool {
@@ -134,8 +175,33 @@ mod tests {
     }
 
     #[test]
+    fn json_in_wide_letters_is_garbled_whatever_it_is_called() {
+        for text in [" \n{\"model\":\"a\"}", "[1]", "\"a\"", "\u{FEFF}{\"model\":\"\u{1F600}\"}"] {
+            let bodies: [Vec<u8>; 4] = [
+                text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+                text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+                text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect(),
+                text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect(),
+            ];
+            for body in bodies {
+                for media in [None, Some("application/json"), Some("text/plain"), Some("application/octet-stream")] {
+                    assert!(Kind::is_garbled(media, &body), "{media:?} {body:?}");
+                }
+                // One that Python reads all the same.
+                let broken = [&body[..], &[0x00, 0xD8, 0x00, 0xD8]].concat();
+                assert!(Kind::is_garbled(Some("image/png"), &broken), "{body:?}");
+            }
+        }
+        let media: [&[u8]; 7] = [b"\0\0\0\x20ftyp", b"\0\0\0\0\0\0\0\0{", b"\xFF\xFB{", b"{\xFF", b"{}", b"\0", b""];
+        for body in media {
+            assert!(!Kind::is_garbled(Some("audio/wav"), body), "{body:?}");
+        }
+        assert!(!Kind::is_garbled(Some("application/grpc"), b"\0\0\0\x7b\0 a length and what it is of"));
+    }
+
+    #[test]
     fn text_in_no_known_encoding_is_garbled_and_media_never() {
-        let wide: Vec<u8> = "{\"a\":1}".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        let wide: Vec<u8> = "a tale".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let bodies: [&[u8]; 4] = [&wide, b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd\0", b"PK\x03\x04 file"];
         for body in bodies {
             for text in [None, Some("application/json"), Some("text/plain"), Some("application/x-ndjson")] {

@@ -169,15 +169,15 @@ impl<'a> Case<'a> {
     }
 
     fn read_facts(&mut self, kind: Kind, body: &[u8]) -> Result<(), Refusal> {
-        let Prompt { vendor, host, target, model, is_answer, .. } = self.prompt;
+        let Prompt { vendor, host, target, content_type, model, is_answer, .. } = self.prompt;
         let request = if kind.is_request() { body } else { b"" };
         let mut facts = gate_dialect::read_request(vendor, host, target, request);
         if is_answer {
             // An answer has no turns, and names the model that gave it more exactly than rules do.
             facts = RequestFacts { frozen: facts.frozen, dialect: facts.dialect, ..RequestFacts::default() };
-        }
-        if let Kind::Multipart(_) = kind {
-            form::values_of(body, "model").for_each(|model| facts.asks_for(model));
+        } else {
+            let asked = form::models(content_type, body).map_err(|form::Unclear| ambiguous())?;
+            asked.into_iter().for_each(|model| facts.asks_for(model));
         }
         if let Some(model) = model {
             facts.asks_for(model.to_owned());
@@ -194,7 +194,7 @@ impl<'a> Case<'a> {
     ) -> Result<Cow<'b, [u8]>, Refusal> {
         let found = match gate_dialect::message_text(&body, self.inspector.limits.max_bytes) {
             Ok(found) => found,
-            Err(MessageError::NoMessage) if gate_scrub::is_readable(&body) => return Ok(body),
+            Err(MessageError::NoMessage) if gate_scrub::is_utf8(&body) => return Ok(body),
             Err(MessageError::NoMessage) => {
                 return Err(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding));
             }

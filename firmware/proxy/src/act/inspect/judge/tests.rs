@@ -174,8 +174,16 @@ fn a_text_in_no_known_encoding_is_refused_and_media_is_not() {
             assert_eq!(judged.refusal.map(|refusal| refusal.reason), Some(Reason::BadEncoding), "{content_type:?}");
         }
     }
-    let utf16: Vec<u8> = body.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(judge(&inspector(), &Always(Action::Allow), &utf16).refusal, None);
+    let mark = format!("\u{FEFF}{body}");
+    let wide = |text: &str, bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    // The model that it asks for would not be seen, in any of them.
+    for body in [&body, &mark].into_iter().flat_map(|text| [wide(text, u16::to_le_bytes), wide(text, u16::to_be_bytes)])
+    {
+        for media in ["application/json", "text/plain", "application/octet-stream"] {
+            let refusal = judge_as(&inspector(), &Always(Action::Allow), Some(media), &body).refusal.unwrap();
+            assert_eq!((refusal.status.as_u16(), refusal.reason), (415, Reason::BadEncoding), "{media} {body:?}");
+        }
+    }
     for media in ["audio/wav", "multipart/form-data; boundary=x"] {
         let judged = judge_as(&inspector(), &Always(Action::Allow), Some(media), b"\x1f\x8b\x08\0\xff");
         assert_eq!(judged.refusal, None, "{media}");
@@ -282,12 +290,20 @@ fn of_several_models_the_strictest_rule_holds() {
         (part("a") + &text, None, Action::Redact),
         (part("b") + &text, None, Action::Deny),
         (part("a") + &part("b") + &text, None, Action::Deny),
+        (part("a") + &part("b").replace("name=", "Name =") + &text, None, Action::Deny),
+        (part("a") + &part("a").replace("name=", "name*=") + &text, None, Action::Deny),
+        (format!("model=a&text={KEY}"), None, Action::Redact),
+        (format!("model=b&text={KEY}"), None, Action::Deny),
         (format!(r#"{{"model":"a","input":"{KEY}"}}"#), Some("b"), Action::Deny),
         (KEY.to_owned(), Some("b"), Action::Deny),
     ];
     let host = HostName::parse(b"api.openai.com").unwrap();
     for (body, model, expected) in rows {
-        let content_type = body.starts_with("--x").then_some("multipart/form-data; boundary=x");
+        let content_type = match body.as_bytes() {
+            [b'-', ..] => Some("multipart/form-data; boundary=x"),
+            [b'm', ..] => Some("application/x-www-form-urlencoded"),
+            _ => None,
+        };
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let prompt = Prompt { content_type, body: body.as_bytes(), model, ..prompt(client, &host) };
         let judged = inspector().judge(&Without("b"), &scanner(), &prompt, &mut |_| true);
