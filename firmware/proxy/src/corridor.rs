@@ -12,7 +12,7 @@ use gate_core::{ClientAddr, Entry, HostName, Mode, OrigDst, Reason};
 use tokio::net::TcpStream;
 
 use crate::act::{admin, dial, inspect, refuse, splice};
-use crate::decide::{Circumstances, Course};
+use crate::decide::{Circumstances, Course, Pass};
 use crate::fallback::runtime::Runtime;
 use crate::meter::Meter;
 use crate::parse::hello::{Hello, Limits};
@@ -40,6 +40,8 @@ struct Visitor {
     client: ClientAddr,
     /// What it has proven to the CONNECT proxy to be.
     name: Option<Arc<str>>,
+    /// The token by which it has.
+    pass: Option<Pass>,
     dst: Option<OrigDst>,
     meter: Arc<Meter>,
     snapshot: Arc<Snapshot>,
@@ -50,7 +52,7 @@ struct Visitor {
 pub(crate) async fn walk(shared: Arc<Shared>, door: Door, accepted: Accepted, pending: Pending) {
     let closing = shared.closing.clone();
     let Accepted { id, client, dst, stream, at: _, meter, snapshot } = accepted;
-    let mut visitor = Visitor { shared, id, client, name: None, dst, meter, snapshot, pending };
+    let mut visitor = Visitor { shared, id, client, name: None, pass: None, dst, meter, snapshot, pending };
     let visit = async {
         match door {
             Door::Tls => steered::visit(&mut visitor, stream).await,
@@ -158,6 +160,7 @@ impl Visitor {
             id: self.id,
             client: self.client,
             name: self.name.clone(),
+            pass: self.pass.clone(),
             host,
             entry,
             ja4: hello.print.ja4(),

@@ -7,6 +7,7 @@ use gate_core::{ClientAddr, ConnectionFacts, Entry, HostName, Mode, OrigDst, Rea
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::decide::Pass;
 use crate::fallback::Who;
 use crate::fallback::runtime::Runtime;
 use crate::meter::Meter;
@@ -31,6 +32,8 @@ pub(crate) struct Session {
     pub(crate) client: ClientAddr,
     /// What it has proven to the CONNECT proxy to be.
     pub(crate) name: Option<Arc<str>>,
+    /// The token by which it has.
+    pub(crate) pass: Option<Pass>,
     pub(crate) host: HostName,
     /// `None`: not AI; then it is only ever passed on untouched.
     pub(crate) entry: Option<Entry>,

@@ -103,10 +103,11 @@ fn identify(
     shown: Shown,
 ) -> Result<Option<Seat<Arc<str>>>, (Answer, Reason)> {
     let no = |text: &str| Err((Answer::authenticate(format!("Refused: {text}.")), Reason::Unauthenticated));
-    let token = match credential.map(|credential| visitor.snapshot.passes.name_of(credential)) {
+    let pass = match credential.map(|credential| visitor.snapshot.passes.shown(credential)) {
         Some(None) => return no("the token is not valid, or belongs to another name"),
-        token => token.flatten(),
+        pass => pass.flatten().cloned(),
     };
+    let token = pass.as_ref().map(|pass| Arc::clone(&pass.name));
     let certificate = match shown {
         Shown::Nothing => None,
         Shown::Name(name) => Some(name),
@@ -142,7 +143,7 @@ fn identify(
     let event = ProxyClientEvent { connection: visitor.id, client, name: name.to_string(), by };
     // A failure is counted and logged by `append`, and makes AI connections fail closed.
     let _ = visitor.shared.append(&Event::ProxyClient(event));
-    visitor.name = Some(name);
+    (visitor.name, visitor.pass) = (Some(name), pass);
     Ok(Some(place))
 }
 

@@ -11,7 +11,7 @@ use crate::parse::credential::Credential;
 pub struct Passes(Vec<Pass>);
 
 /// One of them. The token is random, so that a plain hash hides it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pass {
     /// Whose it is, to the policy and in the journal.
     pub name: Arc<str>,
@@ -25,16 +25,21 @@ impl Passes {
         Self(passes)
     }
 
-    /// Whose token a client shows, unless it says that it is somebody else. Every hash is compared, each in constant time.
-    pub(crate) fn name_of(&self, shown: &Credential) -> Option<Arc<str>> {
+    /// The token that a client shows, unless it says that it is somebody else. Every hash is compared, each in constant time.
+    pub(crate) fn shown(&self, shown: &Credential) -> Option<&Pass> {
         let digest = Sha256::digest(shown.secret());
         let mut found = None;
         for pass in &self.0 {
             if bool::from(pass.hash.ct_eq(digest.as_slice())) {
-                found = Some(&pass.name);
+                found = Some(pass);
             }
         }
-        found.filter(|name| shown.name().is_none_or(|said| said == &***name)).cloned()
+        found.filter(|pass| shown.name().is_none_or(|said| said == &*pass.name))
+    }
+
+    /// Whether a token that a client has shown still opens.
+    pub(crate) fn holds(&self, pass: &Pass) -> bool {
+        self.0.contains(pass)
     }
 }
 
@@ -69,9 +74,13 @@ mod tests {
             ("Digest two", None),
         ];
         for (value, name) in rows {
-            assert_eq!(passes.name_of(&Credential::parse(value.as_bytes())).as_deref(), name, "{value}");
+            let shown = passes.shown(&Credential::parse(value.as_bytes()));
+            assert_eq!(shown.map(|pass| &*pass.name), name, "{value}");
+            assert!(shown.is_none_or(|pass| passes.holds(pass) && !Passes::default().holds(pass)));
         }
-        assert_eq!(Passes::default().name_of(&Credential::parse(b"Bearer ")), None);
+        assert!(Passes::default().shown(&Credential::parse(b"Bearer ")).is_none());
+        let [old, new] = [pass("ci-1", "one"), pass("ci-1", "new")];
+        assert!(Passes::new(vec![old.clone()]).holds(&old) && !Passes::new(vec![new]).holds(&old));
         assert_eq!(format!("{passes:?}"), "[\"ci-1\", \"ci-1\", \"ci-2\"]");
     }
 }

@@ -169,6 +169,9 @@ impl Exchange {
         if self.shared.journal_broken() {
             return Err(unrecorded());
         }
+        if self.session.pass.as_ref().is_some_and(|pass| !snapshot.passes.holds(pass)) {
+            return Err(Refusal::plain(StatusCode::FORBIDDEN, Reason::Unauthenticated));
+        }
         let host = &self.session.host;
         // The catalogue and the policy may have changed since the connection was judged.
         let entry = snapshot.catalogue.lookup(host);
@@ -192,7 +195,8 @@ impl Exchange {
         let internal = || Refusal::plain(StatusCode::INTERNAL_SERVER_ERROR, Reason::Internal);
         if draft.bytes.len() <= INLINE && draft.content_encoding.is_none() {
             // Unwinding further would leave the client without an answer and its record without the reason. What it
-            // leaves half done is gone with the request: nothing of that is shared.
+            // leaves half done is gone with the request, but for what was denied and what placeholders stand for: of those
+            // something may then be missing, and no lock stays closed.
             let work = AssertUnwindSafe(|| self.judge_now(&draft, &snapshot, &mut charge));
             let judged = catch_unwind(work).map_err(|_| internal())?;
             return Ok((judged, draft, charge));

@@ -24,6 +24,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::act::inspect::{ValueHash, run};
 use crate::config::Config;
+use crate::decide::{Pass, Passes};
 use crate::fallback::Fallback;
 use crate::fallback::runtime::Runtime;
 use crate::meter::Meter;
@@ -236,6 +237,8 @@ pub(super) struct Office {
     pub(super) judge: Arc<TestJudge>,
     pub(super) clock: Arc<TestClock>,
     pub(super) provider: Provider,
+    /// The token that clients have shown to the CONNECT proxy, if they came by that.
+    pub(super) pass: Option<Pass>,
 }
 
 /// A client's TLS connection, and the task that serves it.
@@ -273,7 +276,13 @@ impl Office {
         };
         let mut shared = Shared::new(config, ports).unwrap();
         shared.upstream_tls = Arc::new(provider.ca.client(&[]));
-        Self { shared: Arc::new(shared), journal, mint, judge, clock, provider }
+        Self { shared: Arc::new(shared), journal, mint, judge, clock, provider, pass: None }
+    }
+
+    /// These tokens open the CONNECT proxy from now on.
+    pub(super) fn tokens(&self, passes: &[Pass]) {
+        let now = Snapshot::clone(&self.shared.snapshot());
+        self.shared.ports.snapshot.store(Arc::new(Snapshot { passes: Arc::new(Passes::new(passes.to_vec())), ..now }));
     }
 
     /// Serves one connection as the corridor would: the first bytes are read before inspection starts.
@@ -286,6 +295,7 @@ impl Office {
         let snapshot = shared.snapshot();
         let entry = snapshot.catalogue.lookup(&host).cloned();
         let alpn = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let pass = self.pass.clone();
         let serving = tokio::spawn(async move {
             let meter = Arc::new(Meter::new(Instant::now()));
             let mut hello = vec![0; 100];
@@ -294,7 +304,8 @@ impl Office {
             hello.truncate(n);
             let client = ClientAddr(SocketAddr::from((CLIENT, 50_000)));
             let (ja4, runtime) = ("t13d_test".to_owned(), Runtime::Unknown);
-            let session = Session { id: 7, client, name: None, host, entry, alpn, ja4, runtime, meter };
+            let name = pass.as_ref().map(|pass| Arc::clone(&pass.name));
+            let session = Session { id: 7, client, name, pass, host, entry, alpn, ja4, runtime, meter };
             run(shared, session, far, Bytes::from(hello), upstream).await
         });
         (near, serving)

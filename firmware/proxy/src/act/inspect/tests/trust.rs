@@ -10,7 +10,36 @@ use tokio_rustls::TlsConnector;
 
 use super::super::leaf::{Alpn, Leaves};
 use super::support::{Ca, HOST, Office, Provider, TestMint, get, reply};
+use crate::decide::Pass;
 use crate::ports::Mint;
+
+#[tokio::test]
+async fn a_revoked_token_asks_nothing_more_on_what_it_opened() {
+    let pass = |hash| Pass { name: "ci-1".into(), hash: [hash; 32] };
+    for h2 in [true, false] {
+        let mut office = Office::new(Provider::http(&["h2", "http/1.1"], |_| reply("{}")).await);
+        office.pass = Some(pass(1));
+        office.tokens(&[pass(1), pass(2)]);
+        let statuses = if h2 {
+            let mut client = office.h2().await;
+            let before = client.send(get(true, "/")).await.status;
+            // Another token of the same name is not the one that was shown.
+            office.tokens(&[pass(2)]);
+            client.send(get(true, "/")).await.refusal(403);
+            before
+        } else {
+            let mut client = office.h1().await;
+            let before = client.send(get(false, "/")).await.status;
+            office.tokens(&[pass(2)]);
+            client.send(get(false, "/")).await.refusal(403);
+            before
+        };
+        assert_eq!(statuses.as_u16(), 200);
+        office.provider.only();
+        let requests = office.journal.requests();
+        assert_eq!(requests[1].reason, Some(Reason::Unauthenticated), "{requests:?}");
+    }
+}
 
 #[tokio::test]
 async fn a_provider_with_a_wrong_certificate_fails_the_clients_handshake() {
