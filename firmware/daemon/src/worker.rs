@@ -13,6 +13,7 @@ mod steer;
 
 use std::future::Future;
 use std::io::Read;
+use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +54,7 @@ pub(crate) fn run(name: ProcessName, file: &Path, papers: i32) -> Result<Outcome
     let papers = Papers::receive(papers).map_err(CommandError::internal)?;
     let config = Config::of_text(file, &papers.settings).map_err(CommandError::input)?;
     start_log(&config.log);
+    std::panic::set_hook(Box::new(|panic| tracing::error!(place = place(panic), "a panic")));
     match name {
         ProcessName::Dns => dns::run(&config, papers),
         ProcessName::Proxy => proxy::run(&config, papers),
@@ -88,6 +90,12 @@ pub(crate) fn start_log(log: &Log) {
         LogFormat::Text => builder.with_ansi(false).try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+}
+
+/// Where a panic broke out. What it says is told to nobody: it may quote what somebody wrote, such as the text that a slice
+/// cut in the middle of a letter.
+fn place(panic: &PanicHookInfo<'_>) -> String {
+    panic.location().map_or_else(String::new, ToString::to_string)
 }
 
 /// Opens a process's own chain with a key that was read while the process still could.
@@ -219,4 +227,25 @@ struct Told {
     switch: watch::Receiver<Option<Switch>>,
     /// Whether the device's button was pressed a moment ago.
     button: watch::Receiver<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::place;
+
+    #[test]
+    fn a_panic_is_told_by_its_place_and_never_by_its_words() {
+        let (told, heard) = channel();
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| match std::thread::current().name() {
+            Some("speaks") => drop(told.send(place(panic))),
+            _ => before(panic),
+        }));
+        let cut = || drop("what somebody wr\u{F6}te"[..17].to_owned());
+        assert!(std::thread::Builder::new().name("speaks".to_owned()).spawn(cut).unwrap().join().is_err());
+        let told = heard.recv().unwrap();
+        assert!(told.contains(file!()) && !told.contains("somebody"), "{told}");
+    }
 }

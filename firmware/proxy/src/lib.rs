@@ -66,4 +66,4 @@ pub use ports::{Answer, Mint, MintError, OriginalDestination, Place, Ports, Reso
 pub use proxy::Proxy;
 pub use shared::ProxyError;
 pub use switch::Switch;
-pub use trust::TrustError;
+pub use trust::{TrustError, check_roots};

@@ -44,6 +44,11 @@ pub(crate) fn roots(key: &'static str, path: &Path) -> Result<RootCertStore, Tru
     Ok(roots)
 }
 
+/// Whether a file's trust anchors, which `key` names, can be used.
+pub fn check_roots(key: &'static str, path: &Path) -> Result<(), TrustError> {
+    roots(key, path).map(drop)
+}
+
 fn add_file(roots: &mut RootCertStore, key: &'static str, path: &Path) -> Result<(), TrustError> {
     let pem = |source| TrustError::Pem { key, path: path.to_owned(), source };
     let before = roots.len();

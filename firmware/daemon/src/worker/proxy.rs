@@ -5,7 +5,6 @@ pub(crate) mod shortfalls;
 
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -15,14 +14,13 @@ use gate_dns::{EncryptedDns, LookupError, Upstreams};
 use gate_policy::Policy;
 use gate_proxy::{
     Answer, Listeners, Mint, MintError, OriginalDestination, Pass, Passes, Place, Ports, Proxy, Resolve, ResolveError,
-    Snapshot, Switch, ValueHash,
+    Snapshot, Switch, ValueHash, check_roots,
 };
 use gate_scrub::Scanner;
 use gate_seal::{Authority, DeviceKey, IssueError, LEAF_MAX_DAYS, LeafRequest, Purpose};
 use rustls::crypto::aws_lc_rs::sign::any_ecdsa_type;
 use rustls::sign::CertifiedKey;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::PrivateKeyDer;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -33,26 +31,16 @@ use crate::packs::{Rules, follow_pack};
 use crate::papers::Papers;
 use crate::sockets::Inherited;
 use crate::worker::late_journal::{LateJournal, Without};
-use crate::worker::reload::{follow_file, follow_policy};
+use crate::worker::reload::{follow_policy, follow_until_read};
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
 const PLACEHOLDERS: Purpose = Purpose::new("placeholders/v1");
 
-/// What a parser cannot see: the trust anchors are there and are certificates.
+/// What a parser cannot see: the trust anchors are there, and the proxy can use them.
 pub(super) fn check(config: &Config) -> Result<(), CommandError> {
     let files = [("proxy.extra_roots", &config.proxy.extra_roots), ("proxy.client_roots", &config.proxy.client_roots)];
-    files.into_iter().try_for_each(|(key, file)| file.as_ref().map_or(Ok(()), |file| check_roots(key, file)))
-}
-
-fn check_roots(key: &str, file: &Path) -> Result<(), CommandError> {
-    let wrong = |what: &dyn std::fmt::Display| CommandError::Input(format!("{key}: {}: {what}", file.display()));
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))?;
-    let mut count = 0;
-    for certificate in certificates {
-        certificate.map_err(|error| wrong(&error))?;
-        count += 1;
-    }
-    if count == 0 { Err(wrong(&"holds no certificate")) } else { Ok(()) }
+    let mut given = files.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)));
+    given.try_for_each(|(key, file)| check_roots(key, file)).map_err(CommandError::input)
 }
 
 pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, CommandError> {
@@ -111,11 +99,11 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
             snapshot.store(Arc::new(Snapshot { judge: Arc::new(new), ..Snapshot::clone(&snapshot.load()) }));
         });
         let tokens = provision::admin_state_dir(&config.data).join(PROXY_TOKENS);
-        let follow_tokens = follow_file(Some(&tokens), stop.clone(), async || {
-            // Who cannot be asked lets nobody in anew; who is known stays so.
-            if let Some(passes) = passes(config) {
-                snapshot.store(Arc::new(Snapshot { passes: Arc::new(passes), ..Snapshot::clone(&snapshot.load()) }));
-            }
+        let follow_tokens = follow_until_read(Some(&tokens), stop.clone(), async || {
+            // Who is known stays so while nobody can be asked, which may cost a revocation: it is read again.
+            let Some(passes) = passes(config) else { return false };
+            snapshot.store(Arc::new(Snapshot { passes: Arc::new(passes), ..Snapshot::clone(&snapshot.load()) }));
+            true
         });
         // All followers run in this one task, so that none takes back what another has just stored.
         let repack = follow_pack(config, rules.seen, stop.clone(), |scanner| {
@@ -259,7 +247,22 @@ impl Mint for Minter {
 mod tests {
     use std::net::IpAddr;
 
-    use super::own_addresses;
+    use super::{check, own_addresses};
+    use crate::config::Config;
+
+    #[test]
+    fn an_anchor_that_the_proxy_could_not_use_is_refused_before_it_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("roots.pem");
+        // PEM around anything: the proxy would end at every start.
+        std::fs::write(&file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        let rest =
+            "domain = \"office.test\"\n[identity]\naddresses = [\"192.0.2.53\"]\n[dns]\nupstreams = [\"192.0.2.1\"]";
+        let text = format!("data = {:?}\n{rest}\n[proxy]\nclient_roots = {file:?}\n", folder.path());
+        let config = Config::of_text(&folder.path().join("nanogate.toml"), &text).unwrap();
+        let error = check(&config).unwrap_err().to_string();
+        assert!(error.starts_with("proxy.client_roots: ") && error.contains("roots.pem"), "{error}");
+    }
 
     #[test]
     fn own_addresses_are_the_configured_and_the_real_ones() {

@@ -12,6 +12,9 @@ use tokio_util::sync::CancellationToken;
 /// How often the file's time stamp is looked at: a `stat` costs a microsecond and misses no kind of file system.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// How soon a file that could not be read is read again, and complained of again.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// A policy is written by a person; more than this is a mistake.
 const POLICY_CAP: u64 = 1024 * 1024;
 
@@ -42,18 +45,35 @@ pub(crate) async fn follow_policy(file: Option<PathBuf>, stop: CancellationToken
 
 /// Calls `look` once at the start and then whenever the file changes, comes or goes, or SIGHUP asks.
 pub(crate) async fn follow_file(file: Option<&Path>, stop: CancellationToken, mut look: impl AsyncFnMut()) {
+    follow_until_read(file, stop, async || {
+        look().await;
+        true
+    })
+    .await;
+}
+
+/// The same for a file that must not be missed: where `look` says that it could not be read, it is looked at again although
+/// it did not change.
+pub(crate) async fn follow_until_read(
+    file: Option<&Path>,
+    stop: CancellationToken,
+    mut look: impl AsyncFnMut() -> bool,
+) {
     let Ok(mut hangup) = signal(SignalKind::hangup()) else { return stop.cancelled().await };
     let mut seen = None;
     loop {
         let now = file.map(stamp);
+        let mut pause = LOOK;
         if now.is_some() && now != seen {
             seen = now;
-            look().await;
+            if !look().await {
+                (seen, pause) = (None, AGAIN);
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,
             _ = hangup.recv() => seen = None,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }
@@ -66,4 +86,32 @@ pub(crate) fn stamp(file: &Path) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt;
     let meta = fs::metadata(file).ok()?;
     Some((meta.modified().ok()?, meta.len(), meta.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+    use tokio_util::sync::CancellationToken;
+
+    use super::{follow_file, follow_until_read};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn what_could_not_be_read_is_read_again_although_it_did_not_change() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let (looked, stop) = (Cell::new(0), CancellationToken::new());
+        let fourth = async || {
+            looked.set(looked.get() + 1);
+            looked.get() == 4
+        };
+        assert!(timeout(MINUTE, follow_until_read(Some(file.path()), stop.clone(), fourth)).await.is_err());
+        assert_eq!(looked.get(), 4);
+        let always = async || looked.set(looked.get() + 1);
+        assert!(timeout(MINUTE, follow_file(Some(file.path()), stop, always)).await.is_err());
+        assert_eq!(looked.get(), 5);
+    }
 }

@@ -11,10 +11,11 @@ use gate_proxy::{CountersSnapshot, Proxy};
 use tokio_util::sync::CancellationToken;
 
 use crate::provision;
-use crate::run_state::replace;
+use crate::run_state::replace_soon;
 
-/// How often the numbers are looked at; the card is written to no more often.
-const PAUSE: Duration = Duration::from_secs(5);
+/// How often the numbers are looked at; the file is written no more often. Some of them grow with every page of a browser,
+/// while a card lasts for so many writes.
+const PAUSE: Duration = Duration::from_secs(60);
 /// Longest file; a less trusted process wrote it.
 const FILE_MAX: u64 = 4 << 10;
 
@@ -30,9 +31,13 @@ pub(crate) fn read(data: &Path) -> Shortfalls {
 
 /// Keeps the file until `stop`.
 pub(super) async fn keep(proxy: &Proxy, data: &Path, stop: &CancellationToken) {
+    keep_of(|| of(&proxy.counters()), data, stop).await;
+}
+
+async fn keep_of(count: impl Fn() -> Shortfalls, data: &Path, stop: &CancellationToken) {
     let mut last = None;
     loop {
-        let now = of(&proxy.counters());
+        let now = count();
         if last.as_ref() != Some(&now) {
             // Without a disk it is tried again, and complained of again, when there is more to tell.
             write(provision::shortfalls_file(data), now.clone()).await;
@@ -54,8 +59,10 @@ fn of(counters: &CountersSnapshot) -> Shortfalls {
     }
 }
 
+/// The disk may take its time: the numbers begin anew with the process.
 async fn write(file: PathBuf, shortfalls: Shortfalls) {
-    let written = tokio::task::spawn_blocking(move || replace(&file, &serde_json::to_vec(&shortfalls)?, 0o640));
+    let write = move || replace_soon(&file, &serde_json::to_vec(&shortfalls)?, 0o640).map(drop);
+    let written = tokio::task::spawn_blocking(write);
     if let Err(error) = written.await.map_err(std::io::Error::other).flatten() {
         tracing::error!(%error, "what the proxy counts could not be told");
     }
@@ -63,10 +70,31 @@ async fn write(file: PathBuf, shortfalls: Shortfalls) {
 
 #[cfg(test)]
 mod tests {
-    use gate_admin::Shortfalls;
+    use std::cell::{Cell, RefCell};
+    use std::time::Duration;
 
-    use super::{read, write};
+    use gate_admin::Shortfalls;
+    use tokio_util::sync::CancellationToken;
+
+    use super::{keep_of, read, write};
     use crate::provision;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_grows_all_the_time_is_written_once_a_minute() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(provision::proxy_state_dir(folder.path())).unwrap();
+        let (counted, written) = (Cell::new(0), RefCell::new(Vec::new()));
+        // Asked after each write.
+        let count = || {
+            written.borrow_mut().push(read(folder.path()).passed_with_ech);
+            counted.set(counted.get() + 1);
+            Shortfalls { passed_with_ech: counted.get(), ..Shortfalls::default() }
+        };
+        let stop = CancellationToken::new();
+        let hour = tokio::time::timeout(Duration::from_secs(3600 - 1), keep_of(count, folder.path(), &stop));
+        assert!(hour.await.is_err());
+        assert_eq!(*written.borrow(), (0..60).collect::<Vec<_>>());
+    }
 
     #[tokio::test]
     async fn what_is_written_is_read_and_rubbish_is_nothing() {
