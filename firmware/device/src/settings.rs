@@ -129,6 +129,9 @@ fn read(file: &Path) -> Result<Table, RenderError> {
 /// Where PID 1 looks whether all is well: wherever else the owner has them listen, they do on these ports of the loopback.
 const DOORS: [(&str, u16); 3] = [("dns", 53), ("proxy", 8443), ("admin", 9443)];
 
+/// From where PID 1 asks.
+const LOOPBACK: &str = "127.0.0.0/8";
+
 /// Whether who listens so hears what comes to this port of the loopback.
 fn is_heard(socket: &str, port: u16) -> bool {
     let here = |ip: Ipv4Addr| ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST;
@@ -192,6 +195,12 @@ fn render(image: Table, mut owner: Table, lease: &Lease, name: &str, volatile: b
             }
         });
     }
+    // PID 1 asks from here: it is of the office, whatever the owner's list says.
+    part("dns", &|dns| {
+        if let Some(Value::Array(subnets)) = dns.get_mut("local_subnets") {
+            subnets.push(Value::String(LOOPBACK.to_owned()));
+        }
+    });
     if volatile {
         // Nobody else can say this: whoever wrote the settings did not see the card fail.
         part("journal", &|journal| {
@@ -267,6 +276,9 @@ mod tests {
         assert_eq!(listen(&all, "dns"), ["192.0.2.53:53", "127.0.0.1:53"]);
         assert_eq!(listen(&all, "proxy"), ["0.0.0.0:8555", "[::]:8443", "127.0.0.1:8443"]);
         assert_eq!(listen(&all, "admin"), ["0.0.0.0:9443"], "heard there already");
+        let subnets = rendered("", "[dns]\nlocal_subnets = [\"192.168.7.0/24\"]\n")["dns"]["local_subnets"].clone();
+        assert_eq!(subnets.as_array().map(Vec::len), Some(2), "{subnets}");
+        assert!(rendered("", "[dns]\n")["dns"].get("local_subnets").is_none());
         assert!(rendered("", "[dns]\n")["dns"].get("listen").is_none(), "the daemon's own default is");
     }
 

@@ -90,11 +90,9 @@ pub(crate) fn manner(query: &Query, client: IpAddr, config: &Config, view: &View
     manner
 }
 
-/// Whether a client lies in a network we answer. This machine itself does, whatever the list says: what watches over us asks
-/// from here.
+/// Whether a client lies in a network we answer.
 pub(crate) fn is_local(client: IpAddr, config: &Config, view: &View) -> bool {
-    let mut subnets = config.local_subnets.iter().chain(&view.identity.subnets);
-    client.to_canonical().is_loopback() || subnets.any(|subnet| subnet.contains(&client))
+    config.local_subnets.iter().chain(&view.identity.subnets).any(|subnet| subnet.contains(&client))
 }
 
 /// What a client gets in place of an upstream's answer that leads where its rules do not let it go: around the puck, or by
