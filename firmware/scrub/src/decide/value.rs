@@ -10,15 +10,31 @@ pub(crate) use wording::{is_random, word_share};
 
 /// Shannon entropy in bits per byte.
 pub(crate) fn entropy(value: &[u8]) -> f64 {
-    let mut counts = [0_u32; 256];
-    value.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    let (mut counts, mut seen) = ([0_u32; 256], [0_u64; 4]);
+    for byte in value {
+        counts[usize::from(*byte)] += 1;
+        seen[usize::from(*byte / 64)] |= 1 << (byte % 64);
+    }
     let len = value.len().max(1) as f64;
-    counts
-        .iter()
-        .filter(|count| **count > 0)
-        .map(|count| f64::from(*count) / len)
-        .map(|share| -share * share.log2())
-        .sum()
+    let part = |count: u32| {
+        let share = f64::from(count) / len;
+        -share * share.log2()
+    };
+    // Most bytes stand in a value once or twice: a logarithm costs more than all else.
+    let mut known = [None; 8];
+    let (mut entropy, mut first) = (0.0, 0);
+    for mut bytes in seen {
+        while bytes != 0 {
+            let count = counts[first + bytes.trailing_zeros() as usize];
+            entropy += match known.get_mut(count as usize) {
+                Some(known) => *known.get_or_insert_with(|| part(count)),
+                None => part(count),
+            };
+            bytes &= bytes - 1;
+        }
+        first += 64;
+    }
+    entropy
 }
 
 /// How many of lower case, upper case, digits and others occur.

@@ -27,6 +27,9 @@ const HANDLES: &str = "ybl ibl axl paytm ptyes ptsbi pthdfc ptaxis okaxis oksbi 
     abfspay axisgo tapicici naviaxis superyes goaxb axisb kmbl mahb uboi cnrb aubank unionbank pnb zoicici yespay hdfcbankjd \
     kotakpay yesbankltd sliceaxis timecosmos fbl oneyes ptybl cmsidfc dbsbank";
 
+/// Bytes of a handle that is longer than all of these.
+const LONGEST_HANDLE: usize = 16;
+
 /// The words of a list.
 type Words = LazyLock<HashSet<&'static str>>;
 static KNOWN_DOMAINS: Words = LazyLock::new(|| DOMAINS.split_whitespace().chain(OFFICE.split_whitespace()).collect());
@@ -50,8 +53,12 @@ fn is_message_id(local: &str) -> bool {
 
 /// A payment address whose handle belongs to a provider.
 pub(super) fn upi(value: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(value).to_ascii_lowercase();
-    text.rsplit_once('@').is_some_and(|(_, handle)| KNOWN_HANDLES.contains(handle))
+    let Some(at) = value.iter().rposition(|byte| *byte == b'@') else { return false };
+    let mut lower = [0; LONGEST_HANDLE];
+    let Some(lower) = lower.get_mut(..value.len() - at - 1) else { return false };
+    lower.copy_from_slice(&value[at + 1..]);
+    lower.make_ascii_lowercase();
+    std::str::from_utf8(lower).is_ok_and(|handle| KNOWN_HANDLES.contains(handle))
 }
 
 /// A number with its country code: 1 is followed by ten digits of the North American plan, others have 8 to 15 in all.

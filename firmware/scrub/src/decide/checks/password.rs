@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::decide::value::{classes, entropy, is_random, is_reference, is_sample_word, word_share};
+use crate::decide::value::{entropy, is_random, is_reference, is_sample_word, word_share};
 
 /// Names of algorithms, formats and versions, which have digits as passwords do.
 static TECHNICAL: LazyLock<Words> = LazyLock::new(|| {
@@ -67,13 +67,7 @@ pub(super) fn password_like(value: &[u8]) -> bool {
 /// The same between quotes, where no code stands.
 pub(super) fn password_text(value: &[u8]) -> bool {
     let value = &value[..value.len().min(HEAD)];
-    let count = |kind: fn(&u8) -> bool| value.iter().filter(|byte| kind(byte)).count();
-    let digits = count(u8::is_ascii_digit);
-    let signs = count(|byte| {
-        matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'=' | b'?' | b'~' | b'|')
-    });
-    let mixed = value.windows(2).any(|pair| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase());
-    let strong = count(|byte| matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'~'));
+    let Signs { digits, signs, strong, mixed } = Signs::of(value);
     let formed = || {
         (digits > 0 && signs > 0)
             || (digits > 1 && !value.contains(&b'_') && (value[0].is_ascii_uppercase() || is_mingled(value)))
@@ -96,6 +90,31 @@ pub(super) fn password_text(value: &[u8]) -> bool {
         return !plain;
     }
     !(TECHNICAL.stand_in(value) || signs == 0 && ABOUT.stand_in(value)) && formed()
+}
+
+/// What a value has besides words: digits, signs, those of them that names and code hardly have, and a capital behind a small
+/// letter.
+#[derive(Default)]
+struct Signs {
+    digits: usize,
+    signs: usize,
+    strong: usize,
+    mixed: bool,
+}
+
+impl Signs {
+    fn of(value: &[u8]) -> Self {
+        let (mut all, mut small) = (Self::default(), false);
+        for byte in value {
+            let strong = matches!(byte, b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'&' | b'*' | b'+' | b'~');
+            all.digits += usize::from(byte.is_ascii_digit());
+            all.signs += usize::from(strong || matches!(byte, b'=' | b'?' | b'|'));
+            all.strong += usize::from(strong);
+            all.mixed |= small && byte.is_ascii_uppercase();
+            small = byte.is_ascii_lowercase();
+        }
+        all
+    }
 }
 
 /// What nothing but a password looks like, for places where anything else may stand: signs and digits among letters,
@@ -146,26 +165,27 @@ pub(super) fn session_like(value: &[u8]) -> bool {
 /// A value drawn at random from letters and digits; a UUID, a digest, a path or a name in code is none.
 pub(super) fn secret_like(value: &[u8]) -> bool {
     let digits = value.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let hex = value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-');
-    let alphanumeric: Vec<u8> = value.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
+    if value.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-') {
+        return false;
+    }
     let (worded, all) = word_share(value);
     let random = worded * 100 < all * 45 || (digits * 8 >= all && worded * 100 < all * 60);
-    // One value in thirty has no digit among its letters; then they change their case far more often than in names.
-    let letters = digits == 0 && worded * 100 < all * 40 && is_jagged(&alphanumeric);
-    let enough = digits * 24 >= value.len() || (digits > 0 && classes(&alphanumeric) == 3) || letters;
     // Words joined by signs have signs often, random text in base64url about every 32nd byte.
-    let few_signs = (value.len() - alphanumeric.len()) * 6 <= value.len();
-    enough
-        && random
-        && few_signs
-        && !hex
-        && classes(&alphanumeric) >= 2
-        && !is_name(value)
-        && !ALGORITHMS.stand_in(value)
+    let few_signs = (value.len() - all) * 6 <= value.len();
+    if !random || !few_signs {
+        return false;
+    }
+    let cases =
+        usize::from(value.iter().any(u8::is_ascii_lowercase)) + usize::from(value.iter().any(u8::is_ascii_uppercase));
+    // One value in thirty has no digit among its letters; then they change their case far more often than in names.
+    let letters = || digits == 0 && worded * 100 < all * 40 && is_jagged(value);
+    let enough = digits * 24 >= value.len() || (digits > 0 && cases == 2) || letters();
+    enough && cases + usize::from(digits > 0) >= 2 && !is_name(value) && !ALGORITHMS.stand_in(value)
 }
 
-/// Whether letters change their case as often as chance has it.
-fn is_jagged(letters: &[u8]) -> bool {
+/// Whether the letters and digits of a value change their case as often as chance has it.
+fn is_jagged(value: &[u8]) -> bool {
+    let letters: Vec<u8> = value.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
     let changes =
         letters.windows(2).filter(|pair| pair[0].is_ascii_uppercase() != pair[1].is_ascii_uppercase()).count();
     changes * 20 >= letters.len() * 7
@@ -174,13 +194,19 @@ fn is_jagged(letters: &[u8]) -> bool {
 /// Several words in a row, as people are told to choose: `copper-saddle-orchid-71`, `correct-horse-battery-staple`.
 fn is_passphrase(value: &[u8]) -> bool {
     let vowel = |byte: &u8| b"aeiouyAEIOUY".contains(byte);
-    let word = |part: &&&[u8]| {
+    let word = |part: &[u8]| {
         (3..=10).contains(&part.len()) && part.iter().all(u8::is_ascii_alphabetic) && part.iter().any(vowel)
     };
-    let number = |part: &&&[u8]| (1..=4).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
-    let parts: Vec<&[u8]> = value.split(|byte| b"-. _".contains(byte)).collect();
-    let (words, numbers) = (parts.iter().filter(word).count(), parts.iter().filter(number).count());
-    words + numbers == parts.len() && (words >= 4 || (words >= 2 && numbers == 1)) && !value.contains(&b' ')
+    let number = |part: &[u8]| (1..=4).contains(&part.len()) && part.iter().all(u8::is_ascii_digit);
+    let (mut words, mut numbers) = (0, 0);
+    for part in value.split(|byte| b"-. _".contains(byte)) {
+        match (word(part), number(part)) {
+            (true, _) => words += 1,
+            (_, true) => numbers += 1,
+            _ => return false,
+        }
+    }
+    (words >= 4 || (words >= 2 && numbers == 1)) && !value.contains(&b' ')
 }
 
 /// A capitalised word and a number: `Summer_2026`.
@@ -240,8 +266,11 @@ fn is_address(value: &[u8]) -> bool {
 
 /// Signs that stand in code and not in what people choose.
 fn is_code(value: &[u8]) -> bool {
-    let sign =
-        |pair: &[u8]| matches!(pair, b"::" | b"->" | b"()" | b"==" | b"//" | b".." | b"=>" | b":/" | b"?." | b":!");
+    // Most bytes are none of the first ones, which is all that there is to ask about them.
+    let sign = |pair: &[u8]| {
+        matches!(pair[0], b':' | b'-' | b'(' | b'=' | b'/' | b'.' | b'?')
+            && matches!(pair, b"::" | b"->" | b"()" | b"==" | b"//" | b".." | b"=>" | b":/" | b"?." | b":!")
+    };
     let list = value.contains(&b':') && !value.iter().any(u8::is_ascii_digit);
     // A package: `from "@office/password"`.
     let package = value[0] == b'@' && value.contains(&b'/');

@@ -18,29 +18,64 @@ pub(crate) fn is_random(value: &[u8]) -> bool {
     all >= 6 && worded * 100 < all * 45
 }
 
-/// How many of a value's letters and digits stand in words, and how many there are.
+/// How many of a value's letters and digits stand in words, and how many there are. A word is a stretch of letters, `Word`,
+/// `word` or `WORD`, cut where a capital begins another one.
 pub(crate) fn word_share(value: &[u8]) -> (usize, usize) {
-    let words = stretches(value).filter(|word| is_word(word)).map(<[u8]>::len).sum();
-    (words, value.iter().filter(|byte| byte.is_ascii_alphanumeric()).count())
+    let (mut worded, mut all, mut stretch, mut small) = (0, 0, Stretch::default(), false);
+    for byte in value {
+        let letter = byte.is_ascii_alphabetic();
+        if !letter || small && byte.is_ascii_uppercase() {
+            worded += stretch.worded();
+            stretch = Stretch::default();
+        }
+        if letter {
+            stretch.add(*byte);
+        }
+        small = byte.is_ascii_lowercase();
+        all += usize::from(byte.is_ascii_alphanumeric());
+    }
+    (worded + stretch.worded(), all)
 }
 
 /// Whether letters could be a word: a vowel, and hardly a pair that words do not have.
 pub(crate) fn is_word(letters: &[u8]) -> bool {
-    let vowel = |byte: &u8| b"aeiouyAEIOUY".contains(byte);
-    let rare = letters.windows(2).filter(|pair| is_rare(pair[0], pair[1])).count();
-    letters.len() >= MIN_WORD && letters.iter().any(vowel) && rare * 10 <= letters.len()
+    let mut stretch = Stretch::default();
+    letters.iter().for_each(|byte| stretch.add(*byte));
+    stretch.worded() > 0
 }
 
-fn is_rare(first: u8, second: u8) -> bool {
-    let index = |byte: u8| usize::from(byte.to_ascii_lowercase().wrapping_sub(b'a'));
-    RARE.get(index(first)).is_some_and(|row| index(second) < 26 && row >> index(second) & 1 == 1)
+/// What tells whether letters are a word.
+#[derive(Default)]
+struct Stretch {
+    len: usize,
+    vowels: u32,
+    rare: usize,
+    /// The pairs that are rare behind the last byte, a bit for each letter.
+    rare_next: u32,
 }
 
-/// The stretches of letters in a value: `Word`, `word`, `WORD`, cut where a capital begins a word of its own.
-fn stretches(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| !byte.is_ascii_alphabetic()).flat_map(|letters| {
-        letters.chunk_by(|a, b| a.is_ascii_uppercase() == b.is_ascii_uppercase() || a.is_ascii_uppercase())
-    })
+impl Stretch {
+    #[inline]
+    fn add(&mut self, byte: u8) {
+        const VOWELS: u32 = 1 << (b'a' - b'a')
+            | 1 << (b'e' - b'a')
+            | 1 << (b'i' - b'a')
+            | 1 << (b'o' - b'a')
+            | 1 << (b'u' - b'a')
+            | 1 << (b'y' - b'a');
+        // What is no letter has a number of which no bit is ever set, and no pair.
+        let letter = usize::from(byte.to_ascii_lowercase().wrapping_sub(b'a')).min(RARE.len());
+        self.len += 1;
+        self.vowels |= VOWELS >> letter & 1;
+        self.rare += (self.rare_next >> letter & 1) as usize;
+        self.rare_next = RARE.get(letter).copied().unwrap_or(0);
+    }
+
+    /// The letters, if they are a word.
+    #[inline]
+    fn worded(&self) -> usize {
+        if self.len >= MIN_WORD && self.vowels != 0 && self.rare * 10 <= self.len { self.len } else { 0 }
+    }
 }
 
 #[cfg(test)]
