@@ -39,7 +39,7 @@ pub use words::OfficeWord;
 pub(crate) use anchors::Anchors;
 pub use anchors::frequency_slot;
 pub(crate) use digits::DigitRules;
-pub(crate) use machine::Forward;
+pub(crate) use machine::{Forward, Trails};
 pub(crate) use rule::{Approach, MAX_ANCHOR, MAX_REACH, Rule};
 
 /// The file among the sources that names the pack.

@@ -12,7 +12,7 @@ use super::unmarked::{Run, UNMET, base58_runs, phrases};
 use super::value::{Letters, classes, entropy, is_placeholder};
 use super::{Grounds, Work};
 use crate::lanes::Marks;
-use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule};
+use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule, Trails};
 use crate::parse::Shadow;
 
 /// What may still follow a keyword on its line where the value stands on the next: ` number`, ` no.:`, a line's end.
@@ -91,6 +91,8 @@ pub(crate) struct Engine<'a> {
     cues: Vec<Cue>,
     /// Keywords that may name a column.
     headings: Vec<Heading>,
+    /// What automata have read.
+    trails: Trails,
     sweep: Sweep,
 }
 
@@ -118,6 +120,7 @@ impl<'a> Engine<'a> {
             work: *work,
             cues: Vec::new(),
             headings: Vec::new(),
+            trails: Trails::default(),
             sweep: Sweep { candidates: Vec::new(), live_from, whole: Vec::new() },
         };
         engine.anchors();
@@ -219,8 +222,9 @@ impl<'a> Engine<'a> {
     }
 
     /// Matches forwards from `at`, reading no byte past `limit`; what may still grow is kept alive from `origin` on.
-    fn forward(&mut self, machine: &Forward, at: usize, limit: usize, origin: usize) -> Option<usize> {
-        let reach = machine.run(self.text, at, limit, self.open);
+    fn forward(&mut self, machine: (&Forward, usize), at: usize, limit: usize, origin: usize) -> Option<usize> {
+        let (machine, number) = machine;
+        let reach = machine.run_on((&mut self.trails, number), self.text, at, limit, self.open);
         self.work.spend(READ_COST * reach.read);
         self.keep_alive(reach.live, origin);
         reach.end
@@ -245,6 +249,7 @@ impl<'a> Engine<'a> {
             }
             Approach::Lead(lead) => {
                 self.heading(index, rule, &anchor);
+                let lead = (lead, lead_of(index));
                 if let Some(end) = self.forward(lead, anchor.start, anchor.start + MAX_REACH, anchor.start) {
                     self.value(index, rule, anchor.start, end, end);
                 }
@@ -275,7 +280,7 @@ impl<'a> Engine<'a> {
             }
             let first = byte.is_ascii_alphanumeric() || (rule.assigned && b"_-+/".contains(&byte));
             let starts = first && !previous.is_ascii_alphanumeric();
-            if starts && self.is_led(rule, &anchor, at) && self.value(index, rule, anchor.start, at, at) {
+            if starts && self.is_led(index, rule, &anchor, at) && self.value(index, rule, anchor.start, at, at) {
                 return;
             }
             seen_word |= byte.is_ascii_alphanumeric();
@@ -290,11 +295,12 @@ impl<'a> Engine<'a> {
     }
 
     /// Whether a value may stand at `at` by what leads to it. Its pattern, which most words fail at once, comes first.
-    fn is_led(&mut self, rule: &Rule, anchor: &Range<usize>, at: usize) -> bool {
+    fn is_led(&mut self, index: usize, rule: &Rule, anchor: &Range<usize>, at: usize) -> bool {
         if !rule.assigned {
             return true;
         }
-        let end = self.forward(&rule.pattern, at, at + rule.max_len, anchor.start);
+        let pattern = (&rule.pattern, pattern_of(index));
+        let end = self.forward(pattern, at, at + rule.max_len, anchor.start);
         if end.is_some() {
             self.work.spend(ASSIGNED_COST);
         }
@@ -322,13 +328,14 @@ impl<'a> Engine<'a> {
         if rule.not_before.has(before) {
             return false;
         }
-        let end = self.forward(&rule.pattern, from, from + rule.max_len, origin);
+        let pattern = (&rule.pattern, pattern_of(index));
+        let end = self.forward(pattern, from, from + rule.max_len, origin);
         let Some(end) = end.filter(|end| *end > start) else { return false };
         if let Some(until) = &rule.until {
             return self.long_value(index, rule, until, start, end);
         }
         if let Some(tail) = &rule.tail
-            && self.forward(tail, end, end + MAX_REACH, origin).is_none()
+            && self.forward((tail, tail_of(index)), end, end + MAX_REACH, origin).is_none()
         {
             return false;
         }
@@ -338,8 +345,8 @@ impl<'a> Engine<'a> {
                 self.found(index, start, end, grounds);
                 return true;
             }
-            let shorter = self.text[start..end].iter().rposition(|byte| matches!(byte, b' ' | b'-'));
-            match shorter.filter(|len| rule.shrink && *len > 0) {
+            let shorter = || self.text[start..end].iter().rposition(|byte| matches!(byte, b' ' | b'-'));
+            match if rule.shrink { shorter().filter(|len| *len > 0) } else { None } {
                 Some(len) => end = start + len,
                 None => return false,
             }
@@ -437,6 +444,17 @@ impl<'a> Engine<'a> {
             self.sweep.live_from = self.sweep.live_from.min(origin);
         }
     }
+}
+
+/// The numbers of the automata of a rule.
+fn lead_of(rule: usize) -> usize {
+    3 * rule
+}
+fn pattern_of(rule: usize) -> usize {
+    3 * rule + 1
+}
+fn tail_of(rule: usize) -> usize {
+    3 * rule + 2
 }
 
 /// Digits that a comma next to them cannot make thousands of: those of a card, say, in a row of comma-separated values.

@@ -1,5 +1,7 @@
 //! Patterns as dense automata: anchored, linear, without state of their own, so that any number of threads run them.
 
+mod trails;
+
 use regex_automata::dfa::Automaton;
 use regex_automata::dfa::dense::{self, DFA};
 use regex_automata::nfa::thompson;
@@ -7,6 +9,8 @@ use regex_automata::util::primitives::StateID;
 use regex_automata::util::start;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, MatchKind};
+
+pub(crate) use self::trails::Trails;
 
 /// Largest automaton of one pattern. A pattern past it would need rewriting, not memory.
 const MAX_BYTES: usize = 4 << 20;
@@ -36,6 +40,18 @@ pub(crate) struct Reach {
     pub(crate) read: usize,
 }
 
+/// A forward match that is not at its end.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    state: StateID,
+    /// The next byte to be read.
+    at: usize,
+    /// One past the last byte of the last match that was reported, which is one byte late.
+    end: Option<usize>,
+    /// Whether nothing more can match.
+    over: bool,
+}
+
 /// Whether a pattern speaks of bytes or of characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alphabet {
@@ -54,25 +70,34 @@ impl Forward {
 
     /// Runs from `at`, reading no byte past `limit`; `open` says whether `text` may go on after its end.
     pub(crate) fn run(&self, text: &[u8], at: usize, limit: usize, open: bool) -> Reach {
-        let dfa = &self.dfa;
         let limit = limit.min(text.len());
-        let mut state = self.start;
-        let mut end = None;
-        for (index, byte) in text[at..limit].iter().enumerate() {
+        let mut run = Run { state: self.start, at, end: None, over: false };
+        let read = self.follow(&mut run, text, limit);
+        // Matches are reported one byte late.
+        if !run.over && self.dfa.is_match_state(self.dfa.next_eoi_state(run.state)) {
+            run.end = Some(limit);
+        }
+        Reach { end: run.end, live: !run.over && open && limit == text.len(), read }
+    }
+
+    /// Goes on with a run up to the byte at `stop`, and says how many were read.
+    #[inline]
+    fn follow(&self, run: &mut Run, text: &[u8], stop: usize) -> usize {
+        let (dfa, begin) = (&self.dfa, run.at);
+        let (mut state, mut end) = (run.state, run.end);
+        for (index, byte) in text[begin..stop].iter().enumerate() {
             state = dfa.next_state(state, *byte);
             if dfa.is_special_state(state) {
                 if dfa.is_match_state(state) {
-                    end = Some(at + index);
+                    end = Some(begin + index);
                 } else if dfa.is_dead_state(state) || dfa.is_quit_state(state) {
-                    return Reach { end, live: false, read: index + 1 };
+                    *run = Run { state, at: begin + index + 1, end, over: true };
+                    return index + 1;
                 }
             }
         }
-        // Matches are reported one byte late.
-        if dfa.is_match_state(dfa.next_eoi_state(state)) {
-            end = Some(limit);
-        }
-        Reach { end, live: open && limit == text.len(), read: limit - at }
+        *run = Run { state, at: stop, end, over: false };
+        stop - begin
     }
 
     /// Bytes of memory.
