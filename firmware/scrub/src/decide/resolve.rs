@@ -20,22 +20,49 @@ pub(crate) fn resolve(pack: &Pack, mut candidates: Vec<Candidate>) -> Vec<Candid
             candidate.rule,
         )
     };
-    candidates.sort_by_key(order);
+    candidates.sort_by_cached_key(order);
     let attacks = candidates.partition_point(|candidate| !is_attack(pack, candidate));
-    let mut kept = Vec::with_capacity(candidates.len().min(64));
+    let mut kept: Vec<Candidate> = Vec::with_capacity(candidates.len().min(64));
     for layer in [&candidates[..attacks], &candidates[attacks..]] {
-        // By end, disjoint, so the first one that ends behind a start is the only one that can overlap it.
-        let mut layer_kept: std::collections::BTreeMap<usize, Candidate> = std::collections::BTreeMap::new();
-        for candidate in layer {
-            let next = layer_kept.range(candidate.start + 1..).next();
-            if next.is_none_or(|(_, kept)| kept.start >= candidate.end) {
-                layer_kept.insert(candidate.end, *candidate);
-            }
-        }
-        kept.extend(layer_kept.into_values());
+        let mut taken = Taken::around(layer);
+        kept.extend(layer.iter().copied().filter(|candidate: &Candidate| taken.take(candidate.start, candidate.end)));
     }
-    kept.sort_by_key(|candidate| (candidate.start, candidate.end));
+    kept.sort_unstable_by_key(|candidate| (candidate.start, candidate.end));
     kept
+}
+
+/// The bytes of values that are kept, a bit for each byte of the body between the first and the last value.
+struct Taken {
+    first: usize,
+    bits: Vec<u64>,
+}
+
+impl Taken {
+    fn around(layer: &[Candidate]) -> Self {
+        let first = layer.iter().map(|candidate| candidate.start).min().unwrap_or(0);
+        let end = layer.iter().map(|candidate| candidate.end).max().unwrap_or(0);
+        // One value alone overlaps none.
+        let bits = if layer.len() > 1 { vec![0; (end - first).div_ceil(64)] } else { Vec::new() };
+        Self { first, bits }
+    }
+
+    /// Takes a range of bytes if none of them is taken.
+    fn take(&mut self, start: usize, end: usize) -> bool {
+        if self.bits.is_empty() {
+            return true;
+        }
+        let (start, end) = (start - self.first, end - self.first);
+        let words = start / 64..end.div_ceil(64).max(start / 64);
+        let mask = |word: usize| {
+            let from = |at: usize| u64::MAX.checked_shl(at.saturating_sub(64 * word) as u32).unwrap_or(0);
+            from(start) & !from(end)
+        };
+        let free = words.clone().all(|word| self.bits[word] & mask(word) == 0);
+        if free {
+            words.for_each(|word| self.bits[word] |= mask(word));
+        }
+        free
+    }
 }
 
 /// Leaves out values that are public, and what other rules see in parts of them.
