@@ -79,6 +79,7 @@ impl AttackModel {
         if weights.len() != 1 << SLOT_BITS {
             return Err(ModelError::Weights { count: weights.len() });
         }
+        normal::prepare();
         Ok(Self { lexicon, weights, floor, threshold, inputs })
     }
 

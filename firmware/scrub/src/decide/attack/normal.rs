@@ -178,8 +178,8 @@ impl Normal {
             self.text.push(c.to_ascii_lowercase());
             return;
         }
-        word.letters += usize::from(c.is_alphabetic());
-        word.capitals += usize::from(c.is_uppercase());
+        word.letters += usize::from(has(c, ALPHABETIC));
+        word.capitals += usize::from(has(c, CAPITAL));
         match c {
             // Neither cases nor parts.
             '\u{4E00}'..='\u{9FFF}' => self.text.push(c),
@@ -309,20 +309,51 @@ fn is_part(c: char, before: char, after: impl Fn() -> char) -> bool {
         '!' => after().is_ascii_alphabetic() || (before.is_ascii_alphabetic() && after().is_ascii_digit()),
         '@' | '$' | '|' => before.is_ascii_alphabetic() && after().is_ascii_alphabetic(),
         _ if c.is_ascii() => false,
-        _ => c.is_alphanumeric() || is_combining_mark(c),
+        _ => has(c, PART),
     }
+}
+
+/// What a character is: a letter, a capital, something that a word has.
+const ALPHABETIC: u8 = 1;
+const CAPITAL: u8 = 2;
+const PART: u8 = 4;
+
+/// What the characters of the basic plane are: to find that out takes far longer, for most scripts, than all else that is done
+/// with one.
+static KINDS: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let kind = |c: u32| char::from_u32(c).map_or(0, kind);
+    (0..=0xFFFF).map(kind).collect()
+});
+
+fn kind(c: char) -> u8 {
+    let is = |kind: u8, is: bool| if is { kind } else { 0 };
+    is(ALPHABETIC, c.is_alphabetic())
+        | is(CAPITAL, c.is_uppercase())
+        | is(PART, c.is_alphanumeric() || is_combining_mark(c))
+}
+
+/// Whether a character is of one of these kinds.
+#[inline]
+fn has(c: char, kinds: u8) -> bool {
+    KINDS.get(c as usize).copied().unwrap_or_else(|| kind(c)) & kinds != 0
+}
+
+/// Makes ready what every window needs, so that the first one does not wait for it.
+pub(super) fn prepare() {
+    LazyLock::force(&KINDS);
+    LazyLock::force(&FOLDED);
 }
 
 /// Whether a character leaves no gap in a word: the apostrophe of `don't`.
 fn is_dropped(c: char, before: char, after: impl Fn() -> char) -> bool {
-    matches!(c, '\'' | '\u{2019}') && before.is_alphabetic() && matches!(after(), 't' | 'T')
+    matches!(c, '\'' | '\u{2019}') && has(before, ALPHABETIC) && matches!(after(), 't' | 'T')
 }
 
-/// The letters of Latin, Greek and Cyrillic of which one is left without its accents, from this one on: taking them apart
-/// costs a hundred times more than looking them up.
+/// The letters of alphabets of which one is left without its accents, from this one on: taking them apart costs a hundred
+/// times more than looking them up.
 static FOLDED: LazyLock<Vec<Option<char>>> = LazyLock::new(|| {
     let folded = |c: char| parts(c).next().filter(|_| parts(c).count() == 1);
-    ('\u{80}'..='\u{52F}').map(folded).collect()
+    ('\u{80}'..='\u{1FFF}').map(folded).collect()
 });
 const FIRST_FOLDED: usize = 0x80;
 

@@ -71,9 +71,10 @@ pub(crate) struct Window {
 pub(super) fn visit(text: &Text<'_>, cues: &[Cue], mut read: impl FnMut(&Window) -> Option<bool>) -> Option<()> {
     let mut known: Vec<(Range<usize>, View, bool)> = Vec::new();
     let mut last: Option<(usize, usize)> = None;
+    let mut sentences = Sentences { text: text.bytes, last: 0..0 };
     for cue in (0..cues.len()).filter(|index| is_confirmed(cues, *index)).map(|index| &cues[index]) {
         let view = cue.meaning.view;
-        let sentence = sentence(text.bytes, cue);
+        let sentence = sentences.around(cue);
         if let Some(sentence) = &sentence {
             let again = known.iter().rev().take(4).find(|known| known.0 == *sentence && known.1 == view);
             let promising = match again {
@@ -124,14 +125,38 @@ fn is_confirmed(cues: &[Cue], index: usize) -> bool {
     pull >= ENOUGH
 }
 
-/// The sentence or line around a cue, if it is not too long.
+/// The sentences of a text. Most cues stand in the same one as those before them.
+struct Sentences<'a> {
+    text: &'a [u8],
+    /// Where the last one begins and ends; empty if others begin in its cue.
+    last: Range<usize>,
+}
+
+impl Sentences<'_> {
+    /// The sentence or line around a cue, which does not start before the one that was asked for last, if it is not too long.
+    fn around(&mut self, cue: &Cue) -> Option<Range<usize>> {
+        let text = self.text;
+        let known = self.last.start <= cue.start && cue.end <= self.last.end && !self.last.is_empty();
+        let found = if known { self.last.clone() } else { sentence(text, cue)? };
+        if found.start + SENTENCE.0 < cue.start || cue.start + SENTENCE.1 < found.end {
+            return None;
+        }
+        if !known {
+            let parted = (cue.start + 1..cue.end).any(|at| is_boundary(text, at));
+            self.last = if parted { 0..0 } else { found.clone() };
+        }
+        let lead = text[found.start..cue.start].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        Some(found.start + lead..found.end)
+    }
+}
+
+/// The boundaries around a cue, if they are near.
 fn sentence(text: &[u8], cue: &Cue) -> Option<Range<usize>> {
     let floor = cue.start.saturating_sub(SENTENCE.0);
     let start = (floor..=cue.start).rev().find(|at| is_boundary(text, *at))?;
     let ceiling = (cue.start + SENTENCE.1).min(text.len());
     let end = (cue.end..=ceiling).find(|at| is_boundary(text, *at))?;
-    let lead = text[start..cue.start].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    Some(start + lead..end)
+    Some(start..end)
 }
 
 /// Whether a sentence may end before `at` and another begin there.
