@@ -55,10 +55,17 @@ function returns request response server client database index query latency thr
 Müller café naïve façade résumé übrigens größer señor";
 
 /// A small generator of numbers, the same on every machine.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
+    /// One that rolls the same for the same seed.
+    pub(crate) fn new(seed: u64) -> Self {
+        // Zero would stay what it is.
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    /// A number below `sides`.
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         // xorshift64*, Vigna 2016.
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

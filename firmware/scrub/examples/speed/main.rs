@@ -1,13 +1,16 @@
 //! Measures the scanner with the built-in rules: `cargo run --release -p gate-scrub --example speed -- [--json]`.
 //!
 //! Bodies are generated from a fixed seed: prose, source code, and chat requests that carry both. All times but
-//! that of loading are processor time of the one thread, which a busy machine disturbs least. `--rounds text|code|json NUMBER` scans one such
-//! corpus so many times and prints its bytes, for a profiler: of two such runs the difference is the scanning alone.
+//! that of loading are processor time of the one thread, which a busy machine disturbs least. `--rounds text|code|json|PIECE
+//! NUMBER` scans one such corpus, or a body that repeats the piece, so many times and prints its bytes, for a profiler: of two
+//! such runs the difference is the scanning alone.
 //! `--tries [FILE…]` counts how often such clean bodies, or those files, call for each rule, and by which literal.
-//! `--quick` leaves the hostile inputs out, `--worst` lists the dearest of them, and `--work FILE…` says
+//! `--quick` leaves the hostile inputs out, `--worst` lists the dearest of them, `--search SECONDS [SEED]` looks for dearer
+//! ones, and `--work FILE…` says
 //! how many steps a byte of each file takes. `--corpus DIR` writes the three corpora as `{"text"}` lines, for other scanners to be measured on the same bytes.
 
 mod corpus;
+mod search;
 mod tries;
 mod worst;
 
@@ -16,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gate_scrub::{BUILTIN, Limits, Pack, ScanError, Scanner};
+use gate_scrub::{BUILTIN, BodyKind, Limits, Pack, ScanError, Scanner};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -33,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let [flag, name, rounds] = &args[..]
         && flag == "--rounds"
     {
-        return repeat(Kind::named(name).ok_or("--rounds text|code|json NUMBER")?, rounds.parse()?);
+        return repeat(name, rounds.parse()?);
     }
     let before = resident();
     // Several threads compile, so that what counts is how long a daemon waits.
@@ -61,6 +64,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         worst::report(&scanner, 1e3 / speed(&scanner, Kind::Text)?);
         return Ok(());
     }
+    if let [flag, seconds, seed @ ..] = &args[..]
+        && flag == "--search"
+    {
+        let seed = seed.first().map_or(Ok(1), |seed| seed.parse())?;
+        search::report(&scanner, Duration::from_secs(seconds.parse()?), seed);
+        return Ok(());
+    }
     let speeds = [Kind::Text, Kind::Code, Kind::Json].map(|kind| speed(&scanner, kind));
     let [text, code, chat] = speeds;
     let (text, code, chat) = (text?, code?, chat?);
@@ -86,10 +96,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Scans a corpus so many times. No clock is read: reading one as rustix does is more than valgrind can follow.
-fn repeat(kind: Kind, rounds: usize) -> Result<(), Box<dyn Error>> {
+/// Scans a corpus, or a piece over and over, so many times. No clock is read: reading one as rustix does is more than valgrind
+/// can follow.
+fn repeat(what: &str, rounds: usize) -> Result<(), Box<dyn Error>> {
     let scanner = Scanner::new(Arc::new(Pack::compile(BUILTIN.iter().copied())?));
-    let bodies = corpus::bodies(kind, CORPUS / 4, BODY);
+    let hostile = || vec![Body { kind: BodyKind::Text, bytes: worst::body(what, worst::SIZE) }];
+    let bodies = Kind::named(what).map_or_else(hostile, |kind| corpus::bodies(kind, CORPUS / 4, BODY));
     (0..rounds).try_for_each(|_| scan_all(&scanner, &bodies).map(drop))?;
     println!("{}", bodies.iter().map(|body| body.bytes.len()).sum::<usize>());
     Ok(())

@@ -8,10 +8,10 @@ use gate_scrub::{BUILTIN, BodyKind, Limits, ScanError, Scanner};
 use super::timed;
 
 /// Bytes of one hostile body.
-const SIZE: usize = 32 << 10;
+pub(crate) const SIZE: usize = 32 << 10;
 
 /// Inputs that a report shows.
-const SHOWN: usize = 40;
+pub(crate) const SHOWN: usize = 40;
 
 /// The dearest input.
 pub(crate) struct Worst {
@@ -47,12 +47,17 @@ pub(crate) fn report(scanner: &Scanner, clean: f64) {
 /// is more than `enough` at first.
 fn ratio(scanner: &Scanner, clean: f64, piece: &str, enough: f64) -> (f64, bool) {
     // Made one by one: all of them together would fill gigabytes.
-    let body = piece.repeat(SIZE.div_ceil(piece.len())).into_bytes();
+    let body = body(piece, SIZE);
     let scan = || scanner.body(BodyKind::Text, &body, &Limits::default());
     let (first, result) = timed(scan);
     let ratio = |time: Duration| time.as_nanos() as f64 / body.len() as f64 / clean;
     let again = if ratio(first) > enough { (0..5).map(|_| timed(scan).0).min() } else { None };
     (ratio(again.unwrap_or(first).min(first)), result.is_err())
+}
+
+/// A piece over and over, at least `size` bytes of it.
+pub(crate) fn body(piece: &str, size: usize) -> Vec<u8> {
+    piece.repeat(size.div_ceil(piece.len().max(1))).into_bytes()
 }
 
 /// Prints how many steps a byte of each file takes, when it is repeated so often that what every scan is granted does not
@@ -77,7 +82,7 @@ pub(crate) fn work(scanner: &Scanner, files: &[String]) -> std::io::Result<()> {
 }
 
 /// What bodies repeat, with a name that says so.
-fn hostile() -> BTreeSet<(String, String)> {
+pub(crate) fn hostile() -> BTreeSet<(String, String)> {
     let mut pieces: BTreeSet<(String, String)> = BTreeSet::new();
     let mut add = |name: &str, piece: &str| {
         for glue in ["", " ", "1", "a", "-", "\n", "=", "\""] {
