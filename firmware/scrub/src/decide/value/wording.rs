@@ -48,7 +48,7 @@ pub(crate) fn is_word(letters: &[u8]) -> bool {
 #[derive(Default)]
 struct Stretch {
     len: usize,
-    vowels: u32,
+    has_vowel: bool,
     rare: usize,
     /// The pairs that are rare behind the last byte, a bit for each letter.
     rare_next: u32,
@@ -57,16 +57,10 @@ struct Stretch {
 impl Stretch {
     #[inline]
     fn add(&mut self, byte: u8) {
-        const VOWELS: u32 = 1 << (b'a' - b'a')
-            | 1 << (b'e' - b'a')
-            | 1 << (b'i' - b'a')
-            | 1 << (b'o' - b'a')
-            | 1 << (b'u' - b'a')
-            | 1 << (b'y' - b'a');
-        // What is no letter has a number of which no bit is ever set, and no pair.
+        // What is no letter has a number of which no row has a bit, and no row.
         let letter = usize::from(byte.to_ascii_lowercase().wrapping_sub(b'a')).min(RARE.len());
         self.len += 1;
-        self.vowels |= VOWELS >> letter & 1;
+        self.has_vowel |= matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'y');
         self.rare += (self.rare_next >> letter & 1) as usize;
         self.rare_next = RARE.get(letter).copied().unwrap_or(0);
     }
@@ -74,7 +68,7 @@ impl Stretch {
     /// The letters, if they are a word.
     #[inline]
     fn worded(&self) -> usize {
-        if self.len >= MIN_WORD && self.vowels != 0 && self.rare * 10 <= self.len { self.len } else { 0 }
+        if self.len >= MIN_WORD && self.has_vowel && self.rare * 10 <= self.len { self.len } else { 0 }
     }
 }
 
