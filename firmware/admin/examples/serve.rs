@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use gate_admin::{Accounts, Admin, Config, Listeners, Site};
 use gate_core::{
-    Action, ConnectionEvent, DnsEvent, DnsOutcome, Event, FindingCount, HostName, KnowledgeBase, Mode, ProcessEvent,
-    ProcessState, Reason, RequestEvent, SteerEvent, UnixMicros, Usage,
+    Action, Attachment, ConnectionEvent, Cost, Currency, DnsEvent, DnsOutcome, Event, FileKind, FilePlace,
+    FindingCount, HostName, KnowledgeBase, Mode, ProcessEvent, ProcessState, Reason, RequestEvent, SteerEvent,
+    UnixMicros, Usage,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -160,6 +161,19 @@ fn request(client: IpAddr, (vendor, host, model): (&str, &str, &str), dice: &mut
         _ => (Action::Allow, &[]),
     };
     let denied = decision == Action::Deny;
+    let estimated = dice.roll(3) == 0;
+    let usage = (!denied).then(|| Usage {
+        input: 200 + dice.roll(6000),
+        output: 100 + dice.roll(2000),
+        estimated,
+        ..Usage::default()
+    });
+    let file = (dice.roll(5) == 0).then(|| Attachment {
+        kind: FileKind::Pdf,
+        place: FilePlace::Conversation,
+        bytes: 20_000 + dice.roll(900_000),
+        keyed_hash: "0123456789abcdef".to_owned(),
+    });
     Event::Request(RequestEvent {
         connection: Some(1),
         client,
@@ -174,7 +188,14 @@ fn request(client: IpAddr, (vendor, host, model): (&str, &str, &str), dice: &mut
         response_bytes: 3_000,
         status: Some(if denied { 403 } else { 200 }),
         stream: true,
-        usage: (!denied).then(|| Usage { input: 200 + dice.roll(6000), output: 100 + dice.roll(2000) }),
+        usage,
+        cost: usage.filter(|_| vendor != "mistral").map(|usage| Cost {
+            micros: usage.input * 5 / 2 + usage.output * 10,
+            currency: Currency::Usd,
+            as_of: "2026-11-05".to_owned(),
+        }),
+        attachments: file.into_iter().collect(),
+        more_attachments: 0,
         added_micros: 300 + dice.roll(2500),
         first_byte_micros: Some(420_000),
         duration_micros: 2_000_000,

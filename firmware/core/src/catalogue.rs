@@ -1,6 +1,7 @@
 //! Who the AI providers are: the data of `kb8-providers` as a value that answers "whose name is this?".
 
 mod glob;
+mod price;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,8 +9,10 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub use self::price::{Price, Prices};
+
 use self::glob::Glob;
-use crate::HostName;
+use crate::{Cost, Currency, HostName, Usage};
 
 /// All vendors with their names; immutable once built.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +43,9 @@ pub struct Vendor {
     /// Addresses at which nothing but public resolvers answers; clients use them without asking for a name.
     #[serde(default)]
     pub resolvers: Vec<IpAddr>,
+    /// What its models cost, as far as that is published.
+    #[serde(default)]
+    pub prices: Vec<Prices>,
 }
 
 impl Vendor {
@@ -104,6 +110,8 @@ pub enum CatalogueError {
     Host { file: String, name: String },
     #[error("{file}: `{name}` already belongs to `{vendor}`")]
     Duplicate { file: String, name: String, vendor: String },
+    #[error("{file}: prices in {currency} beside others")]
+    Currencies { file: String, currency: Currency },
 }
 
 impl Catalogue {
@@ -134,6 +142,11 @@ impl Catalogue {
         }
         let resolvers = vendor.resolvers.iter().map(|address| (address.to_canonical(), vendor.id.clone()));
         self.resolvers.extend(resolvers);
+        let mut currencies = vendor.prices.iter().map(|prices| prices.currency);
+        let first = currencies.next();
+        if let Some(currency) = currencies.find(|other| Some(*other) != first) {
+            return Err(CatalogueError::Currencies { file: file.to_owned(), currency });
+        }
         self.vendors.push(vendor);
         Ok(())
     }
@@ -178,6 +191,12 @@ impl Catalogue {
         &self.vendors
     }
 
+    /// What this use of a vendor's model costs; `None` where nothing is known of it.
+    pub fn cost(&self, vendor: &str, model: &str, usage: &Usage) -> Option<Cost> {
+        let vendor = self.vendors.iter().find(|known| known.id == vendor)?;
+        vendor.prices.iter().find_map(|prices| prices.cost(model, usage))
+    }
+
     /// Every name as its vendor's file writes it, with its `*` if it has one, and whether it is steered; in file order.
     pub fn patterns(&self) -> impl Iterator<Item = (&str, bool)> {
         let all = self.vendors.iter().flat_map(|vendor| vendor.hosts.iter().map(move |host| (vendor, host)));
@@ -212,7 +231,7 @@ fn is_canonical(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Catalogue, CatalogueError};
-    use crate::HostName;
+    use crate::{HostName, Usage};
 
     const ACME: &str = r#"
         id = "acme"
@@ -273,6 +292,24 @@ mod tests {
         assert_eq!(steered(&catalogue, "api.acme.example"), Some(false));
         let at = ["192.0.2.8", "192.0.2.9", "192.0.2.10"].map(|ip| catalogue.resolver_at(ip.parse().unwrap()));
         assert_eq!((at, catalogue.resolvers().count()), ([Some("acme"), Some("acme"), None], 2));
+    }
+
+    #[test]
+    fn a_vendor_has_prices_in_one_currency() {
+        let prices = |currency: &str| {
+            let models = r#"[{ model = "a", input = "1", output = "2" }]"#;
+            format!(
+                "[[prices]]\nas_of = \"2026-11-05\"\nsource = \"x\"\ncurrency = \"{currency}\"\nmodels = {models}\n"
+            )
+        };
+        let dollars = format!("{ACME}{}", prices("USD"));
+        let catalogue = Catalogue::from_toml([("a.toml", &*dollars)]).unwrap();
+        let usage = Usage { input: 3, output: 1, ..Usage::default() };
+        let cost = |vendor, model| catalogue.cost(vendor, model, &usage).map(|cost| cost.micros);
+        assert_eq!((cost("acme", "a"), cost("acme", "b"), cost("other", "a")), (Some(5), None, None));
+        let both = dollars + &prices("EUR");
+        let error = Catalogue::from_toml([("a.toml", &*both)]).unwrap_err();
+        assert_eq!(error.to_string(), "a.toml: prices in EUR beside others");
     }
 
     #[test]

@@ -23,14 +23,15 @@ mod record;
 mod zone_key;
 
 pub use addr::{ClientAddr, OrigDst};
-pub use catalogue::{Catalogue, CatalogueError, Entry, GroupKind, HostPattern, Vendor};
+pub use catalogue::{Catalogue, CatalogueError, Entry, GroupKind, HostPattern, Price, Prices, Vendor};
 pub use finding::{Action, Finding, KnowledgeBase, Why};
 pub use host::{HostError, HostName};
 pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicros};
 pub use judge::{ConnectionFacts, Demand, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
 pub use record::{
-    AdminEvent, ConnectionEvent, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause,
-    FallbackChange, FallbackEvent, FindingCount, KindCount, Mode, PlaceholdersEvent, ProcessEvent, ProcessState,
-    ProxyClientEvent, ProxyCredential, Reason, Record, RequestEvent, SteerEvent, Usage,
+    AdminEvent, Attachment, ConnectionEvent, Cost, Currency, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally,
+    Event, FallbackCause, FallbackChange, FallbackEvent, FileKind, FilePlace, FindingCount, KindCount, Mode,
+    PlaceholdersEvent, ProcessEvent, ProcessState, ProxyClientEvent, ProxyCredential, Reason, Record, RequestEvent,
+    SteerEvent, Usage,
 };
 pub use zone_key::ZoneKey;

@@ -1,5 +1,5 @@
-//! What the journal keeps. postcard writes variants and fields by position: add new ones at the end only, and only
-//! together with a new frame version in `gate-audit`.
+//! What the journal keeps. postcard writes variants and fields by position: new events come at the end, and an event that
+//! needs other fields becomes a new one there, as [`stored`] shows. What was written before is read for good.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{Action, KnowledgeBase, UnixMicros};
+
+mod stored;
 
 /// One line of the journal: when, and what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,10 +18,10 @@ pub struct Record {
     pub event: Event,
 }
 
-/// Everything that can end in a record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Everything that can end in a record. How it is written and read stands in [`stored`].
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", from = "stored::Stored")]
 pub enum Event {
     Dns(DnsEvent),
     Connection(ConnectionEvent),
@@ -202,12 +204,127 @@ pub struct FindingCount {
     pub keyed_hash: String,
 }
 
-/// Tokens as the provider counted them.
+/// Tokens that a request and its answer used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Usage {
+    /// All that went in, with the two parts below.
     pub input: u64,
+    /// All that came out, with what the model only thought.
     pub output: u64,
+    /// Input that the provider had in a cache; 0 where it does not say.
+    pub cached: u64,
+    /// Input that it put into one; 0 where it does not say.
+    pub written: u64,
+    /// Output that is no part of the answer; 0 where the provider does not say.
+    pub reasoning: u64,
+    /// The provider counted nothing: these are guessed from the length of the texts.
+    pub estimated: bool,
+}
+
+impl Usage {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            input: self.input.saturating_add(other.input),
+            output: self.output.saturating_add(other.output),
+            cached: self.cached.saturating_add(other.cached),
+            written: self.written.saturating_add(other.written),
+            reasoning: self.reasoning.saturating_add(other.reasoning),
+            estimated: self.estimated || other.estimated,
+        }
+    }
+}
+
+/// What tokens cost by the vendor's published prices. What a company really pays may be less.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Cost {
+    /// Millionths of the currency.
+    pub micros: u64,
+    pub currency: Currency,
+    /// The day the prices were read, such as `2026-11-05`.
+    pub as_of: String,
+}
+
+/// What prices are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Currency {
+    Usd,
+    Eur,
+    Gbp,
+    Cny,
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usd => "USD",
+            Self::Eur => "EUR",
+            Self::Gbp => "GBP",
+            Self::Cny => "CNY",
+        })
+    }
+}
+
+/// Something in a request that is no text, so that nobody read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Attachment {
+    pub kind: FileKind,
+    pub place: FilePlace,
+    /// Its own bytes, packing such as base64 undone; of a link, those of its name.
+    pub bytes: u64,
+    /// First 8 bytes of the keyed hash of these, in hexadecimal: the same file can be told again, and not recovered.
+    pub keyed_hash: String,
+}
+
+/// What a file is by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    Pdf,
+    /// Documents of office programs, old and new.
+    Office,
+    Image,
+    Audio,
+    Video,
+    /// Other archives and packed files.
+    Archive,
+    /// It is elsewhere: only its address or name is here.
+    Link,
+    Unknown,
+}
+
+impl FileKind {
+    /// Every kind, by the word that policies and records use.
+    pub const WORDS: [(&str, Self); 8] = [
+        ("pdf", Self::Pdf),
+        ("office", Self::Office),
+        ("image", Self::Image),
+        ("audio", Self::Audio),
+        ("video", Self::Video),
+        ("archive", Self::Archive),
+        ("link", Self::Link),
+        ("unknown", Self::Unknown),
+    ];
+}
+
+/// Where a request carries a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FilePlace {
+    /// It is the body.
+    Body,
+    /// A part of a form.
+    Part,
+    /// In a conversation.
+    Conversation,
 }
 
 /// One inspected request with its answer.
@@ -234,6 +351,12 @@ pub struct RequestEvent {
     pub status: Option<u16>,
     pub stream: bool,
     pub usage: Option<Usage>,
+    /// `None`: nothing is known of what the model costs.
+    pub cost: Option<Cost>,
+    /// What is no text in the request, as it was sent.
+    pub attachments: Vec<Attachment>,
+    /// Attachments beyond those listed.
+    pub more_attachments: u32,
     /// Time spent decoding, scanning, judging and editing, in microseconds.
     pub added_micros: u64,
     /// From the request's head to the answer's head, in microseconds.

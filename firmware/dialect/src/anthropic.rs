@@ -23,10 +23,20 @@ pub(crate) static FORMAT: Format = Format {
     ],
     error,
     usage: UsageFields {
-        containers: &["usage"],
+        // The second is what Bedrock adds to the last chunk of a stream.
+        containers: &["usage", "amazon-bedrock-invocationMetrics"],
+        loose: &[],
         // `input_tokens` leaves out what was read from or written to the cache.
-        input: &[&["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"]],
-        output: &[&["output_tokens"]],
+        input: &[
+            &["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"],
+            &["inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"],
+        ],
+        output: &[&["output_tokens"], &["outputTokenCount"]],
+        cached: &["cache_read_input_tokens", "cacheReadInputTokenCount"],
+        written: &["cache_creation_input_tokens", "cacheWriteInputTokenCount"],
+        // Counted among the output and nowhere else.
+        reasoning: &[],
+        total: &[],
     },
 };
 

@@ -69,14 +69,31 @@ pub(crate) enum Extent {
     Member,
 }
 
-/// Where an answer says how many tokens were used.
+/// Where an answer says how many tokens were used. A point in a name leads into an object.
 #[derive(Debug)]
 pub(crate) struct UsageFields {
-    /// The member whose object holds the counts.
+    /// The members whose objects hold the counts.
     pub(crate) containers: &'static [&'static str],
+    /// Counts that are members of the answer itself.
+    pub(crate) loose: &'static [&'static str],
     /// Alternatives, the largest wins; the fields of one alternative are added up.
     pub(crate) input: &'static [&'static [&'static str]],
     pub(crate) output: &'static [&'static [&'static str]],
+    /// Parts of the input that a cache had, and that went into one; the largest wins, as it does below.
+    pub(crate) cached: &'static [&'static str],
+    pub(crate) written: &'static [&'static str],
+    /// What the model thought, which `output` holds as well; or does not, where `total` is the sum of all three.
+    pub(crate) reasoning: &'static [&'static str],
+    pub(crate) total: &'static [&'static str],
+}
+
+impl UsageFields {
+    /// Every name there is.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        let sums = self.input.iter().chain(self.output).flat_map(|sum| sum.iter());
+        let parts = [self.cached, self.written, self.reasoning, self.total].into_iter().flatten();
+        sums.chain(parts).copied()
+    }
 }
 
 /// The format of a request: its path speaks first, because several vendors offer several formats on one host.

@@ -21,9 +21,15 @@ pub(crate) static FORMAT: Format = Format {
     error,
     usage: UsageFields {
         containers: &["usageMetadata"],
+        loose: &[],
         input: &[&["promptTokenCount", "toolUsePromptTokenCount"]],
         // Reasoning is paid for as output but counted apart.
         output: &[&["candidatesTokenCount", "thoughtsTokenCount"]],
+        // Part of `promptTokenCount`.
+        cached: &["cachedContentTokenCount"],
+        written: &[],
+        reasoning: &["thoughtsTokenCount"],
+        total: &[],
     },
 };
 

@@ -13,19 +13,46 @@ pub(crate) static FORMAT: Format = Format {
     frozen: &[],
     error: openai::error,
     usage: UsageFields {
-        containers: &["usage", "usageMetadata"],
+        // Cohere's first version says it in `meta`; Bedrock adds its own to the last chunk of a stream.
+        containers: &["usage", "usageMetadata", "meta", "amazon-bedrock-invocationMetrics"],
+        // Ollama, in its only or last line.
+        loose: &["prompt_eval_count", "eval_count"],
         input: &[
             &["prompt_tokens"],
             &["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"],
             &["promptTokenCount", "toolUsePromptTokenCount"],
+            // Bedrock's Converse.
             &["inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"],
+            &["inputTokenCount", "cacheReadInputTokenCount", "cacheWriteInputTokenCount"],
+            &["prompt_eval_count"],
+            // Cohere.
+            &["tokens.input_tokens"],
         ],
         output: &[
             &["completion_tokens"],
             &["output_tokens"],
             &["candidatesTokenCount", "thoughtsTokenCount"],
             &["outputTokens"],
+            &["outputTokenCount"],
+            &["eval_count"],
+            &["tokens.output_tokens"],
         ],
+        cached: &[
+            "prompt_tokens_details.cached_tokens",
+            "input_tokens_details.cached_tokens",
+            "cache_read_input_tokens",
+            "cachedContentTokenCount",
+            "cacheReadInputTokens",
+            "cacheReadInputTokenCount",
+            "cached_tokens",
+        ],
+        written: &["cache_creation_input_tokens", "cacheWriteInputTokens", "cacheWriteInputTokenCount"],
+        reasoning: &[
+            "completion_tokens_details.reasoning_tokens",
+            "output_tokens_details.reasoning_tokens",
+            "thoughtsTokenCount",
+        ],
+        total: &["total_tokens"],
     },
 };
 

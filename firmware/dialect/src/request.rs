@@ -7,9 +7,12 @@ use gate_core::HostName;
 use crate::Dialect;
 use crate::format;
 
+mod attached;
 mod frozen;
 mod turns;
 mod walk;
+
+pub use attached::Attachment;
 
 /// What is known about a request before it is scanned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +33,12 @@ pub struct RequestFacts {
     /// A member that decides how the request is judged (model, stream, conversation, a turn's role) stands there twice, so
     /// that the provider may read another one than we do; or it asks for more models than anybody counts.
     pub ambiguous: bool,
+    /// Bytes of text in a body that holds a conversation, without what is attached.
+    pub text_bytes: Option<u64>,
+    /// What is attached to the conversation: files within it, and what it only points to. In the order of their places.
+    pub attachments: Vec<Attachment>,
+    /// Attachments beyond those listed.
+    pub more_attachments: u32,
 }
 
 /// Longer than any model's name: what is longer is not one, and would only fill records.
@@ -86,6 +95,12 @@ pub fn read_request(vendor: &str, host: &HostName, path: &str, body: &[u8]) -> R
         }
     }
     facts.stream |= from_path.stream;
+    // Who asks how many tokens something would be uses none.
+    if ["count_tokens", "responses/input_tokens"].iter().any(|end| format::ends_in(path, end))
+        || path.ends_with(":countTokens")
+    {
+        facts.text_bytes = None;
+    }
     facts
 }
 

@@ -47,6 +47,13 @@ export interface VendorRow {
   bytes_down: number;
   tokens_input: number;
   tokens_output: number;
+  /** Of both: not counted by the vendor, but guessed. */
+  tokens_estimated: number;
+  /** Of both: of models whose price is not known. */
+  tokens_unpriced: number;
+  /** What the others cost by published prices, in millionths of the currency. */
+  cost_micros: number;
+  currency: string | null;
 }
 
 export interface FindingRow {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { age, ago, bytes, count, duration, plural } from "./format";
+import { age, ago, bytes, count, duration, money, plural } from "./format";
 
 describe("numbers for people", () => {
   it.each([
@@ -21,6 +21,11 @@ describe("numbers for people", () => {
     expect(ago(1_000_000, 500_000)).toBe("just now");
     expect(ago(0, 90e6)).toBe("1 min ago");
   });
+
+  it.each([
+    [0, "USD", "$0.00"], [9_999, "USD", "under $0.01"], [10_000, "USD", "$0.01"], [1_234_567, "EUR", "€1.23"],
+    [1_234_567_890_000, "USD", "$1,234,567.89"],
+  ])("writes %d millionths of %s as %s", (value, currency, words) => { expect(money(value, currency)).toBe(words); });
 
   it("groups digits and knows one from many", () => {
     expect(count(1234567)).toBe("1,234,567");

@@ -6,6 +6,12 @@ export function count(value: number): string {
   return COUNT.format(value);
 }
 
+/** Millionths of a currency: `$1.23`, and `under $0.01` for what is less than that and more than nothing. */
+export function money(micros: number, currency: string): string {
+  const format = new Intl.NumberFormat("en", { style: "currency", currency });
+  return micros > 0 && micros < 10_000 ? `under ${format.format(0.01)}` : format.format(micros / 1e6);
+}
+
 /** `1 rule`, `2 rules` */
 export function plural(value: number, word: string): string {
   return `${count(value)} ${word}${value === 1 ? "" : "s"}`;

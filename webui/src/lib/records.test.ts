@@ -11,7 +11,8 @@ const connection = {
 
 const request = {
   client: "192.0.2.11", connection: 1, host: "api.openai.com", vendor: "openai", model: "gpt-5", decision: "redact" as const,
-  reason: null, findings: [{ kind: "email", action: "redact" as const, count: 2 }], usage: null,
+  reason: null, findings: [{ kind: "email", action: "redact" as const, count: 2 }], usage: null, cost: null,
+  attachments: [], more_attachments: 0,
 };
 
 group("what a record says", () => {
@@ -39,6 +40,20 @@ group("what a record says", () => {
     expect(denied.tone).toBe("refused");
     const api = words({ request: { ...request, connection: null, model: null, decision: "allow", findings: [] } });
     expect([api.title, api.detail]).toEqual(["192.0.2.11 → inspection API (openai)", "Nothing found"]);
+  });
+
+  it("says what was used, what it cost and what nobody read", () => {
+    const allowed = { ...request, decision: "allow" as const, findings: [] };
+    const usage = { input: 1200, output: 80, cached: 0, estimated: true };
+    const cost = { micros: 1_234_567, currency: "USD", as_of: "2026-11-05" };
+    expect(words({ request: { ...allowed, usage, cost } }).detail).toBe("Nothing found; about 1,200 tokens in, 80 out; $1.23");
+    const file = { kind: "pdf" as const, bytes: 48_000 };
+    const link = { kind: "link" as const, bytes: 30 };
+    expect(words({ request: { ...request, attachments: [file, link], more_attachments: 0 } }).detail).toBe(
+      "Taken out: 2 × e-mail address; unread: PDF (48 kB), link",
+    );
+    const many = { ...allowed, attachments: [file, file, file, file], more_attachments: 3 };
+    expect(words({ request: many }).detail).toBe("Nothing found; unread: PDF (48 kB), PDF (48 kB), PDF (48 kB), 4 more");
   });
 
   it("has words for every other kind, and for those to come", () => {

@@ -1,7 +1,7 @@
 /** Journal records, and what they say in plain words. Pure. */
 
 import type { Decision, Mode } from "./api";
-import { bytes, duration, plural } from "./format";
+import { bytes, count, duration, money, plural } from "./format";
 
 /** A reason is a word, or a word with a detail. */
 export type Reason = string | Record<string, string>;
@@ -61,7 +61,25 @@ export interface RequestEvent {
   decision: Decision;
   reason: Reason | null;
   findings: FindingCount[];
-  usage: { input: number; output: number } | null;
+  usage: Usage | null;
+  /** By published prices, in millionths of the currency. */
+  cost: { micros: number; currency: string; as_of: string } | null;
+  attachments: Attachment[];
+  more_attachments: number;
+}
+
+export interface Usage {
+  input: number;
+  output: number;
+  cached: number;
+  /** Guessed, because the provider counted nothing. */
+  estimated: boolean;
+}
+
+/** Something in a request that nobody read. */
+export interface Attachment {
+  kind: "pdf" | "office" | "image" | "audio" | "video" | "archive" | "link" | "unknown";
+  bytes: number;
 }
 
 export interface AdminEvent {
@@ -194,24 +212,46 @@ function describeRequest(event: RequestEvent): Words {
   const model = event.model === null ? "" : ` · ${event.model}`;
   const where = event.connection === null ? `inspection API (${event.vendor})` : event.host;
   const title = `${event.client} → ${where}${model}`;
-  const found = findingWords(event.findings);
+  const [found, used] = [findingWords(event.findings), usedWords(event)];
   switch (event.decision) {
     case "deny": {
       const why = event.reason === null ? found : reasonWords(event.reason);
       return { tone: "refused", label: "denied", title, detail: `${sentence(why || "policy says no")}; nothing was sent` };
     }
     case "redact":
-      return { tone: "changed", label: "redacted", title, detail: `Taken out: ${found}` };
+      return { tone: "changed", label: "redacted", title, detail: `Taken out: ${found}${used}` };
     case "alert":
-      return { tone: "inspected", label: "alert", title, detail: `Sent unchanged, noted: ${found}` };
+      return { tone: "inspected", label: "alert", title, detail: `Sent unchanged, noted: ${found || "what cannot be read"}${used}` };
     case "allow":
-      return { tone: "inspected", label: "allowed", title, detail: allowedWords(event, found) };
+      return { tone: "inspected", label: "allowed", title, detail: `${allowedWords(found)}${used}` };
   }
 }
 
-function allowedWords(event: RequestEvent, found: string): string {
-  const tokens = event.usage ? `; ${event.usage.input} tokens in, ${event.usage.output} out` : "";
-  return `${found === "" ? "Nothing found" : `Found and allowed: ${found}`}${tokens}`;
+function allowedWords(found: string): string {
+  return found === "" ? "Nothing found" : `Found and allowed: ${found}`;
+}
+
+const FILES: Record<Attachment["kind"], string> = {
+  pdf: "PDF",
+  office: "office document",
+  image: "image",
+  audio: "sound",
+  video: "video",
+  archive: "archive",
+  link: "link",
+  unknown: "file",
+};
+
+/** `; unread: PDF (48 kB), 2 more; about 1,200 tokens in, 80 out; under $0.01` */
+function usedWords({ usage, cost, attachments, more_attachments: more }: RequestEvent): string {
+  const files = attachments.map(({ kind, bytes: size }) => (kind === "link" ? FILES[kind] : `${FILES[kind]} (${bytes(size)})`));
+  const unread = [...files.slice(0, 3), ...(files.length + more > 3 ? [`${count(files.length + more - 3)} more`] : [])];
+  const parts = [
+    unread.length > 0 ? `unread: ${unread.join(", ")}` : "",
+    usage ? `${usage.estimated ? "about " : ""}${count(usage.input)} tokens in, ${count(usage.output)} out` : "",
+    cost ? money(cost.micros, cost.currency) : "",
+  ];
+  return parts.filter((words) => words !== "").map((words) => `; ${words}`).join("");
 }
 
 function describeDns(event: DnsEvent): Words {

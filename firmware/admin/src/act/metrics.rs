@@ -8,7 +8,7 @@ use http::header;
 
 use crate::app::App;
 use crate::decide::access::{self, Client};
-use crate::live::tally::{ADDED_BOUNDS_MICROS, Counters, DecisionCounts, ModeCounts};
+use crate::live::tally::{ADDED_BOUNDS_MICROS, Counters, DecisionCounts, ModeCounts, VendorCounts};
 use crate::problem::Problem;
 use crate::state::Scope;
 
@@ -160,10 +160,29 @@ fn write_traffic(text: &mut Text, counters: &Counters) -> fmt::Result {
             text.sample("nanogate_vendor_connections_total", &[("vendor", vendor), ("mode", mode)], count)?;
         }
     }
-    text.family("nanogate_vendor_tokens_total", "counter", "Tokens as the vendor counted them.")?;
+    text.family("nanogate_vendor_tokens_total", "counter", "Tokens as the vendor counted them, or estimated.")?;
     for (vendor, counts) in &counters.vendors {
         for (kind, count) in [("input", counts.tokens_input), ("output", counts.tokens_output)] {
             text.sample("nanogate_vendor_tokens_total", &[("vendor", vendor), ("kind", kind)], count)?;
+        }
+    }
+    type Pick = fn(&VendorCounts) -> u64;
+    let parts: [(&str, &str, Pick); 3] = [
+        ("nanogate_vendor_cached_tokens_total", "Of the input: what the vendor had in a cache.", |c| c.tokens_cached),
+        ("nanogate_vendor_estimated_tokens_total", "Of both: what no vendor counted.", |c| c.tokens_estimated),
+        ("nanogate_vendor_unpriced_tokens_total", "Of both: of models without a known price.", |c| c.tokens_unpriced),
+    ];
+    for (name, help, pick) in parts {
+        text.family(name, "counter", help)?;
+        for (vendor, counts) in &counters.vendors {
+            text.sample(name, &[("vendor", vendor)], pick(counts))?;
+        }
+    }
+    const COST: &str = "nanogate_vendor_cost_micros_total";
+    text.family(COST, "counter", "Cost by published prices, in millionths of the currency.")?;
+    for (vendor, counts) in &counters.vendors {
+        if let Some(currency) = counts.currency {
+            text.sample(COST, &[("vendor", vendor), ("currency", &currency.to_string())], counts.cost_micros)?;
         }
     }
     text.family("nanogate_dns_questions_total", "counter", "Questions to the resolver by outcome.")?;

@@ -184,9 +184,7 @@ fn count_request(counters: &mut Counters, event: &RequestEvent, at: UnixMicros) 
     }
     if let Some(vendor) = counters.vendor(&event.vendor) {
         vendor.requests.add(event.decision);
-        let usage = event.usage.unwrap_or_default();
-        vendor.tokens_input += usage.input;
-        vendor.tokens_output += usage.output;
+        vendor.used(event.usage.unwrap_or_default(), event.cost.as_ref());
     }
 }
 

@@ -11,8 +11,9 @@ use time::macros::format_description;
 
 use super::FollowError;
 
-/// The header of every CSV export. What an event has no value for stays empty; `detail` is the whole event as JSON.
-pub const COLUMNS: [&str; 15] = [
+/// The header of every CSV export. What an event has no value for stays empty; `detail` is the whole event as JSON, and
+/// costs are in millionths of their currency.
+pub const COLUMNS: [&str; 23] = [
     "process",
     "seq",
     "at",
@@ -28,6 +29,14 @@ pub const COLUMNS: [&str; 15] = [
     "findings",
     "micros",
     "detail",
+    "model",
+    "tokens_input",
+    "tokens_output",
+    "tokens_cached",
+    "tokens_estimated",
+    "cost_micros",
+    "currency",
+    "attachments",
 ];
 
 /// Why an export stopped.
@@ -160,6 +169,16 @@ impl Cells {
                 cells.set_some("reason", request.reason.as_ref()).set_some("status", request.status);
                 cells.set("bytes_up", request.request_bytes).set("bytes_down", request.response_bytes);
                 cells.set("findings", findings).set("micros", request.duration_micros);
+                cells.set_some("model", request.model.as_ref());
+                if let Some(usage) = &request.usage {
+                    cells.set("tokens_input", usage.input).set("tokens_output", usage.output);
+                    cells.set("tokens_cached", usage.cached).set("tokens_estimated", usage.estimated);
+                }
+                if let Some(cost) = &request.cost {
+                    cells.set("cost_micros", cost.micros).set("currency", cost.currency);
+                }
+                let listed = u32::try_from(request.attachments.len()).unwrap_or(u32::MAX);
+                cells.set("attachments", listed.saturating_add(request.more_attachments));
             }
             Event::Steer(steer) => {
                 cells.set("event", "steer").set("name", &steer.table).set_some("reason", steer.error.as_ref());

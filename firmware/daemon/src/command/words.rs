@@ -1,9 +1,9 @@
 //! A record in words, one line each, for people at a terminal.
 
 use gate_core::{
-    AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause, FallbackChange,
-    FallbackEvent, KindCount, PlaceholdersEvent, ProcessEvent, ProcessState, ProxyClientEvent, ProxyCredential,
-    RequestEvent, SteerEvent,
+    AdminEvent, ConnectionEvent, Cost, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause, FallbackChange,
+    FallbackEvent, FileKind, KindCount, PlaceholdersEvent, ProcessEvent, ProcessState, ProxyClientEvent,
+    ProxyCredential, RequestEvent, SteerEvent, Usage,
 };
 
 /// One line without the time.
@@ -90,15 +90,42 @@ fn request(event: &RequestEvent) -> String {
     }
     let found = if found.is_empty() { String::new() } else { format!(" [{}]", found.join(", ")) };
     let status = event.status.map(|status| format!(", status {status}")).unwrap_or_default();
-    let usage = event.usage.map(|usage| format!(", {}+{} tokens", usage.input, usage.output)).unwrap_or_default();
+    let usage = event.usage.map(|usage| tokens(&usage)).unwrap_or_default();
+    let cost = event.cost.as_ref().map(price).unwrap_or_default();
+    let attached = attached(event);
     format!(
-        "{} {} {}{model} {}{reason}{found}{status}{usage}, +{}",
+        "{} {} {}{model} {}{reason}{found}{attached}{status}{usage}{cost}, +{}",
         event.client,
         event.vendor,
         event.target,
         event.decision,
         time(event.added_micros)
     )
+}
+
+fn tokens(usage: &Usage) -> String {
+    let about = if usage.estimated { "about " } else { "" };
+    let parts = [(usage.cached, "cached"), (usage.written, "to the cache"), (usage.reasoning, "thought")];
+    let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let parts = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+    format!(", {about}{}+{} tokens{parts}", usage.input, usage.output)
+}
+
+fn price(cost: &Cost) -> String {
+    format!(", {}.{:06} {}", cost.micros / 1_000_000, cost.micros % 1_000_000, cost.currency)
+}
+
+fn attached(event: &RequestEvent) -> String {
+    let mut files: Vec<_> =
+        event.attachments.iter().map(|one| format!("{} {} B {}", word(one.kind), one.bytes, one.keyed_hash)).collect();
+    if event.more_attachments > 0 {
+        files.push(format!("{} more", event.more_attachments));
+    }
+    if files.is_empty() { String::new() } else { format!(" {{{}}}", files.join(", ")) }
+}
+
+fn word(kind: FileKind) -> &'static str {
+    FileKind::WORDS.iter().find(|(_, known)| *known == kind).map_or("unknown", |(word, _)| word)
 }
 
 fn steer(event: &SteerEvent) -> String {

@@ -315,3 +315,76 @@ fn well_formed(body: &[u8]) {
         assert!(facts.last_user.is_none_or(|turn| turn.start <= turn.end && turn.end <= body.len()));
     }
 }
+
+#[test]
+fn what_is_attached_is_told_from_text() {
+    let file = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    let data = format!("data:image/png;base64,{file}");
+    // Content of a user's turn, what is attached, whether only by its name, and the bytes of text.
+    let rows = [
+        (
+            json!([{ "type": "text", "text": "look" }, { "type": "image_url", "image_url": { "url": data } }]),
+            &*data,
+            false,
+        ),
+        (json!([{ "type": "input_image", "image_url": data }]), &data, false),
+        (
+            json!([{ "type": "image_url", "image_url": { "url": "https://a.example/x.png" } }]),
+            "https://a.example/x.png",
+            true,
+        ),
+        (json!([{ "type": "input_file", "file_id": "file-6F2k" }]), "file-6F2k", true),
+        (json!([{ "type": "file", "file": { "filename": "a.pdf", "file_data": data } }]), &data, false),
+        (json!([{ "type": "input_audio", "input_audio": { "data": file, "format": "wav" } }]), file, false),
+        (
+            json!([{ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": file } }]),
+            file,
+            false,
+        ),
+        (
+            json!([{ "type": "document", "source": { "type": "url", "url": "https://a.example/a.pdf" } }]),
+            "https://a.example/a.pdf",
+            true,
+        ),
+        (json!([{ "type": "document", "source": { "type": "file", "file_id": "file_011C" } }]), "file_011C", true),
+        (json!([{ "inlineData": { "mimeType": "image/png", "data": file } }]), file, false),
+        (json!([{ "fileData": { "mimeType": "application/pdf", "fileUri": "gs://b/a.pdf" } }]), "gs://b/a.pdf", true),
+        (json!([{ "image": { "format": "png", "source": { "bytes": file } } }]), file, false),
+    ];
+    for (content, attached, is_link) in rows {
+        let body = json!({ "messages": [{ "role": "user", "content": content, "images": [] }] }).to_string();
+        let facts = read("/v1/chat/completions", &body);
+        let found: Vec<_> = facts.attachments.iter().map(|one| (&body[one.span.clone()], one.is_link)).collect();
+        assert_eq!((found, facts.more_attachments), (vec![(attached, is_link)], 0), "{body}");
+        assert!(facts.text_bytes.is_some_and(|bytes| bytes < 64), "{body}");
+    }
+    let ollama = json!({ "messages": [{ "role": "user", "content": "look", "images": [file, file] }] }).to_string();
+    assert_eq!(read("/api/chat", &ollama).attachments.len(), 2);
+}
+
+#[test]
+fn texts_that_look_like_files_are_texts() {
+    let file = "A".repeat(400);
+    let rows = [
+        json!({ "type": "text", "text": file }),
+        json!({ "type": "redacted_thinking", "data": file }),
+        json!({ "type": "document", "source": { "type": "text", "media_type": "text/plain", "data": "plain words, and many of them".repeat(9) } }),
+        json!({ "type": "tool_result", "content": [{ "type": "text", "text": "source", "url": "https://a.example" }] }),
+    ];
+    for block in rows {
+        let body = json!({ "messages": [{ "role": "user", "content": [block] }] }).to_string();
+        assert_eq!(read("/v1/messages", &body).attachments, [], "{body}");
+    }
+    assert_eq!(read("/v1/messages", r#"{"input_tokens":3}"#).text_bytes, None, "no conversation");
+    let chat = r#"{"model":"a","messages":[{"role":"user","content":"12345678"}]}"#;
+    assert_eq!(read("/v1/chat/completions", chat).text_bytes, Some(8));
+    assert_eq!(read("/v1/messages/count_tokens", chat).text_bytes, None, "a count uses nothing");
+}
+
+#[test]
+fn attachments_past_the_cap_are_counted() {
+    let block = json!({ "type": "input_file", "file_id": "file-1" });
+    let body = json!({ "input": vec![block; 70] }).to_string();
+    let facts = read("/v1/responses", &body);
+    assert_eq!((facts.attachments.len(), facts.more_attachments), (64, 6));
+}

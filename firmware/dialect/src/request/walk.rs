@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::RequestFacts;
+use super::attached::{self, ATTACHMENTS_CAP, Attachment, Place};
 use super::frozen::{Hits, Marks, Ranges};
 use super::turns::{Speaker, Turns};
 use crate::format::Format;
@@ -26,6 +27,7 @@ struct Frame {
 struct Member {
     hits: Hits,
     word: Word,
+    place: Place,
 }
 
 /// The keys that say something about the request or a turn.
@@ -77,6 +79,8 @@ struct Walk<'a> {
     several: bool,
     in_conversation: bool,
     seen: Seen,
+    /// Bytes of text.
+    said: u64,
     facts: RequestFacts,
 }
 
@@ -95,6 +99,7 @@ pub(super) fn walk(format: &'static Format, body: &[u8]) -> RequestFacts {
         several: false,
         in_conversation: false,
         seen: Seen::default(),
+        said: 0,
         facts: RequestFacts::default(),
     };
     Tokens::new(body).for_each(|token| walk.token(token));
@@ -107,7 +112,11 @@ impl Walk<'_> {
             Token::Open { object, at } => self.open(object, at),
             Token::Close { end } => self.close(end),
             Token::Key(span) => self.key(span),
-            Token::Text(span) | Token::Bare(span) => self.scalar(span),
+            Token::Text(span) => {
+                self.text(&span);
+                self.scalar(span);
+            }
+            Token::Bare(span) => self.scalar(span),
         }
     }
 
@@ -168,7 +177,23 @@ impl Walk<'_> {
             }
             _ => Word::None,
         };
-        self.set_member(Member { hits: Hits::of(&key), word: meaning });
+        self.set_member(Member { hits: Hits::of(&key), word: meaning, place: Place::of(&key) });
+    }
+
+    /// A string is a text, or something attached.
+    fn text(&mut self, span: &Range<usize>) {
+        let Some((frame, outer)) = self.stack.split_last() else { return };
+        let around = outer.last().map(|frame| frame.member.place).unwrap_or_default();
+        let place = if frame.object { frame.member.place.within(around) } else { around.of_array() };
+        let inside = span.start + 1..(span.end - 1).max(span.start + 1);
+        match attached::look(place, &self.body[span.clone()]) {
+            Some(is_link) if self.facts.attachments.len() < ATTACHMENTS_CAP => {
+                self.facts.attachments.push(Attachment { span: inside, is_link });
+            }
+            Some(_) => self.facts.more_attachments = self.facts.more_attachments.saturating_add(1),
+            None if frame.member.word == Word::None => self.said += inside.len() as u64,
+            None => {}
+        }
     }
 
     /// Whether these members, from the outermost on, enclose what comes next.
@@ -278,6 +303,7 @@ impl Walk<'_> {
             self.close(self.body.len());
         }
         self.facts.frozen = self.frozen.finish();
+        self.facts.text_bytes = self.conversation.is_some().then_some(self.said);
         if !self.facts.ambiguous && !self.several {
             self.facts.last_user = self.conversation.map(|span| self.turns.current(span));
         }

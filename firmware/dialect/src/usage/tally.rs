@@ -15,8 +15,8 @@ impl Tally {
     /// Reads one object of counts.
     pub(super) fn add(&mut self, fields: &UsageFields, object: &[u8]) {
         let Ok(object) = serde_json::from_slice::<Map<String, Value>>(object) else { return };
-        for name in fields.input.iter().chain(fields.output).flat_map(|sum| sum.iter()) {
-            if let Some(count) = object.get(*name).and_then(Value::as_u64) {
+        for name in fields.names() {
+            if let Some(count) = count_at(&object, name) {
                 self.raise(name, count);
             }
         }
@@ -30,13 +30,37 @@ impl Tally {
     }
 
     pub(super) fn total(&self, fields: &UsageFields) -> Option<Usage> {
-        let usage = Usage { input: self.largest(fields.input), output: self.largest(fields.output) };
-        (!self.counts.is_empty()).then_some(usage)
+        let names = fields.input.iter().chain(fields.output).flat_map(|sum| sum.iter());
+        if !names.into_iter().any(|name| self.counts.iter().any(|(known, _)| known == name)) {
+            return None;
+        }
+        let (input, said) = (self.largest(fields.input), self.largest(fields.output));
+        let reasoning = self.part(fields.reasoning);
+        let apart = reasoning > 0 && self.part(fields.total) == input.saturating_add(said).saturating_add(reasoning);
+        let output = if apart { said.saturating_add(reasoning) } else { said };
+        let cached = self.part(fields.cached).min(input);
+        let written = self.part(fields.written).min(input - cached);
+        Some(Usage { input, output, cached, written, reasoning: reasoning.min(output), estimated: false })
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        self.counts.iter().find(|(known, _)| *known == name).map_or(0, |(_, count)| *count)
+    }
+
+    fn part(&self, names: &[&str]) -> u64 {
+        names.iter().map(|name| self.count(name)).max().unwrap_or(0)
     }
 
     fn largest(&self, alternatives: &[&[&str]]) -> u64 {
-        let count = |name: &&str| self.counts.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
-        let sum = |names: &&[&str]| names.iter().map(count).fold(0, u64::saturating_add);
+        let sum = |names: &&[&str]| names.iter().map(|name| self.count(name)).fold(0, u64::saturating_add);
         alternatives.iter().map(sum).max().unwrap_or(0)
+    }
+}
+
+/// The count of this name, which may lead into one object.
+fn count_at(object: &Map<String, Value>, name: &str) -> Option<u64> {
+    match name.split_once('.') {
+        Some((outer, inner)) => object.get(outer)?.get(inner)?.as_u64(),
+        None => object.get(name)?.as_u64(),
     }
 }

@@ -1,5 +1,6 @@
 import type { ClientRow, Mode, VendorRow } from "../../lib/api";
-import { ago, bytes, count } from "../../lib/format";
+import { ago, bytes, count, money } from "../../lib/format";
+import { spent } from "../../lib/spent";
 import type { Tone } from "../../lib/records";
 import { Panel } from "../../parts/panel";
 import { Pill } from "../../parts/pill";
@@ -35,6 +36,7 @@ export function Clients({ rows, now }: { rows: readonly ClientRow[]; now: number
 }
 
 export function Vendors({ rows }: { rows: readonly VendorRow[] }) {
+  const cost = spent(rows);
   return (
     <Panel id="vendors" title="AI services" aside={<span class="sum">{count(rows.length)}</span>}>
       {rows.length === 0 && <p class="empty">None yet.</p>}
@@ -48,6 +50,7 @@ export function Vendors({ rows }: { rows: readonly VendorRow[] }) {
         ))}
       </ul>
       <More rows={rows.length} />
+      {cost !== "" && <p class="hint">{cost}</p>}
     </Panel>
   );
 }
@@ -68,15 +71,17 @@ function clientWords({ connections, requests, bypasses, never_asks }: ClientRow)
   return [said, never_asks === true ? "never asks this device for names" : ""].filter((words) => words !== "").join(" · ");
 }
 
-function vendorWords({ connections, requests, tokens_input, tokens_output }: VendorRow): string {
-  return parts([
+function vendorWords(row: VendorRow): string {
+  const { connections, requests, tokens_input, tokens_output, tokens_estimated, cost_micros, currency } = row;
+  const counted = parts([
     [connections.watched, "watched"],
     [connections.inspected, "inspected"],
     [connections.refused, "refused"],
     [requests.redact, "redacted"],
     [requests.deny, "stopped"],
-    [tokens_input + tokens_output, "tokens"],
+    [tokens_input + tokens_output, tokens_estimated > 0 ? "tokens, some of them estimated" : "tokens"],
   ]);
+  return [counted, currency === null ? "" : money(cost_micros, currency)].filter((words) => words !== "").join(" · ");
 }
 
 /** `3 watched · 1 redacted`: what is none is left out. */

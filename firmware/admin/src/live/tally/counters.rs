@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use gate_core::{Action, FindingCount, KnowledgeBase, Mode, UnixMicros};
+use gate_core::{Action, Cost, Currency, FindingCount, KnowledgeBase, Mode, UnixMicros, Usage};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -70,6 +70,16 @@ pub(crate) struct VendorCounts {
     pub(crate) bytes_down: u64,
     pub(crate) tokens_input: u64,
     pub(crate) tokens_output: u64,
+    /// Of the input: what the vendor had in a cache.
+    pub(crate) tokens_cached: u64,
+    /// Of both: guessed, because the vendor counted nothing.
+    pub(crate) tokens_estimated: u64,
+    /// Of both: of models whose price is not known.
+    pub(crate) tokens_unpriced: u64,
+    /// What the others cost by the vendor's published prices, in millionths of the currency.
+    pub(crate) cost_micros: u64,
+    /// Absent before the first cost.
+    pub(crate) currency: Option<Currency>,
 }
 
 /// One client's traffic.
@@ -213,13 +223,38 @@ impl Counters {
 }
 
 impl VendorCounts {
+    pub(crate) fn used(&mut self, usage: Usage, cost: Option<&Cost>) {
+        let both = usage.input.saturating_add(usage.output);
+        self.tokens_input = self.tokens_input.saturating_add(usage.input);
+        self.tokens_output = self.tokens_output.saturating_add(usage.output);
+        self.tokens_cached = self.tokens_cached.saturating_add(usage.cached);
+        self.tokens_estimated = self.tokens_estimated.saturating_add(if usage.estimated { both } else { 0 });
+        match cost {
+            Some(cost) => self.costs(cost.micros, cost.currency),
+            None => self.tokens_unpriced = self.tokens_unpriced.saturating_add(both),
+        }
+    }
+
+    /// Adds a cost. Where a vendor's currency changes, the sum begins anew: sums of two would be of none.
+    fn costs(&mut self, micros: u64, currency: Currency) {
+        let same = self.currency == Some(currency);
+        self.cost_micros = if same { self.cost_micros.saturating_add(micros) } else { micros };
+        self.currency = Some(currency);
+    }
+
     fn merge(&mut self, other: &Self) {
         self.connections.merge(other.connections);
         self.requests.merge(other.requests);
         self.bytes_up += other.bytes_up;
         self.bytes_down += other.bytes_down;
-        self.tokens_input += other.tokens_input;
-        self.tokens_output += other.tokens_output;
+        self.tokens_input = self.tokens_input.saturating_add(other.tokens_input);
+        self.tokens_output = self.tokens_output.saturating_add(other.tokens_output);
+        self.tokens_cached = self.tokens_cached.saturating_add(other.tokens_cached);
+        self.tokens_estimated = self.tokens_estimated.saturating_add(other.tokens_estimated);
+        self.tokens_unpriced = self.tokens_unpriced.saturating_add(other.tokens_unpriced);
+        if let Some(currency) = other.currency {
+            self.costs(other.cost_micros, currency);
+        }
     }
 }
 

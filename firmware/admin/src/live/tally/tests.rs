@@ -1,8 +1,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use gate_core::{
-    Action, ConnectionEvent, DnsBypass, DnsDevice, Event, FindingCount, KnowledgeBase, Mode, Record, RequestEvent,
-    UnixMicros, Usage,
+    Action, ConnectionEvent, Cost, Currency, DnsBypass, DnsDevice, Event, FindingCount, KnowledgeBase, Mode, Record,
+    RequestEvent, UnixMicros, Usage,
 };
 
 use super::counters::MAX_ROWS;
@@ -53,7 +53,14 @@ fn request(decision: Action, added_micros: u64) -> Record {
         response_bytes: 1,
         status: Some(200),
         stream: false,
-        usage: Some(Usage { input: 7, output: 9 }),
+        usage: Some(Usage { input: 7, output: 9, cached: 3, estimated: decision == Action::Deny, ..Usage::default() }),
+        cost: (decision != Action::Deny).then(|| Cost {
+            micros: 40,
+            currency: Currency::Usd,
+            as_of: "2026-11-05".into(),
+        }),
+        attachments: Vec::new(),
+        more_attachments: 0,
         added_micros,
         first_byte_micros: None,
         duration_micros: 1,
@@ -101,9 +108,22 @@ fn each_client_vendor_and_kind_has_its_row() {
     assert_eq!((inspected.connections.inspected, inspected.requests.redact, inspected.requests.deny), (1, 1, 1));
     let openai = counters.vendors["openai"];
     assert_eq!((openai.bytes_up, openai.bytes_down), (30, 60));
-    assert_eq!((openai.tokens_input, openai.tokens_output), (14, 18));
+    assert_eq!((openai.tokens_input, openai.tokens_output, openai.tokens_cached), (14, 18, 6));
+    assert_eq!((openai.tokens_estimated, openai.tokens_unpriced), (16, 16));
+    assert_eq!((openai.cost_micros, openai.currency), (40, Some(Currency::Usd)));
     assert_eq!(counters.findings[&("api_key".to_owned(), KnowledgeBase::Secrets)], 6);
     assert_eq!((counters.added.quantile(50), counters.added.quantile(99)), (Some(1000), Some(100_000)));
+}
+
+#[test]
+fn sums_of_cost_stay_in_one_currency() {
+    let cost = |micros, currency| Cost { micros, currency, as_of: String::new() };
+    let mut counts = VendorCounts::default();
+    counts.used(Usage::default(), Some(&cost(5, Currency::Usd)));
+    counts.used(Usage::default(), Some(&cost(u64::MAX, Currency::Usd)));
+    assert_eq!((counts.cost_micros, counts.currency), (u64::MAX, Some(Currency::Usd)));
+    counts.used(Usage::default(), Some(&cost(7, Currency::Eur)));
+    assert_eq!((counts.cost_micros, counts.currency), (7, Some(Currency::Eur)));
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use gate_core::{
-    Action, AdminEvent, ConnectionEvent, DnsEvent, DnsOutcome, Event, FindingCount, KnowledgeBase, Mode, Position,
-    ProcessEvent, ProcessState, Reason, Record, RequestEvent, SteerEvent, UnixMicros, Usage,
+    Action, AdminEvent, Attachment, ConnectionEvent, Cost, Currency, DnsEvent, DnsOutcome, Event, FileKind, FilePlace,
+    FindingCount, KnowledgeBase, Mode, Position, ProcessEvent, ProcessState, Reason, Record, RequestEvent, SteerEvent,
+    UnixMicros, Usage,
 };
 
 use super::{COLUMNS, ExportError, FollowError, csv, csv_header, jsonl, rfc3339};
@@ -90,7 +91,15 @@ fn request() -> RequestEvent {
         response_bytes: 211,
         status: Some(403),
         stream: true,
-        usage: Some(Usage { input: 10, output: 0 }),
+        usage: Some(Usage { input: 10, cached: 4, written: 2, ..Usage::default() }),
+        cost: Some(Cost { micros: 25, currency: Currency::Usd, as_of: "2026-11-05".into() }),
+        attachments: vec![Attachment {
+            kind: FileKind::Pdf,
+            place: FilePlace::Conversation,
+            bytes: 4711,
+            keyed_hash: "99aabbccddeeff00".into(),
+        }],
+        more_attachments: 3,
         added_micros: 900,
         first_byte_micros: Some(1000),
         duration_micros: 1500,

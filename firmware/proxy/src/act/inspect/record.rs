@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use gate_core::{Action, Event, JournalError, KindCount, PlaceholdersEvent, Reason, RequestEvent};
+use gate_dialect::Reading;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +54,8 @@ pub(super) struct Pending {
     /// `None` once recorded.
     event: Option<Box<RequestEvent>>,
     placeholders: Placeholders,
+    /// Bytes of text that the client sent, where an answer to them can be told from it.
+    asked_bytes: Option<u64>,
 }
 
 /// What became of placeholders.
@@ -82,6 +85,9 @@ impl Pending {
             status: None,
             stream: false,
             usage: None,
+            cost: None,
+            attachments: Vec::new(),
+            more_attachments: 0,
             added_micros: 0,
             first_byte_micros: None,
             duration_micros: 0,
@@ -91,7 +97,7 @@ impl Pending {
         ending.begun.fetch_add(1, Ordering::Relaxed);
         let (shared, ending, meter) = (Arc::clone(shared), Arc::clone(ending), Arc::clone(&session.meter));
         let (event, placeholders) = (Some(Box::new(event)), Placeholders::default());
-        Self { shared, ending, meter, started: Instant::now(), event, placeholders }
+        Self { shared, ending, meter, started: Instant::now(), event, placeholders, asked_bytes: None }
     }
 
     /// Notes something, unless the record is already written.
@@ -115,7 +121,19 @@ impl Pending {
             event.request_bytes = judged.decoded_bytes;
             event.added_micros = added_micros;
         });
+        self.asked_bytes = judged.facts.text_bytes;
         self.placeholders.replaced.clone_from(&judged.replaced);
+    }
+
+    /// Notes what the answer used and cost. What no provider counts is estimated, unless nothing was answered.
+    pub(super) fn note_usage(&mut self, reading: Reading) {
+        let (asked, snapshot) = (self.asked_bytes, self.shared.snapshot());
+        self.note(|event| {
+            let answered = event.status.is_some_and(|status| (200..300).contains(&status));
+            event.usage = reading.usage(asked.filter(|_| answered));
+            let used = event.usage.as_ref().zip(event.model.as_deref());
+            event.cost = used.and_then(|(usage, model)| snapshot.catalogue.cost(&event.vendor, model, usage));
+        });
     }
 
     /// Notes what the answer got back.

@@ -154,8 +154,7 @@ impl Relayed {
         if side.is_off() {
             self.pending.shared().counters.unread_answers.add(1);
         }
-        let usage = side.finish();
-        self.pending.note(|event| event.usage = usage);
+        self.pending.note_usage(side.finish());
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReplyError>>> {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use gate_core::{Action, Reason};
+use gate_dialect::UsageReader;
 use http::{Method, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -69,6 +70,8 @@ struct Talk<'a> {
     /// What the server asked to hear back last.
     pinged: Mutex<Option<Vec<u8>>>,
     pending: Mutex<Pending>,
+    /// Reads the tokens of what the server says.
+    usage: Mutex<UsageReader>,
 }
 
 /// How a direction ended.
@@ -87,7 +90,10 @@ impl Socket {
         let Ok(Ok((client, server))) = met else { return Some(Reason::ClientReset) };
         let (from_client, to_client) = tokio::io::split(TokioIo::new(client));
         let (from_server, to_server) = tokio::io::split(TokioIo::new(server));
+        let session = &exchange.session;
+        let facts = gate_dialect::read_request(session.vendor(), &session.host, &target, b"");
         let talk = Talk {
+            usage: Mutex::new(UsageReader::of_messages(facts.dialect)),
             exchange,
             target: &target,
             to_client: Sink::new(to_client, false),
@@ -97,6 +103,7 @@ impl Socket {
         };
         let reason = talk.run(Source::new(from_client), Source::new(from_server)).await;
         let mut pending = talk.pending.into_inner();
+        pending.note_usage(talk.usage.into_inner().finish());
         pending.note(|event| event.reason.clone_from(&reason));
         match pending.finish() {
             Ok(()) => reason,
@@ -313,8 +320,14 @@ impl Talk<'_> {
                 return Err(Stop::Server);
             }
             if !head.opcode.is_control() {
-                let seen = |bytes: usize| self.pending.lock().note(|event| event.response_bytes += bytes as u64);
+                let seen = |bytes: &[u8]| {
+                    self.usage.lock().push(bytes);
+                    self.pending.lock().note(|event| event.response_bytes += bytes.len() as u64);
+                };
                 self.to_client.pass(head, server, seen).await.map_err(|_| Stop::Server)?;
+                if head.last {
+                    self.usage.lock().message_ends();
+                }
                 continue;
             }
             let mut payload = server.control(head).await.map_err(|_| Stop::Server)?;

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use gate_core::Usage;
-use gate_dialect::{Dialect, UsageReader};
+use gate_dialect::{Dialect, Reading, UsageReader};
 use http::header::{self, HeaderMap};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -22,7 +21,7 @@ pub(super) struct Side {
     /// Absent: the coding is unknown or broken, or there are too many decoders already.
     reader: Option<Unpacker<UsageReader>>,
     /// What was read before a failure.
-    read: Option<Usage>,
+    read: Reading,
     /// Held while a decoder holds its window.
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -36,12 +35,14 @@ impl Side {
         let permit = if packed { Arc::clone(decoders).try_acquire_owned().ok() } else { None };
         let readable = coding.ok().filter(|_| !packed || permit.is_some());
         let reader = readable.and_then(|coding| Unpacker::new(coding, reader, FRAME_CAP).ok());
-        Self { reader, read: None, permit }
+        Self { reader, read: Reading::default(), permit }
     }
 
     pub(super) fn push(&mut self, data: &[u8]) {
         if self.reader.as_mut().is_some_and(|reader| reader.push(data).is_err()) {
-            self.read = self.reader.take().and_then(Unpacker::into_sink).and_then(UsageReader::finish);
+            let read = self.reader.take().and_then(Unpacker::into_sink).map(UsageReader::finish);
+            // What was said after this nobody knows.
+            self.read = Reading { text_bytes: None, ..read.unwrap_or_default() };
             self.permit = None;
         }
     }
@@ -56,8 +57,8 @@ impl Side {
         self.reader.as_ref().and_then(Unpacker::sink).is_some_and(UsageReader::has_ended)
     }
 
-    pub(super) fn finish(self) -> Option<Usage> {
-        self.reader.and_then(Unpacker::into_sink).and_then(UsageReader::finish).or(self.read)
+    pub(super) fn finish(self) -> Reading {
+        self.reader.and_then(Unpacker::into_sink).map_or(self.read, UsageReader::finish)
     }
 }
 

@@ -113,7 +113,7 @@ impl<W: AsyncWrite + Unpin> Sink<W> {
         &self,
         head: Head,
         from: &mut Source<R>,
-        mut seen: impl FnMut(usize),
+        mut seen: impl FnMut(&[u8]),
     ) -> Result<(), ReadError> {
         let mut io = self.io.lock().await;
         io.write_all(&head.to_bytes()).await?;
@@ -121,7 +121,7 @@ impl<W: AsyncWrite + Unpin> Sink<W> {
         while left > 0 {
             let piece = from.piece(left).await?;
             left -= piece.len() as u64;
-            seen(piece.len());
+            seen(&piece);
             io.write_all(&piece).await?;
             io.flush().await?;
         }

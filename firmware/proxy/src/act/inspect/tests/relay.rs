@@ -53,7 +53,7 @@ async fn a_clean_prompt_arrives_as_it_was_sent_and_is_recorded() {
         assert_eq!((record.connection, record.target.as_str()), (Some(7), "POST /v1/chat/completions"));
         assert_eq!((record.model.as_deref(), record.decision), (Some("gpt-4o"), Action::Allow));
         assert_eq!((record.request_bytes, record.response_bytes), (CLEAN.len() as u64, ANSWER.len() as u64));
-        assert_eq!((record.status, record.usage), (Some(200), Some(Usage { input: 9, output: 3 })));
+        assert_eq!((record.status, record.usage), (Some(200), Some(Usage { input: 9, output: 3, ..Usage::default() })));
         assert!(record.findings.is_empty() && record.first_byte_micros <= Some(record.duration_micros));
         assert_eq!((closed.reason, closed.alpn.as_deref()), (None, Some(if h2 { "h2" } else { "http/1.1" })));
     }
@@ -97,7 +97,11 @@ async fn every_event_passes_while_the_next_is_pending_and_the_record_comes_befor
         sender.send(Frame::trailers(trailers)).unwrap();
         drop(sender);
         let last = body.frame().await;
-        assert_eq!(office.record().usage, Some(Usage { input: 1, output: 2 }), "recorded before the end was seen");
+        assert_eq!(
+            office.record().usage,
+            Some(Usage { input: 1, output: 2, ..Usage::default() }),
+            "recorded before the end was seen"
+        );
         if h2 {
             assert_eq!(last.unwrap().unwrap().into_trailers().unwrap()["x-last"], "1");
         }
