@@ -37,6 +37,8 @@ NAMES = [
         for label in ("office", "expired", "wrong-name", "unknown-ca", "self-signed", "h1-only", "h2-only")
     ),
     Name("generativelanguage.googleapis.com", 13),
+    Name("ollama.com", 14, v6=False),
+    Name("bedrock-runtime.eu-central-1.amazonaws.com", 15, v6=False),
     Name("www.example.com", 80),
     Name("shop.example.net", 80),
     # An AI-looking name that no catalogue knows.

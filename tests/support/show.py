@@ -73,7 +73,10 @@ def marked(row, marks):
 def journal(record):
     """One record as one line that a person can read."""
     kind, fields = next(iter(record["event"].items()))
-    shown = " ".join(f"{key}={compact(value)}" for key, value in fields.items() if value not in (None, [], ""))
+    fields = {key: value for key, value in fields.items() if value not in (None, [], "")}
+    if not fields.get("more_attachments"):
+        fields.pop("more_attachments", None)
+    shown = " ".join(f"{key}={compact(value)}" for key, value in fields.items())
     for index, row in enumerate(textwrap.wrap(f"{kind} {shown}", WIDTH - 13, break_on_hyphens=False)):
         line(paint("dim", f"{'journal' if index == 0 else '       '}  {row}"))
 
@@ -84,5 +87,5 @@ def compact(value):
     if isinstance(value, dict) and "rule" in value:
         return f"{value['count']}×{value['kind']}→{value['action']}"
     if isinstance(value, dict):
-        return "/".join(f"{key}:{compact(part)}" for key, part in value.items())
+        return "/".join(f"{key}:{compact(part)}" for key, part in value.items() if part not in (0, False))
     return str(value)

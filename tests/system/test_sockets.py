@@ -58,6 +58,10 @@ def test_a_realtime_conversation_is_untouched(office, arrived, mode):
     assert result["error"] is None
     assert result["text"].count("Certainly.") == 2
     assert result["usage"] == {"input": 20, "output": 10}
+    if mode == "inspected":
+        # The client counts its last turn, the record all that the socket used.
+        [socket] = socket_records(office)
+        assert (socket["usage"]["input"], socket["usage"]["output"]) == (40, 20)
     texts = [json.loads(message)["item"]["content"][0]["text"] for message in messages(arrived) if "item" in message]
     assert texts == ["Three headings, please.", "And café 日本語 🧾?"]
 

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use gate_core::{
-    Action, Clock, FallbackCause, Finding, FindingCount, Journal, Mode, Position, Reason, Record, UnixMicros,
+    Action, Attachment, Clock, FallbackCause, Finding, FindingCount, Journal, Mode, Position, Reason, Record,
+    UnixMicros,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -122,6 +123,9 @@ pub struct InspectAnswer {
     pub counts: Vec<FindingCount>,
     /// Why it was denied, for the journal.
     pub reason: Option<Reason>,
+    /// Files that nobody read, and how many there are beyond those listed, for the journal.
+    pub attachments: Vec<Attachment>,
+    pub more_attachments: u32,
 }
 
 /// What the daemon knows about itself.

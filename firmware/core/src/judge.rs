@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use crate::{Action, Entry, Finding, HostName, Mode, Reason, UnixMicros};
+use crate::{Action, Entry, FileKind, Finding, HostName, Mode, Reason, UnixMicros};
 
 /// What to do with a connection to a host in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +95,11 @@ pub trait Judge: Send + Sync + 'static {
             Unread::Costly => Action::Deny,
             Unread::Opaque => Action::Allow,
         }
+    }
+    /// Whether a request may carry a file of this kind and size, which nobody reads; `Unknown` of `u64::MAX` bytes stands for
+    /// one that nobody looked at.
+    fn upload(&self, _client: IpAddr, _kind: FileKind, _bytes: u64) -> Action {
+        Action::Allow
     }
     /// What a client must show the CONNECT proxy; asked for its address alone, and again with the name that it has proven.
     fn demand(&self, _client: IpAddr, _name: Option<&str>) -> Demand {

@@ -6,7 +6,7 @@ mod words;
 
 use std::net::IpAddr;
 
-use gate_core::{Action, Demand, Finding, HostName, KnowledgeBase};
+use gate_core::{Action, Demand, FileKind, Finding, HostName, KnowledgeBase};
 use serde::Deserialize;
 
 use crate::parse::{Clients, HostPattern, ModelPattern};
@@ -36,6 +36,24 @@ pub struct Policy {
     rules: Vec<Rule>,
     findings: Vec<FindingRule>,
     unread: UnreadActions,
+    uploads: Uploads,
+}
+
+/// Which files requests may carry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Uploads {
+    /// No larger ones.
+    pub(crate) max_bytes: Option<u64>,
+    /// None of other kinds.
+    pub(crate) types: Option<Vec<FileKind>>,
+    /// What becomes of the others.
+    pub(crate) action: Action,
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { max_bytes: None, types: None, action: Action::Deny }
+    }
 }
 
 /// What becomes of what cannot be read.
@@ -110,9 +128,9 @@ impl Policy {
         (default_mode, default_strict, default_proxy): (GroupMode, bool, Demand),
         rules: Vec<Rule>,
         findings: Vec<FindingRule>,
-        unread: UnreadActions,
+        (unread, uploads): (UnreadActions, Uploads),
     ) -> Self {
-        Self { groups, default_mode, default_strict, default_proxy, rules, findings, unread }
+        Self { groups, default_mode, default_strict, default_proxy, rules, findings, unread, uploads }
     }
 
     /// The name of the first group that holds a client, and its mode; no name for the default.

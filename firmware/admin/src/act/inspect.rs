@@ -157,6 +157,8 @@ fn denied(words: &str, reason: Reason) -> InspectAnswer {
         redacted: None,
         reasons: vec![words.to_owned()],
         counts: Vec::new(),
+        attachments: Vec::new(),
+        more_attachments: 0,
         reason: Some(reason),
     }
 }
@@ -188,8 +190,8 @@ fn event(app: &App, asked: &InspectRequest, answer: &InspectAnswer, micros: u64)
         stream: false,
         usage: None,
         cost: None,
-        attachments: Vec::new(),
-        more_attachments: 0,
+        attachments: answer.attachments.clone(),
+        more_attachments: answer.more_attachments,
         added_micros: micros,
         first_byte_micros: None,
         duration_micros: micros,

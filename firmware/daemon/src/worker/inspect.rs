@@ -131,6 +131,8 @@ fn refused(why: &str, reason: Reason) -> InspectAnswer {
         redacted: None,
         reasons: vec![why.to_owned()],
         counts: Vec::new(),
+        attachments: Vec::new(),
+        more_attachments: 0,
         reason: Some(reason),
     }
 }
@@ -147,7 +149,16 @@ fn answer(judged: Judged, content: &Content) -> InspectAnswer {
     }
     // An edit that is not whole again must not pass for one.
     let decision = if judged.action == Action::Redact && redacted.is_none() { Action::Deny } else { judged.action };
-    InspectAnswer { decision, findings: judged.findings, redacted, reasons, reason, counts: judged.counts }
+    InspectAnswer {
+        decision,
+        findings: judged.findings,
+        redacted,
+        reasons,
+        reason,
+        counts: judged.counts,
+        attachments: judged.attachments,
+        more_attachments: judged.more_attachments,
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 use std::net::IpAddr;
 
 use gate_core::{
-    Action, ConnectionFacts, Demand, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Unread, Verdict,
+    Action, ConnectionFacts, Demand, FileKind, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Unread,
+    Verdict,
 };
 
 use super::words::detected;
-use super::{FindingRule, GroupMode, Place, Policy, Service};
+use super::{FindingRule, GroupMode, Place, Policy, Service, Uploads};
 
 impl Judge for Policy {
     fn connection(&self, facts: &ConnectionFacts<'_>) -> Verdict {
@@ -52,6 +53,13 @@ impl Judge for Policy {
             Unread::Costly => self.unread.costly,
             Unread::Opaque => self.unread.opaque,
         }
+    }
+
+    fn upload(&self, _client: IpAddr, kind: FileKind, bytes: u64) -> Action {
+        let Uploads { max_bytes, types, action } = &self.uploads;
+        let small = max_bytes.is_none_or(|most| bytes <= most);
+        let known = types.as_ref().is_none_or(|types| types.contains(&kind));
+        if small && known { Action::Allow } else { *action }
     }
 
     fn demand(&self, client: IpAddr, name: Option<&str>) -> Demand {

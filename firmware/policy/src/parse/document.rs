@@ -1,13 +1,14 @@
 //! The file as it is written. Keys are promises; the comments of `policy.example.yaml` explain them.
 
 use std::collections::HashMap;
+use std::num::NonZeroU64;
 
-use gate_core::{Action, Demand, KnowledgeBase};
+use gate_core::{Action, Demand, FileKind, KnowledgeBase};
 use serde::Deserialize;
 
 use super::values::{Clients, HostPattern, ModelPattern};
 use super::{Complaint, ENTRIES_CAP, Step};
-use crate::decide::{FindingRule, Group, GroupMode, Policy, Rule, UnreadActions};
+use crate::decide::{FindingRule, Group, GroupMode, Policy, Rule, UnreadActions, Uploads};
 
 /// Names are shown to people and stand in the journal.
 const NAME_CAP: usize = 64;
@@ -30,6 +31,27 @@ pub(super) struct Document {
     findings: Vec<FindingText>,
     #[serde(default)]
     unread: UnreadText,
+    #[serde(default)]
+    uploads: Option<UploadsText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UploadsText {
+    #[serde(default)]
+    max_bytes: Option<NonZeroU64>,
+    #[serde(default)]
+    types: Option<Vec<String>>,
+    #[serde(default)]
+    action: Option<UploadAction>,
+}
+
+/// What the list lets through needs no action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum UploadAction {
+    Alert,
+    Deny,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -153,7 +175,8 @@ impl Document {
         let findings = self.findings.into_iter().enumerate().map(|(index, finding)| finding.check(index, &numbers));
         let findings = findings.collect::<Result<Vec<_>, _>>()?;
         let defaults = (self.default_mode, self.default_strict, self.default_proxy.demand());
-        Ok(Policy::new(groups, defaults, rules, findings, self.unread.actions()))
+        let uploads = self.uploads.map(UploadsText::check).transpose()?.unwrap_or_default();
+        Ok(Policy::new(groups, defaults, rules, findings, (self.unread.actions(), uploads)))
     }
 }
 
@@ -182,6 +205,26 @@ impl GroupText {
             check_words(&path, name)?;
         }
         Ok(())
+    }
+}
+
+impl UploadsText {
+    /// Limits nothing by mistake, and knows every type.
+    fn check(self) -> Result<Uploads, Complaint> {
+        if self.max_bytes.is_none() && self.types.is_none() {
+            return Err(complain(&[Step::Key("uploads")], "one of max_bytes and types is needed".to_owned()));
+        }
+        let kind = |(index, word): (usize, &String)| {
+            let known = FileKind::WORDS.iter().find(|(known, _)| known == word);
+            let words = || FileKind::WORDS.map(|(word, _)| word).join(", ");
+            known.map(|(_, kind)| *kind).ok_or_else(|| {
+                let path = [Step::Key("uploads"), Step::Key("types"), Step::Index(index)];
+                complain(&path, format!("`{word}` is no type of file; there are {}", words()))
+            })
+        };
+        let types = self.types.map(|types| types.iter().enumerate().map(kind).collect::<Result<Vec<_>, _>>());
+        let action = if self.action == Some(UploadAction::Alert) { Action::Alert } else { Action::Deny };
+        Ok(Uploads { max_bytes: self.max_bytes.map(NonZeroU64::get), types: types.transpose()?, action })
     }
 }
 

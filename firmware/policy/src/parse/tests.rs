@@ -1,4 +1,4 @@
-use gate_core::{Action, Catalogue, Judge, Mode, Unread};
+use gate_core::{Action, Catalogue, FileKind, Judge, Mode, Unread};
 use proptest::prelude::{any, prop, proptest};
 
 use super::{FILE_CAP, FLOW_CAP, PolicyError, line_of};
@@ -48,6 +48,34 @@ fn what_cannot_be_read_is_the_files_to_decide() {
     assert_eq!(ask(&with("unread: {costly: allow, opaque: alert}\n")), [Action::Allow, Action::Alert]);
     let redact = said(&with("unread: {costly: redact}\n"));
     assert!(redact.starts_with("p.yaml, line 2: unread.costly: unknown variant `redact`"), "{redact}");
+}
+
+#[test]
+fn files_are_the_files_to_decide_by_size_and_type() {
+    let ask = |text: &str| {
+        let policy = Policy::from_yaml("p.yaml", text).unwrap();
+        let files = [(FileKind::Pdf, 100), (FileKind::Pdf, 101), (FileKind::Image, 1), (FileKind::Unknown, u64::MAX)];
+        files.map(|(kind, bytes)| policy.upload("192.0.2.1".parse().unwrap(), kind, bytes))
+    };
+    let (allow, alert, deny) = (Action::Allow, Action::Alert, Action::Deny);
+    assert_eq!(ask("version: 1"), [allow; 4]);
+    assert_eq!(ask(&with("uploads: {max_bytes: 100}\n")), [allow, deny, allow, deny]);
+    assert_eq!(ask(&with("uploads: {types: [pdf]}\n")), [allow, allow, deny, deny]);
+    assert_eq!(ask(&with("uploads: {types: [], action: alert}\n")), [alert; 4]);
+    assert_eq!(ask(&with("uploads: {max_bytes: 100, types: [pdf, image]}\n")), [allow, deny, allow, deny]);
+    for (text, message) in [
+        ("uploads: {}\n", "p.yaml, line 2: uploads: one of max_bytes and types is needed"),
+        (
+            "uploads:\n  types: [pdf, docx]\n",
+            "p.yaml, line 3: uploads.types[1]: `docx` is no type of file; there are pdf, off",
+        ),
+        ("uploads: {max_bytes: 0}\n", "p.yaml, line 2: uploads.max_bytes: "),
+        ("uploads: {action: allow}\n", "p.yaml, line 2: uploads.action: unknown variant `allow`"),
+        ("uploads: {max: 3}\n", "p.yaml, line 2: uploads: unknown field `max`"),
+    ] {
+        let said = said(&with(text));
+        assert!(said.starts_with(message), "{said}");
+    }
 }
 
 #[test]

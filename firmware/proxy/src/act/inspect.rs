@@ -46,6 +46,7 @@ use crate::shared::Shared;
 mod leaf;
 mod wire;
 
+mod attached;
 mod budget;
 mod collect;
 mod decode;

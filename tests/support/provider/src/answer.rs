@@ -46,6 +46,11 @@ impl Answer {
         Self { status: 200, content_type, headers, payload: Payload::Events(events), trailers: None }
     }
 
+    /// Pieces of another form, one at a time.
+    pub(crate) fn stream(content_type: &'static str, pieces: Vec<Bytes>) -> Self {
+        Self { content_type, ..Self::events(pieces) }
+    }
+
     /// One JSON array, an element at a time.
     pub(crate) fn array(elements: Vec<Value>) -> Self {
         let mut pieces: Vec<Bytes> = Vec::with_capacity(elements.len() + 1);
@@ -54,7 +59,7 @@ impl Answer {
             pieces.push(format!("{before}{element:#}").into());
         }
         pieces.push("]".into());
-        Self { content_type: "application/json; charset=UTF-8", ..Self::events(pieces) }
+        Self::stream("application/json; charset=UTF-8", pieces)
     }
 
     /// Starts to play it; `reset` is pulled when the whole connection has to break.

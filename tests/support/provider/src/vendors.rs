@@ -1,7 +1,9 @@
 //! Who answers: one file per vendor, one line in the table.
 
 mod anthropic;
+mod bedrock;
 mod gemini;
+mod ollama;
 mod openai;
 mod web;
 
@@ -21,7 +23,8 @@ pub(crate) struct Vendor {
 }
 
 /// The first one that serves a host answers; `web` serves the rest of the internet.
-const VENDORS: &[Vendor] = &[openai::VENDOR, anthropic::VENDOR, gemini::VENDOR, web::VENDOR];
+const VENDORS: &[Vendor] =
+    &[openai::VENDOR, anthropic::VENDOR, gemini::VENDOR, ollama::VENDOR, bedrock::VENDOR, web::VENDOR];
 
 /// What the real ones send, and what would lead a client around the puck.
 pub(crate) const ALT_SVC: &str = "h3=\":443\"; ma=86400";
@@ -104,8 +107,10 @@ mod tests {
             ("office.openai.azure.com", 0),
             ("api.anthropic.com", 1),
             ("generativelanguage.googleapis.com", 2),
-            ("www.example.com", 3),
-            ("notapi.anthropic.com.example", 3),
+            ("ollama.com", 3),
+            ("bedrock-runtime.eu-central-1.amazonaws.com", 4),
+            ("www.example.com", 5),
+            ("notapi.anthropic.com.example", 5),
         ] {
             assert_eq!(VENDORS.iter().position(|vendor| (vendor.serves)(host)), Some(index), "{host}");
         }

@@ -132,6 +132,8 @@ fn answer(decision: Action, redacted: Option<Content>, places: Vec<(usize, usize
         redacted,
         reasons: places.iter().map(|_| "API key pattern detected".to_owned()).collect(),
         counts: places.iter().map(count).collect(),
+        attachments: Vec::new(),
+        more_attachments: 0,
         findings: places.into_iter().map(finding).collect(),
         reason: (decision == Action::Deny).then(|| Reason::Finding(kind.to_owned())),
     }

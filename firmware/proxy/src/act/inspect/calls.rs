@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::attached::Attachments;
 use super::budget::Charge;
 use super::collect::{CollectError, Held, Pace};
 use super::draft::Draft;
@@ -30,7 +31,7 @@ use super::exchange::{Editing, Exchange, uncollected};
 use super::head;
 use super::judge::{COUNTS_CAP, Judged};
 use super::leaf::Alpn;
-use super::record::Pending;
+use super::record::{Pending, attach};
 use super::refusal::{self, Refusal, Voice};
 use super::reply::Reply;
 
@@ -62,6 +63,7 @@ struct Tally {
     bytes: u64,
     micros: u64,
     model: Option<String>,
+    attachments: Attachments,
 }
 
 impl Talk {
@@ -85,6 +87,7 @@ impl Talk {
             event.model = event.model.take().or(tally.model);
             event.reason = event.reason.take().or(tally.unread);
             event.findings.extend(tally.findings);
+            attach(event, &tally.attachments.listed, tally.attachments.more);
             if let Some(refusal) = self.refusal() {
                 event.decision = Action::Deny;
                 event.reason = Some(refusal.reason.clone());
@@ -94,7 +97,9 @@ impl Talk {
 
     fn add(&self, judged: &Judged, micros: u64) {
         let mut tally = self.tally.lock();
-        let Tally { action, unread, findings, bytes, micros: most, model } = &mut *tally;
+        let Tally { action, unread, findings, bytes, micros: most, model, attachments } = &mut *tally;
+        judged.attachments.iter().for_each(|one| attachments.add(one.clone()));
+        attachments.more = attachments.more.saturating_add(judged.more_attachments);
         *action = (*action).max(Some(judged.action));
         *unread = unread.take().or_else(|| judged.unread.clone());
         *bytes += judged.decoded_bytes;

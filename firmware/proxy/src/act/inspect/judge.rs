@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
-use gate_core::{Action, Finding, FindingCount, HostName, Judge, KindCount, Reason, UnixMicros};
+use gate_core::{Action, Attachment, Finding, FindingCount, HostName, Judge, KindCount, Reason, UnixMicros};
 use gate_dialect::RequestFacts;
 use gate_scrub::Scanner;
 use http::HeaderMap;
@@ -82,6 +82,9 @@ pub struct Judged {
     /// The redactions that the answer undoes, by kind.
     pub replaced: Vec<KindCount>,
     pub decoded_bytes: u64,
+    /// Files that nobody read, and how many there are beyond those listed.
+    pub attachments: Vec<Attachment>,
+    pub more_attachments: u32,
     /// The target's path, unless something was found in it.
     pub path: Option<String>,
     /// The model asked for, unless something was found in its name.

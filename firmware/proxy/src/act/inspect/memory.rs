@@ -48,7 +48,27 @@ impl ValueHash {
     }
 
     pub(super) fn tag(&self, value: &[u8]) -> Tag {
-        let full = self.0.clone().chain_update(value).finalize().into_bytes();
+        let mut pieces = self.pieces();
+        pieces.push(value);
+        pieces.tag()
+    }
+
+    /// A hash of a value that comes in pieces.
+    pub(super) fn pieces(&self) -> Pieces {
+        Pieces(self.0.clone())
+    }
+}
+
+/// A value that is hashed piece by piece.
+pub(super) struct Pieces(Hmac<Sha256>);
+
+impl Pieces {
+    pub(super) fn push(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    pub(super) fn tag(self) -> Tag {
+        let full = self.0.finalize().into_bytes();
         let mut tag = [0; 16];
         tag.copy_from_slice(&full[..16]);
         Tag(tag)

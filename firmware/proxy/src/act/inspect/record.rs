@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use gate_core::{Action, Event, JournalError, KindCount, PlaceholdersEvent, Reason, RequestEvent};
+use gate_core::{Action, Attachment, Event, JournalError, KindCount, PlaceholdersEvent, Reason, RequestEvent};
 use gate_dialect::Reading;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::words::{is_word, method_word, route};
+use super::attached::LISTED;
 use super::judge::Judged;
 use crate::meter::Meter;
 use crate::session::Session;
@@ -121,8 +122,14 @@ impl Pending {
             event.request_bytes = judged.decoded_bytes;
             event.added_micros = added_micros;
         });
+        self.note_attached(judged);
         self.asked_bytes = judged.facts.text_bytes;
         self.placeholders.replaced.clone_from(&judged.replaced);
+    }
+
+    /// Notes the files that a request, or one more message of it, carries.
+    pub(super) fn note_attached(&mut self, judged: &Judged) {
+        self.note(|event| attach(event, &judged.attachments, judged.more_attachments));
     }
 
     /// Notes what the answer used and cost. What no provider counts is estimated, unless nothing was answered.
@@ -195,6 +202,14 @@ impl Pending {
     fn elapsed_micros(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
+}
+
+/// Adds to the attachments of a record, as far as it lists them.
+pub(super) fn attach(event: &mut RequestEvent, files: &[Attachment], more: u32) {
+    let (listed, others) = files.split_at(files.len().min(LISTED - event.attachments.len().min(LISTED)));
+    event.attachments.extend_from_slice(listed);
+    let others = u32::try_from(others.len()).unwrap_or(u32::MAX).saturating_add(more);
+    event.more_attachments = event.more_attachments.saturating_add(others);
 }
 
 impl Drop for Pending {

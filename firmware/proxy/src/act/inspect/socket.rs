@@ -278,13 +278,16 @@ impl Talk<'_> {
         }
         let (judged, draft, _charge) = self.exchange.judge(draft, snapshot, charge).await.map_err(refused)?;
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.pending.lock().note(|event| {
+        let mut pending = self.pending.lock();
+        pending.note_attached(&judged);
+        pending.note(|event| {
             event.request_bytes += judged.decoded_bytes;
             event.added_micros = event.added_micros.max(micros);
             if event.model.is_none() {
                 event.model.clone_from(&judged.model);
             }
         });
+        drop(pending);
         if judged.action > Action::Allow {
             // What was found is told at once, and not when the socket ends in hours.
             let mut pending = self.exchange.pending(&Method::GET);

@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use gate_core::{Action, Finding, FindingCount, Judge, KindCount, PromptFacts, PromptVerdict, Reason, Unread};
+use gate_core::{
+    Action, Attachment, FileKind, FilePlace, Finding, FindingCount, Judge, KindCount, PromptFacts, PromptVerdict,
+    Reason, Unread,
+};
 use gate_dialect::{MessageError, RequestFacts};
 use gate_scrub::{BodyKind, Limits, Scanner};
 use http::{HeaderMap, StatusCode};
 
+use super::super::attached::{self, Attachments};
 use super::super::decode::{self, Coding, DecodeError};
 use super::super::kind::Kind;
 use super::super::memory::Tag;
@@ -34,6 +38,7 @@ pub(super) struct Case<'a> {
     /// Where no edit may touch the body: numbers of JSON, parts that are no text or have a stated length.
     untouchable: Vec<Range<usize>>,
     unread: Option<Reason>,
+    attachments: Attachments,
     tags: Vec<Tag>,
     counts: Vec<FindingCount>,
     reasons: Vec<String>,
@@ -66,6 +71,7 @@ impl<'a> Case<'a> {
             reversible: Vec::new(),
             untouchable: Vec::new(),
             unread: None,
+            attachments: Attachments::default(),
             tags: Vec::new(),
             counts: Vec::new(),
             reasons: Vec::new(),
@@ -89,6 +95,7 @@ impl<'a> Case<'a> {
         let kind = Kind::of(self.prompt.content_type, &body).ok_or_else(ambiguous)?;
         let body = if kind == Kind::Message { self.read_message(body, take)? } else { body };
         self.read_facts(kind, &body)?;
+        self.read_attachments(&body)?;
         self.scan_body(kind, &body, take)?;
         let verdict = self.decide(&body)?;
         self.refuse_denied(&body, &verdict)?;
@@ -105,7 +112,8 @@ impl<'a> Case<'a> {
         };
         let Passed { action, edited, replaced } = passed;
         let model = self.facts.model.clone().filter(|model| self.is_clean(model));
-        let Self { facts, findings, counts, reasons, decoded_bytes, path, unread, .. } = self;
+        let Self { facts, findings, counts, reasons, decoded_bytes, path, unread, attachments, .. } = self;
+        let Attachments { listed: attachments, more: more_attachments } = attachments;
         Judged {
             action,
             refusal,
@@ -117,6 +125,8 @@ impl<'a> Case<'a> {
             edited,
             replaced,
             decoded_bytes,
+            attachments,
+            more_attachments,
             path,
             model,
         }
@@ -228,6 +238,15 @@ impl<'a> Case<'a> {
         if kind == Kind::Sealed {
             return self.leave_unread(Unread::Costly, Reason::BadEncoding);
         }
+        let inspector = self.inspector;
+        let hash = &inspector.hash;
+        let files = scanned.opaque.iter().filter_map(|part| body.get(part.range.clone()));
+        let place = if matches!(kind, Kind::Multipart(_)) { FilePlace::Part } else { FilePlace::Body };
+        let mut files: Vec<Attachment> = files.map(|file| attached::file(hash, place, file)).collect();
+        if kind.is_opaque() && files.is_empty() {
+            files.push(attached::file(hash, FilePlace::Body, body));
+        }
+        self.carry(files)?;
         if kind.is_opaque() || !scanned.opaque.is_empty() {
             self.leave_unread(Unread::Opaque, Reason::BadEncoding)?;
         }
@@ -237,6 +256,41 @@ impl<'a> Case<'a> {
         self.untouchable.extend(scanned.bound);
         let hash = &self.inspector.hash;
         self.tags = self.findings.iter().map(|finding| hash.tag(&body[finding.start..finding.end])).collect();
+        Ok(())
+    }
+
+    /// What is attached to the conversation.
+    fn read_attachments(&mut self, body: &[u8]) -> Result<(), Refusal> {
+        let inspector = self.inspector;
+        let hash = &inspector.hash;
+        let one = |one: &gate_dialect::Attachment| {
+            let text = body.get(one.span.clone()).unwrap_or_default();
+            if one.is_link { attached::link(hash, text) } else { attached::packed(hash, text) }
+        };
+        let files: Vec<Attachment> = self.facts.attachments.iter().map(one).collect();
+        let more = self.facts.more_attachments;
+        self.attachments.more = more;
+        self.carry(files)?;
+        if more > 0 { self.ask_upload(FileKind::Unknown, u64::MAX) } else { Ok(()) }
+    }
+
+    /// Notes files and asks the policy whether the request may carry them: all are noted, whatever it says of the first.
+    fn carry(&mut self, files: Vec<Attachment>) -> Result<(), Refusal> {
+        let asked: Vec<(FileKind, u64)> = files.iter().map(|file| (file.kind, file.bytes)).collect();
+        files.into_iter().for_each(|file| self.attachments.add(file));
+        asked.into_iter().try_for_each(|(kind, bytes)| self.ask_upload(kind, bytes))
+    }
+
+    fn ask_upload(&mut self, kind: FileKind, bytes: u64) -> Result<(), Refusal> {
+        let rule = || Reason::Policy("uploads".to_owned());
+        match self.judge.upload(self.prompt.client, kind, bytes) {
+            Action::Allow => {}
+            Action::Alert => self.unread = Some(rule()),
+            Action::Redact | Action::Deny => {
+                let text = "The policy does not let files of this type or size leave.";
+                return Err(Refusal::new(StatusCode::FORBIDDEN, rule(), text.to_owned()));
+            }
+        }
         Ok(())
     }
 
