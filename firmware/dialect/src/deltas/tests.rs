@@ -47,6 +47,32 @@ fn the_deltas_of_every_format_are_found_and_nothing_else() {
     }
 }
 
+/// A line for each type of event in the provider's documentation: what it says on with, and whether nothing follows.
+#[test]
+fn every_documented_event_is_understood() {
+    macro_rules! events {
+        ($($name:literal),*) => { [$(($name, include_str!(concat!("../../testdata/events/", $name, ".jsonl")))),*] };
+    }
+    let providers = events!(
+        "anthropic-messages",
+        "bedrock-converse",
+        "cohere",
+        "gemini",
+        "ollama",
+        "openai-chat",
+        "openai-realtime",
+        "openai-responses"
+    );
+    for (provider, line) in providers.iter().flat_map(|(name, lines)| lines.lines().map(move |line| (name, line))) {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        let json = row["event"].to_string();
+        let says: Vec<String> =
+            said(&json).iter().map(|text| serde_json::from_str(&format!("\"{text}\"")).unwrap()).collect();
+        assert_eq!(serde_json::json!(says), row["says"], "{provider}: {json}");
+        assert_eq!(read_event(json.as_bytes()).is_last, row["last"] == true, "{provider}: {json}");
+    }
+}
+
 #[test]
 fn each_text_has_a_channel_of_its_own_wherever_its_number_stands() {
     let chat = |index: u8, text: &str| format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}},"index":{index}}}]}}"#);

@@ -6,7 +6,7 @@ use gate_core::{
 };
 
 use super::counters::MAX_ROWS;
-use super::{BUCKET_MICROS, Tally};
+use super::{BUCKET_MICROS, Tally, VendorCounts};
 
 const HOUR: u64 = 2 * BUCKET_MICROS;
 const NOW: UnixMicros = UnixMicros(1_800_000_000_000_000);

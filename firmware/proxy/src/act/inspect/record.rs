@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use gate_core::{Action, Attachment, Event, JournalError, KindCount, PlaceholdersEvent, Reason, RequestEvent};
+use gate_core::{
+    Action, Attachment, Event, GroupKind, JournalError, KindCount, PlaceholdersEvent, Reason, RequestEvent,
+};
 use gate_dialect::Reading;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +59,8 @@ pub(super) struct Pending {
     placeholders: Placeholders,
     /// Bytes of text that the client sent, where an answer to them can be told from it.
     asked_bytes: Option<u64>,
+    /// The host sells tokens. Pages for people are paid in other ways, if at all.
+    is_metered: bool,
 }
 
 /// What became of placeholders.
@@ -98,7 +102,8 @@ impl Pending {
         ending.begun.fetch_add(1, Ordering::Relaxed);
         let (shared, ending, meter) = (Arc::clone(shared), Arc::clone(ending), Arc::clone(&session.meter));
         let (event, placeholders) = (Some(Box::new(event)), Placeholders::default());
-        Self { shared, ending, meter, started: Instant::now(), event, placeholders, asked_bytes: None }
+        let is_metered = session.entry.as_ref().is_some_and(|entry| entry.kind == GroupKind::Api);
+        Self { shared, ending, meter, started: Instant::now(), event, placeholders, asked_bytes: None, is_metered }
     }
 
     /// Notes something, unless the record is already written.
@@ -134,11 +139,11 @@ impl Pending {
 
     /// Notes what the answer used and cost. What no provider counts is estimated, unless nothing was answered.
     pub(super) fn note_usage(&mut self, reading: Reading) {
-        let (asked, snapshot) = (self.asked_bytes, self.shared.snapshot());
+        let (asked, is_metered, snapshot) = (self.asked_bytes, self.is_metered, self.shared.snapshot());
         self.note(|event| {
             let answered = event.status.is_some_and(|status| (200..300).contains(&status));
             event.usage = reading.usage(asked.filter(|_| answered));
-            let used = event.usage.as_ref().zip(event.model.as_deref());
+            let used = event.usage.as_ref().zip(event.model.as_deref()).filter(|_| is_metered);
             event.cost = used.and_then(|(usage, model)| snapshot.catalogue.cost(&event.vendor, model, usage));
         });
     }

@@ -7,11 +7,8 @@ use super::{Vendor, tokens, words};
 use crate::answer::Answer;
 use crate::respond::Arrived;
 
-pub(super) const VENDOR: Vendor = Vendor {
-    serves: |host| host.starts_with("bedrock-runtime.") && host.ends_with(".amazonaws.com"),
-    answer,
-    error,
-};
+pub(super) const VENDOR: Vendor =
+    Vendor { serves: |host| host.starts_with("bedrock-runtime.") && host.ends_with(".amazonaws.com"), answer, error };
 
 fn answer(request: &Arrived) -> Answer {
     let path = request.path.strip_prefix("/model/").and_then(|rest| rest.split_once('/'));
@@ -32,13 +29,18 @@ fn answer(request: &Arrived) -> Answer {
             let message = json!({ "role": "assistant", "content": [{ "text": words.concat() }] });
             let output = json!({ "message": message });
             let metrics = json!({ "latencyMs": 612 });
-            Answer::json(200, &json!({ "output": output, "stopReason": "end_turn", "usage": usage, "metrics": metrics }))
+            Answer::json(
+                200,
+                &json!({ "output": output, "stopReason": "end_turn", "usage": usage, "metrics": metrics }),
+            )
         }
         "converse-stream" => {
             let mut frames = vec![frame("messageStart", &json!({ "role": "assistant" }))];
-            frames.extend(words.iter().map(|word| {
-                frame("contentBlockDelta", &json!({ "contentBlockIndex": 0, "delta": { "text": word } }))
-            }));
+            frames.extend(
+                words.iter().map(|word| {
+                    frame("contentBlockDelta", &json!({ "contentBlockIndex": 0, "delta": { "text": word } }))
+                }),
+            );
             frames.push(frame("messageStop", &json!({ "stopReason": "end_turn" })));
             frames.push(frame("metadata", &json!({ "usage": usage, "metrics": { "latencyMs": 612 } })));
             Answer::stream("application/vnd.amazon.eventstream", frames)

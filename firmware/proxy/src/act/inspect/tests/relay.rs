@@ -54,6 +54,7 @@ async fn a_clean_prompt_arrives_as_it_was_sent_and_is_recorded() {
         assert_eq!((record.model.as_deref(), record.decision), (Some("gpt-4o"), Action::Allow));
         assert_eq!((record.request_bytes, record.response_bytes), (CLEAN.len() as u64, ANSWER.len() as u64));
         assert_eq!((record.status, record.usage), (Some(200), Some(Usage { input: 9, output: 3, ..Usage::default() })));
+        assert_eq!(record.cost.map(|cost| cost.micros), Some(53), "9 × 2.5 and 3 × 10 millionths");
         assert!(record.findings.is_empty() && record.first_byte_micros <= Some(record.duration_micros));
         assert_eq!((closed.reason, closed.alpn.as_deref()), (None, Some(if h2 { "h2" } else { "http/1.1" })));
     }

@@ -346,6 +346,11 @@ fn catalogue() -> Catalogue {
         name = "OpenAI"
         steer = true
         host = [{ name = "api.openai.com", kind = "api", confidence = "official" }]
+        [[prices]]
+        as_of = "2026-11-05"
+        source = "https://prices.example"
+        currency = "USD"
+        models = [{ model = "gpt-4o", input = "2.5", output = "10" }]
     "#;
     Catalogue::from_toml([("openai.toml", openai)]).unwrap()
 }
