@@ -52,6 +52,8 @@ group("what a record says", () => {
     expect(words({ request: { ...request, attachments: [file, link], more_attachments: 0 } }).detail).toBe(
       "Taken out: 2 × e-mail address; unread: PDF (48 kB), link",
     );
+    const refused = { ...request, decision: "deny" as const, reason: { policy: "uploads" }, attachments: [file] };
+    expect(words({ request: refused }).detail).toBe("The policy's rule “uploads” says no; nothing was sent; unread: PDF (48 kB)");
     const many = { ...allowed, attachments: [file, file, file, file], more_attachments: 3 };
     expect(words({ request: many }).detail).toBe("Nothing found; unread: PDF (48 kB), PDF (48 kB), PDF (48 kB), 4 more");
   });

@@ -216,7 +216,7 @@ function describeRequest(event: RequestEvent): Words {
   switch (event.decision) {
     case "deny": {
       const why = event.reason === null ? found : reasonWords(event.reason);
-      return { tone: "refused", label: "denied", title, detail: `${sentence(why || "policy says no")}; nothing was sent` };
+      return { tone: "refused", label: "denied", title, detail: `${sentence(why || "policy says no")}; nothing was sent${used}` };
     }
     case "redact":
       return { tone: "changed", label: "redacted", title, detail: `Taken out: ${found}${used}` };
