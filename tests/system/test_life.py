@@ -244,6 +244,16 @@ def test_a_full_disk_under_the_proxys_journal_stops_ai_and_nothing_else(own):
         assert own.chat(client, "curl", {"prompt": planted.CHAT})["error"]
     assert len(own.internet.requests()) == before
     assert own.puck.answers_dns()
+    # The page's own journal is well, and nobody has signed in: who opens it is told all the same, until there is room again.
+    told = await_session(own, lambda told: "trouble" in told)
+    assert "takes no records" in told["trouble"] and "It needs you" in told["trouble"]
+    own.hosts["puck"].run(["rm", journal / "filler"])
+    await_session(own, lambda told: told and "trouble" not in told)
+    deadline = time.monotonic() + 20
+    while own.chat("client-inspected", "curl", {"prompt": "hello"})["error"]:
+        assert time.monotonic() < deadline, own.puck.tail_log()
+    code, text = own.puck.verify()
+    assert code == 0, text
 
 
 def test_records_go_on_once_the_journal_can_be_opened(own):

@@ -70,6 +70,16 @@ impl ChainWriter {
         self.shared.flush()
     }
 
+    /// Whether it takes records, as far as that is known without waiting for the disk.
+    pub fn takes_records(&self) -> bool {
+        self.shared.takes_records()
+    }
+
+    /// Takes a chain that failed up again, if the disk lets it; one that did not fail is left as it is.
+    pub fn mend(&self) -> Result<(), JournalError> {
+        self.shared.mend()
+    }
+
     /// Writes what waited in memory for this chain to be opened, and that it waited. What the disk does not take goes on waiting.
     pub fn recall(&self, waiting: Waiting) -> Result<(), JournalError> {
         self.shared.recall(waiting)

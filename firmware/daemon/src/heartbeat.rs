@@ -1,5 +1,6 @@
 //! Heartbeats: the runtime of a worker writes a byte a second down its standard output. A process that is there and does
-//! nothing (stopped, wedged, starved) is told from one that works by the silence.
+//! nothing (stopped, wedged, starved) is told from one that works by the silence. The byte says whether the worker's journal
+//! takes records: where the disk takes none, no file can tell.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -19,14 +20,18 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Rules are compiled and chains read before the first beat.
 const START: Duration = Duration::from_secs(25);
 
+/// The beat of a worker, and of one whose journal takes no records.
+const WELL: u8 = b'.';
+const SHUT: u8 = b'!';
+
 /// The worker's side: beats for as long as its runtime turns. Ends at once where standard output is no pipe.
-pub(crate) async fn beat() {
+pub(crate) async fn beat(takes_records: impl Fn() -> bool) {
     let Ok(pipe) = std::io::stdout().as_fd().try_clone_to_owned().and_then(pipe::Sender::from_owned_fd) else { return };
     let mut interval = tokio::time::interval(BEAT);
     loop {
         interval.tick().await;
         // A full pipe means that the supervisor is not reading; it will find beats enough.
-        let _ = pipe.try_write(b".");
+        let _ = pipe.try_write(&[if takes_records() { WELL } else { SHUT }]);
     }
 }
 
@@ -38,6 +43,8 @@ pub(crate) enum Pulse {
     Stalled,
     /// It has been stalled for too long.
     Lost,
+    /// Whether its journal takes records: said at the first beat, and when it changes.
+    Journal(bool),
 }
 
 /// The supervisor's side.
@@ -45,11 +52,12 @@ pub(crate) struct Monitor {
     pipe: Option<ChildStdout>,
     deadline: Instant,
     stalled: bool,
+    shut: Option<bool>,
 }
 
 impl Monitor {
     pub(crate) fn new(pipe: Option<ChildStdout>) -> Self {
-        Self { pipe, deadline: Instant::now() + START, stalled: false }
+        Self { pipe, deadline: Instant::now() + START, stalled: false, shut: None }
     }
 
     /// Waits for the next change. May be dropped at any time: nothing is lost.
@@ -69,8 +77,12 @@ impl Monitor {
                 read = read => match read {
                     Ok(count) if count > 0 => {
                         self.deadline = Instant::now() + LATE;
+                        let shut = beats[count - 1] == SHUT;
                         if std::mem::take(&mut self.stalled) {
                             return Pulse::Back;
+                        }
+                        if self.shut.replace(shut) != Some(shut) {
+                            return Pulse::Journal(!shut);
                         }
                     }
                     // The end of the pipe is the end of the process, which the supervisor hears of in its own way.

@@ -135,6 +135,8 @@ async fn supervise(
     let (orders, _) = broadcast::channel(16);
     let mut keepers = Vec::new();
     let mut link = if sockets::are_linked(&config) { BTreeMap::from(sockets::link()?) } else { BTreeMap::new() };
+    // Whether the proxy's journal takes no records, for the page.
+    let unrecorded = watch::channel(false).0;
     for name in ProcessName::ALL {
         if name == ProcessName::Steer && !config.steer.enabled {
             continue;
@@ -144,7 +146,8 @@ async fn supervise(
         let (journal, state, switch, button) =
             (journal.clone(), state.clone(), desk.switch.follow(), desk.button.follow());
         let (file, kept) = (file.to_owned(), kept.clone());
-        keepers.push(Keeper { name, file, kept, sockets, journal, state, switch, button });
+        let unrecorded = (unrecorded.clone(), unrecorded.subscribe());
+        keepers.push(Keeper { name, file, kept, sockets, journal, state, switch, button, unrecorded });
     }
     // Nobody is started before every socket is ours.
     let mut workers = JoinSet::new();
@@ -283,6 +286,8 @@ struct Keeper {
     state: Arc<RunState>,
     switch: watch::Receiver<Switch>,
     button: watch::Receiver<bool>,
+    /// Whether AI traffic is refused for want of records: the proxy's keeper says it, the page's hears it.
+    unrecorded: (watch::Sender<bool>, watch::Receiver<bool>),
 }
 
 impl Keeper {
@@ -303,6 +308,7 @@ impl Keeper {
                     let mut lifeline = child.stdin.take();
                     self.tell_switch(lifeline.as_mut()).await;
                     self.tell_button(lifeline.as_mut()).await;
+                    self.tell_unrecorded(lifeline.as_mut()).await;
                     let pid = child.id().unwrap_or_default();
                     self.state.started(self.name.as_str(), pid);
                     notes::process(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
@@ -361,6 +367,14 @@ impl Keeper {
         }
     }
 
+    /// Says whether AI traffic is refused for want of records, to the one who tells people.
+    async fn tell_unrecorded(&mut self, lifeline: Option<&mut ChildStdin>) {
+        let letter = switch::journal_letter(*self.unrecorded.1.borrow_and_update());
+        if let Some(lifeline) = lifeline.filter(|_| self.name == ProcessName::Admin) {
+            let _ = lifeline.write_all(&[letter]).await;
+        }
+    }
+
     /// Waits until the worker ends; true when it was told to.
     async fn attend(
         &mut self,
@@ -374,6 +388,7 @@ impl Keeper {
                 _ = child.wait() => return false,
                 Ok(()) = self.switch.changed() => self.tell_switch(lifeline.as_deref_mut()).await,
                 Ok(()) = self.button.changed() => self.tell_button(lifeline.as_deref_mut()).await,
+                Ok(()) = self.unrecorded.1.changed() => self.tell_unrecorded(lifeline.as_deref_mut()).await,
                 pulse = monitor.change() => self.heed(pulse, child),
                 order = orders.recv() => match order {
                     Ok(Order::StartAgain(name)) if name == self.name => send(child, Signal::SIGTERM),
@@ -408,6 +423,9 @@ impl Keeper {
                 tracing::error!(process = name, pid, "worker still does nothing; replacing it");
                 send(child, Signal::SIGKILL);
             }
+            // The others' records are missed by nobody who waits for an answer.
+            Pulse::Journal(open) if self.name == ProcessName::Proxy => drop(self.unrecorded.0.send_replace(!open)),
+            Pulse::Journal(_) => {}
         }
     }
 }

@@ -21,6 +21,20 @@ const LETTERS: [(Switch, u8); 3] = [(Switch::Normal, b'n'), (Switch::Frozen, b'f
 const PRESSED: u8 = b'P';
 const RELEASED: u8 = b'p';
 
+/// What the `admin` worker hears of the proxy's journal, in the same way.
+const SHUT: u8 = b'J';
+const OPEN: u8 = b'j';
+
+/// The letter that says whether AI traffic is refused because no record of it is taken.
+pub(crate) fn journal_letter(shut: bool) -> u8 {
+    if shut { SHUT } else { OPEN }
+}
+
+/// What a letter says of that journal, if it is about that.
+pub(crate) fn of_journal_letter(letter: u8) -> Option<bool> {
+    [false, true].into_iter().find(|shut| journal_letter(*shut) == letter)
+}
+
 /// The letter that says whether the button was pressed a moment ago.
 pub(crate) fn button_letter(pressed: bool) -> u8 {
     if pressed { PRESSED } else { RELEASED }
@@ -124,7 +138,8 @@ impl Holder {
 
 #[cfg(test)]
 mod tests {
-    use super::{Holder, LONGEST_BYPASS, Switch, button_letter, letter, of_button_letter, of_letter};
+    use super::{Holder, LONGEST_BYPASS, Switch, button_letter, journal_letter, letter};
+    use super::{of_button_letter, of_journal_letter, of_letter};
     use std::time::Duration;
 
     fn holder() -> (tempfile::TempDir, Holder) {
@@ -140,10 +155,12 @@ mod tests {
             assert_eq!(of_letter(letter(switch)), switch);
         }
         assert_eq!(of_letter(b'x'), Switch::Frozen);
-        for pressed in [false, true] {
-            assert_eq!(of_button_letter(button_letter(pressed)), Some(pressed));
+        for on in [false, true] {
+            assert_eq!(of_button_letter(button_letter(on)), Some(on));
+            assert_eq!((of_journal_letter(journal_letter(on)), of_button_letter(journal_letter(on))), (Some(on), None));
         }
-        assert_eq!(of_button_letter(letter(Switch::Normal)), None);
+        let switch = letter(Switch::Normal);
+        assert_eq!((of_button_letter(switch), of_journal_letter(switch)), (None, None));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_audit::{ChainWriter, OpenError};
-use gate_core::{Catalogue, SystemClock};
+use gate_core::{Catalogue, Journal, SystemClock};
 use gate_policy::Policy;
 use gate_proxy::Switch;
 use gate_scrub::{OfficeWord, PackError, PackSource, Scanner};
@@ -163,16 +163,21 @@ fn listen(listeners: Vec<std::net::TcpListener>) -> Result<Vec<TcpListener>, Com
     listeners.into_iter().map(|listener| TcpListener::from_std(listener).map_err(CommandError::internal)).collect()
 }
 
-/// Runs a worker's future; [`watch_supervisor`] was called before. `stop` is cancelled by SIGTERM, SIGINT or the supervisor's death, and what has not ended 5 s
-/// later is cut.
-fn serve<F>(runtime: &Runtime, stop: &CancellationToken, work: F) -> Result<Outcome, CommandError>
+/// Runs a worker's future, and tells the supervisor whether records are taken; [`watch_supervisor`] was called before.
+/// `stop` is cancelled by SIGTERM, SIGINT or the supervisor's death, and what has not ended 5 s later is cut.
+fn serve<F>(
+    runtime: &Runtime,
+    stop: &CancellationToken,
+    journal: Arc<dyn Journal>,
+    work: F,
+) -> Result<Outcome, CommandError>
 where
     F: Future<Output = Result<(), CommandError>>,
 {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::internal)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::internal)?;
-        tokio::spawn(heartbeat::beat());
+        tokio::spawn(heartbeat::beat(move || journal.is_open()));
         let token = stop.clone();
         tokio::spawn(async move {
             tokio::select! {
@@ -204,21 +209,24 @@ fn close(runtime: Runtime, journal: Arc<LateJournal>) {
 }
 
 /// The supervisor holds the other end of our standard input: its end is the supervisor's death, and what comes down it says
-/// where the switch stands, first of all at the start, and whether the button was pressed.
+/// where the switch stands, first of all at the start, whether the button was pressed, and whether AI traffic is refused for
+/// want of records.
 fn watch_supervisor(stop: CancellationToken) -> Told {
     let (turn, switch) = watch::channel(None);
     let (press, button) = watch::channel(false);
+    let (shut, unrecorded) = watch::channel(false);
     std::thread::spawn(move || {
         let mut letter = [0];
         while std::io::stdin().read(&mut letter).is_ok_and(|count| count > 0) {
-            match switch::of_button_letter(letter[0]) {
-                Some(pressed) => drop(press.send_replace(pressed)),
-                None => drop(turn.send_replace(Some(switch::of_letter(letter[0])))),
+            match (switch::of_button_letter(letter[0]), switch::of_journal_letter(letter[0])) {
+                (Some(pressed), _) => drop(press.send_replace(pressed)),
+                (None, Some(on)) => drop(shut.send_replace(on)),
+                (None, None) => drop(turn.send_replace(Some(switch::of_letter(letter[0])))),
             }
         }
         stop.cancel();
     });
-    Told { switch, button }
+    Told { switch, button, unrecorded }
 }
 
 /// What the supervisor says while a worker runs.
@@ -227,6 +235,8 @@ struct Told {
     switch: watch::Receiver<Option<Switch>>,
     /// Whether the device's button was pressed a moment ago.
     button: watch::Receiver<bool>,
+    /// Whether AI traffic is refused because the proxy's journal takes no records.
+    unrecorded: watch::Receiver<bool>,
 }
 
 #[cfg(test)]

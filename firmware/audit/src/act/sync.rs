@@ -65,7 +65,7 @@ impl Shared {
 
     /// Takes a failed chain up again, once it has rested. Everybody waits meanwhile: the repair is on disk before a
     /// record relies on it.
-    fn mend(&self) -> Result<(), JournalError> {
+    pub(super) fn mend(&self) -> Result<(), JournalError> {
         let _order = self.syncing.lock();
         let state = &mut self.state.lock().0;
         if !state.has_failed() {
@@ -81,6 +81,11 @@ impl Shared {
         state.mended();
         warn!(dir = %self.dir.display(), "the journal takes records again; the interruption is signed for");
         state.recall()
+    }
+
+    /// While somebody holds the state it is being written to.
+    pub(super) fn takes_records(&self) -> bool {
+        self.state.try_lock().is_none_or(|state| state.0.takes_records())
     }
 
     pub(super) fn recall(&self, waiting: Waiting) -> Result<(), JournalError> {

@@ -19,6 +19,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::PrivateKeyDer;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
@@ -39,7 +40,7 @@ const GONE: &str = "The disk cannot be read: on a puck, the card is gone or brok
                     refused unless journal.in_memory_mib allows it. It needs you: put the card back and switch the puck \
                     off and on.";
 const SHUT: &str = "The journal takes no records: the disk (on a puck, the card) is full, gone or broken. Names are \
-                    answered; AI traffic is refused, and nobody can sign in. It needs you.";
+                    answered; AI traffic is refused, and so is a sign-in that cannot be noted. It needs you.";
 
 /// Records of each chain that the page shows at its start.
 const FEED_START: u64 = 500;
@@ -53,8 +54,8 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let tls = tls(provision::page_identity(config, &papers)?, own_name.to_string())?;
     papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Admin), &[]).map_err(CommandError::internal)?;
-    fence::raise(config, ProcessName::Admin).map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Admin);
+    fence::raise(config, ProcessName::Admin).map_err(CommandError::internal)?;
     let journal = Arc::new(LateJournal::begin(config, ProcessName::Admin, Ok(key))?);
     let known = papers.kept(&provision::accounts_file(&config.data));
     let accounts =
@@ -78,6 +79,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
             host: own_name.to_string(),
             packs: packs.clone(),
             journal: journal.clone(),
+            unrecorded: told.unrecorded,
         }),
         policy: Arc::new(View(policy.clone())),
         fallbacks: Arc::new(Standing(config.clone())),
@@ -89,7 +91,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let site = Site { local: config.local_subnets(), names: config.own_names().map_err(CommandError::input)? };
     let admin = Admin::new(config.admin.clone(), site, Arc::new(accounts), ports).map_err(CommandError::input)?;
     let runtime = worker::runtime(worker::BLOCKING + config.admin.inspect_concurrency)?;
-    let result = worker::serve(&runtime, &stop, async {
+    let result = worker::serve(&runtime, &stop, journal.clone(), async {
         let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };
         let reload =
             follow_policy(provision::active_policy(config), stop.clone(), |new, _| policy.store(Arc::new(new)));
@@ -109,7 +111,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
                 Err(error) => tracing::error!(%error, "the new pack cannot be shown"),
             }
         });
-        let comes_back = without.await_data(config, ProcessName::Admin, &stop);
+        let comes_back = without.follow(config, ProcessName::Admin, &journal, &stop);
         tokio::join!(admin.serve(listeners, tls, stop.clone()), reload, repack, comes_back);
         Ok(())
     });
@@ -264,6 +266,7 @@ struct Report {
     host: String,
     packs: Arc<ArcSwap<Vec<PackStatus>>>,
     journal: Arc<LateJournal>,
+    unrecorded: watch::Receiver<bool>,
 }
 
 impl Status for Report {
@@ -296,7 +299,8 @@ impl Status for Report {
     fn trouble(&self) -> Option<String> {
         // The supervisor keeps it for as long as it lives.
         let gone = Running::read(&self.config.data).is_err();
-        gone.then_some(GONE).or_else(|| (!self.journal.is_open()).then_some(SHUT)).map(str::to_owned)
+        let shut = *self.unrecorded.borrow() || !self.journal.is_open();
+        gone.then_some(GONE).or(shut.then_some(SHUT)).map(str::to_owned)
     }
 }
 

@@ -43,8 +43,8 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let key = provision::kept_device_key(config, &papers);
     papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
-    fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Dns);
+    fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
     let journal = Arc::new(LateJournal::begin(config, ProcessName::Dns, key)?);
 
     let identity = identity(config)?;
@@ -67,7 +67,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let stop = CancellationToken::new();
     worker::watch_supervisor(stop.clone());
-    let result = worker::serve(&runtime, &stop, async {
+    let result = worker::serve(&runtime, &stop, journal.clone(), async {
         let link = link.map(DnsEnd::new).transpose().map_err(CommandError::internal)?;
         let publish = async {
             if gateway {
@@ -76,7 +76,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         };
         let serve = dns.serve(udp, worker::listen(tcp)?, stop.clone());
         let keep = answers::keep(&dns, &kept, &stop);
-        let comes_back = without.await_data(config, ProcessName::Dns, &stop);
+        let comes_back = without.follow(config, ProcessName::Dns, &journal, &stop);
         tokio::join!(serve, publish, keep, comes_back, look_around(&dns, config, trusted, &warnings, &stop));
         Ok(())
     });

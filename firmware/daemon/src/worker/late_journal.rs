@@ -1,40 +1,32 @@
 //! A journal that may not be there yet: a card that was pulled out or is full keeps no process from starting.
 
 use std::io;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use gate_audit::{ChainWriter, OpenError, Waiting};
 use gate_core::{Clock, Event, Journal, JournalError, Position, SystemClock};
 use gate_seal::DeviceKey;
 use parking_lot::Mutex;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::{CommandError, provision, worker};
 
-/// Between two tries to open it.
+/// Between two tries to open or to mend it, and between two looks whether the data folder is there again.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Between two looks whether the data folder is there again.
-const LOOK_FOR_DATA: Duration = Duration::from_secs(2);
 
-/// Opens its chain at the start, or with a record that comes later. What is appended before waits in memory if the owner
-/// allows that, and is refused if not.
+/// Opens its chain at the start, or later by itself. What is appended before waits in memory if the owner allows that, and is
+/// refused if not.
 pub(super) struct LateJournal {
     open: Box<dyn Fn() -> Result<ChainWriter, OpenError> + Send + Sync>,
     chain: OnceLock<ChainWriter>,
-    shut: Mutex<Shut>,
+    /// As long as there is no chain.
+    waiting: Mutex<Option<Waiting>>,
     /// The last record was not taken, or none could be.
     failing: AtomicBool,
-}
-
-/// As long as there is no chain.
-struct Shut {
-    tried: Instant,
-    waiting: Option<Waiting>,
 }
 
 impl LateJournal {
@@ -65,35 +57,55 @@ impl LateJournal {
             Err(error) => return Err(worker::no_journal(name.as_str(), &error)),
         };
         failing.fetch_and(chain.get().is_none(), Ordering::Relaxed);
-        Ok(Self { open: Box::new(open), chain, shut: Mutex::new(Shut { tried: Instant::now(), waiting }), failing })
+        Ok(Self { open: Box::new(open), chain, waiting: Mutex::new(waiting), failing })
     }
 
-    /// Opens the chain, or keeps the record for when that is possible.
-    fn append_late(&self, event: &Event) -> Result<Position, JournalError> {
-        let mut shut = self.shut.lock();
-        if self.chain.get().is_none() && shut.tried.elapsed() >= AGAIN {
-            shut.tried = Instant::now();
-            match (self.open)() {
-                Ok(chain) => {
-                    tracing::info!("the journal is open; records are kept from now on");
-                    if let Some(Err(error)) = shut.waiting.take().map(|waiting| chain.recall(waiting)) {
-                        tracing::error!(%error, "what waited in memory goes on waiting");
-                    }
-                    drop(self.chain.set(chain));
-                }
-                Err(error) => tracing::debug!(%error, "the journal still cannot be opened"),
-            }
-        }
-        match (self.chain.get(), &mut shut.waiting) {
+    /// Keeps a record for when there is a chain.
+    fn append_early(&self, event: &Event) -> Result<Position, JournalError> {
+        let mut waiting = self.waiting.lock();
+        match (self.chain.get(), &mut *waiting) {
             (Some(chain), _) => chain.append(event),
             (None, Some(waiting)) => waiting.append(event, SystemClock.now()),
             (None, None) => Err(JournalError::Closed),
         }
     }
 
+    /// Opens the chain that is not there, or mends the one that takes no records: nobody may come who has one to keep. Waits
+    /// for the disk.
+    fn try_again(&self) {
+        let Some(chain) = self.chain.get() else { return self.open_late() };
+        match chain.mend() {
+            Ok(()) => self.failing.store(false, Ordering::Relaxed),
+            Err(error) => {
+                self.failing.store(!chain.takes_records(), Ordering::Relaxed);
+                tracing::debug!(%error, "the journal still takes no records");
+            }
+        }
+    }
+
+    fn open_late(&self) {
+        match (self.open)() {
+            Ok(chain) => {
+                tracing::info!("the journal is open; records are kept from now on");
+                let mut waiting = self.waiting.lock();
+                if let Some(Err(error)) = waiting.take().map(|waiting| chain.recall(waiting)) {
+                    tracing::error!(%error, "what waited in memory goes on waiting");
+                }
+                drop(self.chain.set(chain));
+                self.failing.store(false, Ordering::Relaxed);
+            }
+            Err(error) => tracing::debug!(%error, "the journal still cannot be opened"),
+        }
+    }
+
+    /// Whether the disk has all that was appended, and takes more.
+    fn is_well(&self) -> bool {
+        self.is_open() && self.chain.get().is_some_and(ChainWriter::takes_records)
+    }
+
     /// Ends with a signed head, where there is a chain.
     pub(super) fn close(self) -> Result<(), JournalError> {
-        let lost = self.shut.into_inner().waiting.map_or(0, |waiting| waiting.count());
+        let lost = self.waiting.into_inner().map_or(0, |waiting| waiting.count());
         match self.chain.into_inner() {
             Some(chain) => chain.close(),
             None if lost > 0 => {
@@ -109,7 +121,7 @@ impl Journal for LateJournal {
     fn append(&self, event: &Event) -> Result<Position, JournalError> {
         let taken = match self.chain.get() {
             Some(chain) => chain.append(event),
-            None => self.append_late(event),
+            None => self.append_early(event),
         };
         self.failing.store(taken.is_err(), Ordering::Relaxed);
         taken
@@ -124,15 +136,33 @@ impl Journal for LateJournal {
 pub(super) struct Without(bool);
 
 impl Without {
-    /// Looks at the start, once the fence stands.
+    /// Looks at the start, before the fence is raised: what comes in between is taken for late, which costs a start more.
     pub(super) fn look(config: &Config, name: ProcessName) -> Self {
         Self(!is_there(config, name))
     }
 
-    /// What was not there when a worker began lies beyond its fence for good: once it is, a successor has all of it.
-    pub(super) async fn await_data(&self, config: &Config, name: ProcessName, stop: &CancellationToken) {
-        while self.0 && stop.run_until_cancelled(tokio::time::sleep(LOOK_FOR_DATA)).await.is_some() {
-            if is_there(config, name) {
+    /// Follows what becomes of the disk, until `stop`. A journal that takes no records is tried again. What was not there when
+    /// a worker began lies beyond its fence for good: once it is, a successor has all of it.
+    pub(super) async fn follow(
+        &self,
+        config: &Config,
+        name: ProcessName,
+        journal: &Arc<LateJournal>,
+        stop: &CancellationToken,
+    ) {
+        while stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await.is_some() {
+            if !self.0 && journal.is_well() {
+                continue;
+            }
+            let (without, journal, config) = (self.0, journal.clone(), config.clone());
+            // In a thread of its own: a disk that hangs keeps nobody waiting.
+            let looked = tokio::task::spawn_blocking(move || {
+                if !without {
+                    journal.try_again();
+                }
+                without && is_there(&config, name)
+            });
+            if let Some(Ok(true)) = stop.run_until_cancelled(looked).await {
                 tracing::info!("the data folder is there again; ending, so that another process begins with it");
                 stop.cancel();
             }
@@ -156,3 +186,6 @@ fn is_of_the_disk(error: &OpenError) -> bool {
 fn is_there(config: &Config, name: ProcessName) -> bool {
     provision::chain_dir(&config.data, name.as_str()).exists()
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,8 +53,8 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let placeholder_key = placeholder_key(&key);
     papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
-    fence::raise(config, ProcessName::Proxy).map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Proxy);
+    fence::raise(config, ProcessName::Proxy).map_err(CommandError::internal)?;
     let journal = Arc::new(LateJournal::begin(config, ProcessName::Proxy, Ok(key))?);
 
     let policy = worker::policy(config, &papers)?;
@@ -69,11 +69,12 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     }));
     let (extra_roots, _open) = papers.roots(config)?;
     let settings = gate_dns::Config { extra_roots: extra_roots.clone(), ..worker::dns::settings(config) };
+    let recorder = recorder(config, &journal);
     let ports = Ports {
         resolve: Arc::new(Resolver(Upstreams::configured(&settings).map_err(CommandError::input)?)),
         original: Arc::new(Kernel),
         mint: Arc::new(Minter(authority)),
-        journal: recorder(config, &journal),
+        journal: recorder.clone(),
         clock: Arc::new(SystemClock),
         placeholder_key,
         snapshot: snapshot.clone(),
@@ -87,7 +88,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let runtime = worker::runtime(worker::BLOCKING)?;
     let stop = CancellationToken::new();
     let mut switch = worker::watch_supervisor(stop.clone()).switch;
-    let result = worker::serve(&runtime, &stop, async {
+    let result = worker::serve(&runtime, &stop, recorder, async {
         // Nobody is let in before it is known whether anybody may be.
         let first = stop.run_until_cancelled(switch.wait_for(Option::is_some)).await;
         proxy.turn(first.and_then(Result::ok).and_then(|switch| *switch).unwrap_or(Switch::Frozen));
@@ -111,7 +112,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         });
         let follow_fallbacks = fallbacks::follow(&proxy, &config.data, &stop);
         let tell = shortfalls::keep(&proxy, &config.data, &stop);
-        let comes_back = without.await_data(config, ProcessName::Proxy, &stop);
+        let comes_back = without.follow(config, ProcessName::Proxy, &journal, &stop);
         let serve = proxy.serve(listeners, stop.clone());
         tokio::join!(serve, reload, repack, follow_switch, follow_fallbacks, tell, follow_tokens, comes_back);
         Ok(())

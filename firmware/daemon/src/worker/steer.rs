@@ -31,14 +31,14 @@ pub(super) fn run(config: &Config, papers: &Papers) -> Result<Outcome, CommandEr
     let key = provision::kept_device_key(config, papers)?;
     process::confine(&config.process.of(ProcessName::Steer), &[Capability::CAP_NET_ADMIN])
         .map_err(CommandError::internal)?;
-    fence::raise(config, ProcessName::Steer).map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Steer);
+    fence::raise(config, ProcessName::Steer).map_err(CommandError::internal)?;
     let journal = Arc::new(LateJournal::begin(config, ProcessName::Steer, Ok(key))?);
     let stop = CancellationToken::new();
     worker::watch_supervisor(stop.clone());
-    let result = worker::serve(&runtime, &stop, async {
+    let result = worker::serve(&runtime, &stop, journal.clone(), async {
         let link = link.map(SteerEnd::new).transpose().map_err(CommandError::internal)?;
-        let comes_back = without.await_data(config, ProcessName::Steer, &stop);
+        let comes_back = without.follow(config, ProcessName::Steer, &journal, &stop);
         let keep = async {
             let kept = keep_rules(config, &*journal, link.as_ref(), &stop).await;
             stop.cancel();

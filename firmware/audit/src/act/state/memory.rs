@@ -111,6 +111,11 @@ impl State {
         self.memory.cap > 0
     }
 
+    /// Whether the next record is taken: by the disk, or by what room there is in memory.
+    pub(in crate::act) fn takes_records(&self) -> bool {
+        !self.has_failed() || self.memory.bytes + PREFIX_LEN + FRAME_CAP <= self.memory.cap
+    }
+
     /// How many records only this process knows.
     pub(in crate::act) fn remembered(&self) -> usize {
         self.memory.waiting.len()
