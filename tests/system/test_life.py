@@ -224,7 +224,14 @@ def test_where_records_may_wait_in_memory_ai_goes_on_without_the_disk(new_office
     assert result["error"] is None and planted.leaks(office.internet.wire()) == []
     assert office.chat("client-denied", "curl", {"prompt": "hello"})["error"], "the policy that was in force stays so"
     assert refused(), "and so does what was changed in it"
+    prompts = lambda record: record["event"].get("request", {}).get("host") == "api.openai.com"  # noqa: E731
     give_back()
+    # Whoever began without the disk ends, and its successor writes what was left to it.
+    told = lambda record: record["event"].get("admin", {}).get("command") == "journal_in_memory"  # noqa: E731
+    assert office.puck.await_records(lambda record: told(record) and record["process"] == "proxy", 30), office.puck.tail_log()
+    assert office.puck.await_records(prompts, 1)
+    code, text = office.puck.verify()
+    assert code == 0, text
 
 
 def test_a_full_disk_under_the_proxys_journal_stops_ai_and_nothing_else(own):

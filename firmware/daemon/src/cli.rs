@@ -110,6 +110,9 @@ pub(crate) enum Verb {
         /// The descriptor with what it begins with: the text that this file had when the supervisor read it, and more.
         #[arg(long, value_name = "NUMBER")]
         papers: i32,
+        /// The descriptor where the process before it left what it could not write.
+        #[arg(long, value_name = "NUMBER")]
+        left: i32,
     },
 }
 

@@ -93,7 +93,7 @@ fn one_line(message: &str) -> String {
 fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
     match verb {
         Verb::Run { config } => supervisor::run(&config.config),
-        Verb::Worker { name, config, papers } => worker::run(name, &config.config, papers),
+        Verb::Worker { name, config, papers, left } => worker::run(name, &config.config, papers, left),
         Verb::Check { config } => command::check(&config.config),
         Verb::Scan(args) => command::scan(&args),
         Verb::Policy { verb: PolicyVerb::Check { file } } => command::policy_check(&file),

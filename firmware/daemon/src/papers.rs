@@ -4,6 +4,8 @@
 //! The disk comes first: what can be read there is newer. Each worker is handed its own files and nobody else's, in a sealed
 //! file in memory, which it closes before it hears the network; keys it forgets with it.
 
+mod left;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -22,6 +24,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+pub(crate) use self::left::Left;
+
 use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::worker::{self, Stamp};
@@ -39,14 +43,23 @@ pub(crate) struct Papers {
     /// The text that the owner's file had when the supervisor read it.
     pub(crate) settings: String,
     files: BTreeMap<PathBuf, Vec<u8>>,
+    /// What the process before this one left, and where this one leaves its own.
+    #[serde(skip)]
+    left: Option<Left>,
 }
 
 impl Papers {
     /// What the supervisor handed over, which is closed: nothing that breaks in later finds it.
-    pub(crate) fn receive(number: RawFd) -> io::Result<Self> {
+    pub(crate) fn receive(number: RawFd, left: RawFd) -> io::Result<Self> {
         let bytes = fs::read(path_of(number))?;
         nix::unistd::close(number)?;
-        postcard::from_bytes(&bytes).map_err(io::Error::other)
+        let papers: Self = postcard::from_bytes(&bytes).map_err(io::Error::other)?;
+        Ok(Self { left: Some(Left::receive(left)?), ..papers })
+    }
+
+    /// Takes out what the last one left.
+    pub(crate) fn take_left(&mut self) -> Option<Left> {
+        self.left.take()
     }
 
     /// A file as it is, or as it was where it is out of reach.
@@ -165,7 +178,7 @@ impl Kept {
         let files = own
             .filter_map(|file| known.get(&file).map(|known| known.bytes.clone()).map(|bytes| (file, bytes)))
             .collect();
-        let papers = Papers { settings: self.settings.clone(), files };
+        let papers = Papers { settings: self.settings.clone(), files, left: None };
         sealed(&postcard::to_stdvec(&papers).map_err(io::Error::other)?)
     }
 }

@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use caps::Capability;
 use command_fds::{CommandFdExt, FdMapping};
-use gate_audit::ChainWriter;
+use gate_audit::{ChainWriter, Waiting};
 use gate_core::{Journal, ProcessState};
 use gate_proxy::Switch;
 use nix::sys::signal::Signal;
@@ -47,7 +47,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::ProcessName;
 use crate::config::{Config, waiting};
 use crate::heartbeat::{Monitor, Pulse};
-use crate::papers::Kept;
+use crate::papers::{Kept, Left};
 use crate::run_state::RunState;
 use crate::worker::{Stamp, follow_file, follow_policy};
 use crate::{CommandError, Outcome, fence, packs, process, provision, setup, sockets, switch, worker};
@@ -147,7 +147,9 @@ async fn supervise(
             (journal.clone(), state.clone(), desk.switch.follow(), desk.button.follow());
         let (file, kept) = (file.to_owned(), kept.clone());
         let unrecorded = (unrecorded.clone(), unrecorded.subscribe());
-        keepers.push(Keeper { name, file, kept, sockets, journal, state, switch, button, unrecorded });
+        let left = Left::new(Waiting::most_bytes(&config.journal.options(name.as_str())));
+        let left = left.map_err(CommandError::internal)?;
+        keepers.push(Keeper { name, file, kept, left, sockets, journal, state, switch, button, unrecorded });
     }
     // Nobody is started before every socket is ours.
     let mut workers = JoinSet::new();
@@ -281,6 +283,8 @@ struct Keeper {
     name: ProcessName,
     file: PathBuf,
     kept: Arc<Kept>,
+    /// What the last process left the next one.
+    left: Left,
     sockets: Vec<OwnedFd>,
     journal: Arc<dyn Journal>,
     state: Arc<RunState>,
@@ -291,7 +295,14 @@ struct Keeper {
 }
 
 impl Keeper {
-    async fn keep(mut self, mut orders: broadcast::Receiver<Order>) {
+    async fn keep(mut self, orders: broadcast::Receiver<Order>) {
+        self.keep_alive(orders).await;
+        if self.left.read().is_ok_and(|left| !left.is_empty()) {
+            tracing::error!(process = self.name.as_str(), "records that waited in memory for the disk are lost");
+        }
+    }
+
+    async fn keep_alive(&mut self, mut orders: broadcast::Receiver<Order>) {
         let mut pause = Duration::ZERO;
         if matches!(self.name, ProcessName::Proxy | ProcessName::Admin) {
             tokio::select! {
@@ -337,12 +348,15 @@ impl Keeper {
         let mut command = Command::new("/proc/self/exe");
         let (mut mappings, papers) = (sockets::mappings(&self.sockets)?, sockets::FIRST + self.sockets.len() as i32);
         mappings.push(FdMapping { parent_fd: self.kept.papers(self.name)?.into(), child_fd: papers });
+        mappings.push(FdMapping { parent_fd: self.left.share()?.into(), child_fd: papers + 1 });
         command
             .arg0("nanogate")
             .args(["worker", self.name.as_str(), "--config"])
             .arg(&self.file)
             .arg("--papers")
             .arg(papers.to_string())
+            .arg("--left")
+            .arg((papers + 1).to_string())
             .env("LISTEN_FDS", self.sockets.len().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -50,8 +50,8 @@ const BLOCKING: usize = 16;
 
 /// Runs one worker until it is told to stop or its supervisor is gone. Its settings are the text that the owner's `file` had
 /// when the supervisor read it: that is what the sockets were opened by, and the file may have become wrong since.
-pub(crate) fn run(name: ProcessName, file: &Path, papers: i32) -> Result<Outcome, CommandError> {
-    let papers = Papers::receive(papers).map_err(CommandError::internal)?;
+pub(crate) fn run(name: ProcessName, file: &Path, papers: i32, left: i32) -> Result<Outcome, CommandError> {
+    let papers = Papers::receive(papers, left).map_err(CommandError::internal)?;
     let config = Config::of_text(file, &papers.settings).map_err(CommandError::input)?;
     start_log(&config.log);
     std::panic::set_hook(Box::new(|panic| tracing::error!(place = place(panic), "a panic")));
@@ -59,7 +59,7 @@ pub(crate) fn run(name: ProcessName, file: &Path, papers: i32) -> Result<Outcome
         ProcessName::Dns => dns::run(&config, papers),
         ProcessName::Proxy => proxy::run(&config, papers),
         ProcessName::Admin => admin::run(&config, papers),
-        ProcessName::Steer => steer::run(&config, &papers),
+        ProcessName::Steer => steer::run(&config, papers),
     }
 }
 

@@ -1,9 +1,9 @@
 use std::fs;
-use std::os::fd::IntoRawFd;
+use std::os::fd::{IntoRawFd, OwnedFd};
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use super::{Kept, Papers};
+use super::{Kept, Left, Papers};
 use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::provision;
@@ -24,7 +24,9 @@ fn machine() -> (tempfile::TempDir, Config) {
 }
 
 fn handed(kept: &Kept, name: ProcessName) -> Papers {
-    Papers::receive(kept.papers(name).expect("sealed").into_raw_fd()).expect("what was handed over")
+    let left = Left::new(0).and_then(|left| left.share()).expect("a file in memory");
+    let papers = kept.papers(name).expect("sealed");
+    Papers::receive(papers.into_raw_fd(), OwnedFd::from(left).into_raw_fd()).expect("what was handed over")
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     process::confine(&config.process.of(ProcessName::Admin), &[]).map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Admin);
     fence::raise(config, ProcessName::Admin).map_err(CommandError::internal)?;
-    let journal = Arc::new(LateJournal::begin(config, ProcessName::Admin, Ok(key))?);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Admin, Ok(key), papers.take_left())?);
     let known = papers.kept(&provision::accounts_file(&config.data));
     let accounts =
         Accounts::open_or(&provision::admin_state_dir(&config.data), known).map_err(CommandError::internal)?;

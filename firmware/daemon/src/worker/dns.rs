@@ -45,7 +45,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Dns);
     fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
-    let journal = Arc::new(LateJournal::begin(config, ProcessName::Dns, key)?);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Dns, key, papers.take_left())?);
 
     let identity = identity(config)?;
     let catalogue = Arc::new(worker::catalogue()?);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use gate_audit::{ChainWriter, OpenError, Waiting};
+use gate_audit::{ChainWriter, OpenError, Options, Waiting};
 use gate_core::{Clock, Event, Journal, JournalError, Position, SystemClock};
 use gate_seal::DeviceKey;
 use parking_lot::Mutex;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
+use crate::papers::Left;
 use crate::{CommandError, provision, worker};
 
 /// Between two tries to open or to mend it, and between two looks whether the data folder is there again.
@@ -25,6 +26,8 @@ pub(super) struct LateJournal {
     chain: OnceLock<ChainWriter>,
     /// As long as there is no chain.
     waiting: Mutex<Option<Waiting>>,
+    /// What another process left, until it is written, and where this one leaves what was not.
+    left: Option<Left>,
     /// The last record was not taken, or none could be.
     failing: AtomicBool,
 }
@@ -37,8 +40,10 @@ impl LateJournal {
         config: &Config,
         name: ProcessName,
         key: Result<DeviceKey, CommandError>,
+        left: Option<Left>,
     ) -> Result<Self, CommandError> {
-        let waiting = Waiting::new(&config.journal.options(name.as_str()));
+        let options = config.journal.options(name.as_str());
+        let waiting = left.as_ref().and_then(|left| inherited(left, &options)).or_else(|| Waiting::new(&options));
         let failing = AtomicBool::new(waiting.is_none());
         let own = config.clone();
         let open = move || {
@@ -57,7 +62,11 @@ impl LateJournal {
             Err(error) => return Err(worker::no_journal(name.as_str(), &error)),
         };
         failing.fetch_and(chain.get().is_none(), Ordering::Relaxed);
-        Ok(Self { open: Box::new(open), chain, waiting: Mutex::new(waiting), failing })
+        let journal = Self { open: Box::new(open), chain, waiting: Mutex::new(waiting), left, failing };
+        if let Some(chain) = journal.chain.get() {
+            journal.recall(chain, &mut journal.waiting.lock());
+        }
+        Ok(journal)
     }
 
     /// Keeps a record for when there is a chain.
@@ -87,14 +96,23 @@ impl LateJournal {
         match (self.open)() {
             Ok(chain) => {
                 tracing::info!("the journal is open; records are kept from now on");
+                // Held until the chain is there for everybody: no record overtakes.
                 let mut waiting = self.waiting.lock();
-                if let Some(Err(error)) = waiting.take().map(|waiting| chain.recall(waiting)) {
-                    tracing::error!(%error, "what waited in memory goes on waiting");
-                }
+                self.recall(&chain, &mut waiting);
                 drop(self.chain.set(chain));
                 self.failing.store(false, Ordering::Relaxed);
             }
             Err(error) => tracing::debug!(%error, "the journal still cannot be opened"),
+        }
+    }
+
+    /// Writes what waited, which is then nobody's to inherit.
+    fn recall(&self, chain: &ChainWriter, waiting: &mut Option<Waiting>) {
+        if let Some(Err(error)) = waiting.take().map(|waiting| chain.recall(waiting)) {
+            tracing::error!(%error, "what waited in memory goes on waiting");
+        }
+        if let Some(Err(error)) = self.left.as_ref().map(Left::clear) {
+            tracing::error!(%error, "what an earlier process left would be written again");
         }
     }
 
@@ -103,17 +121,18 @@ impl LateJournal {
         self.is_open() && self.chain.get().is_some_and(ChainWriter::takes_records)
     }
 
-    /// Ends with a signed head, where there is a chain.
+    /// Ends with a signed head, where there is a chain; without one what waited is left to the next process.
     pub(super) fn close(self) -> Result<(), JournalError> {
-        let lost = self.waiting.into_inner().map_or(0, |waiting| waiting.count());
-        match self.chain.into_inner() {
-            Some(chain) => chain.close(),
-            None if lost > 0 => {
-                tracing::error!(lost, "records that waited in memory for the disk are lost");
-                Ok(())
-            }
-            None => Ok(()),
+        if let Some(chain) = self.chain.into_inner() {
+            return chain.close();
         }
+        let Some(waiting) = self.waiting.into_inner().filter(|waiting| waiting.count() > 0) else { return Ok(()) };
+        let records = waiting.count();
+        match self.left.as_ref().map(|left| left.put(&waiting.to_bytes())) {
+            Some(Ok(())) => tracing::warn!(records, "what waited in memory for the disk is left to the next process"),
+            other => tracing::error!(records, ?other, "records that waited in memory for the disk are lost"),
+        }
+        Ok(())
     }
 }
 
@@ -168,6 +187,17 @@ impl Without {
             }
         }
     }
+}
+
+/// What the process before this one left, if it left anything that is one.
+fn inherited(left: &Left, options: &Options) -> Option<Waiting> {
+    let bytes = left.read().ok().filter(|bytes| !bytes.is_empty())?;
+    let waiting = Waiting::from_bytes(options, &bytes);
+    match &waiting {
+        Some(waiting) => tracing::info!(records = waiting.count(), "the records that the last process left"),
+        None => tracing::error!("the records that the last process left are lost: they make no sense"),
+    }
+    waiting
 }
 
 /// Whether it is the disk that keeps a chain from being opened.

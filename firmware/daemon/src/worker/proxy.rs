@@ -55,7 +55,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Proxy);
     fence::raise(config, ProcessName::Proxy).map_err(CommandError::internal)?;
-    let journal = Arc::new(LateJournal::begin(config, ProcessName::Proxy, Ok(key))?);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Proxy, Ok(key), papers.take_left())?);
 
     let policy = worker::policy(config, &papers)?;
     let rules = Rules::in_force(config, &papers)?;

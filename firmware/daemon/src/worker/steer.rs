@@ -25,15 +25,15 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How often the kernel is asked whether the rules still stand: somebody may have flushed them.
 const WATCH: Duration = Duration::from_secs(10);
 
-pub(super) fn run(config: &Config, papers: &Papers) -> Result<Outcome, CommandError> {
+pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;
     let link = are_linked(config).then(|| Inherited::take().link()).transpose()?;
-    let key = provision::kept_device_key(config, papers)?;
+    let key = provision::kept_device_key(config, &papers)?;
     process::confine(&config.process.of(ProcessName::Steer), &[Capability::CAP_NET_ADMIN])
         .map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Steer);
     fence::raise(config, ProcessName::Steer).map_err(CommandError::internal)?;
-    let journal = Arc::new(LateJournal::begin(config, ProcessName::Steer, Ok(key))?);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Steer, Ok(key), papers.take_left())?);
     let stop = CancellationToken::new();
     worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, journal.clone(), async {

@@ -3,10 +3,14 @@
 
 use std::collections::VecDeque;
 
-use gate_core::{AdminEvent, Event, JournalError, Position, UnixMicros};
+use gate_core::{AdminEvent, Event, JournalError, Position, Record, UnixMicros};
+use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
 use super::{FRAME_CAP, Options, PAYLOAD_AT, PREFIX_LEN, RecordRef, State, too_large};
+
+/// What fits into a frame.
+const MOST_PAYLOAD: usize = PREFIX_LEN + FRAME_CAP - 32 - PAYLOAD_AT;
 
 /// What keeping one record costs beside its bytes.
 const OVERHEAD: usize = 32;
@@ -21,7 +25,7 @@ pub(super) struct Memory {
 }
 
 /// What is told once it is over.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 struct Tale {
     since: Option<UnixMicros>,
     kept: u64,
@@ -84,13 +88,34 @@ impl Waiting {
     pub fn append(&mut self, event: &Event, now: UnixMicros) -> Result<Position, JournalError> {
         let record = RecordRef { at: now, event };
         let payload = postcard::to_stdvec(&record).map_err(|_| too_large(&record))?;
-        if payload.len() > PREFIX_LEN + FRAME_CAP - 32 - PAYLOAD_AT {
+        if payload.len() > MOST_PAYLOAD {
             return Err(too_large(&record));
         }
         if !self.0.keep(&payload, now) {
             return Err(JournalError::Closed);
         }
         Ok(Position(self.0.waiting.len() as u64))
+    }
+
+    /// How many bytes [`Self::to_bytes`] makes at most, with these options.
+    pub fn most_bytes(options: &Options) -> usize {
+        // What a record costs beside its bytes is more than their length takes.
+        if options.memory_bytes == 0 { 0 } else { options.memory_bytes.saturating_add(2 * OVERHEAD) }
+    }
+
+    /// For a process that takes over.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(&(&self.0.tale, &self.0.waiting)).expect("numbers and bytes have a form")
+    }
+
+    /// What another process's [`Self::to_bytes`] made. `None` for what it cannot have made: more than there is room for, or
+    /// something that is no record.
+    pub fn from_bytes(options: &Options, bytes: &[u8]) -> Option<Self> {
+        let (tale, waiting): (Tale, VecDeque<Box<[u8]>>) = postcard::from_bytes(bytes).ok()?;
+        let bytes = waiting.iter().map(|payload| payload.len() + OVERHEAD).sum();
+        let sound = |payload: &Box<[u8]>| payload.len() <= MOST_PAYLOAD && postcard::from_bytes::<Record>(payload).is_ok();
+        let cap = options.memory_bytes;
+        (bytes <= cap && waiting.iter().all(sound)).then_some(Self(Memory { cap, bytes, waiting, tale }))
     }
 
     /// How many records wait.

@@ -26,6 +26,28 @@ fn failing(dir: &Path, memory_bytes: usize) -> ChainWriter {
     writer
 }
 
+#[test]
+fn what_waits_can_be_handed_on_and_nothing_else_is_taken() {
+    let (dir, allowed) = (TempDir::new().unwrap(), Options { memory_bytes: ROOM, ..options() });
+    let mut waiting = Waiting::new(&allowed).unwrap();
+    let kept = (0..100).filter(|number| waiting.append(&event(*number), UnixMicros(START)).is_ok()).count();
+    let bytes = waiting.to_bytes();
+    assert!(bytes.len() <= Waiting::most_bytes(&allowed));
+    assert!(Waiting::from_bytes(&Options { memory_bytes: ROOM / 2, ..options() }, &bytes).is_none(), "too much");
+    assert!(Waiting::from_bytes(&allowed, &bytes[..bytes.len() - 1]).is_none());
+    let mut other = bytes.clone();
+    let name = other.windows(3).position(|window| window == b"n0.").unwrap();
+    other[name] = 0xff;
+    assert!(Waiting::from_bytes(&allowed, &other).is_none(), "no record");
+    let writer = open(dir.path(), options());
+    writer.recall(Waiting::from_bytes(&allowed, &bytes).unwrap()).unwrap();
+    writer.close().unwrap();
+    let (names, notes) = told(dir.path());
+    assert_eq!(names, (0..kept).map(|number| format!("n{number}.example")).collect::<Vec<_>>());
+    let refused = 100 - kept;
+    assert!(notes[0].contains(&format!("{kept} records waited")) && notes[0].contains(&format!("{refused} more")));
+}
+
 fn take_back(dir: &Path) {
     fs::remove_dir(dir.join("head.new")).unwrap();
 }

@@ -20,7 +20,12 @@ fn machine(in_memory_mib: u64) -> (tempfile::TempDir, Config, PathBuf) {
 }
 
 fn begin(config: &Config) -> Arc<LateJournal> {
-    Arc::new(LateJournal::begin(config, ProcessName::Steer, Ok(DeviceKey::generate())).unwrap())
+    with_left(config, None)
+}
+
+fn with_left(config: &Config, left: Option<Left>) -> Arc<LateJournal> {
+    let key = DeviceKey::generate().map_err(CommandError::internal);
+    Arc::new(LateJournal::begin(config, ProcessName::Steer, key, left).unwrap())
 }
 
 fn note(command: &str) -> Event {
@@ -80,4 +85,29 @@ async fn a_journal_that_takes_nothing_is_open_again_by_itself() {
     follow_until(&config, &journal, || journal.is_open()).await;
     journal.append(&note("taken")).unwrap();
     assert_eq!(commands(&chain), ["taken"]);
+}
+
+#[tokio::test]
+async fn what_one_process_could_not_write_its_successor_does() {
+    let (_dir, config, chain) = machine(1);
+    let room = Waiting::most_bytes(&config.journal.options("steer"));
+    let left = Left::new(room).unwrap();
+    let again = || Some(left.share().unwrap());
+    // A file lies where the folders belong: the second one keeps what it found, and what came since.
+    std::fs::write(&config.data, "").unwrap();
+    let first = with_left(&config, again());
+    first.append(&note("first")).unwrap();
+    Arc::into_inner(first).unwrap().close().unwrap();
+    let second = with_left(&config, again());
+    second.append(&note("second")).unwrap();
+    Arc::into_inner(second).unwrap().close().unwrap();
+    std::fs::remove_file(&config.data).unwrap();
+    std::fs::create_dir_all(&chain).unwrap();
+    let third = with_left(&config, again());
+    third.append(&note("third")).unwrap();
+    Arc::into_inner(third).unwrap().close().unwrap();
+    assert_eq!(commands(&chain), ["first", "second", "journal_in_memory", "third"]);
+    // Nor is it written twice.
+    Arc::into_inner(with_left(&config, again())).unwrap().close().unwrap();
+    assert_eq!(commands(&chain).len(), 4);
 }
