@@ -80,11 +80,11 @@ impl Papers {
         self.files.get(file).map(Vec::as_slice)
     }
 
-    /// The path of the owner's extra roots, where there are any, for who reads them by it: on the disk, or else in memory
+    /// The path of some of the owner's roots, where there are any, for who reads them by it: on the disk, or else in memory
     /// for as long as the file lives. Without roots that are out of reach and were not kept, only what they vouch for is not
     /// trusted.
-    pub(crate) fn roots(&self, config: &Config) -> Result<(Option<PathBuf>, Option<File>), CommandError> {
-        let Some(file) = provision::active_roots(config) else { return Ok((None, None)) };
+    pub(crate) fn roots(&self, file: Option<PathBuf>) -> Result<(Option<PathBuf>, Option<File>), CommandError> {
+        let Some(file) = file else { return Ok((None, None)) };
         match (File::open(&file), self.kept(&file)) {
             (Ok(_), _) => Ok((Some(file), None)),
             (Err(_), Some(kept)) => {
@@ -187,20 +187,24 @@ impl Kept {
 fn files_of(config: &Config, name: ProcessName) -> Vec<PathBuf> {
     let mut files = vec![provision::device_key_file(&config.data)];
     match name {
-        ProcessName::Dns => files.extend(provision::active_roots(config)),
+        ProcessName::Dns => {
+            files.extend(provision::active_roots(config));
+            files.extend([provision::groups_file(&config.data), provision::keys_file(&config.data)]);
+        }
         ProcessName::Steer => {}
         ProcessName::Proxy => {
             files.extend(provision::authority_files(&config.data));
             files.extend(provision::active_roots(config));
+            files.extend(provision::active_client_roots(config));
             files.extend(provision::active_policy(config));
-            files.push(packs::active_file(&config.data));
+            files.extend([packs::active_file(&config.data), provision::proxy_tokens_file(&config.data)]);
         }
         ProcessName::Admin => {
             files.extend(provision::authority_files(&config.data));
             files.extend(provision::successor_files(&config.data));
             files.extend(provision::page_files(&config.data));
             files.extend(provision::active_policy(config));
-            files.push(provision::accounts_file(&config.data));
+            files.extend([packs::active_file(&config.data), provision::accounts_file(&config.data)]);
         }
     }
     files

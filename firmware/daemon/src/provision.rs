@@ -15,7 +15,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use caps::Capability;
-use gate_admin::Accounts;
+use gate_admin::{Accounts, PROXY_TOKENS};
 use gate_core::{Clock, SystemClock, UnixMicros};
 use gate_seal::{Authority, DeviceKey, Leaf, LeafRequest, issue_self_signed};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
@@ -86,6 +86,11 @@ pub(crate) fn admin_state_dir(data: &Path) -> PathBuf {
 /// Where the page's accounts are.
 pub(crate) fn accounts_file(data: &Path) -> PathBuf {
     Accounts::file(&admin_state_dir(data))
+}
+
+/// The tokens of the CONNECT proxy, which the page's process writes for the `proxy` worker.
+pub(crate) fn proxy_tokens_file(data: &Path) -> PathBuf {
+    admin_state_dir(data).join(PROXY_TOKENS)
 }
 
 /// The policy that the workers follow: the supervisor's copy of the last good version of the owner's file.

@@ -209,7 +209,7 @@ fn mode(path: &Path) -> u32 {
 fn the_proxy_is_told_of_its_own_tokens_and_of_nothing_else() {
     let folder = Folder::new("proxy");
     let accounts = folder.open();
-    let told = || ProxyToken::read(&folder.0).unwrap();
+    let told = || ProxyToken::read_or(&folder.0, None).unwrap();
     assert!(told().is_empty());
     accounts.create_token("gateway", &[Scope::Inspect], NOW).unwrap();
     let (one, secret) = accounts.create_token("ci-1", &[Scope::Proxy, Scope::Metrics], NOW).unwrap();

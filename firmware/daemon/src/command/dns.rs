@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::state::unused_settings;
 use crate::config::Config;
+use crate::packs::Keys;
 use crate::worker::dns::control::{self, Ask};
 use crate::{CommandError, Outcome, print, provision, worker};
 
@@ -73,7 +74,8 @@ async fn settings_explain(config: &Config, ask: &Ask) -> Result<Explained, Comma
     let settings = gate_dns::Config { extra_roots: config.proxy.extra_roots.clone(), ..worker::dns::settings(config) };
     let dns = Dns::new(settings, catalogue, identity, Arc::new(Unrecorded), Arc::new(SystemClock));
     let dns = dns.map_err(CommandError::input)?;
-    worker::dns::keys::trust(&dns, &provision::keys_file(&config.data), &mut None);
+    let keys = provision::keys_file(&config.data);
+    worker::dns::keys::trust(&dns, &keys, Keys::read(&keys), &mut None);
     dns.read_files().await;
     dns.explain((&ask.name, &ask.kind), ask.client, ask.fresh).await.map_err(CommandError::input)
 }

@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::papers::{Papers, is_absent};
 use crate::worker::{Stamp, follow_file, scanner_with, stamp};
 
-/// The scanner of a worker: the pack that the supervisor put in force, or else the built-in one.
-pub(crate) fn scanner_in_force(config: &Config) -> Result<Scanner, CommandError> {
+/// The scanner of the pack that the supervisor put in force, or else the built-in one.
+fn scanner_in_force(config: &Config) -> Result<Scanner, CommandError> {
     in_force(config).or_else(|error| built_in(config, &error))
 }
 
@@ -47,6 +47,20 @@ pub(crate) fn compile(file: &Path, words: &[OfficeWord]) -> Result<Pack, String>
     source.compile(words).map_err(|error| named(&error))
 }
 
+/// The pack that the supervisor put in force, in its own form, or `last` where it is out of reach.
+pub(crate) fn read_in_force(config: &Config, last: Option<Vec<u8>>) -> Option<Vec<u8>> {
+    read(&active_file(&config.data)).unwrap_or_else(|error| {
+        tracing::error!(error, "the pack in force is the one that was");
+        last
+    })
+}
+
+/// The scanner of such a pack, or the built-in one where there is none or it is of no use.
+pub(crate) fn scanner_of_last(config: &Config, pack: Option<&[u8]>) -> Result<Scanner, CommandError> {
+    let pack = pack.map_or_else(|| scanner_with(&config.scan.code_words), |pack| scanner_of(config, pack));
+    pack.or_else(|error| built_in(config, &error))
+}
+
 fn in_force(config: &Config) -> Result<Scanner, CommandError> {
     let file = active_file(&config.data);
     let bytes = read(&file).map_err(CommandError::Input)?;
@@ -59,14 +73,10 @@ fn scanner_of(config: &Config, bytes: &[u8]) -> Result<Scanner, CommandError> {
     Ok(Scanner::new(Arc::new(pack)))
 }
 
-/// The sources of the rules in force, which are enough to tell what they are.
-pub(crate) fn source_in_force(config: &Config) -> PackSource {
-    let file = active_file(&config.data);
-    let source = read(&file).and_then(|bytes| {
-        let source = bytes.map(|bytes| PackSource::from_bytes(&bytes)).transpose();
-        source.map_err(|error| format!("{}: {error}", file.display()))
-    });
-    match source {
+/// The sources of such a pack, which are enough to tell what its rules are.
+pub(crate) fn source_of_last(config: &Config, pack: Option<&[u8]>) -> PackSource {
+    let source = pack.map(PackSource::from_bytes).transpose();
+    match source.map_err(|error| format!("{}: {error}", active_file(&config.data).display())) {
         Ok(source) => source.unwrap_or_else(PackSource::builtin),
         Err(error) => {
             tracing::error!(error, "the installed pack is not used; the built-in rules are in force");

@@ -32,7 +32,12 @@ impl Keys {
     pub(crate) fn read(file: &Path) -> io::Result<Self> {
         let mut bytes = Vec::new();
         File::open(file)?.take(FILE_CAP).read_to_end(&mut bytes)?;
-        Ok(serde_json::from_slice(&bytes)?)
+        Self::parse(&bytes)
+    }
+
+    /// The same from bytes.
+    pub(crate) fn parse(bytes: &[u8]) -> io::Result<Self> {
+        Ok(serde_json::from_slice(bytes)?)
     }
 }
 

@@ -15,6 +15,7 @@ use gate_audit::Follower;
 use gate_core::{Clock, Journal, Judge, Mode, SystemClock};
 use gate_policy::Policy;
 use gate_proxy::Fallback;
+use gate_scrub::PackSource;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -64,8 +65,9 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let policy = Arc::new(ArcSwap::from_pointee(worker::policy(config, &papers)?));
     // Looked at before it is read, so that a pack that arrives between is noticed.
     let mut seen = worker::stamp(&packs::active_file(&config.data));
-    let packs = Arc::new(ArcSwap::from_pointee(pack_status(config)?));
-    let rules = Arc::new(OnDemand::new(config));
+    let rules = Arc::new(OnDemand::new(config, papers.kept(&packs::active_file(&config.data))));
+    drop(papers);
+    let packs = Arc::new(ArcSwap::from_pointee(pack_status(&rules.source())?));
     if accounts.tokens().map_err(CommandError::internal)?.iter().any(|token| token.scopes.contains(&Scope::Inspect)) {
         rules.prepare();
     }
@@ -101,10 +103,10 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
             if std::mem::replace(&mut seen, now) == now {
                 return;
             }
-            let (config, rules) = (config.clone(), rules.clone());
+            let rules = rules.clone();
             let renewed = tokio::task::spawn_blocking(move || {
                 rules.renew();
-                pack_status(&config)
+                pack_status(&rules.source())
             });
             match renewed.await.map_err(CommandError::internal).flatten() {
                 Ok(status) => packs.store(Arc::new(status)),
@@ -137,8 +139,7 @@ fn ca_info(config: &Config, papers: &Papers) -> Result<CaInfo, CommandError> {
     })
 }
 
-fn pack_status(config: &Config) -> Result<Vec<PackStatus>, CommandError> {
-    let source = packs::source_in_force(config);
+fn pack_status(source: &PackSource) -> Result<Vec<PackStatus>, CommandError> {
     let mut packs: Vec<PackStatus> = Vec::new();
     for (kb, entries) in source.rules().map_err(CommandError::internal)? {
         packs.push(PackStatus { name: kb.as_str().to_owned(), version: source.info().version.to_string(), entries });

@@ -33,7 +33,7 @@ use self::warnings::Warnings;
 
 pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, CommandError> {
     // Groups may have changed since the supervisor's start, and the fence below lets read what they name.
-    let config = &groups::in_force(config);
+    let config = &groups::in_force(config, &papers);
     let mut sockets = Inherited::take();
     let (tcp, linked) = (config.dns.listen.len(), are_linked(config));
     let udp = sockets.left().saturating_sub(tcp + usize::from(linked));
@@ -49,12 +49,14 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
 
     let identity = identity(config)?;
     let catalogue = Arc::new(worker::catalogue()?);
-    let (extra_roots, _open) = papers.roots(config)?;
+    let (extra_roots, _open) = papers.roots(provision::active_roots(config))?;
     let own = gate_dns::Config { extra_roots, ..settings(config) };
     let dns =
         Dns::new(own, catalogue, identity, journal.clone(), Arc::new(SystemClock)).map_err(CommandError::input)?;
     let mut trusted = None;
-    keys::trust(&dns, &provision::keys_file(&config.data), &mut trusted);
+    let handed = provision::keys_file(&config.data);
+    keys::trust(&dns, &handed, papers.read(&handed).and_then(|bytes| Keys::parse(&bytes)), &mut trusted);
+    drop(papers);
     let file = provision::destinations_file(&config.data);
     let gateway = config.mode == Mode::Gateway;
     if gateway {

@@ -182,7 +182,7 @@ mod tests {
         let policy = Policy::from_yaml("p.yaml", &format!("version: 1\nrules:\n  - {rule}\n")).unwrap();
         let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("nanogate.example.toml");
         let config = Config::load(&example).unwrap();
-        let rules = Arc::new(OnDemand::new(&config));
+        let rules = Arc::new(OnDemand::new(&config, None));
         let (turn, switch) = watch::channel(Some(Switch::Normal));
         let policy = Arc::new(ArcSwap::from_pointee(policy));
         (Inspection::new(policy, rules, &config, switch).unwrap(), turn)

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use gate_admin::{PROXY_TOKENS, ProxyToken};
+use gate_admin::ProxyToken;
 use gate_core::{Clock, Event, HostName, Journal, JournalError, OrigDst, Position, SystemClock};
 use gate_dns::{EncryptedDns, LookupError, Upstreams};
 use gate_policy::Policy;
@@ -65,9 +65,9 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         catalogue: Arc::new(worker::catalogue()?),
         scanner: rules.scanner,
         place: place(config)?,
-        passes: Arc::new(passes(config).unwrap_or_default()),
+        passes: Arc::new(passes(config, &papers).unwrap_or_default()),
     }));
-    let (extra_roots, _open) = papers.roots(config)?;
+    let (extra_roots, _open) = papers.roots(provision::active_roots(config))?;
     let settings = gate_dns::Config { extra_roots: extra_roots.clone(), ..worker::dns::settings(config) };
     let recorder = recorder(config, &journal);
     let ports = Ports {
@@ -80,8 +80,9 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         snapshot: snapshot.clone(),
     };
     let refuse_resolvers = config.encrypted_dns() == EncryptedDns::Refuse;
-    // Where its file is out of reach nobody is known by a certificate, and who must show one is refused.
-    let client_roots = provision::active_client_roots(config).filter(|file| file.exists());
+    // Where they were not kept nobody is known by a certificate, and who must show one is refused.
+    let (client_roots, _open_too) = papers.roots(provision::active_client_roots(config))?;
+    drop(papers);
     let settings = gate_proxy::Config { extra_roots, client_roots, refuse_resolvers, ..config.proxy.clone() };
     let proxy = Proxy::new(settings, ports).map_err(CommandError::input)?;
     proxy.restore_fallbacks(fallbacks::read(&config.data));
@@ -99,10 +100,10 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
             warn(&new, &snapshot.load().scanner);
             snapshot.store(Arc::new(Snapshot { judge: Arc::new(new), ..Snapshot::clone(&snapshot.load()) }));
         });
-        let tokens = provision::admin_state_dir(&config.data).join(PROXY_TOKENS);
+        let tokens = provision::proxy_tokens_file(&config.data);
         let follow_tokens = follow_until_read(Some(&tokens), stop.clone(), async || {
             // Who is known stays so while nobody can be asked, which may cost a revocation: it is read again.
-            let Some(passes) = passes(config) else { return false };
+            let Some(passes) = passes(config, &Papers::default()) else { return false };
             snapshot.store(Arc::new(Snapshot { passes: Arc::new(passes), ..Snapshot::clone(&snapshot.load()) }));
             true
         });
@@ -122,9 +123,10 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     result
 }
 
-/// The tokens of the CONNECT proxy as they are by now; `None` where they cannot be read.
-fn passes(config: &Config) -> Option<Passes> {
-    let tokens = ProxyToken::read(&provision::admin_state_dir(&config.data));
+/// The tokens of the CONNECT proxy as they are by now, or were where that cannot be seen; `None` where nobody knows either.
+fn passes(config: &Config, papers: &Papers) -> Option<Passes> {
+    let known = papers.kept(&provision::proxy_tokens_file(&config.data));
+    let tokens = ProxyToken::read_or(&provision::admin_state_dir(&config.data), known);
     let tokens = tokens.inspect_err(|error| tracing::error!(%error, "the proxy's tokens stay as they were")).ok()?;
     let pass = |token: ProxyToken| Some(Pass { hash: token.hash()?, name: token.name.into() });
     Some(Passes::new(tokens.into_iter().filter_map(pass).collect()))

@@ -9,6 +9,7 @@ use gate_dns::{Dns, Group};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::papers::Papers;
 use crate::provision;
 use crate::worker::follow_file;
 
@@ -29,9 +30,10 @@ pub(super) async fn follow(dns: &Dns, file: &Path, stop: &CancellationToken) {
 }
 
 /// The settings with the groups that were handed over last.
-pub(super) fn in_force(config: &Config) -> Config {
+pub(super) fn in_force(config: &Config, papers: &Papers) -> Config {
     let mut config = config.clone();
-    match read(&provision::groups_file(&config.data)) {
+    let read = papers.read(&provision::groups_file(&config.data));
+    match read.and_then(|bytes| Ok(serde_json::from_slice(&bytes)?)) {
         Ok(groups) => config.dns.groups = groups,
         Err(error) => tracing::error!(%error, "the groups of clients are those of the daemon's start"),
     }

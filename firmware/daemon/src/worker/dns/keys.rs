@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 use crate::packs::Keys;
 use crate::worker::follow_file;
 
-/// Trusts what the supervisor handed over; without it, and where it cannot be read, what was trusted before. `last` is what was
+/// Trusts what the supervisor handed over in `file`; without it, and where it cannot be read, what was trusted before. `last` is what was
 /// handed over before that.
-pub(crate) fn trust(dns: &Dns, file: &Path, last: &mut Option<Keys>) {
-    match Keys::read(file) {
+pub(crate) fn trust(dns: &Dns, file: &Path, handed: io::Result<Keys>, last: &mut Option<Keys>) {
+    match handed {
         Ok(handed) if last.as_ref() == Some(&handed) => {}
         Ok(handed) => {
             let Keys { from, keys } = last.insert(handed);
@@ -33,5 +33,5 @@ pub(crate) fn trust(dns: &Dns, file: &Path, last: &mut Option<Keys>) {
 
 /// Follows what the supervisor hands over after `last`, until `stop`.
 pub(super) async fn follow(dns: &Dns, file: &Path, mut last: Option<Keys>, stop: &CancellationToken) {
-    follow_file(Some(file), stop.clone(), async || trust(dns, file, &mut last)).await;
+    follow_file(Some(file), stop.clone(), async || trust(dns, file, Keys::read(file), &mut last)).await;
 }
