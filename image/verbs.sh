@@ -84,8 +84,8 @@ cmd_image() {
 cmd_flash() {
     local device=${1:-} board=${2:-raspberrypi5} image answer
     [ -b "$device" ] || die "flash needs the card's device, as /dev/sdX or /dev/mmcblkN; lsblk lists them"
-    [ "$(lsblk -dno TYPE "$device")" = disk ] || die "$device is a part of a drive, not a drive"
-    [ "$(lsblk -dno RM "$device")" = 1 ] || [[ $device == /dev/mmcblk* ]] || die "$device cannot be taken out; that is no card"
+    [ "$(lsblk -dnro TYPE "$device")" = disk ] || die "$device is a part of a drive, not a drive"
+    [ "$(lsblk -dnro RM "$device")" = 1 ] || [[ $device == /dev/mmcblk* ]] || die "$device cannot be taken out; that is no card"
     [ -z "$(lsblk -no MOUNTPOINTS "$device" | tr -d ' \n')" ] || die "something on $device is mounted"
     image=out/nanogate-$board-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1).img.xz
     [ -e "$image" ] || die "there is no image yet: ./build.sh image $board"

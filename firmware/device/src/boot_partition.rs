@@ -2,6 +2,7 @@
 //! there for the puck is taken in, once. It is mounted only for that moment; `autoboot.txt` is never touched this way.
 
 mod owner;
+mod policy;
 
 use std::fs;
 use std::io::{self, Write};
@@ -32,10 +33,9 @@ const TAKEN: Taken<&str> = Taken {
     password: "/data/config/password-hash",
 };
 
-/// What became of the owner's file.
+/// What became of a file of the owner's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Import {
-    None,
+enum Import {
     Taken,
     /// It says something that nobody here understands.
     Refused,
@@ -53,41 +53,60 @@ fn mounted<T>(work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
 }
 
 /// Takes in what the owner left, and scrubs it from the card: it may hold what nobody else should read. That is not before
-/// what was taken in is on /data; where that lies in memory, the file stays for the next start.
-pub(crate) fn import(desk: &Desk, volatile: bool) -> Import {
+/// what was taken in is on /data; where that lies in memory, the files stay for the next start. Whether one was refused.
+pub(crate) fn import(desk: &Desk, volatile: bool) -> bool {
     let imported = mounted(|folder| {
-        let Some(name) = SETTINGS.into_iter().find(|name| folder.join(name).is_file()) else {
-            return Ok((Import::None, String::new()));
-        };
-        take(folder, name, &TAKEN, volatile, owner::check)
+        let settings = |name: &str| take(folder, (name, REFUSED), volatile, owner_parts, |parts| owner::store(parts, &TAKEN));
+        let policy = |name: &str| take(folder, (name, policy::REFUSED), volatile, owners_policy, |text| policy::store(text));
+        Ok([
+            ("policy_taken", found(folder, &policy::NAMES).map(policy)),
+            ("settings_taken", found(folder, &SETTINGS).map(settings)),
+        ])
     });
-    match imported {
-        Ok((Import::None, _)) => Import::None,
-        Ok((outcome, told)) => {
-            desk.note("settings_taken", outcome == Import::Taken, &told);
-            outcome
-        }
-        Err(error) => {
-            desk.note("settings_taken", false, &format!("settings from a PC cannot be taken in: {error}"));
-            Import::None
+    let imported = imported.unwrap_or_else(|error| [("settings_taken", Some(Err(error))), ("policy_taken", None)]);
+    let mut refused = false;
+    for (what, outcome) in imported.into_iter().filter_map(|(what, outcome)| Some((what, outcome?))) {
+        match outcome {
+            Ok((outcome, told)) => {
+                refused |= outcome == Import::Refused;
+                desk.note(what, outcome == Import::Taken, &told);
+            }
+            Err(error) => desk.note(what, false, &format!("what comes from a PC cannot be taken in: {error}")),
         }
     }
+    refused
 }
 
-/// Takes in a file of the folder; what became of it, and what to say of that. `check` knows what the daemon would say.
-fn take<P: AsRef<Path>>(
+/// The first of these names that there is.
+fn found(folder: &Path, names: &[&'static str]) -> Option<&'static str> {
+    names.iter().copied().find(|name| folder.join(name).is_file())
+}
+
+/// What the daemon knows of the owner's settings.
+fn owner_parts(text: String) -> Result<owner::Parts, String> {
+    let parts = owner::split(&text)?;
+    owner::check(&parts).map(|()| parts)
+}
+
+/// The owner's policy, if it is one.
+fn owners_policy(text: String) -> Result<String, String> {
+    policy::check(&text).map(|()| text)
+}
+
+/// Takes in a file of the folder; what became of it, and what to say of that. `accept` knows what the daemon would say.
+fn take<T>(
     folder: &Path,
-    name: &str,
-    into: &Taken<P>,
+    (name, refused): (&str, &str),
     volatile: bool,
-    check: impl Fn(&owner::Parts) -> Result<(), String>,
+    accept: impl Fn(String) -> Result<T, String>,
+    store: impl Fn(&T) -> io::Result<()>,
 ) -> io::Result<(Import, String)> {
-    let (file, refused) = (folder.join(name), folder.join(REFUSED));
+    let (file, told) = (folder.join(name), refused);
+    let refused = folder.join(refused);
     let text = owner::read(&file);
-    let parts = text.clone().and_then(|text| owner::split(&text)).and_then(|parts| check(&parts).map(|()| parts));
-    match parts {
-        Ok(parts) => {
-            owner::store(&parts, into)?;
+    match text.clone().and_then(accept) {
+        Ok(accepted) => {
+            store(&accepted)?;
             if !volatile {
                 scrub(&file)?;
                 if refused.exists() {
@@ -101,7 +120,7 @@ fn take<P: AsRef<Path>>(
             out.write_all(owner::refusal(name, &reason, &text.unwrap_or_default()).as_bytes())?;
             out.sync_all()?;
             scrub(&file)?;
-            Ok((Import::Refused, format!("{name} was not taken in: {}; see {REFUSED}", owner::shorten(&reason))))
+            Ok((Import::Refused, format!("{name} was not taken in: {}; see {told}", owner::shorten(&reason))))
         }
     }
 }
@@ -174,7 +193,7 @@ fn scrub(file: &Path) -> io::Result<()> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::{Import, REFUSED, Taken, scrub, take, url};
+    use super::{Import, REFUSED, Taken, owner, scrub, take, url};
 
     fn places(folder: &Path) -> Taken<PathBuf> {
         let [owner, network, password] =
@@ -182,20 +201,35 @@ mod tests {
         Taken { owner, network, password }
     }
 
+    /// Takes in a file of that name; `check` stands for the daemon.
+    fn taken(
+        folder: &Path,
+        name: &str,
+        volatile: bool,
+        check: Result<(), &str>,
+    ) -> std::io::Result<(Import, String)> {
+        let into = places(folder);
+        let accept = |text: String| {
+            check?;
+            owner::split(&text)
+        };
+        take(folder, (name, REFUSED), volatile, accept, |parts| owner::store(parts, &into))
+    }
+
     #[test]
     fn what_the_daemon_does_not_know_is_told_and_given_back() {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let (into, file) = (places(folder.path()), folder.path().join("CONFIG.txt"));
-        let no = |_: &_| Err("dns.upstreems: unknown field `upstreems`".to_owned());
+        let no = Err("dns.upstreems: unknown field `upstreems`");
         std::fs::write(&file, "[dns]\nupstreems = 1\n").expect("fresh");
-        let (outcome, told) = take(folder.path(), "CONFIG.txt", &into, false, no).expect("read");
+        let (outcome, told) = taken(folder.path(), "CONFIG.txt", false, no).expect("read");
         assert!(outcome == Import::Refused && told.contains("dns.upstreems") && told.contains(REFUSED), "{told}");
         assert!(!file.exists() && !into.owner.exists());
         let left = std::fs::read_to_string(folder.path().join(REFUSED)).expect("left");
         assert!(left.contains("dns.upstreems") && left.contains("upstreems = 1"));
         // One that is right takes it away.
         std::fs::write(&file, "mode = \"dns\"\n").expect("fresh");
-        let (outcome, _) = take(folder.path(), "CONFIG.txt", &into, false, |_| Ok(())).expect("read");
+        let (outcome, _) = taken(folder.path(), "CONFIG.txt", false, Ok(())).expect("read");
         assert!(outcome == Import::Taken && into.owner.exists());
         assert!(!file.exists() && !folder.path().join(REFUSED).exists());
     }
@@ -203,13 +237,13 @@ mod tests {
     #[test]
     fn a_file_stays_until_what_it_says_is_on_the_card() {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let (into, file) = (places(folder.path()), folder.path().join("CONFIG"));
+        let file = folder.path().join("CONFIG");
         std::fs::write(&file, "mode = \"dns\"\n").expect("fresh");
-        assert_eq!(take(folder.path(), "CONFIG", &into, true, |_| Ok(())).expect("read").0, Import::Taken);
+        assert_eq!(taken(folder.path(), "CONFIG", true, Ok(())).expect("read").0, Import::Taken);
         assert!(file.exists(), "/data lies in memory");
         std::fs::remove_dir_all(folder.path().join("data")).expect("there");
         std::fs::write(folder.path().join("data"), "").expect("in the way");
-        take(folder.path(), "CONFIG", &into, false, |_| Ok(())).expect_err("nothing can be kept");
+        taken(folder.path(), "CONFIG", false, Ok(())).expect_err("nothing can be kept");
         assert!(file.exists(), "it could not be kept");
     }
 

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::autoboot::Autoboot;
-use crate::boot_partition::Import;
 use crate::data::{Data, Late};
 use crate::desk::Desk;
 use crate::doubt::Doubt;
@@ -57,8 +56,8 @@ pub(crate) fn run() -> ExitCode {
         Data::Memory => desk.note("data_in_memory", false, why(late)),
     }
     let doubt = Doubt::begin(clock::begin(), &desk, Instant::now());
-    let import = boot_partition::import(&desk, data == Data::Memory);
-    let start = Start { booted, damaged, data, late, refused: import == Import::Refused };
+    let refused = boot_partition::import(&desk, data == Data::Memory);
+    let start = Start { booted, damaged, data, late, refused };
     Office::new(start, watchdog, desk, doubt, Instant::now()).run()
 }
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 
 from card import TOP, built
 
@@ -63,6 +64,28 @@ def test_what_is_no_card_is_not_written_to(tmp_path):
         done = subprocess.run([TOP / "build.sh", "flash", *words], input=f"{precious}\n", capture_output=True, text=True)
         assert done.returncode != 0 and "flash needs the card's device" in done.stderr
     assert precious.read_text() == "kept"
+
+
+def test_a_card_in_a_reader_is_taken_for_one(tmp_path):
+    """With the real program's ways: it fills a column up to the width of its heading, unless it is asked for raw output."""
+    lsblk = tmp_path / "lsblk"
+    lsblk.write_text(
+        """#!/bin/sh
+case "$*" in
+    *MOUNTPOINTS*) ;;
+    *TYPE*) echo disk ;;
+    -*r*RM*) echo "$REMOVABLE" ;;
+    *RM*) printf '%2s\\n' "$REMOVABLE" ;;
+esac
+"""
+    )
+    lsblk.chmod(0o755)
+    device = next(path for path in Path("/dev").iterdir() if path.is_block_device())
+    for removable, told in (("1", "there is no image yet"), ("0", "that is no card")):
+        env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REMOVABLE": removable}
+        words = [TOP / "build.sh", "flash", device, "no-such-board"]
+        done = subprocess.run(words, env=env, input="", capture_output=True, text=True)
+        assert done.returncode != 0 and told in done.stderr, done.stderr
 
 
 def test_a_package_that_is_not_what_the_lock_pins_is_refused(tmp_path):

@@ -13,7 +13,7 @@ import plan
 import pytest
 from chooser import partitions
 from powercut import SECTOR, Replay, entries
-from puck import BINARY
+from puck import BINARY, POLICY
 from site_with_puck import SETTINGS
 
 CUTS = int(os.environ.get("POWER_CUTS", "5"))
@@ -35,6 +35,7 @@ def data_size(site):
 def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
     """And settings from a PC that nobody understands are refused aloud."""
     site = new_site(blank=True, larger=MORE)
+    site.card.fat_write("boot", "policy.yaml.txt", b"version: 1\r\ndefault_mode: inspekt\r\n")
     site.card.fat_write("boot", "CONFIG.txt", b'[dns]\r\nupstreems = ["9.9.9.9"]\r\n[network]\r\naddress = "192.0.2.60/24"\r\n')
     assert site.board.start()
     site.await_line("/data: Fresh")
@@ -52,6 +53,7 @@ def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
     told = site.card.fat_read("boot", "CONFIG-REJECTED.txt").decode()
     assert "# dns.upstreems: unknown field `upstreems`" in told and 'upstreems = ["9.9.9.9"]' in told
     assert site.card.fat_read("boot", "CONFIG.txt") is None
+    assert "# line" in (told := site.card.fat_read("boot", "POLICY-REJECTED.txt").decode()) and "inspekt" in told, told
     # A start without any room on it.
     site.restart(name="nanogate.lan", wanted=plan.PUCK)
     site.await_page()
@@ -102,11 +104,16 @@ def test_settings_from_a_pc_are_taken_in_once_and_scrubbed(new_site):
     hashed = subprocess.run([BINARY, "password"], input=password, capture_output=True, text=True, check=True).stdout
     # PID 1 asks on the loopback, wherever else the owner has it listen.
     named = site.settings.replace("[dns]", '[dns]\nlisten = ["192.0.2.60:53"]')
+    # The policy comes the same way, and needs no word in the settings.
+    named = named.replace('policy = "/data/config/policy.yaml"\n', "")
+    rule = "rules:\n  - {name: from-a-pc, action: deny}\n"
+    site.card.fat_write("boot", "policy.yaml", (POLICY + rule).replace("\n", "\r\n").encode())
     wanted = 'mode = "gateway"\n' + named + '[network]\naddress = "192.0.2.60/24"\nrouter = "192.0.2.254"\n'
     wanted += f'[setup]\npassword_hash = "{hashed.strip()}"\n'
     site.card.fat_write("boot", "CONFIG", wanted.encode())
     assert site.board.start()
     site.await_line("/data fills the card now")
+    site.await_line("policy.yaml was taken in")
     site.await_line("CONFIG was taken in")
     site.wait_for(lambda: plan.v4(80) in site.ask(server="192.0.2.60"), 90, "an answer from the address in the file")
     site.await_line("the first question is answered")
@@ -121,14 +128,18 @@ def test_settings_from_a_pc_are_taken_in_once_and_scrubbed(new_site):
     client = site.hosts["client-watched"]
     site.wait_for(lambda: client.run(words, check=False).stdout == "204", 60, "a sign-in with the password in the file")
     assert "claim code: " not in site.board.log()
+    site._point_dns("client-watched", "192.0.2.60")
+    assert site.reach_provider() == "000"
     time.sleep(10)
     site.board.cut()
-    assert site.card.fat_read("boot", "CONFIG") is None
+    assert site.card.fat_read("boot", "CONFIG") is None and site.card.fat_read("boot", "policy.yaml") is None
     partition = site.card.read("boot", site.card.places["boot"][1])
     secret = hashed.strip().rpartition("$")[2].encode()
     assert b"192.0.2.60" not in partition and secret not in partition, "the file's blocks are still there"
-    noted = {row["event"]["admin"]["command"] for row in journal.records(site) if "admin" in row["event"]}
-    assert {"settings_taken", "password_set"} <= noted
+    rows = journal.records(site)
+    noted = {row["event"]["admin"]["command"] for row in rows if "admin" in row["event"]}
+    assert {"settings_taken", "policy_taken", "password_set"} <= noted
+    assert any("from-a-pc" in json.dumps(row) for row in rows), "the policy denies nothing"
 
 
 def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):

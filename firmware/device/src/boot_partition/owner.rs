@@ -93,8 +93,15 @@ pub(super) fn split(text: &str) -> Result<Parts, String> {
 pub(super) fn check(parts: &Parts) -> Result<(), String> {
     let Some(owner) = &parts.owner else { return Ok(()) };
     let trial = settings::trial(owner).map_err(|error| error.to_string())?;
+    let answer = ask(&["check", "--config", settings::TRIAL]);
+    drop(trial);
+    answer.map_err(|said| reason(&said, settings::TRIAL))
+}
+
+/// Asks the daemon; what it says where that is no.
+pub(super) fn ask(words: &[&str]) -> Result<(), String> {
     let command = Command::new("/usr/bin/nanogate")
-        .args(["check", "--config", settings::TRIAL])
+        .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -114,22 +121,22 @@ pub(super) fn check(parts: &Parts) -> Result<(), String> {
         child.kill()?;
         child.wait().map(|_| None)
     });
-    drop(trial);
     match outcome {
-        Ok(Some(said)) => Err(reason(&said)),
+        Ok(Some(said)) => Err(said),
         // Whether it starts shows when it starts.
         Ok(None) | Err(_) => Ok(()),
     }
 }
 
-/// What the daemon said last, without the name of a file that the owner never saw.
-fn reason(said: &str) -> String {
+/// What the daemon said last, without the name of the file, which the owner never saw.
+pub(super) fn reason(said: &str, file: &str) -> String {
     let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("the daemon does not take it");
-    let line = line.split_once(settings::TRIAL).map_or(line, |(_, rest)| rest);
+    let line = line.split_once(file).map_or(line, |(_, rest)| rest);
     line.trim_start_matches(|sign: char| sign == ':' || sign.is_ascii_digit()).trim().to_owned()
 }
 
-/// Keeps the parts; on return they are on the card.
+/// Keeps the parts; on return they are on the card. Settings without a word of the network are those of a puck that asks
+/// the office's DHCP, whatever was said before; a file that is about the password alone leaves the network as it is.
 pub(super) fn store<P: AsRef<Path>>(parts: &Parts, into: &Taken<P>) -> io::Result<()> {
     let places = [(&parts.password, &into.password), (&parts.network, &into.network), (&parts.owner, &into.owner)];
     for (part, file) in places {
@@ -137,10 +144,22 @@ pub(super) fn store<P: AsRef<Path>>(parts: &Parts, into: &Taken<P>) -> io::Resul
             keep(file.as_ref(), text)?;
         }
     }
+    if parts.owner.is_some() && parts.network.is_none() {
+        forget(into.network.as_ref())?;
+    }
     Ok(())
 }
 
-fn keep(file: &Path, text: &str) -> io::Result<()> {
+fn forget(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Ok(()) => file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Keeps a text; on return it is on the card.
+pub(super) fn keep(file: &Path, text: &str) -> io::Result<()> {
     let (new, folder) = (file.with_extension("new"), file.parent().unwrap_or(Path::new("/")));
     fs::create_dir_all(folder)?;
     let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
@@ -205,6 +224,20 @@ mod tests {
     }
 
     #[test]
+    fn settings_without_a_network_give_a_fixed_address_up_and_a_password_alone_does_not() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let into = places(folder.path());
+        let taken = |text: &str| store(&split(text).expect("settings"), &into).expect("kept");
+        taken("mode = \"dns\"\n[network]\naddress = \"192.0.2.7/24\"\n");
+        taken(&format!("[setup]\npassword_hash = \"{HASH}\"\n"));
+        assert!(into.network.exists());
+        for _ in 0..2 {
+            taken("mode = \"dns\"\n");
+            assert!(!into.network.exists());
+        }
+    }
+
+    #[test]
     fn a_file_about_the_password_alone_leaves_the_settings() {
         let parts = split(&format!("[setup]\npassword_hash = \"{HASH}\"\n")).expect("settings");
         assert_eq!(parts, Parts { password: Some(HASH.to_owned()), ..Parts::default() });
@@ -253,7 +286,7 @@ mod tests {
     #[test]
     fn the_daemons_reason_names_the_key_and_not_a_file_that_the_owner_never_saw() {
         let said = "nanogate: /run/nanogate/trial.toml:2: dns.upstreems: unknown field `upstreems`, expected one of\n";
-        assert_eq!(reason(said), "dns.upstreems: unknown field `upstreems`, expected one of");
-        assert!(!reason("").is_empty());
+        assert_eq!(reason(said, crate::settings::TRIAL), "dns.upstreems: unknown field `upstreems`, expected one of");
+        assert!(!reason("", crate::settings::TRIAL).is_empty());
     }
 }

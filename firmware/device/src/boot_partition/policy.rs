@@ -1,0 +1,27 @@
+//! The owner's policy, brought along on a PC as the settings are: the page shows it and changes nothing in it.
+
+use std::fs;
+
+use super::owner;
+use crate::settings;
+
+/// Any of these: some editors add endings.
+pub(super) const NAMES: [&str; 4] = ["policy.yaml", "policy.yml", "policy.yaml.txt", "policy.yml.txt"];
+/// What is left in the place of one that was refused.
+pub(super) const REFUSED: &str = "POLICY-REJECTED.txt";
+/// Where the daemon reads what it is asked about.
+const TRIAL: &str = "/run/nanogate/trial.yaml";
+
+/// Asks the daemon whether that is a policy.
+pub(super) fn check(text: &str) -> Result<(), String> {
+    fs::write(TRIAL, text).map_err(|error| error.to_string())?;
+    let answer = owner::ask(&["policy", "check", TRIAL]);
+    let _ = fs::remove_file(TRIAL);
+    // The trial's name is its own; what the line says of it is not.
+    answer.map_err(|said| owner::reason(&said, TRIAL))
+}
+
+/// Keeps it where the daemon's settings look for it.
+pub(super) fn store(text: &str) -> std::io::Result<()> {
+    owner::keep(settings::POLICY.as_ref(), text)
+}
