@@ -20,7 +20,9 @@ mod keys;
 mod signed;
 
 pub(crate) use self::active::{InForce, activate, active_file, read_state};
-pub(crate) use self::choose::{Rules, compile, follow_pack, read_in_force, scanner_for, scanner_of_last, source_of_last};
+pub(crate) use self::choose::{
+    Rules, compile, follow_pack, read_in_force, scanner_for, scanner_of_last, source_of_last,
+};
 pub(crate) use self::installed::{Install, install, installed_file, standing};
 pub(crate) use self::keys::{Keys, check_zone_keys};
 pub(crate) use self::signed::{PackFile, PackFileError, public_key};

@@ -43,6 +43,8 @@ pub(crate) struct Papers {
     /// The text that the owner's file had when the supervisor read it.
     pub(crate) settings: String,
     files: BTreeMap<PathBuf, Vec<u8>>,
+    /// The disk hangs: whoever asks it for anything waits for ever.
+    pub(crate) hangs: bool,
     /// What the process before this one left, and where this one leaves its own.
     #[serde(skip)]
     left: Option<Left>,
@@ -57,6 +59,12 @@ impl Papers {
         Ok(Self { left: Some(Left::receive(left)?), ..papers })
     }
 
+    /// Nothing but what the last one left.
+    #[cfg(test)]
+    pub(crate) fn with(left: Option<Left>) -> Self {
+        Self { left, ..Self::default() }
+    }
+
     /// Takes out what the last one left.
     pub(crate) fn take_left(&mut self) -> Option<Left> {
         self.left.take()
@@ -64,6 +72,9 @@ impl Papers {
 
     /// A file as it is, or as it was where it is out of reach.
     pub(crate) fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+        if let Some(kept) = self.kept(file).filter(|_| self.hangs) {
+            return Ok(kept.to_vec());
+        }
         fs::read(file).or_else(|error| match self.files.get(file) {
             Some(kept) if !is_absent(&error, file) => Ok(kept.clone()),
             _ => Err(error),
@@ -135,10 +146,12 @@ impl Kept {
         Arc::new(Self { config: config.clone(), settings, files, looking })
     }
 
-    /// Looks again at all files that have changed, in a thread of its own, and waits for that a while.
-    pub(crate) async fn look(self: &Arc<Self>) {
+    /// Looks again at all files that have changed, in a thread of its own, and waits for that a while. Whether that was done,
+    /// as far as anybody knows: a look that goes on may be done in a moment, or hang.
+    pub(crate) async fn look(self: &Arc<Self>) -> bool {
         if self.looking.swap(true, Ordering::AcqRel) {
-            return;
+            tokio::time::sleep(PATIENCE).await;
+            return !self.looking.load(Ordering::Acquire);
         }
         let (kept, (done, looked)) = (self.clone(), oneshot::channel());
         let thread = std::thread::Builder::new().name("papers".to_owned()).spawn(move || {
@@ -147,10 +160,11 @@ impl Kept {
             let _ = done.send(());
         });
         match thread {
-            Ok(_) => drop(timeout(PATIENCE, looked).await),
+            Ok(_) => timeout(PATIENCE, looked).await.is_ok(),
             Err(error) => {
                 self.looking.store(false, Ordering::Release);
                 tracing::warn!(%error, "the workers' files are not looked at");
+                true
             }
         }
     }
@@ -171,14 +185,14 @@ impl Kept {
         }
     }
 
-    /// What a worker is started with.
-    pub(crate) fn papers(&self, name: ProcessName) -> io::Result<File> {
+    /// What a worker is started with; `hangs` says that the disk does.
+    pub(crate) fn papers(&self, name: ProcessName, hangs: bool) -> io::Result<File> {
         let known = self.files.lock();
         let own = files_of(&self.config, name).into_iter();
         let files = own
             .filter_map(|file| known.get(&file).map(|known| known.bytes.clone()).map(|bytes| (file, bytes)))
             .collect();
-        let papers = Papers { settings: self.settings.clone(), files, left: None };
+        let papers = Papers { settings: self.settings.clone(), files, hangs, left: None };
         sealed(&postcard::to_stdvec(&papers).map_err(io::Error::other)?)
     }
 }

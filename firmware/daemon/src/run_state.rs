@@ -34,6 +34,9 @@ pub(crate) struct RunningProcess {
     pub(crate) restarts: u32,
     /// It is there and does nothing.
     pub(crate) stalled: bool,
+    /// Its journal takes no records.
+    #[serde(default)]
+    pub(crate) unrecorded: bool,
 }
 
 /// Longest file about the resolver that is read; a less trusted process wrote it.
@@ -153,20 +156,35 @@ impl RunState {
             Some(process) => {
                 process.pid = pid;
                 process.restarts += 1;
-                process.stalled = false;
+                (process.stalled, process.unrecorded) = (false, false);
             }
-            None => running.processes.push(RunningProcess { name: name.to_owned(), pid, restarts: 0, stalled: false }),
+            None => running.processes.push(RunningProcess {
+                name: name.to_owned(),
+                pid,
+                restarts: 0,
+                stalled: false,
+                unrecorded: false,
+            }),
         }
         self.write(&running);
     }
 
     /// A worker fell silent, or goes on.
     pub(crate) fn stalled(&self, name: &str, stalled: bool) {
+        self.change(name, |process| std::mem::replace(&mut process.stalled, stalled) != stalled);
+    }
+
+    /// A worker's journal takes no records, or takes them again.
+    pub(crate) fn unrecorded(&self, name: &str, unrecorded: bool) {
+        self.change(name, |process| std::mem::replace(&mut process.unrecorded, unrecorded) != unrecorded);
+    }
+
+    /// Writes the file if `change` says that there was anything to change.
+    fn change(&self, name: &str, change: impl FnOnce(&mut RunningProcess) -> bool) {
         let mut running = self.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(process) = running.processes.iter_mut().find(|process| process.name == name) {
-            process.stalled = stalled;
+        if running.processes.iter_mut().find(|process| process.name == name).is_some_and(change) {
+            self.write(&running);
         }
-        self.write(&running);
     }
 
     fn write(&self, running: &Running) {

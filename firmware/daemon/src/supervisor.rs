@@ -20,62 +20,37 @@
 
 mod button;
 mod desk;
+mod keeper;
 mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use caps::Capability;
-use command_fds::{CommandFdExt, FdMapping};
 use gate_audit::{ChainWriter, Waiting};
 use gate_core::{Journal, ProcessState};
-use gate_proxy::Switch;
-use nix::sys::signal::Signal;
-use nix::unistd::Pid;
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::{Config, waiting};
-use crate::heartbeat::{Monitor, Pulse};
 use crate::papers::{Kept, Left};
 use crate::run_state::RunState;
 use crate::worker::{Stamp, follow_file, follow_policy};
-use crate::{CommandError, Outcome, fence, packs, process, provision, setup, sockets, switch, worker};
+use crate::{CommandError, Outcome, fence, packs, process, provision, setup, sockets, worker};
 
 use self::desk::Desk;
+use self::keeper::{Keeper, Order};
 
-/// A worker that lived this long was healthy: the next restart is immediate again.
-const HEALTHY: Duration = Duration::from_secs(10);
-/// How much later at the start those begin that have rules to compile, which takes a small board all its processors: nobody in
-/// the office should wait for that with a name. Their sockets are there from the beginning.
-const HEAD_START: Duration = Duration::from_millis(700);
-/// First pause after a worker died young; doubles up to the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Workers drain within 5 s; past that they are killed.
-const DRAIN: Duration = Duration::from_millis(5500);
 /// Leaf certificates live 7 days at most; the admin page's is looked at this often.
 const RENEWAL: Duration = Duration::from_secs(3600);
 /// What workers begin with is looked at this often: a policy, a pack or an account may have changed.
 const LOOK: Duration = Duration::from_secs(2);
-
-/// What the supervisor tells the task of each worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    /// To the worker of that name: drain, and come back with what is read at the start.
-    StartAgain(ProcessName),
-    Drain,
-}
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) fn run(file: &Path) -> Result<Outcome, CommandError> {
@@ -211,7 +186,7 @@ async fn supervise(
             () = &mut recertify => {}
             _ = look.tick() => {
                 let kept = kept.clone();
-                tokio::spawn(async move { kept.look().await });
+                tokio::spawn(async move { drop(kept.look().await) });
             }
             _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
                 Ok(false) => {}
@@ -275,186 +250,5 @@ async fn activate_pack(config: &Config, journal: &dyn Journal) {
         Ok(Ok((_, false))) => {}
         Ok(Err(error)) => tracing::error!(%error, "the pack could not be handed to the workers"),
         Err(error) => tracing::error!(%error, "the pack could not be checked"),
-    }
-}
-
-/// Keeps one worker alive.
-struct Keeper {
-    name: ProcessName,
-    file: PathBuf,
-    kept: Arc<Kept>,
-    /// What the last process left the next one.
-    left: Left,
-    sockets: Vec<OwnedFd>,
-    journal: Arc<dyn Journal>,
-    state: Arc<RunState>,
-    switch: watch::Receiver<Switch>,
-    button: watch::Receiver<bool>,
-    /// Whether AI traffic is refused for want of records: the proxy's keeper says it, the page's hears it.
-    unrecorded: (watch::Sender<bool>, watch::Receiver<bool>),
-}
-
-impl Keeper {
-    async fn keep(mut self, orders: broadcast::Receiver<Order>) {
-        self.keep_alive(orders).await;
-        if self.left.read().is_ok_and(|left| !left.is_empty()) {
-            tracing::error!(process = self.name.as_str(), "records that waited in memory for the disk are lost");
-        }
-    }
-
-    async fn keep_alive(&mut self, mut orders: broadcast::Receiver<Order>) {
-        let mut pause = Duration::ZERO;
-        if matches!(self.name, ProcessName::Proxy | ProcessName::Admin) {
-            tokio::select! {
-                () = tokio::time::sleep(HEAD_START) => {}
-                () = drain_order(&mut orders) => return,
-            }
-        }
-        loop {
-            self.kept.look().await;
-            let started = Instant::now();
-            match self.start() {
-                Ok(mut child) => {
-                    // Held for as long as the worker lives: waiting for a child closes its standard input otherwise.
-                    let mut lifeline = child.stdin.take();
-                    self.tell_switch(lifeline.as_mut()).await;
-                    self.tell_button(lifeline.as_mut()).await;
-                    self.tell_unrecorded(lifeline.as_mut()).await;
-                    let pid = child.id().unwrap_or_default();
-                    self.state.started(self.name.as_str(), pid);
-                    notes::process(&*self.journal, self.name.as_str(), pid, ProcessState::Started);
-                    let monitor = Monitor::new(child.stdout.take());
-                    if self.attend(&mut child, lifeline.as_mut(), monitor, &mut orders).await {
-                        notes::process(&*self.journal, self.name.as_str(), pid, ProcessState::Stopped);
-                        return;
-                    }
-                    notes::process(&*self.journal, self.name.as_str(), pid, ProcessState::Crashed);
-                    tracing::warn!(process = self.name.as_str(), pid, "worker ended; starting it again");
-                }
-                Err(error) => tracing::error!(process = self.name.as_str(), %error, "worker does not start"),
-            }
-            pause =
-                if started.elapsed() >= HEALTHY { FIRST_PAUSE } else { (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE) };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = drain_order(&mut orders) => return,
-            }
-        }
-    }
-
-    fn start(&self) -> std::io::Result<Child> {
-        // The path by which the kernel knows this very binary: an update that replaces the file on disk must not mix
-        // versions.
-        let mut command = Command::new("/proc/self/exe");
-        let (mut mappings, papers) = (sockets::mappings(&self.sockets)?, sockets::FIRST + self.sockets.len() as i32);
-        mappings.push(FdMapping { parent_fd: self.kept.papers(self.name)?.into(), child_fd: papers });
-        mappings.push(FdMapping { parent_fd: self.left.share()?.into(), child_fd: papers + 1 });
-        command
-            .arg0("nanogate")
-            .args(["worker", self.name.as_str(), "--config"])
-            .arg(&self.file)
-            .arg("--papers")
-            .arg(papers.to_string())
-            .arg("--left")
-            .arg((papers + 1).to_string())
-            .env("LISTEN_FDS", self.sockets.len().to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
-        command.fd_mappings(mappings).map_err(std::io::Error::other)?;
-        command.spawn()
-    }
-
-    /// Says where the switch stands. A pipe has room for thousands of these; a worker that is gone is noticed elsewhere.
-    async fn tell_switch(&mut self, lifeline: Option<&mut ChildStdin>) {
-        let letter = switch::letter(*self.switch.borrow_and_update());
-        if let Some(lifeline) = lifeline {
-            let _ = lifeline.write_all(&[letter]).await;
-        }
-    }
-
-    /// Says whether the button was pressed, to the one who has use for it.
-    async fn tell_button(&mut self, lifeline: Option<&mut ChildStdin>) {
-        let letter = switch::button_letter(*self.button.borrow_and_update());
-        if let Some(lifeline) = lifeline.filter(|_| self.name == ProcessName::Admin) {
-            let _ = lifeline.write_all(&[letter]).await;
-        }
-    }
-
-    /// Says whether AI traffic is refused for want of records, to the one who tells people.
-    async fn tell_unrecorded(&mut self, lifeline: Option<&mut ChildStdin>) {
-        let letter = switch::journal_letter(*self.unrecorded.1.borrow_and_update());
-        if let Some(lifeline) = lifeline.filter(|_| self.name == ProcessName::Admin) {
-            let _ = lifeline.write_all(&[letter]).await;
-        }
-    }
-
-    /// Waits until the worker ends; true when it was told to.
-    async fn attend(
-        &mut self,
-        child: &mut Child,
-        mut lifeline: Option<&mut ChildStdin>,
-        mut monitor: Monitor,
-        orders: &mut broadcast::Receiver<Order>,
-    ) -> bool {
-        loop {
-            tokio::select! {
-                _ = child.wait() => return false,
-                Ok(()) = self.switch.changed() => self.tell_switch(lifeline.as_deref_mut()).await,
-                Ok(()) = self.button.changed() => self.tell_button(lifeline.as_deref_mut()).await,
-                Ok(()) = self.unrecorded.1.changed() => self.tell_unrecorded(lifeline.as_deref_mut()).await,
-                pulse = monitor.change() => self.heed(pulse, child),
-                order = orders.recv() => match order {
-                    Ok(Order::StartAgain(name)) if name == self.name => send(child, Signal::SIGTERM),
-                    Ok(Order::StartAgain(_)) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Ok(Order::Drain) | Err(broadcast::error::RecvError::Closed) => break,
-                },
-            }
-        }
-        send(child, Signal::SIGTERM);
-        if tokio::time::timeout(DRAIN, child.wait()).await.is_err() {
-            tracing::error!(process = self.name.as_str(), "worker did not drain in time; killing it");
-            let _ = child.kill().await;
-        }
-        true
-    }
-
-    /// Says what became of a worker's heartbeat, and ends a worker that has none: its successor answers instead.
-    fn heed(&self, pulse: Pulse, child: &Child) {
-        let (name, pid) = (self.name.as_str(), child.id().unwrap_or_default());
-        match pulse {
-            Pulse::Stalled => {
-                tracing::warn!(process = name, pid, "worker does nothing");
-                notes::process(&*self.journal, name, pid, ProcessState::Stalled);
-                self.state.stalled(name, true);
-            }
-            Pulse::Back => {
-                tracing::info!(process = name, pid, "worker goes on");
-                notes::process(&*self.journal, name, pid, ProcessState::Resumed);
-                self.state.stalled(name, false);
-            }
-            Pulse::Lost => {
-                tracing::error!(process = name, pid, "worker still does nothing; replacing it");
-                send(child, Signal::SIGKILL);
-            }
-            // The others' records are missed by nobody who waits for an answer.
-            Pulse::Journal(open) if self.name == ProcessName::Proxy => drop(self.unrecorded.0.send_replace(!open)),
-            Pulse::Journal(_) => {}
-        }
-    }
-}
-
-async fn drain_order(orders: &mut broadcast::Receiver<Order>) {
-    loop {
-        match orders.recv().await {
-            Ok(Order::Drain) | Err(broadcast::error::RecvError::Closed) => return,
-            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
-        }
-    }
-}
-
-fn send(child: &Child, signal: Signal) {
-    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-        let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
     }
 }

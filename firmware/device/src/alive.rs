@@ -102,12 +102,16 @@ struct Running {
 struct Process {
     pid: u32,
     stalled: bool,
+    /// Its journal takes no records.
+    #[serde(default)]
+    unrecorded: bool,
 }
 
 fn processes_work(file: &Path, proc: &Path) -> bool {
     let running = std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
     running.is_some_and(|running| {
-        let works = |process: &Process| !process.stalled && proc.join(process.pid.to_string()).exists();
+        let works =
+            |process: &Process| !process.stalled && !process.unrecorded && proc.join(process.pid.to_string()).exists();
         !running.processes.is_empty() && running.processes.iter().all(works)
     })
 }
@@ -221,6 +225,7 @@ mod tests {
         };
         assert!(judge(r#"{"version":"1","processes":[{"name":"dns","pid":85,"stalled":false}]}"#));
         assert!(!judge(r#"{"version":"1","processes":[{"name":"dns","pid":85,"stalled":true}]}"#));
+        assert!(!judge(r#"{"processes":[{"name":"dns","pid":85,"stalled":false,"unrecorded":true}]}"#));
         assert!(!judge(r#"{"version":"1","processes":[{"name":"dns","pid":86,"stalled":false}]}"#));
         assert!(!judge(r#"{"version":"1","processes":[]}"#));
         assert!(!judge("{"));

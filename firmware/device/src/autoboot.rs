@@ -197,7 +197,11 @@ pub(crate) fn load(device: &Path) -> Result<Autoboot, CommitError> {
 pub(crate) fn commit(device: &Path, wanted: Autoboot) -> Result<bool, CommitError> {
     let whole = wanted.render();
     let place = match fat::locate(device, NAME) {
-        Err(FatError::Missing | FatError::Empty) => {
+        Err(error @ (FatError::NotFat | FatError::Missing | FatError::Empty)) => {
+            if matches!(error, FatError::NotFat) {
+                say!("the boot partition is no file system any more; it is made anew");
+                fat::make(device)?;
+            }
             fat::create(device, NAME, &whole)?;
             let made = fat::locate(device, NAME)?;
             return if sector::read(device, made.offset)? == whole { Ok(true) } else { Err(CommitError::ReadBack) };

@@ -11,9 +11,9 @@ use std::path::Path;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
 use self::owner::Taken;
-use crate::card;
 use crate::desk::Desk;
 use crate::log::say;
+use crate::{card, fat};
 
 const TARGET: &str = "/run/puck/boot";
 const CLAIM: &str = "CLAIM-CODE.txt";
@@ -45,6 +45,8 @@ enum Import {
 fn mounted<T>(work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let device = card::await_partition("boot").ok_or(io::ErrorKind::NotFound)?;
     fs::create_dir_all(TARGET)?;
+    // Whether it is one the mount says better.
+    let _ = fat::forget_dirt(&device);
     mount(&device, TARGET, "vfat", FLAGS, c"umask=077,errors=remount-ro")?;
     let result = work(Path::new(TARGET));
     unmount(TARGET, UnmountFlags::DETACH)?;
@@ -56,8 +58,10 @@ fn mounted<T>(work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
 /// what was taken in is on /data; where that lies in memory, the files stay for the next start. Whether one was refused.
 pub(crate) fn import(desk: &Desk, volatile: bool) -> bool {
     let imported = mounted(|folder| {
-        let settings = |name: &str| take(folder, (name, REFUSED), volatile, owner_parts, |parts| owner::store(parts, &TAKEN));
-        let policy = |name: &str| take(folder, (name, policy::REFUSED), volatile, owners_policy, |text| policy::store(text));
+        let settings =
+            |name: &str| take(folder, (name, REFUSED), volatile, owner_parts, |parts| owner::store(parts, &TAKEN));
+        let policy =
+            |name: &str| take(folder, (name, policy::REFUSED), volatile, owners_policy, |text| policy::store(text));
         Ok([
             ("policy_taken", found(folder, &policy::NAMES).map(policy)),
             ("settings_taken", found(folder, &SETTINGS).map(settings)),
@@ -202,12 +206,7 @@ mod tests {
     }
 
     /// Takes in a file of that name; `check` stands for the daemon.
-    fn taken(
-        folder: &Path,
-        name: &str,
-        volatile: bool,
-        check: Result<(), &str>,
-    ) -> std::io::Result<(Import, String)> {
+    fn taken(folder: &Path, name: &str, volatile: bool, check: Result<(), &str>) -> std::io::Result<(Import, String)> {
         let into = places(folder);
         let accept = |text: String| {
             check?;

@@ -19,7 +19,8 @@ const POLL: Duration = Duration::from_millis(20);
 /// What a card of ours has, whatever became of the rest.
 const OURS: [&str; 4] = ["boot", "slot-a", "slot-b", "rescue"];
 
-static CARD: OnceLock<String> = OnceLock::new();
+/// The drive's name, and which plugging-in of a drive of that name it was.
+static CARD: OnceLock<(String, Option<String>)> = OnceLock::new();
 /// Something was waited for in vain: nobody waits as long again, the office least of all.
 static IN_VAIN: AtomicBool = AtomicBool::new(false);
 
@@ -38,14 +39,19 @@ pub(crate) fn await_partition(name: &str) -> Option<PathBuf> {
     let deadline = Instant::now() + patience;
     let list = Path::new(BLOCK);
     loop {
+        // What comes back under its name is another drive, or one that nobody has mounted since.
+        if is_gone() {
+            return None;
+        }
         let late = Instant::now() >= deadline;
         if CARD.get().is_none()
             && let Some(drive) = choose(list, mode(Path::new(MODE)), late)
         {
             say!("the card is {drive}");
-            let _ = CARD.set(drive);
+            let plugged = plugged(list, &drive);
+            let _ = CARD.set((drive, plugged));
         }
-        let found = CARD.get().and_then(|card| find(list, card, name));
+        let found = CARD.get().and_then(|(card, _)| find(list, card, name));
         if found.is_some() || late {
             IN_VAIN.fetch_or(found.is_none(), Ordering::Relaxed);
             return found;
@@ -54,9 +60,15 @@ pub(crate) fn await_partition(name: &str) -> Option<PathBuf> {
     }
 }
 
-/// Whether the card was there and is not any more.
+/// Whether the card was there and is not any more: one that was pulled out and put back is, until the next start.
 pub(crate) fn is_gone() -> bool {
-    CARD.get().is_some_and(|card| !Path::new(BLOCK).join(card).exists())
+    let list = Path::new(BLOCK);
+    CARD.get().is_some_and(|(card, known)| !list.join(card).exists() || plugged(list, card) != *known)
+}
+
+/// The kernel's number for this plugging-in of a drive (sysfs, `diskseq`).
+fn plugged(list: &Path, drive: &str) -> Option<String> {
+    fs::read_to_string(list.join(drive).join("diskseq")).ok()
 }
 
 /// The bus of the drive that the boot loader started from, where it says so.

@@ -55,6 +55,30 @@ pub(crate) struct Late {
     pub(crate) pid: u32,
 }
 
+/// What a start that ends itself has to tell: where its daemon does not run, nobody takes a note of it.
+const LAST_WORD: &str = "/data/state/puck/last-word";
+const LONGEST_WORD: u64 = 4096;
+
+/// Keeps a word for the next start to note.
+pub(crate) fn leave_word(word: &str) {
+    say!("{word}");
+    let file = Path::new(LAST_WORD);
+    let kept = std::fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
+        .and_then(|()| std::fs::write(file, word))
+        .and_then(|()| File::open(file)?.sync_all());
+    if let Err(error) = kept {
+        say!("nobody will note that: {error}");
+    }
+}
+
+/// The word that the last start left, once.
+pub(crate) fn last_word() -> Option<String> {
+    let mut word = String::new();
+    File::open(LAST_WORD).ok()?.take(LONGEST_WORD).read_to_string(&mut word).ok()?;
+    std::fs::remove_file(LAST_WORD).ok()?;
+    Some(word)
+}
+
 /// How far it came while the office waited.
 enum Ended {
     Done(Outcome),

@@ -3,7 +3,8 @@
 //!
 //! Source: Microsoft, "FAT: General Overview of On-Disk Format" (1.03), boot sector, and directory entries of 32 bytes.
 
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use thiserror::Error;
@@ -23,6 +24,14 @@ const ARCHIVE: u8 = 0x20;
 const FIRST_DAY: u16 = 0x0021;
 /// With fewer clusters the table has twelve bits for each, which are not written here.
 const FAT16: u32 = 4085;
+/// With more it would have to be FAT32.
+const MOST_FAT16: u32 = 65_500;
+/// Of the root directory of one that is made here; its label's attribute, and its label.
+const ROOT_ENTRIES: u16 = 512;
+const VOLUME: u8 = 0x08;
+const LABEL: &[u8; 11] = b"NANOGATE   ";
+/// In the boot sector's state, which Linux and Windows keep in a byte that is reserved otherwise.
+const DIRTY: u8 = 1;
 
 /// Why a file was not found.
 #[derive(Debug, Error)]
@@ -120,6 +129,61 @@ pub(crate) fn create(device: &Path, name: &[u8; 11], content: &[u8; SECTOR]) -> 
     entry[26..28].copy_from_slice(&cluster.to_le_bytes()[..2]);
     entry[28..].copy_from_slice(&u32::try_from(SECTOR).unwrap_or(0).to_le_bytes());
     Ok(sector::write(device, offset, &directory)?)
+}
+
+/// Makes a file system anew where there is none any more, as image/steps/card.sh does. The boot sector comes last: a power
+/// cut before leaves none, as it was.
+pub(crate) fn make(device: &Path) -> Result<(), FatError> {
+    let mut out = OpenOptions::new().write(true).open(device)?;
+    let sectors = u32::try_from(out.seek(SeekFrom::End(0))? / SECTOR as u64).unwrap_or(u32::MAX);
+    // The smallest clusters of which there are few enough for sixteen bits.
+    let per_cluster = (0..8).map(|shift| 1_u32 << shift).find(|size| sectors / size < MOST_FAT16);
+    let per_cluster = per_cluster.filter(|size| sectors / size > FAT16 + 64).ok_or(FatError::NotFat)?;
+    let table = (sectors / per_cluster + 2).div_ceil(u32::try_from(SECTOR / 2).unwrap_or(1));
+    let mut boot = [0; SECTOR];
+    let mut put = |at: usize, bytes: &[u8]| boot[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, &[0xeb, 0x3c, 0x90]);
+    put(3, b"NANOGATE");
+    put(11, &512_u16.to_le_bytes());
+    put(13, &per_cluster.to_le_bytes()[..1]);
+    put(14, &[1, 0, 2]);
+    put(17, &ROOT_ENTRIES.to_le_bytes());
+    put(21, &[0xf8]);
+    put(22, &table.to_le_bytes()[..2]);
+    put(24, &[32, 0, 64, 0]);
+    put(32, &sectors.to_le_bytes());
+    put(36, &[0x80, 0, 0x29]);
+    put(39, b"OBGN");
+    put(43, LABEL);
+    put(54, b"FAT16   ");
+    put(510, &[0x55, 0xaa]);
+    let mut first = [0; SECTOR];
+    first[..4].copy_from_slice(&[0xf8, 0xff, 0xff, 0xff]);
+    let mut root = [0; SECTOR];
+    root[..11].copy_from_slice(LABEL);
+    root[11] = VOLUME;
+    root[24..26].copy_from_slice(&FIRST_DAY.to_le_bytes());
+    out.seek(SeekFrom::Start(SECTOR as u64))?;
+    for _ in 0..2 {
+        out.write_all(&first)?;
+        (1..table).try_for_each(|_| out.write_all(&[0; SECTOR]))?;
+    }
+    out.write_all(&root)?;
+    (1..usize::from(ROOT_ENTRIES) / ENTRIES).try_for_each(|_| out.write_all(&[0; SECTOR]))?;
+    out.sync_all()?;
+    Ok(sector::write(device, 0, &boot)?)
+}
+
+/// Takes back the mark that whoever mounted it last did not let go of it, which a power cut leaves for ever: Linux would
+/// speak of it at each start, and a PC offer to repair what needs none.
+pub(crate) fn forget_dirt(device: &Path) -> Result<(), FatError> {
+    let mut boot = sector::read(device, 0)?;
+    let state = if layout(&boot)?.width == 2 { 0x25 } else { 0x41 };
+    if boot[state] & DIRTY == 0 {
+        return Ok(());
+    }
+    boot[state] &= !DIRTY;
+    Ok(sector::write(device, 0, &boot)?)
 }
 
 /// What the root directory has: a file of that name, and a place for another; each by its sector's offset and its own in it.

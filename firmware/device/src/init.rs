@@ -55,6 +55,9 @@ pub(crate) fn run() -> ExitCode {
         Data::Recreated => desk.note("data_lost", false, "nothing on the card could be saved; everything begins anew"),
         Data::Memory => desk.note("data_in_memory", false, why(late)),
     }
+    if let Some(word) = data::last_word() {
+        desk.note("slot_failed", false, &word);
+    }
     let doubt = Doubt::begin(clock::begin(), &desk, Instant::now());
     let refused = boot_partition::import(&desk, data == Data::Memory);
     let start = Start { booted, damaged, data, late, refused };

@@ -22,6 +22,7 @@ pub(crate) const LINK: &str = "/sys/class/net/eth0";
 const LOOK: Duration = Duration::from_secs(1);
 /// In the flags of an interface (netdevice(7)).
 const IFF_UP: u32 = 1;
+const DHCP: &str = "udhcpc";
 /// Whom udhcpc runs as; beside the numbers that office.rs gives others.
 const USER: u32 = 0x7f4e_4714;
 /// The owner's wish for a fixed address.
@@ -86,6 +87,8 @@ impl FromStr for Address {
 pub(crate) struct Network {
     begun: Instant,
     looked: Option<Instant>,
+    /// Whether the interface was up at the last look.
+    up: bool,
     last: Option<Lease>,
     /// What is to be taken without DHCP: the owner's choice, or what we give ourselves.
     own: Option<Lease>,
@@ -106,15 +109,16 @@ impl Network {
         if own.is_none() {
             services.add(udhcpc(last.as_ref()), now);
         }
-        Self { begun: now, looked: None, last, own, lease: None, moved_from: None, remembering: Beside::default() }
+        let (looked, lease, moved_from, remembering) = (None, None, None, Beside::default());
+        Self { begun: now, looked, up: false, last, own, lease, moved_from, remembering }
     }
 
     /// The address, if it is a new one.
-    pub(crate) fn change(&mut self, now: Instant) -> Option<Lease> {
-        self.follow_link(now);
+    pub(crate) fn change(&mut self, services: &mut Services, now: Instant) -> Option<Lease> {
+        self.follow_link(services, now);
         let mut lease = Lease::read(Path::new(lease::FILE));
         if lease.is_none() && self.lease.is_none() && now - self.begun >= PATIENCE {
-            lease = Some(self.without_dhcp(now));
+            lease = Some(self.without_dhcp(services, now));
         }
         if lease.is_none() || lease == self.lease {
             return None;
@@ -130,27 +134,32 @@ impl Network {
         self.moved_from.take()
     }
 
-    /// Brings the interface up whenever it is there and is not; then an address of our own is taken, until that is done.
-    fn follow_link(&mut self, now: Instant) {
+    /// Brings the interface up whenever it is there and is not. Then DHCP is asked at once, or the address of our own taken:
+    /// until that is done, and anew for a card that went and came again, which has none.
+    fn follow_link(&mut self, services: &mut Services, now: Instant) {
         if self.looked.is_some_and(|looked| now - looked < LOOK) {
             return;
         }
         self.looked = Some(now);
-        if raise()
+        let came = !std::mem::replace(&mut self.up, raise()) && self.up;
+        if came {
+            services.wake(DHCP, now);
+        }
+        if self.up
             && let Some(own) = &self.own
-            && Lease::read(Path::new(lease::FILE)).is_none()
+            && (came || Lease::read(Path::new(lease::FILE)).is_none())
         {
             let _ = lease::take(own);
         }
     }
 
     /// The office is answered on an address that we choose, as soon as there is an interface to have it.
-    fn without_dhcp(&mut self, now: Instant) -> Lease {
+    fn without_dhcp(&mut self, services: &mut Services, now: Instant) -> Lease {
         let lease = self.own.take().or_else(|| self.last.clone()).unwrap_or_else(|| Lease::at(OWN, 16));
         say!("DHCP is silent; going on with {}", lease.address);
         self.own = Some(lease.clone());
         self.looked = None;
-        self.follow_link(now);
+        self.follow_link(services, now);
         lease
     }
 
@@ -218,7 +227,7 @@ fn udhcpc(last: Option<&Lease>) -> Program {
     if let Some(last) = last {
         words.extend(["-r".to_owned(), last.address.to_string()]);
     }
-    Program { name: "udhcpc", words, hears: log::show, user: Some(USER), may: Some(May::SetTheAddress) }
+    Program { name: DHCP, words, hears: log::show, user: Some(USER), may: Some(May::SetTheAddress) }
 }
 
 /// The owner's fixed address, if /data has one.

@@ -182,7 +182,11 @@ impl Office {
         {
             init::forget_reset(&device);
         }
-        say!("the work on the card is done; starting with it");
+        let trial = matches!(self.booted, Booted::Slot { trial: true, .. });
+        say!(
+            "the work on the card is done; starting with it{}",
+            if trial { ", which ends this slot's trial" } else { "" }
+        );
         init::restart();
     }
 
@@ -282,11 +286,9 @@ impl Office {
         }
     }
 
-    /// Ends a trial: the boot loader starts the other slot again.
+    /// Ends a trial: the boot loader starts the other slot again. It tells of it, because here nobody may take a note.
     fn give_up(&self, slot: Slot, why: &str) -> ! {
-        self.desk.note("slot_failed", false, &format!("slot {slot:?} goes back to the other one: {why}"));
-        // The journal is given its moment.
-        std::thread::sleep(LOOK);
+        data::leave_word(&format!("slot {slot:?} goes back to the other one: {why}"));
         init::restart();
     }
 
@@ -320,7 +322,7 @@ impl Office {
     }
 
     fn follow_network(&mut self, now: Instant) {
-        let Some(lease) = self.network.change(now) else { return };
+        let Some(lease) = self.network.change(&mut self.services, now) else { return };
         say!(
             "address {}/{}{}",
             lease.address,

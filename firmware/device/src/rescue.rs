@@ -28,6 +28,9 @@ const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 /// Between two times the watchdog is fed: nothing here can wedge, and a reset would lead here again.
 const FEED: Duration = Duration::from_secs(2);
 const TURN: Duration = Duration::from_millis(100);
+/// Reading an image twice and writing it takes the slowest stick minutes; one that hangs would keep the slots from being
+/// tried again.
+const LONGEST_WORK: Duration = Duration::from_secs(60 * 60);
 /// Between two times the web server is asked.
 const ASK: Duration = Duration::from_secs(20);
 /// The first wait before the slots are tried again; each is twice as long as the one before, up to the longest.
@@ -66,7 +69,7 @@ pub(crate) fn run(watchdog: Watchdog) -> ! {
         init::restart();
     }
     say!("rescue: neither slot starts; a stick with a signed image mends the card");
-    Rescue::new(watchdog, device, wanted).stay()
+    Rescue::new(watchdog, device, wanted, written.is_ok()).stay()
 }
 
 /// There is nothing to write on.
@@ -129,12 +132,15 @@ struct Rescue {
     again: Instant,
     fed: Instant,
     asked: Option<Instant>,
+    /// Since when something is looked at.
+    worked: Instant,
     /// What became of the web server's offer last time.
     said: String,
 }
 
 impl Rescue {
-    fn new(watchdog: Watchdog, device: PathBuf, autoboot: Autoboot) -> Self {
+    /// `writable`: which slot starts can be said to the boot loader.
+    fn new(watchdog: Watchdog, device: PathBuf, autoboot: Autoboot, writable: bool) -> Self {
         // /data may be what is broken, and nothing here needs it.
         data::in_memory();
         let url = boot_partition::rescue_url();
@@ -142,7 +148,9 @@ impl Rescue {
         let now = Instant::now();
         let network = Network::begin(&mut services, autoboot.fixed, now);
         let rest = rest(autoboot.rests);
-        say!("rescue: without one both slots are tried again in {} minutes", rest.as_secs() / 60);
+        if writable {
+            say!("rescue: without one both slots are tried again in {} minutes", rest.as_secs() / 60);
+        }
         let sticks = Sticks::beside(&device);
         Self {
             watchdog,
@@ -159,6 +167,7 @@ impl Rescue {
             again: now + rest,
             fed: now,
             asked: None,
+            worked: now,
             said: String::new(),
         }
     }
@@ -171,7 +180,7 @@ impl Rescue {
                 self.watchdog.feed();
             }
             let dead = self.services.turn(now);
-            if let Some(lease) = self.network.change(now) {
+            if let Some(lease) = self.network.change(&mut self.services, now) {
                 say!("rescue: address {}", lease.address);
                 self.resolvers = Some(lease.resolvers);
             }
@@ -181,10 +190,17 @@ impl Rescue {
                         let outcome = work.end(*status, &mut self.said);
                         self.conclude(outcome);
                     }
+                    None if now - self.worked >= LONGEST_WORK => {
+                        say!("rescue: what was offered is given up: it does not end");
+                        self.conclude(work.give_up());
+                    }
                     None => self.work = Some(work),
                 },
                 None if now >= self.again => self.try_again(now),
-                None => self.work = self.next(now),
+                None => {
+                    self.work = self.next(now);
+                    self.worked = now;
+                }
             }
             let sign = match self.work {
                 Some(_) => Sign::Updating,

@@ -110,6 +110,16 @@ impl Services {
         }
     }
 
+    /// What a program waited for is there: one that died is started at the next turn, and its pauses begin anew.
+    pub(crate) fn wake(&mut self, name: &str, now: Instant) {
+        for service in self.all.iter_mut().filter(|service| service.program.name == name) {
+            service.backoff = Backoff::new();
+            if let State::Due { at } = &mut service.state {
+                *at = now;
+            }
+        }
+    }
+
     /// One turn: buries the dead, its own and orphans alike, and starts what is due. Who died, and how.
     pub(crate) fn turn(&mut self, now: Instant) -> Vec<(u32, ExitStatus)> {
         let mut dead = Vec::new();
@@ -186,7 +196,23 @@ fn listen(output: PipeReader, hears: fn(&str)) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Backoff, Duration, FIRST_PAUSE, LONGEST_PAUSE, WELL};
+    use super::{Backoff, Duration, FIRST_PAUSE, Instant, LONGEST_PAUSE, Program, Services, State, WELL};
+
+    #[test]
+    fn what_is_woken_waits_no_longer() {
+        let (mut services, now) = (Services::default(), Instant::now());
+        let words = vec!["/nowhere".to_owned()];
+        services.add(Program { name: "a", words, hears: |_| {}, user: None, may: None }, now);
+        for _ in 0..12 {
+            services.all[0].backoff.after(Duration::ZERO);
+        }
+        services.all[0].state = State::Due { at: now + LONGEST_PAUSE };
+        services.wake("b", now);
+        assert!(matches!(services.all[0].state, State::Due { at } if at > now));
+        services.wake("a", now);
+        assert!(matches!(services.all[0].state, State::Due { at } if at == now));
+        assert_eq!(services.all[0].backoff.after(Duration::ZERO), FIRST_PAUSE);
+    }
 
     #[test]
     fn pauses_grow_while_it_keeps_dying_and_not_for_ever() {

@@ -50,6 +50,11 @@ pub fn install(source: &impl Source, keys: &Keys, place: &Place, slot: &File) ->
     Ok(manifest.clone())
 }
 
+/// The number of the image in a file, as its signed head says.
+pub fn sequence(source: &impl Source, keys: &Keys) -> Result<u64, InstallError> {
+    open(source, keys).map(|(_, verified, _)| verified.manifest().sequence)
+}
+
 fn open<S: Source>(source: &S, keys: &Keys) -> Result<(Signed, Verified, S::Reader), InstallError> {
     let (mut reader, actual) = source.open()?;
     let head = Signed::read(&mut reader)?;

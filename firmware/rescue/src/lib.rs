@@ -37,7 +37,7 @@ mod parse;
 mod testing;
 
 pub use accept::{Body, NameError, Source, SourceError, Stick, Url, UrlError, Web};
-pub use act::{InstallError, install};
+pub use act::{InstallError, install, sequence};
 pub use decide::{Place, Refusal};
 pub use keys::{KeyError, Keys, MAX_KEYS};
 pub use parse::{CHUNK, FormatError, MAX_HEAD, MAX_PAYLOAD, Manifest, Signed, Verified, message};

@@ -25,7 +25,7 @@ fn machine() -> (tempfile::TempDir, Config) {
 
 fn handed(kept: &Kept, name: ProcessName) -> Papers {
     let left = Left::new(0).and_then(|left| left.share()).expect("a file in memory");
-    let papers = kept.papers(name).expect("sealed");
+    let papers = kept.papers(name, false).expect("sealed");
     Papers::receive(papers.into_raw_fd(), OwnedFd::from(left).into_raw_fd()).expect("what was handed over")
 }
 
@@ -68,6 +68,17 @@ async fn what_has_changed_is_seen_at_the_next_look() {
     fs::rename(policy.with_extension("new"), &policy).expect("replaced");
     kept.look().await;
     assert_eq!(handed(&kept, ProcessName::Proxy).kept(&policy), Some(&b"new"[..]));
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_is_not_asked() {
+    let (_dir, config) = machine();
+    let policy = config.data.join("state/policy.yaml");
+    let kept = Kept::new(&config, String::new());
+    assert!(kept.look().await);
+    fs::write(&policy, "new").expect("written");
+    let papers = Papers { hangs: true, ..handed(&kept, ProcessName::Proxy) };
+    assert_eq!(papers.read_text(&policy).expect("kept"), "old");
 }
 
 #[tokio::test]

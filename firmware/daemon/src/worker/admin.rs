@@ -55,9 +55,9 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let tls = tls(provision::page_identity(config, &papers)?, own_name.to_string())?;
     papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Admin), &[]).map_err(CommandError::internal)?;
-    let without = Without::look(config, ProcessName::Admin);
+    let without = Without::look(config, ProcessName::Admin, &papers);
     fence::raise(config, ProcessName::Admin).map_err(CommandError::internal)?;
-    let journal = Arc::new(LateJournal::begin(config, ProcessName::Admin, Ok(key), papers.take_left())?);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Admin, Ok(key), &mut papers)?);
     let known = papers.kept(&provision::accounts_file(&config.data));
     let accounts =
         Accounts::open_or(&provision::admin_state_dir(&config.data), known).map_err(CommandError::internal)?;

@@ -43,9 +43,9 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let key = provision::kept_device_key(config, &papers);
     papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Dns), &[]).map_err(CommandError::internal)?;
-    let without = Without::look(config, ProcessName::Dns);
+    let without = Without::look(config, ProcessName::Dns, &papers);
     fence::raise(config, ProcessName::Dns).map_err(CommandError::internal)?;
-    let journal = Arc::new(LateJournal::begin(config, ProcessName::Dns, key, papers.take_left())?);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Dns, key, &mut papers)?);
 
     let identity = identity(config)?;
     let catalogue = Arc::new(worker::catalogue()?);
@@ -56,14 +56,17 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let mut trusted = None;
     let handed = provision::keys_file(&config.data);
     keys::trust(&dns, &handed, papers.read(&handed).and_then(|bytes| Keys::parse(&bytes)), &mut trusted);
+    let hangs = papers.hangs;
     drop(papers);
     let file = provision::destinations_file(&config.data);
     let gateway = config.mode == Mode::Gateway;
-    if gateway {
+    if gateway && !hangs {
         remember(&dns, &file);
     }
     let (dns, kept) = (Arc::new(dns), provision::answers_file(&config.data));
-    answers::load(&dns, &kept);
+    if !hangs {
+        answers::load(&dns, &kept);
+    }
     let warnings = Warnings::new(provision::warnings_file(&config.data));
     // The room answers from threads of its own; this one waits for upstreams and serves TCP.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(CommandError::internal)?;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
-use crate::papers::Left;
+use crate::papers::{Left, Papers};
 use crate::{CommandError, provision, worker};
 
 /// Between two tries to open or to mend it, and between two looks whether the data folder is there again.
@@ -40,8 +40,9 @@ impl LateJournal {
         config: &Config,
         name: ProcessName,
         key: Result<DeviceKey, CommandError>,
-        left: Option<Left>,
+        papers: &mut Papers,
     ) -> Result<Self, CommandError> {
+        let left = papers.take_left();
         let options = config.journal.options(name.as_str());
         let waiting = left.as_ref().and_then(|left| inherited(left, &options)).or_else(|| Waiting::new(&options));
         let failing = AtomicBool::new(waiting.is_none());
@@ -52,9 +53,10 @@ impl LateJournal {
             let key = key.as_ref().map_err(|error| OpenError::Io { path: dir(), source: unread(error) })?;
             worker::open_chain(&own, name.as_str(), key.clone())
         };
-        let chain = match open() {
+        let opened = if papers.hangs { Err(hangs(config, name)) } else { open() };
+        let chain = match opened {
             Ok(chain) => OnceLock::from(chain),
-            Err(error) if name == ProcessName::Dns || !is_there(config, name) || is_of_the_disk(&error) => {
+            Err(error) if name == ProcessName::Dns || is_of_the_disk(&error) || !is_there(config, name) => {
                 let then = if waiting.is_some() { "records wait in memory" } else { "records are refused" };
                 tracing::error!(%error, "there is no journal for now; {then}");
                 OnceLock::new()
@@ -156,8 +158,8 @@ pub(super) struct Without(bool);
 
 impl Without {
     /// Looks at the start, before the fence is raised: what comes in between is taken for late, which costs a start more.
-    pub(super) fn look(config: &Config, name: ProcessName) -> Self {
-        Self(!is_there(config, name))
+    pub(super) fn look(config: &Config, name: ProcessName, papers: &Papers) -> Self {
+        Self(!papers.hangs && !is_there(config, name))
     }
 
     /// Follows what becomes of the disk, until `stop`. A journal that takes no records is tried again. What was not there when
@@ -187,6 +189,11 @@ impl Without {
             }
         }
     }
+}
+
+/// What stands for the answer of a disk that gives none.
+fn hangs(config: &Config, name: ProcessName) -> OpenError {
+    OpenError::Io { path: provision::chain_dir(&config.data, name.as_str()), source: io::ErrorKind::TimedOut.into() }
 }
 
 /// What the process before this one left, if it left anything that is one.

@@ -53,9 +53,9 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let placeholder_key = placeholder_key(&key);
     papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
-    let without = Without::look(config, ProcessName::Proxy);
+    let without = Without::look(config, ProcessName::Proxy, &papers);
     fence::raise(config, ProcessName::Proxy).map_err(CommandError::internal)?;
-    let journal = Arc::new(LateJournal::begin(config, ProcessName::Proxy, Ok(key), papers.take_left())?);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Proxy, Ok(key), &mut papers)?);
 
     let policy = worker::policy(config, &papers)?;
     let rules = Rules::in_force(config, &papers)?;

@@ -31,9 +31,9 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let key = provision::kept_device_key(config, &papers)?;
     process::confine(&config.process.of(ProcessName::Steer), &[Capability::CAP_NET_ADMIN])
         .map_err(CommandError::internal)?;
-    let without = Without::look(config, ProcessName::Steer);
+    let without = Without::look(config, ProcessName::Steer, &papers);
     fence::raise(config, ProcessName::Steer).map_err(CommandError::internal)?;
-    let journal = Arc::new(LateJournal::begin(config, ProcessName::Steer, Ok(key), papers.take_left())?);
+    let journal = Arc::new(LateJournal::begin(config, ProcessName::Steer, Ok(key), &mut papers)?);
     let stop = CancellationToken::new();
     worker::watch_supervisor(stop.clone());
     let result = worker::serve(&runtime, &stop, journal.clone(), async {

@@ -89,6 +89,37 @@ fn a_file_that_is_gone_or_empty_is_made_anew() {
 }
 
 #[test]
+fn a_file_system_that_is_ruined_is_made_anew() {
+    for mib in [4, 16, 64, 300] {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let device = folder.path().join("boot.vfat");
+        let noise = std::fs::File::create(&device).expect("fresh");
+        noise.set_len(mib << 20).expect("sized");
+        std::os::unix::fs::FileExt::write_all_at(&noise, &[0xa5; 70_000], 0).expect("noise");
+        assert!(matches!(load(&device), Err(CommitError::Fat(FatError::NotFat))));
+        assert!(commit(&device, Autoboot::of(Slot::B)).expect("commits"), "{mib} MiB");
+        assert_eq!(seen(&device), Autoboot::of(Slot::B).render());
+        let checked = Command::new("fsck.fat").arg("-n").arg(&device).output().expect("dosfstools");
+        assert!(checked.status.success(), "{mib} MiB: {}", String::from_utf8_lossy(&checked.stdout));
+        let label = Command::new("mlabel").arg("-s").arg("-i").arg(&device).arg("::").output().expect("mtools");
+        assert!(String::from_utf8_lossy(&label.stdout).contains("NANOGATE"));
+    }
+}
+
+#[test]
+fn a_power_cuts_mark_is_taken_back_and_nothing_else() {
+    for (kind, state) in [("16", 0x25), ("32", 0x41)] {
+        let (_folder, device) = partition(kind, b"x");
+        let clean = std::fs::read(&device).expect("there");
+        let mut dirty = clean.clone();
+        dirty[state] |= 1;
+        std::fs::write(&device, &dirty).expect("written");
+        crate::fat::forget_dirt(&device).expect("FAT");
+        assert!(std::fs::read(&device).expect("there") == clean, "FAT{kind}");
+    }
+}
+
+#[test]
 fn a_cut_while_the_file_is_made_leaves_it_gone_or_whole() {
     let (_folder, device) = partition("16", b"");
     let before = std::fs::read(&device).expect("there");

@@ -17,7 +17,7 @@ const KEYS: &str = "/etc/nanogate/update-keys";
 /// Beside the numbers of the other programs (`office`).
 const USER: u32 = 0x7f4e_4711;
 /// It says a line for each file.
-const LONGEST: u64 = 16 << 10;
+const LONGEST: u64 = 64 << 10;
 
 /// What it needs to know of this puck.
 #[derive(Debug)]
@@ -97,6 +97,14 @@ impl Work {
             *said_before = said;
         }
         Outcome { stick: self.stick, taken }
+    }
+}
+
+impl Work {
+    /// Ends one that does not end by itself; a process that waits for a drive does so when that lets it.
+    pub(super) fn give_up(mut self) -> Outcome {
+        let _ = self.child.kill();
+        Outcome { stick: self.stick, taken: None }
     }
 }
 

@@ -6,16 +6,19 @@
 //!   rescue BOARD FLOOR FAILED KEYS FOLDER|URL [RESOLVER…]   < slot
 //! ```
 
+use std::cmp::Reverse;
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
-use gate_rescue::{InstallError, Keys, Manifest, Place, Stick, Url, Web, install};
+use gate_rescue::{InstallError, Keys, Manifest, Place, Stick, Url, Web, install, sequence};
 
 /// A list of keys has some hundred bytes.
 const LONGEST_KEYS: u64 = 16 << 10;
+/// Files of a stick that are read whole.
+const MOST: usize = 64;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -56,7 +59,7 @@ fn web(url: &str, resolvers: Vec<Ipv4Addr>, keys: &Keys, place: &Place, slot: &F
 
 fn stick(folder: &str, keys: &Keys, place: &Place, slot: &File) -> bool {
     match Stick::list(Path::new(folder)) {
-        Ok(files) => files.iter().any(|file| {
+        Ok(files) => newest_first(files, |file| sequence(file, keys).ok()).iter().any(|file| {
             let name = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
             tell(&name, install(file, keys, place, slot))
         }),
@@ -65,6 +68,16 @@ fn stick(folder: &str, keys: &Keys, place: &Place, slot: &File) -> bool {
             false
         }
     }
+}
+
+/// The newest files, and after them those that have no number; files of one number stay in their order.
+fn newest_first<T>(files: Vec<T>, number: impl Fn(&T) -> Option<u64>) -> Vec<T> {
+    let mut ranked: Vec<_> = files.into_iter().map(|file| (Reverse(number(&file)), file)).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    if ranked.len() > MOST {
+        println!("{} files are left out", ranked.len() - MOST);
+    }
+    ranked.into_iter().take(MOST).map(|(_, file)| file).collect()
 }
 
 /// Says what became of a file; the name is somebody else's and shown without what could be mistaken for more.
@@ -97,4 +110,17 @@ fn slot() -> std::io::Result<(File, u64)> {
 fn wrong(message: &str) -> ExitCode {
     println!("{message}");
     ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST, newest_first};
+
+    #[test]
+    fn the_newest_is_taken_however_many_there_are() {
+        let files = (0..200).map(|number| (number != 7).then_some(number % 150)).collect();
+        let ranked = newest_first(files, |number| *number);
+        assert_eq!((ranked.len(), ranked[0], ranked[1]), (MOST, Some(149), Some(148)));
+        assert_eq!(newest_first(vec![None, Some(3), None, Some(4)], |number| *number), [Some(4), Some(3), None, None]);
+    }
 }

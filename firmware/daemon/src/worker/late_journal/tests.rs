@@ -25,7 +25,7 @@ fn begin(config: &Config) -> Arc<LateJournal> {
 
 fn with_left(config: &Config, left: Option<Left>) -> Arc<LateJournal> {
     let key = DeviceKey::generate().map_err(CommandError::internal);
-    Arc::new(LateJournal::begin(config, ProcessName::Steer, key, left).unwrap())
+    Arc::new(LateJournal::begin(config, ProcessName::Steer, key, &mut Papers::with(left)).unwrap())
 }
 
 fn note(command: &str) -> Event {
