@@ -74,6 +74,12 @@ def test_a_ruined_data_partition_is_made_anew_and_says_so(new_site):
     site.await_line("/data is lost", 150)
     site.await_line("/data: Recreated")
     site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+    site.await_line("the first question is answered")
+    time.sleep(10)
+    site.board.cut()
+    # The new journal begins with the loss of the old one.
+    noted = [row["event"]["admin"] for row in journal.records(site) if "admin" in row["event"]]
+    assert [note["ok"] for note in noted if note["command"] == "data_lost"] == [False], noted
 
 
 SPOILED = {
