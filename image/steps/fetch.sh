@@ -149,12 +149,12 @@ main() {
     unpack
 }
 
+# Anew each time: what was done to a tree since is nobody's.
 unpack() {
     local name into
     for name in $(recipes); do
         into=$(unpacked "$name")
-        [ -e "$into" ] && continue
-        rm -rf "$into.new"
+        rm -rf "$into" "$into.new"
         dpkg-deb -x "$WORK/debs/$(locked "$name" 4).deb" "$into.new"
         mv "$into.new" "$into"
     done

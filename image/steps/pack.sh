@@ -5,9 +5,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 readonly IMAGE=$NAME-$1-$VERSION.img
 
 cd "$TOP/out"
+# Whatever becomes of it, no hash of an earlier one lies beside it.
+rm -f "$IMAGE.xz" "$IMAGE.xz.sha256"
 # One thread: with more, xz cuts the stream by the number of cores. A dictionary that reaches from one slot to the next, so
 # that what both hold is stored once.
-xz -T1 --lzma2=preset=6,dict=128MiB -k -f "$IMAGE"
+xz -T1 --lzma2=preset=6,dict=128MiB -k "$IMAGE"
 size=$(du -m --apparent-size "$IMAGE.xz" | cut -f1)
 [ "$size" -lt 64 ] || rm "$IMAGE.xz"
 [ "$size" -lt 64 ] || die "$IMAGE.xz has $size MB; what is downloaded has to stay under 64"

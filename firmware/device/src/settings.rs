@@ -32,6 +32,8 @@ pub(crate) enum RenderError {
     Syntax { file: String, source: toml::de::Error },
     #[error("the settings cannot be written as TOML: {0}")]
     Write(#[from] toml::ser::Error),
+    #[error("{key}: port {port} of the loopback is {whose}.listen's, where the device itself asks")]
+    Taken { key: String, port: u16, whose: &'static str },
 }
 
 /// How the device itself behaves, beside the daemon: the image's `/etc/puck.toml`, single keys of it changed by the owner's
@@ -114,6 +116,7 @@ impl Drop for Trial {
 pub(crate) fn trial(owner: &str) -> Result<Trial, RenderError> {
     let owner: Table = owner.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?;
     let text = render(image()?, owner, &Lease::at(Ipv4Addr::LOCALHOST, 8), "nanogate.local", false)?;
+    doors_are_free(&text.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?)?;
     std::fs::write(TRIAL, text).map_err(|source| RenderError::Read { file: TRIAL.to_owned(), source })?;
     Ok(Trial)
 }
@@ -150,6 +153,22 @@ const LOOPBACK: &str = "127.0.0.0/8";
 fn is_heard(socket: &str, port: u16) -> bool {
     let here = |ip: Ipv4Addr| ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST;
     socket.parse::<SocketAddrV4>().is_ok_and(|socket| socket.port() == port && here(*socket.ip()))
+}
+
+/// Whether nobody else listens where each of [`DOORS`] has to be heard; the daemon would not start.
+fn doors_are_free(rendered: &Table) -> Result<(), RenderError> {
+    for (part, table) in rendered.iter().filter_map(|(part, value)| Some((part, value.as_table()?))) {
+        for (key, value) in table.iter().filter(|(key, _)| key.ends_with("listen")) {
+            let one = std::slice::from_ref(value);
+            let sockets = value.as_array().map_or(one, Vec::as_slice).iter().filter_map(Value::as_str);
+            for (socket, (whose, port)) in sockets.flat_map(|socket| DOORS.map(|door| (socket, door))) {
+                if is_heard(socket, port) && !(part == whose && key == "listen") {
+                    return Err(RenderError::Taken { key: format!("{part}.{key}"), port, whose });
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What PID 1 and the daemon agree on: where the journal lies, how they talk, whether the time is known.
@@ -239,7 +258,7 @@ fn merge(base: Table, over: Table) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lease, Table, refuse_the_images, render, with_policy};
+    use super::{Lease, Table, doors_are_free, refuse_the_images, render, with_policy};
 
     fn rendered_with(image: &str, owner: &str, volatile: bool) -> Table {
         let parse = |text: &str| text.parse().expect("TOML");
@@ -306,6 +325,17 @@ mod tests {
         assert_eq!(subnets.as_array().map(Vec::len), Some(2), "{subnets}");
         assert!(rendered("", "[dns]\n")["dns"].get("local_subnets").is_none());
         assert!(rendered("", "[dns]\n")["dns"].get("listen").is_none(), "the daemon's own default is");
+    }
+
+    #[test]
+    fn nobody_else_may_have_the_ports_that_the_device_asks_at() {
+        let refused = |owner: &str| doors_are_free(&rendered("", owner)).err().map(|error| error.to_string());
+        let told = refused("[proxy]\nhttp_listen = [\"0.0.0.0:9443\"]\n").expect("the page's");
+        assert!(told.starts_with("proxy.http_listen: port 9443") && told.contains("admin.listen"), "{told}");
+        assert!(refused("[admin]\nhandover_listen = \"127.0.0.1:8443\"\n").is_some());
+        for fine in ["[proxy]\nlisten = [\"0.0.0.0:8443\"]\n", "[proxy]\nhttp_listen = [\"192.0.2.7:9443\"]\n", ""] {
+            assert_eq!(refused(fine), None, "{fine}");
+        }
     }
 
     #[test]

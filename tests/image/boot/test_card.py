@@ -163,8 +163,13 @@ def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
     site.await_line("bench: filled 4")
     site.wait_for(lambda: site.reach_provider() == "000", 60, "denial of AI traffic on a full disk")
     assert plan.v4(80) in site.ask(), "DNS goes on"
+    client = site.hosts["client-watched"]
+    look = ["curl", "-sk", "--max-time", "5", f"https://{plan.PUCK}:9443/api/v1/session"]
+    told = lambda words: words in client.run(look, check=False).stdout  # noqa: E731
+    site.wait_for(lambda: told("takes no records"), 30, "a page that says so to whoever opens it")
     site.board.type("fill 0")
     site.await_line("bench: filled 0")
+    site.wait_for(lambda: told("claimed") and not told("trouble"), 60, "a page that takes it back")
     site.wait_for(lambda: site.reach_provider() == "401", 60, "AI traffic once there is room again")
     site.board.pull_card()
     for number in range(20):
@@ -179,9 +184,7 @@ def test_filling_and_pulling_the_card_leave_dns_and_stop_ai(new_site):
         site.board.type(f"kill {process}")
         site.await_line(f"bench: killed {process}")
     site.await_answer(name="shop.example.net")
-    client = site.hosts["client-watched"]
-    look = ["curl", "-sk", "--max-time", "5", f"https://{plan.PUCK}:9443/api/v1/session"]
-    site.wait_for(lambda: "It needs you" in client.run(look, check=False).stdout, 60, "a page that says what is wrong")
+    site.wait_for(lambda: told("It needs you"), 60, "a page that says what is wrong")
     explicit = ["curl", "-sk", "--max-time", "10", "-o", "/dev/null", "-w", "%{http_code}"]
     explicit += ["--proxy", f"http://{plan.PUCK}:8080"]
     passed = lambda: client.run([*explicit, "https://www.example.com/"], check=False).stdout == "200"  # noqa: E731
