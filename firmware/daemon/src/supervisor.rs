@@ -186,7 +186,9 @@ async fn supervise(
             () = &mut recertify => {}
             _ = look.tick() => {
                 let kept = kept.clone();
-                tokio::spawn(async move { drop(kept.look().await) });
+                tokio::spawn(async move {
+                    let _ = kept.look().await;
+                });
             }
             _ = renewal.tick() => match provision::renew_admin_certificate(&config) {
                 Ok(false) => {}

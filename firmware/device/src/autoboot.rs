@@ -14,6 +14,7 @@ use std::path::Path;
 use thiserror::Error;
 
 use crate::fat::{self, FatError};
+use crate::log::say;
 use crate::network::Address;
 use crate::sector::{self, SECTOR};
 use crate::slot::Slot;

@@ -15,6 +15,7 @@ use self::sticks::Sticks;
 use self::work::{Outcome, Work};
 use crate::autoboot::{self, Autoboot};
 use crate::lamp::Sign;
+use crate::lease::Lease;
 use crate::log::say;
 use crate::network::Network;
 use crate::panel::{Lines, Panel};
@@ -31,6 +32,8 @@ const TURN: Duration = Duration::from_millis(100);
 /// Reading an image twice and writing it takes the slowest stick minutes; one that hangs would keep the slots from being
 /// tried again.
 const LONGEST_WORK: Duration = Duration::from_secs(60 * 60);
+/// The daemon's own upstreams, where nobody names others.
+const PUBLIC: [Ipv4Addr; 2] = [Ipv4Addr::new(9, 9, 9, 9), Ipv4Addr::new(149, 112, 112, 112)];
 /// Between two times the web server is asked.
 const ASK: Duration = Duration::from_secs(20);
 /// The first wait before the slots are tried again; each is twice as long as the one before, up to the longest.
@@ -113,6 +116,19 @@ fn rest(rests: u32) -> Duration {
     FIRST_REST.saturating_mul(doubled).min(LONGEST_REST)
 }
 
+/// Who may know the web server's address. An office that is set up names this very puck, which answers nobody now: then whoever
+/// routes for it, and at last resolvers that anybody may ask. What is fetched is judged by its signature, whoever is asked.
+fn whom_to_ask(lease: &Lease) -> Vec<Ipv4Addr> {
+    let mut asked: Vec<Ipv4Addr> = Vec::new();
+    for resolver in lease.resolvers.iter().chain(&lease.routers).chain(&PUBLIC) {
+        let ours = *resolver == lease.address || lease.kept == Some(*resolver);
+        if !ours && !asked.contains(resolver) {
+            asked.push(*resolver);
+        }
+    }
+    asked
+}
+
 /// The wait for an image.
 struct Rescue {
     watchdog: Watchdog,
@@ -182,7 +198,7 @@ impl Rescue {
             let dead = self.services.turn(now);
             if let Some(lease) = self.network.change(&mut self.services, now) {
                 say!("rescue: address {}", lease.address);
-                self.resolvers = Some(lease.resolvers);
+                self.resolvers = Some(whom_to_ask(&lease));
             }
             match self.work.take() {
                 Some(work) => match dead.iter().find(|(pid, _)| *pid == work.pid()) {
@@ -274,12 +290,23 @@ impl Rescue {
 mod tests {
     use std::process::Command;
 
-    use super::{Autoboot, FIRST_REST, GZIP, LONGEST_REST, Plan, looks_whole, plan, rest};
+    use super::{Autoboot, FIRST_REST, GZIP, LONGEST_REST, PUBLIC, Plan, looks_whole, plan, rest, whom_to_ask};
+    use crate::lease::Lease;
     use crate::slot::Slot;
 
     fn tried(present: Autoboot) -> Autoboot {
         let Plan::Try(next) = plan(present) else { panic!("nothing is tried after {present:?}") };
         next
+    }
+
+    #[test]
+    fn names_are_asked_of_everybody_but_this_puck() {
+        let [own, kept, router] = [[192, 0, 2, 53], [192, 0, 2, 60], [192, 0, 2, 1]].map(Into::into);
+        let routers = vec![router];
+        let lease = Lease { kept: Some(kept), resolvers: vec![own, kept], routers, ..Lease::at(own, 24) };
+        assert_eq!(whom_to_ask(&lease), [router, PUBLIC[0], PUBLIC[1]]);
+        let lease = Lease { resolvers: vec![router, PUBLIC[1]], ..lease };
+        assert_eq!(whom_to_ask(&lease), [router, PUBLIC[1], PUBLIC[0]]);
     }
 
     #[test]
