@@ -132,7 +132,7 @@ pub(super) fn ask(words: &[&str]) -> Result<(), String> {
 pub(super) fn reason(said: &str, file: &str) -> String {
     let line = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("the daemon does not take it");
     let line = line.split_once(file).map_or(line, |(_, rest)| rest);
-    line.trim_start_matches(|sign: char| sign == ':' || sign.is_ascii_digit()).trim().to_owned()
+    line.trim_start_matches(|sign: char| ":, ".contains(sign) || sign.is_ascii_digit()).trim().to_owned()
 }
 
 /// Keeps the parts; on return they are on the card. Settings without a word of the network are those of a puck that asks
@@ -287,6 +287,8 @@ mod tests {
     fn the_daemons_reason_names_the_key_and_not_a_file_that_the_owner_never_saw() {
         let said = "nanogate: /run/nanogate/trial.toml:2: dns.upstreems: unknown field `upstreems`, expected one of\n";
         assert_eq!(reason(said, crate::settings::TRIAL), "dns.upstreems: unknown field `upstreems`, expected one of");
+        let said = "nanogate: /run/trial.yaml, line 2: default_mode: unknown variant\n";
+        assert_eq!(reason(said, "/run/trial.yaml"), "line 2: default_mode: unknown variant");
         assert!(!reason("", crate::settings::TRIAL).is_empty());
     }
 }
