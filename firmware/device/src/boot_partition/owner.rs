@@ -93,13 +93,13 @@ pub(super) fn split(text: &str) -> Result<Parts, String> {
 pub(super) fn check(parts: &Parts) -> Result<(), String> {
     let Some(owner) = &parts.owner else { return Ok(()) };
     let trial = settings::trial(owner).map_err(|error| error.to_string())?;
-    let answer = ask(&["check", "--config", settings::TRIAL]);
+    let answer = ask(&["check", "--config", settings::TRIAL], PATIENCE);
     drop(trial);
     answer.map_err(|said| reason(&said, settings::TRIAL))
 }
 
-/// Asks the daemon; what it says where that is no.
-pub(super) fn ask(words: &[&str]) -> Result<(), String> {
+/// Asks the daemon, for so long; what it says where that is no.
+pub(super) fn ask(words: &[&str], patience: Duration) -> Result<(), String> {
     let command = Command::new("/usr/bin/nanogate")
         .args(words)
         .stdin(Stdio::null())
@@ -108,7 +108,7 @@ pub(super) fn ask(words: &[&str]) -> Result<(), String> {
         .spawn();
     let outcome = command.and_then(|mut child| {
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < patience {
             if let Some(status) = child.try_wait()? {
                 let mut said = String::new();
                 if let Some(output) = child.stderr.take() {

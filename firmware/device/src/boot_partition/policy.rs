@@ -1,6 +1,7 @@
 //! The owner's policy, brought along on a PC as the settings are: the page shows it and changes nothing in it.
 
 use std::fs;
+use std::time::Duration;
 
 use super::owner;
 use crate::settings;
@@ -12,10 +13,13 @@ pub(super) const REFUSED: &str = "POLICY-REJECTED.txt";
 /// Where the daemon reads what it is asked about.
 const TRIAL: &str = "/run/nanogate/trial.yaml";
 
+/// What is wrong with it is said at once; the rules, which only warnings are for, are compiled then.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Asks the daemon whether that is a policy.
 pub(super) fn check(text: &str) -> Result<(), String> {
     fs::write(TRIAL, text).map_err(|error| error.to_string())?;
-    let answer = owner::ask(&["policy", "check", TRIAL]);
+    let answer = owner::ask(&["policy", "check", TRIAL], PATIENCE);
     let _ = fs::remove_file(TRIAL);
     // The trial's name is its own; what the line says of it is not.
     answer.map_err(|said| owner::reason(&said, TRIAL))
