@@ -34,6 +34,9 @@ use crate::{CommandError, packs, provision};
 /// How long a worker waits for its files to be looked at: a disk that hangs must not keep it from coming back.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Between two looks whether somebody else's is done.
+const POLL: Duration = Duration::from_millis(2);
+
 /// The largest file that is kept: a pack.
 const LARGEST: u64 = MAX_PACK_BYTES as u64;
 
@@ -150,8 +153,12 @@ impl Kept {
     /// as far as anybody knows: a look that goes on may be done in a moment, or hang.
     pub(crate) async fn look(self: &Arc<Self>) -> bool {
         if self.looking.swap(true, Ordering::AcqRel) {
-            tokio::time::sleep(PATIENCE).await;
-            return !self.looking.load(Ordering::Acquire);
+            let ended = async {
+                while self.looking.load(Ordering::Acquire) {
+                    tokio::time::sleep(POLL).await;
+                }
+            };
+            return timeout(PATIENCE, ended).await.is_ok();
         }
         let (kept, (done, looked)) = (self.clone(), oneshot::channel());
         let thread = std::thread::Builder::new().name("papers".to_owned()).spawn(move || {

@@ -113,10 +113,14 @@ impl Waiting {
     pub fn from_bytes(options: &Options, bytes: &[u8]) -> Option<Self> {
         let (tale, waiting): (Tale, VecDeque<Box<[u8]>>) = postcard::from_bytes(bytes).ok()?;
         let bytes = waiting.iter().map(|payload| payload.len() + OVERHEAD).sum();
-        let sound =
-            |payload: &Box<[u8]>| payload.len() <= MOST_PAYLOAD && postcard::from_bytes::<Record>(payload).is_ok();
+        let sound = |payload: &[u8]| payload.len() <= MOST_PAYLOAD && postcard::from_bytes::<Record>(payload).is_ok();
         let cap = options.memory_bytes;
-        (bytes <= cap && waiting.iter().all(sound)).then_some(Self(Memory { cap, bytes, waiting, tale }))
+        (bytes <= cap && waiting.iter().all(|payload| sound(payload))).then_some(Self(Memory {
+            cap,
+            bytes,
+            waiting,
+            tale,
+        }))
     }
 
     /// How many records wait.
