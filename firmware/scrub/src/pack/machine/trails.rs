@@ -10,7 +10,7 @@ use regex_automata::util::primitives::StateID;
 use super::{Forward, Reach, Run};
 
 /// Bytes between places where a state is left: most runs are shorter and leave none.
-const STEP: usize = 32;
+const STEP: usize = 64;
 
 /// Automata whose runs are remembered, the last one of each number modulo this: as many as share their anchors, and more.
 const SLOTS: usize = 32;
