@@ -157,11 +157,6 @@ pub(crate) fn charset(body: &[u8]) -> (Charset, usize) {
     }
 }
 
-/// Whether a body is text of two bytes a letter.
-pub fn is_utf16(body: &[u8]) -> bool {
-    charset(body).0 != Charset::Utf8
-}
-
 #[cfg(test)]
 mod tests {
     use super::{is_readable, names_foreign_charset};

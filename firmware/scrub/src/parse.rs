@@ -16,6 +16,7 @@ mod unfold;
 mod utf16;
 
 pub use chars::folds;
+pub use multipart::{MAX_WIDE, content_start};
 pub(crate) use chars::whole_units;
 pub(crate) use json::Nesting;
 pub use shadow::Opaque;

@@ -12,6 +12,10 @@ use crate::accept::{BodyKind, Boundary, Charset, ScanError, charset, is_readable
 /// Longest head of a part. What has no end by then is content.
 const MAX_HEAD: usize = 16 << 10;
 
+/// Bytes of UTF-16 that are read in the parts of one body, in all: each costs a hundred times its size while it is
+/// scanned. A part that goes beyond them is left unread, and told.
+pub const MAX_WIDE: usize = 128 << 10;
+
 /// What the head of a part says.
 #[derive(Debug, Default)]
 struct Head<'a> {
@@ -104,11 +108,13 @@ fn part(source: Source<'_>, range: Range<usize>, nesting: &mut Nesting, out: &mu
     let content = content..range.end;
     let bytes = &source.bytes[content.clone()];
     let is_foreign = std::str::from_utf8(head.content_type).is_ok_and(|named| names_foreign_charset(named, bytes));
-    let is_text = is_readable(bytes) && !is_packed(bytes) && !is_foreign;
+    let is_wide = charset(bytes).0 != Charset::Utf8;
+    let fits = !is_wide || bytes.len() <= MAX_WIDE - out.wide;
+    let is_text = fits && is_readable(bytes) && !is_packed(bytes) && !is_foreign;
     let origin = origin(source, &content);
     if !is_text {
-        out.opaque.push(Opaque { range: origin, said_to_be_text: is_foreign || says_text(head.media_type) });
-    } else if head.is_bound || charset(bytes).0 != Charset::Utf8 {
+        out.opaque.push(Opaque { range: origin, said_to_be_text: is_foreign || !fits || says_text(head.media_type) });
+    } else if head.is_bound || is_wide {
         // A replacement is written in the encoding of the whole body.
         out.bound.push(origin);
     }
@@ -118,7 +124,8 @@ fn part(source: Source<'_>, range: Range<usize>, nesting: &mut Nesting, out: &mu
         out.text.glue(": ");
     }
     let (charset, start) = charset(bytes);
-    if is_text && charset != Charset::Utf8 && source.map.is_none() {
+    if is_text && is_wide && source.map.is_none() {
+        out.wide += bytes.len();
         let decoded = utf16(&source.bytes[..content.end], content.start + start, charset);
         structure(kind, Source { bytes: &decoded.text, map: Some(&decoded.map) }, 0..decoded.text.len(), nesting, out)?;
     } else {
@@ -132,8 +139,8 @@ fn origin(source: Source<'_>, range: &Range<usize>) -> Range<usize> {
     source.map.map_or(range.clone(), |map| map.start_of(range.start)..map.start_of(range.end))
 }
 
-/// The length of a head with the empty line behind it.
-fn content_start(part: &[u8]) -> Option<usize> {
+/// The length of a part's head with the empty line behind it; `None` where it has no end within 16 KiB.
+pub fn content_start(part: &[u8]) -> Option<usize> {
     let head = &part[..part.len().min(MAX_HEAD)];
     let mut at = 0;
     loop {

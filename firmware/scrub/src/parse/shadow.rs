@@ -38,6 +38,8 @@ pub(crate) struct Reading {
     pub(crate) opaque: Vec<Opaque>,
     /// Parts that say how long they are.
     pub(crate) bound: Vec<Range<usize>>,
+    /// Bytes of UTF-16 that were read in parts.
+    pub(crate) wide: usize,
 }
 
 /// A part of a body that is no text: media, an archive, an unknown encoding.

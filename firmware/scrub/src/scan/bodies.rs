@@ -45,6 +45,23 @@ fn a_part_in_utf16_is_read() {
     assert_eq!(body[findings[0].start..findings[0].end], value);
 }
 
+/// However it is cut into parts: what goes beyond the cap is left unread, and told as text that nobody read.
+#[test]
+fn no_more_utf16_is_read_than_its_cap() {
+    let wide: Vec<u8> = "\u{FEFF}mail anna@example.org now".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let filler = [&[0xFF, 0xFE][..], &b"x\0".repeat((crate::MAX_WIDE - 2 - wide.len()) / 2)].concat();
+    let part = |content: &[u8]| [b"--b\r\nContent-Type: application/octet-stream\r\n\r\n", content, b"\r\n"].concat();
+    let scan = |parts: &[&[u8]]| {
+        let parts: Vec<u8> = parts.iter().flat_map(|content| part(content)).collect();
+        let body = [&parts[..], b"--b--"].concat();
+        let scanned = SCANNER.scan(form("b"), &body, &Limits::default()).unwrap();
+        (scanned.findings.len(), scanned.opaque.iter().map(|part| part.said_to_be_text).collect::<Vec<_>>())
+    };
+    assert_eq!(scan(&[&filler, &wide]), (1, vec![]));
+    assert_eq!(scan(&[&filler, b"\xFF\xFEx\0", &wide]), (0, vec![true]), "the last goes beyond it");
+    assert_eq!(scan(&[&b"\xFF\xFEx\0".repeat(crate::MAX_WIDE), &wide]).1, [true], "a later one that fits is read");
+}
+
 #[test]
 fn what_may_not_be_edited_is_told() {
     let image = b"\x89PNG\r\n\x1a\n\0\0 sk-proj-Zk3vQ9wLm2Xc7Rb5Ty8Nu1Hs4Jd6Fg0Pa9We3Kq7 \xFF";

@@ -1,6 +1,6 @@
 //! The models that a form asks for: urlencoded, or in parts (RFC 7578).
 
-use gate_scrub::Boundary;
+use gate_scrub::{Boundary, content_start};
 use memchr::{memchr, memchr_iter, memchr2_iter, memchr3, memmem};
 
 use super::kind::Kind;
@@ -166,19 +166,6 @@ fn value(field: &Field, before: &[u8], rest: &[u8]) -> Result<Option<String>, Un
     }
     // Two dashes are the next boundary: the field is empty.
     Ok((!line.starts_with(b"--")).then(|| String::from_utf8_lossy(line.trim_ascii_end()).into_owned()))
-}
-
-/// The length of a head with the empty line behind it.
-fn content_start(head: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    loop {
-        let line = memchr(b'\n', &head[at..])?;
-        let is_empty = matches!(&head[at..at + line], b"" | b"\r");
-        at += line + 1;
-        if is_empty {
-            return Some(at);
-        }
-    }
 }
 
 /// Where a head begins at the earliest: behind the last empty line.

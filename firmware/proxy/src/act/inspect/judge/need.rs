@@ -1,4 +1,6 @@
-//! What a scan will need, told from the bytes before there is one: both passes are over every body, so they are short.
+//! What a scan will need, told from the bytes before there is one: these passes are over every body, so they are short.
+
+use memchr::memchr3;
 
 /// Bytes that the scanner keeps for one escape: the unit and what lies between it and the next.
 pub(super) const PIECE: usize = 48;
@@ -6,7 +8,7 @@ pub(super) const PIECE: usize = 48;
 /// Bytes that the scanner keeps for one run of letters that nobody sees: a text of its own, and where it came from.
 const HIDDEN: usize = 256;
 
-/// Bytes that the scanner keeps for one byte of UTF-16: two maps of what it is in UTF-8, in vectors that double.
+/// Bytes that the scanner keeps for one byte of UTF-16 in a part of a form: two maps of what it is in UTF-8, in vectors that double.
 const WIDE: usize = 144;
 
 /// Bytes that the scanner keeps for one long number: its keys, itself, and where it came from.
@@ -21,10 +23,9 @@ const BLOCK: usize = 64;
 /// What a scan needs beside the body, in bytes: a copy, for every escape or foldable character where it came from, and
 /// for every long number a line of its own.
 pub(in super::super) fn scan_memory(body: &[u8]) -> usize {
-    if gate_scrub::is_utf16(body) {
-        return WIDE.saturating_mul(body.len());
-    }
-    body.len() + PIECE * count(body, is_unlike) + HIDDEN * count(body, may_hide) + NUMBER_LINE * long_numbers(body)
+    // UTF-16 shows itself by its zeros or by its mark, which is in no UTF-8.
+    let wide = if memchr3(0, 0xFE, 0xFF, body).is_some() { body.len().min(gate_scrub::MAX_WIDE) } else { 0 };
+    WIDE * wide + body.len() + PIECE * count(body, is_unlike) + HIDDEN * count(body, may_hide) + NUMBER_LINE * long_numbers(body)
 }
 
 fn count(body: &[u8], is: impl Fn(u8) -> bool) -> usize {
@@ -86,7 +87,9 @@ mod tests {
 
     #[test]
     fn text_of_two_bytes_a_letter_and_hidden_letters_cost_what_they_do() {
-        assert_eq!(scan_memory(b"{\0\"\0a\0"), 6 * WIDE);
+        assert_eq!(scan_memory(b"{\0\"\0a\0"), 6 * (1 + WIDE));
+        let marked = [b"--b\r\n\r\n\xFF\xFE", &b"xy"[..].repeat(gate_scrub::MAX_WIDE)[..]].concat();
+        assert_eq!(scan_memory(&marked), marked.len() + WIDE * gate_scrub::MAX_WIDE, "no more is read than that");
         assert_eq!(scan_memory("x\u{E0041}".as_bytes()), 5 + HIDDEN);
     }
 
