@@ -3,12 +3,13 @@ import { useCallback, useEffect, useState } from "preact/hooks";
 import { api, Refusal, type Session } from "./lib/api";
 import { type Page, PAGES, usePage } from "./lib/route";
 import { Overview } from "./pages/overview";
+import { Policy } from "./pages/policy";
 import { SignIn } from "./pages/sign-in";
 import { Tokens } from "./pages/tokens";
 import { Trust } from "./pages/trust";
 import { Notice } from "./parts/notice";
 
-const TITLES: Record<Page, string> = { overview: "Overview", trust: "Trust", tokens: "Tokens" };
+const TITLES: Record<Page, string> = { overview: "Overview", policy: "Policy", trust: "Trust", tokens: "Tokens" };
 
 /** Who is here, and which page they want. Trust is open to the whole office: phones fetch the certificate there. */
 export function App() {
@@ -43,6 +44,7 @@ export function App() {
       <main id="main" tabIndex={-1}>
         {!open && <SignIn session={session} onLook={look} />}
         {open && page === "overview" && <Overview onSignedOut={look} />}
+        {open && page === "policy" && <Policy onSignedOut={look} />}
         {open && page === "trust" && <Trust />}
         {open && page === "tokens" && <Tokens onSignedOut={look} />}
       </main>

@@ -23,6 +23,7 @@ pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod overview;
 pub(crate) mod page;
+pub(crate) mod policy;
 pub(crate) mod session;
 pub(crate) mod tokens;
 pub(crate) mod trust;
@@ -52,6 +53,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/api/v1/tokens/{id}", &["delete"], delete(tokens::revoke)),
         route("/api/v1/fallbacks", &["get"], get(fallbacks::list)),
         route("/api/v1/fallbacks/{id}", &["delete"], delete(fallbacks::revoke)),
+        route("/api/v1/policy", &["get", "put"], get(policy::look).put(policy::replace)),
         route("/api/v1/inspect", &["post"], post(inspect::inspect)),
         route("/api/v1/ca", &["get"], get(trust::about)),
         route("/api/openapi.json", &["get"], get(openapi::document)),

@@ -235,6 +235,35 @@ pub struct PackStatus {
 pub trait PolicyView: Send + Sync + 'static {
     /// Watched, inspected or refused.
     fn mode_of(&self, client: IpAddr) -> Mode;
+
+    /// The owner's words. May block on the disk.
+    fn text(&self) -> Result<PolicyText, PolicyError>;
+
+    /// Checks a text and keeps it as the policy, which the workers follow; what in it cannot come true. May block on the disk.
+    fn replace(&self, text: &str) -> Result<Vec<String>, PolicyError>;
+}
+
+/// A policy as its owner wrote it.
+#[derive(Clone, Debug)]
+pub struct PolicyText {
+    /// YAML; empty where there is none yet: then everybody is watched and nothing denied.
+    pub text: String,
+    /// The file on this machine that it is written in; then it can be changed only there.
+    pub file: Option<String>,
+}
+
+/// Why a policy was not kept, or cannot be shown.
+#[derive(Debug, Error)]
+pub enum PolicyError {
+    /// The machine's owner keeps it in a file of their own.
+    #[error("The policy is kept in {0} on this machine; change it there.")]
+    Elsewhere(String),
+    /// It has a mistake, told with its line.
+    #[error("{0}")]
+    Wrong(String),
+    /// It cannot be read or written.
+    #[error("the policy cannot be read or written: {0}")]
+    Disk(#[source] std::io::Error),
 }
 
 /// Clients that are watched because they do not take the authority's certificate.

@@ -35,7 +35,8 @@ pub(crate) struct Config {
     /// The office's DNS domain: the admin page is `nanogate.<domain>`.
     #[serde(default = "default_domain")]
     pub(crate) domain: String,
-    /// The policy file; without one every client is watched and nothing is denied.
+    /// The policy file; without one the policy is what the page keeps, and until it does every client is watched and nothing
+    /// denied.
     pub(crate) policy: Option<PathBuf>,
     pub(crate) identity: Identity,
     #[serde(default)]
@@ -404,6 +405,11 @@ impl Config {
             IpNet::new(*address, prefix).expect("24 and 64 are prefix lengths of their families").trunc()
         };
         self.identity.addresses.iter().map(subnet).collect()
+    }
+
+    /// The policy as its owner keeps it: in a file of their own, or else on the page.
+    pub(crate) fn policy_file(&self) -> PathBuf {
+        self.policy.clone().unwrap_or_else(|| provision::page_policy(&self.data))
     }
 
     /// The subnets whose hosts are served, by DNS and everything else alike.

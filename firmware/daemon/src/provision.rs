@@ -93,18 +93,39 @@ pub(crate) fn proxy_tokens_file(data: &Path) -> PathBuf {
     admin_state_dir(data).join(PROXY_TOKENS)
 }
 
-/// The policy that the workers follow: the supervisor's copy of the last good version of the owner's file.
-pub(crate) fn active_policy(config: &Config) -> Option<PathBuf> {
-    config.policy.as_ref().map(|_| config.data.join("state/policy.yaml"))
+/// The policy that the page keeps where the owner has no file of their own.
+pub(crate) fn page_policy(data: &Path) -> PathBuf {
+    admin_state_dir(data).join("policy.yaml")
+}
+
+/// The policy that the workers follow: the supervisor's copy of the last good version of the owner's, or the page's.
+pub(crate) fn active_policy(config: &Config) -> PathBuf {
+    config.data.join("state/policy.yaml")
 }
 
 /// Puts a validated policy in force.
 pub(crate) fn activate_policy(config: &Config, text: &str) -> Result<(), CommandError> {
-    match active_policy(config) {
-        // Equal text is left alone: the workers would read it again for nothing.
-        Some(file) if fs::read_to_string(&file).is_ok_and(|old| old == text) => Ok(()),
-        Some(file) => write(&file, text.as_bytes(), 0o644),
-        None => Ok(()),
+    let file = active_policy(config);
+    // Equal text is left alone: the workers would read it again for nothing.
+    if fs::read_to_string(&file).is_ok_and(|old| old == text) { Ok(()) } else { write(&file, text.as_bytes(), 0o644) }
+}
+
+/// Puts the policy in force that there is at the start. The owner's file has to be right; where the page's cannot be read,
+/// the last good one stays.
+fn first_policy(config: &Config) -> Result<(), CommandError> {
+    let file = config.policy_file();
+    match (worker::read_policy(&file), &config.policy) {
+        (Ok((_, text)), _) => activate_policy(config, &text),
+        (Err(error), Some(_)) => Err(CommandError::Input(error)),
+        // An owner's file that is named no more is not in force any more.
+        (Err(_), None) if !file.exists() => match fs::remove_file(active_policy(config)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(CommandError::internal(error)),
+            _ => Ok(()),
+        },
+        (Err(error), None) => {
+            tracing::error!(error, "the page's policy is not used; the last good one stays in force");
+            Ok(())
+        }
     }
 }
 
@@ -120,10 +141,7 @@ pub(crate) fn active_client_roots(config: &Config) -> Option<PathBuf> {
 
 /// Workers cannot read the owner's files once they have given up root; they get copies.
 fn copy_inputs(config: &Config) -> Result<(), CommandError> {
-    if let Some(file) = &config.policy {
-        let (_, text) = worker::read_policy(file).map_err(CommandError::Input)?;
-        activate_policy(config, &text)?;
-    }
+    first_policy(config)?;
     activate_groups(&config.data, &config.dns.groups)?;
     let roots = (&config.proxy.extra_roots, active_roots(config));
     let client_roots = (&config.proxy.client_roots, active_client_roots(config));

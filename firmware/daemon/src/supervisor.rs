@@ -135,7 +135,7 @@ async fn supervise(
     let mut look = tokio::time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let never = CancellationToken::new();
-    let mut follow = std::pin::pin!(follow_policy(config.policy.clone(), never, |policy, text| {
+    let mut follow = std::pin::pin!(follow_policy(config.policy_file(), never, |policy, text| {
         for warning in worker::policy_warnings(&policy).unwrap_or_default() {
             tracing::warn!(warning, "the policy says something that cannot come true");
         }

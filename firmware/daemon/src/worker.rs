@@ -39,7 +39,7 @@ pub(crate) use self::steer::rule_set;
 use self::late_journal::LateJournal;
 use crate::cli::ProcessName;
 use crate::config::{Config, Log, LogFormat};
-use crate::papers::Papers;
+use crate::papers::{Papers, is_absent};
 use crate::{CommandError, Outcome, heartbeat, packs, provision, switch};
 
 /// Every task ends on shutdown within 5 s; what is left then is cut.
@@ -130,10 +130,13 @@ pub(crate) fn finding_warnings(policy: &Policy, scanner: &Scanner) -> Vec<String
 
 /// The copy of the policy that the supervisor put in force, or the default: everybody watched, nothing denied.
 fn policy(config: &Config, papers: &Papers) -> Result<Policy, CommandError> {
-    let Some(file) = provision::active_policy(config) else { return Ok(Policy::default()) };
+    let file = provision::active_policy(config);
     let name = file.display().to_string();
-    let text = papers.read_text(&file).map_err(|error| CommandError::input(format!("{name}: {error}")))?;
-    Policy::from_yaml(&name, &text).map_err(CommandError::input)
+    match papers.read_text(&file) {
+        Ok(text) => Policy::from_yaml(&name, &text).map_err(CommandError::input),
+        Err(error) if is_absent(&error, &file) => Ok(Policy::default()),
+        Err(error) => Err(CommandError::input(format!("{name}: {error}"))),
+    }
 }
 
 /// The built-in rules with the office's own words.

@@ -152,6 +152,16 @@ export interface Fallback {
   until: number;
 }
 
+/** The policy as its owner wrote it. */
+export interface Policy {
+  /** Empty where there is none yet. */
+  text: string;
+  /** To be sent with what replaces it. */
+  revision: string;
+  /** The file on the machine that it can be changed in only. */
+  file: string | null;
+}
+
 export interface Token {
   id: string;
   name: string;
@@ -204,6 +214,9 @@ export const api = {
   authority: () => call<Authority>("GET", "/api/v1/ca"),
   fallbacks: () => call<{ fallbacks: Fallback[] }>("GET", "/api/v1/fallbacks"),
   revokeFallback: (id: string) => call<undefined>("DELETE", `/api/v1/fallbacks/${encodeURIComponent(id)}`),
+  policy: () => call<Policy>("GET", "/api/v1/policy"),
+  replacePolicy: (text: string, revision: string) =>
+    call<{ revision: string; warnings: string[] }>("PUT", "/api/v1/policy", { text, revision }),
   tokens: () => call<{ tokens: Token[] }>("GET", "/api/v1/tokens"),
   createToken: (name: string, scopes: Scope[]) =>
     call<Token & { secret: string }>("POST", "/api/v1/tokens", { name, scopes }),

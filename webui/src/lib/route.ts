@@ -1,7 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 /** The pages, by the part of the address behind `#/`. */
-export const PAGES = ["overview", "trust", "tokens"] as const;
+export const PAGES = ["overview", "policy", "trust", "tokens"] as const;
 export type Page = (typeof PAGES)[number];
 
 export function pageOf(hash: string): Page {

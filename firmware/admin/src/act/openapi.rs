@@ -7,7 +7,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use crate::act::{events, fallbacks, inspect, metrics, overview, page, session, tokens, trust};
+use crate::act::{events, fallbacks, inspect, metrics, overview, page, policy, session, tokens, trust};
 use crate::decide::sessions::COOKIE;
 use crate::live::recent::LineDocument;
 use crate::problem::ProblemDocument;
@@ -27,6 +27,7 @@ use crate::problem::ProblemDocument;
         events::records, events::events,
         tokens::list, tokens::create, tokens::revoke,
         fallbacks::list, fallbacks::revoke,
+        policy::look, policy::replace,
         inspect::inspect,
         trust::about, trust::certificate,
         metrics::metrics,
@@ -53,7 +54,7 @@ impl Modify for Everywhere {
             .content("application/problem+json", content)
             .build();
         for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
+            for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.delete].into_iter().flatten() {
                 operation.responses.responses.insert("default".to_owned(), RefOr::T(problem.clone()));
             }
         }

@@ -148,6 +148,7 @@ async fn nothing_is_shown_to_who_is_not_signed_in() {
         "/api/v1/events",
         "/api/v1/tokens",
         "/api/v1/fallbacks",
+        "/api/v1/policy",
     ] {
         let answer = Browser::new(&door).get(path).await;
         assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::UNAUTHORIZED, "unauthorized"), "{path}");

@@ -3,6 +3,7 @@
 mod door;
 mod inspection;
 mod live;
+mod policy;
 mod refusal;
 mod sign_in;
 mod support;

@@ -164,6 +164,7 @@ async fn another_sites_page_can_do_nothing_with_our_cookie() {
             (Method::POST, "/api/v1/tokens"),
             (Method::DELETE, "/api/v1/tokens/x"),
             (Method::DELETE, "/api/v1/fallbacks/0b1c2d3e4f506172"),
+            (Method::PUT, "/api/v1/policy"),
             (Method::POST, "/api/v1/sign-out"),
         ] {
             let answer = page.send(method, path, Some(r#"{"name":"x","scopes":["inspect"]}"#.to_owned())).await;

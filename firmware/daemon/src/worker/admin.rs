@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use gate_admin::{
     Accounts, Admin, BlockListStatus, CaCertificate, CaInfo, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
-    FeedError, Listeners, PackStatus, PolicyView, Ports, ProcessStatus, Scope, Site, Status, StatusReport,
+    FeedError, Listeners, PackStatus, PolicyError, PolicyText, PolicyView, Ports, ProcessStatus, Scope, Site, Status, StatusReport,
     UpstreamStatus,
 };
 use gate_audit::Follower;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::ProcessName;
 use crate::config::Config;
-use crate::papers::Papers;
+use crate::papers::{Papers, is_absent};
 use crate::provision::{Identity, PageIdentity};
 use crate::run_state::{self, DnsList, DnsState, DnsUpstream, Running};
 use crate::sockets::Inherited;
@@ -83,7 +83,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
             journal: journal.clone(),
             unrecorded: told.unrecorded,
         }),
-        policy: Arc::new(View(policy.clone())),
+        policy: Arc::new(View { config: config.clone(), policy: policy.clone() }),
         fallbacks: Arc::new(Standing(config.clone())),
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
@@ -235,11 +235,38 @@ impl Feed for Chains {
     }
 }
 
-struct View(Arc<ArcSwap<Policy>>);
+struct View {
+    config: Config,
+    policy: Arc<ArcSwap<Policy>>,
+}
 
 impl PolicyView for View {
     fn mode_of(&self, client: IpAddr) -> Mode {
-        self.0.load().mode_of(client)
+        self.policy.load().mode_of(client)
+    }
+
+    fn text(&self) -> Result<PolicyText, PolicyError> {
+        // The owner's file may be out of this process's reach: what is in force of it is not.
+        let shown = match &self.config.policy {
+            Some(_) => provision::active_policy(&self.config),
+            None => provision::page_policy(&self.config.data),
+        };
+        let text = match fs::read_to_string(&shown) {
+            Err(error) if is_absent(&error, &shown) => String::new(),
+            text => text.map_err(PolicyError::Disk)?,
+        };
+        Ok(PolicyText { text, file: self.config.policy.as_ref().map(|file| file.display().to_string()) })
+    }
+
+    fn replace(&self, text: &str) -> Result<Vec<String>, PolicyError> {
+        if let Some(file) = &self.config.policy {
+            return Err(PolicyError::Elsewhere(file.display().to_string()));
+        }
+        let policy = Policy::from_yaml("policy", text).map_err(|error| PolicyError::Wrong(error.to_string()))?;
+        let warnings = worker::policy_warnings(&policy).unwrap_or_default();
+        run_state::replace(&provision::page_policy(&self.config.data), text.as_bytes(), 0o644)
+            .map_err(PolicyError::Disk)?;
+        Ok(warnings)
     }
 }
 

@@ -21,7 +21,12 @@ const POLICY_CAP: u64 = 1024 * 1024;
 /// Reads and validates a policy file; the policy and its text.
 pub(crate) fn read_policy(file: &Path) -> Result<(Policy, String), String> {
     let name = file.display().to_string();
-    let size = fs::metadata(file).map_err(|error| format!("{name}: {error}"))?.len();
+    let meta = fs::metadata(file).map_err(|error| format!("{name}: {error}"))?;
+    // A device or a pipe has neither a size nor an end; the page's process may have put anything in its own folder.
+    if !meta.is_file() {
+        return Err(format!("{name}: is no plain file"));
+    }
+    let size = meta.len();
     if size > POLICY_CAP {
         return Err(format!("{name}: {size} bytes are more than a policy may have ({POLICY_CAP})"));
     }
@@ -31,13 +36,17 @@ pub(crate) fn read_policy(file: &Path) -> Result<(Policy, String), String> {
 }
 
 /// Calls `apply` with every valid new version and its text, once at the start and then whenever the file changes or
-/// SIGHUP asks. A broken one is logged and the last good one stays in force.
-pub(crate) async fn follow_policy(file: Option<PathBuf>, stop: CancellationToken, apply: impl Fn(Policy, &str)) {
-    follow_file(file.as_deref(), stop, async || {
-        let Some(file) = &file else { return };
-        match read_policy(file) {
+/// SIGHUP asks. A broken one is logged and the last good one stays in force. There may be none yet.
+pub(crate) async fn follow_policy(file: PathBuf, stop: CancellationToken, apply: impl Fn(Policy, &str)) {
+    let mut was_there = false;
+    follow_file(Some(&file), stop, async || {
+        was_there |= file.exists();
+        match read_policy(&file) {
             Ok((policy, text)) => apply(policy, &text),
-            Err(error) => tracing::error!(%error, "the new policy is not used; the last good one stays in force"),
+            Err(error) if was_there => {
+                tracing::error!(%error, "the new policy is not used; the last good one stays in force");
+            }
+            Err(_) => {}
         }
     })
     .await;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use gate_admin::{
     BlockListStatus, CaCertificate, CaInfo, Content, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
-    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyView, Polled, Ports, ProcessStatus, Shortfalls, Status,
-    StatusReport, UpstreamStatus,
+    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyError, PolicyText, PolicyView, Polled, Ports, ProcessStatus,
+    Shortfalls, Status, StatusReport, UpstreamStatus,
 };
 use gate_core::{
     Action, Event, FallbackCause, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason,
@@ -189,8 +189,10 @@ impl Status for FixedStatus {
     }
 }
 
-/// `.11` is inspected, `.12` refused, everybody else watched: as in the virtual office.
-pub(crate) struct OfficePolicy;
+/// `.11` is inspected, `.12` refused, everybody else watched: as in the virtual office. Its text is kept beside: `wrong` is
+/// no policy, and after `elsewhere` it is a file of the owner's.
+#[derive(Default)]
+pub(crate) struct OfficePolicy(Mutex<String>);
 
 impl PolicyView for OfficePolicy {
     fn mode_of(&self, client: IpAddr) -> Mode {
@@ -199,6 +201,22 @@ impl PolicyView for OfficePolicy {
             "192.0.2.12" => Mode::Refused,
             _ => Mode::Watched,
         }
+    }
+
+    fn text(&self) -> Result<PolicyText, PolicyError> {
+        let text = self.0.lock().clone();
+        Ok(PolicyText { file: (text == "elsewhere").then(|| "/etc/policy.yaml".to_owned()), text })
+    }
+
+    fn replace(&self, text: &str) -> Result<Vec<String>, PolicyError> {
+        if let Some(file) = self.text()?.file {
+            return Err(PolicyError::Elsewhere(file));
+        }
+        if text == "wrong" {
+            return Err(PolicyError::Wrong("policy, line 1: wrong".to_owned()));
+        }
+        text.clone_into(&mut self.0.lock());
+        Ok(vec!["nobody is in group a".to_owned()])
     }
 }
 
@@ -261,7 +279,7 @@ pub(crate) fn ports(journals: &Arc<Journals>, button: watch::Receiver<bool>) -> 
         feed: Box::new(Follower { journals: Arc::clone(journals), at: 0 }),
         inspector: Arc::new(WordInspector),
         status: Arc::new(FixedStatus(Arc::clone(journals))),
-        policy: Arc::new(OfficePolicy),
+        policy: Arc::new(OfficePolicy::default()),
         fallbacks: Arc::new(OneFallback(Mutex::new(true))),
         journal: Arc::new(AdminJournal(Arc::clone(journals))),
         clock: Arc::new(SystemClock),
