@@ -16,8 +16,8 @@ use crate::log::say;
 const IMAGE: &str = "/etc/nanogate/nanogate.toml";
 /// The owner's part: only the keys that differ.
 const OWNER: &str = "/data/config/nanogate.toml";
-/// The owner's policy, in force where the owner's part names no other.
-pub(crate) const POLICY: &str = "/data/config/policy.yaml";
+/// The owner's policy, where the page keeps it too; in force where the owner's part names no other.
+pub(crate) const POLICY: &str = "/data/state/admin/policy.yaml";
 /// What the daemon reads.
 pub(crate) const RENDERED: &str = "/run/nanogate/nanogate.toml";
 /// What it is asked about before it is to read it.
@@ -95,7 +95,7 @@ pub(crate) fn configure(lease: &Lease, name: &str, volatile: bool) -> Result<Ren
         say!("the owner's settings are left out: {error}");
         Table::new()
     });
-    let text = render(image()?, owner, lease, name, volatile)?;
+    let text = render(read(Path::new(IMAGE))?, owner, lease, name, volatile)?;
     let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
     std::fs::write(RENDERED, &text).map_err(rendered)?;
     let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
@@ -115,22 +115,10 @@ impl Drop for Trial {
 /// Renders what the daemon would read if these were the owner's settings, for it to be asked whether it could.
 pub(crate) fn trial(owner: &str) -> Result<Trial, RenderError> {
     let owner: Table = owner.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?;
-    let text = render(image()?, owner, &Lease::at(Ipv4Addr::LOCALHOST, 8), "nanogate.local", false)?;
+    let text = render(read(Path::new(IMAGE))?, owner, &Lease::at(Ipv4Addr::LOCALHOST, 8), "nanogate.local", false)?;
     doors_are_free(&text.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?)?;
     std::fs::write(TRIAL, text).map_err(|source| RenderError::Read { file: TRIAL.to_owned(), source })?;
     Ok(Trial)
-}
-
-/// The image's part, with the policy that the owner brought.
-fn image() -> Result<Table, RenderError> {
-    Ok(with_policy(read(Path::new(IMAGE))?, Path::new(POLICY)))
-}
-
-fn with_policy(mut image: Table, policy: &Path) -> Table {
-    if policy.is_file() {
-        image.insert("policy".to_owned(), Value::String(policy.display().to_string()));
-    }
-    image
 }
 
 /// Reads a part; one that does not exist is empty.
@@ -258,7 +246,7 @@ fn merge(base: Table, over: Table) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lease, Table, doors_are_free, refuse_the_images, render, with_policy};
+    use super::{Lease, Table, doors_are_free, refuse_the_images, render};
 
     fn rendered_with(image: &str, owner: &str, volatile: bool) -> Table {
         let parse = |text: &str| text.parse().expect("TOML");
@@ -287,18 +275,6 @@ mod tests {
         assert_eq!(merged["data"].as_str(), Some("/data"));
         assert_eq!(merged["dns"]["pending"].as_integer(), Some(8));
         assert_eq!(merged["dns"]["upstreams"][0].as_str(), Some("9.9.9.9"));
-    }
-
-    #[test]
-    fn the_owners_policy_is_in_force_once_there_is_one_unless_the_owner_names_another() {
-        let folder = tempfile::tempdir().expect("a scratch folder");
-        let file = folder.path().join("policy.yaml");
-        assert!(with_policy(Table::new(), &file).get("policy").is_none());
-        std::fs::write(&file, "version: 1\n").expect("fresh");
-        let image = with_policy(Table::new(), &file);
-        assert_eq!(image["policy"].as_str(), file.to_str());
-        let merged = super::merge(image, "policy = \"mine.yaml\"".parse().expect("TOML"));
-        assert_eq!(merged["policy"].as_str(), Some("mine.yaml"));
     }
 
     #[test]
