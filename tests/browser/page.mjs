@@ -54,6 +54,7 @@ try {
   await step("shows the overview change by itself", () => watchesOverview(desk));
   await step("pauses and resumes the live feed", () => pauses(desk));
   await step("shows fingerprint, downloads and a snippet for each runtime", () => readsTrust(desk));
+  await step("keeps a policy, and refuses one with a mistake", () => keepsPolicy(desk));
   await step("makes a token that works and ends it", () => makesToken(desk));
   await step("can be used by keyboard", () => usesKeyboard(desk));
   await step("keeps its cookie from scripts", () => hidesCookie(desk));
@@ -76,7 +77,7 @@ async function open(size, colorScheme, storageState) {
   page.on("pageerror", (error) => faults.push(`error: ${error.message}`));
   page.on("console", (message) => {
     // A refused sign-in is a 4xx, which Chromium reports too; that is what was asked for.
-    const wanted = /Failed to load resource.*40[139]/.test(message.text());
+    const wanted = /Failed to load resource.*4(0[139]|22)/.test(message.text());
     if (message.type() === "error" && !wanted) faults.push(`console: ${message.text()}`);
   });
   page.on("request", (request) => {
@@ -192,6 +193,32 @@ async function readsTrust(page) {
   }
 }
 
+/** Ends with the policy that inspects 192.0.2.11 and .12, which who runs this may look for. */
+async function keepsPolicy(page) {
+  await page.getByRole("link", { name: "Policy" }).click();
+  const text = page.getByRole("textbox", { name: "The policy" });
+  await page.getByText("There is none yet").waitFor();
+  await shoot(page, "policy-empty-desk-light");
+  for (const starter of ["No AI", "Inspect everybody", "Watch everybody", "Inspect a few devices"]) {
+    await page.getByRole("button", { name: starter }).click();
+    assert.match(await text.inputValue(), /^version: 1\n/);
+    await page.getByRole("button", { name: "Check and save" }).click();
+    await page.getByText("Saved.").waitFor();
+    await page.getByRole("button", { name: "Load again" }).click();
+    await page.getByText("Saved.").waitFor({ state: "detached" });
+  }
+  const kept = await text.inputValue();
+  await text.fill("version: 1\n\ndefault_mode: inspekt\n");
+  await page.getByRole("button", { name: "Check and save" }).click();
+  await page.getByText(/line 3.*inspekt/).waitFor();
+  const selected = await text.evaluate((field) => field.value.slice(field.selectionStart, field.selectionEnd));
+  assert.equal(selected, "default_mode: inspekt", "the line with the mistake is shown");
+  await shoot(page, "policy-wrong-desk-light");
+  await page.reload();
+  await page.getByText("Each device is watched").waitFor();
+  assert.equal(await text.inputValue(), kept, "the policy before it stays");
+}
+
 async function makesToken(page) {
   await page.getByRole("link", { name: "Tokens" }).click();
   await page.getByLabel("Name of the program").fill("browser test");
@@ -227,7 +254,7 @@ async function usesKeyboard(page) {
     await page.keyboard.press("Tab");
     reached.push(await page.evaluate(() => document.activeElement?.textContent?.trim() ?? ""));
   }
-  for (const name of ["Skip to content", "Overview", "Trust", "Tokens", "Sign out", "Pause"]) {
+  for (const name of ["Skip to content", "Overview", "Policy", "Trust", "Tokens", "Sign out", "Pause"]) {
     assert.ok(reached.includes(name), `${name} is reached by Tab: ${reached.join(" | ")}`);
   }
   await page.getByRole("link", { name: "Trust" }).focus();
@@ -249,7 +276,7 @@ async function fitsEverywhere(desk) {
   for (const size of Object.keys(SIZES)) {
     for (const scheme of ["light", "dark"]) {
       const page = await open(size, scheme, state);
-      for (const name of ["overview", "trust", "tokens"]) {
+      for (const name of ["overview", "policy", "trust", "tokens"]) {
         await go(page, name);
         await page.locator("main h1").waitFor();
         if (name === "trust") await page.getByText("Python", { exact: true }).click();
