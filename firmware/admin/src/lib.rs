@@ -54,8 +54,8 @@ pub use config::{Config, ConfigError, Site};
 pub use decide::{HashedPassword, HashedPasswordError};
 pub use ports::{
     BlockListStatus, CaCertificate, CaInfo, Content, Direction, FallbackError, FallbackStatus, Fallbacks, Feed,
-    FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyError, PolicyText, PolicyView, Polled,
-    Ports, ProcessStatus, Shortfalls, Status, StatusReport, UpstreamStatus,
+    FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyError, PolicyText, PolicyView,
+    Polled, Ports, ProcessStatus, Shortfalls, Status, StatusReport, UpstreamStatus,
 };
 pub use state::{Accounts, AccountsError, ClaimCode, FileError, PROXY_TOKENS, ProxyToken, Scope, Token, TokenSecret};
 

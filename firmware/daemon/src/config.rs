@@ -16,6 +16,7 @@ use thiserror::Error;
 
 use crate::cli::ProcessName;
 use crate::process::default_user;
+use crate::provision;
 use crate::worker::rule_set;
 
 use self::place::{key_on, line_of};

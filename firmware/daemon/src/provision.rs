@@ -119,7 +119,7 @@ fn first_policy(config: &Config) -> Result<(), CommandError> {
         (Err(error), Some(_)) => Err(CommandError::Input(error)),
         // An owner's file that is named no more is not in force any more.
         (Err(_), None) if !file.exists() => match fs::remove_file(active_policy(config)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(CommandError::internal(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(CommandError::internal(error)),
             _ => Ok(()),
         },
         (Err(error), None) => {

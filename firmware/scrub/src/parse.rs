@@ -16,9 +16,9 @@ mod unfold;
 mod utf16;
 
 pub use chars::folds;
-pub use multipart::{MAX_WIDE, content_start};
 pub(crate) use chars::whole_units;
 pub(crate) use json::Nesting;
+pub use multipart::{MAX_WIDE, content_start};
 pub use shadow::Opaque;
 pub(crate) use shadow::{Reading, Shadow, Source};
 pub(crate) use structure::readings;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use gate_admin::{
     Accounts, Admin, BlockListStatus, CaCertificate, CaInfo, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
-    FeedError, Listeners, PackStatus, PolicyError, PolicyText, PolicyView, Ports, ProcessStatus, Scope, Site, Status, StatusReport,
-    UpstreamStatus,
+    FeedError, Listeners, PackStatus, PolicyError, PolicyText, PolicyView, Ports, ProcessStatus, Scope, Site, Status,
+    StatusReport, UpstreamStatus,
 };
 use gate_audit::Follower;
 use gate_core::{Clock, Journal, Judge, Mode, SystemClock};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use gate_admin::{
     BlockListStatus, CaCertificate, CaInfo, Content, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
-    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyError, PolicyText, PolicyView, Polled, Ports, ProcessStatus,
-    Shortfalls, Status, StatusReport, UpstreamStatus,
+    InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyError, PolicyText, PolicyView, Polled, Ports,
+    ProcessStatus, Shortfalls, Status, StatusReport, UpstreamStatus,
 };
 use gate_core::{
     Action, Event, FallbackCause, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason,

@@ -25,7 +25,11 @@ const BLOCK: usize = 64;
 pub(in super::super) fn scan_memory(body: &[u8]) -> usize {
     // UTF-16 shows itself by its zeros or by its mark, which is in no UTF-8.
     let wide = if memchr3(0, 0xFE, 0xFF, body).is_some() { body.len().min(gate_scrub::MAX_WIDE) } else { 0 };
-    WIDE * wide + body.len() + PIECE * count(body, is_unlike) + HIDDEN * count(body, may_hide) + NUMBER_LINE * long_numbers(body)
+    WIDE * wide
+        + body.len()
+        + PIECE * count(body, is_unlike)
+        + HIDDEN * count(body, may_hide)
+        + NUMBER_LINE * long_numbers(body)
 }
 
 fn count(body: &[u8], is: impl Fn(u8) -> bool) -> usize {
