@@ -1,5 +1,5 @@
 //! The card's partition table (UEFI specification, chapter 5.3), as far as a card that is larger than the image needs it:
-//! the last partition is let reach to the card's end.
+//! the last partition is let reach to the card's end, or as far as a puck has use for.
 //!
 //! **Invariant:** at any moment the first table holds, whatever a power cut leaves of a write: the kernel looks for the copy
 //! at the card's end only through the first one, and what a boot loader does nobody knows. So nothing that it points to is
@@ -26,6 +26,9 @@ const ENTRIES: usize = 32;
 const ENTRY: usize = 128;
 /// Partitions begin and end at whole mebibytes, as genimage lays them out.
 const ALIGN: u64 = (1 << 20) / SECTOR;
+/// The largest that a partition becomes, 64 GiB: more than a puck ever fills. The kernel keeps something in memory for every
+/// piece of a file system, and what is never written serves the card to level its wear.
+const MOST: u64 = (64 << 30) / SECTOR;
 /// Less than this is not worth a change.
 const WORTH: u64 = (64 << 20) / SECTOR;
 
@@ -43,8 +46,8 @@ pub(crate) enum GrowError {
 /// One write, which is on the card before the next begins: where, in sectors, and what.
 type Step = (u64, Vec<u8>);
 
-/// Lets the last partition of a card, which must have this name, reach to the card's end; whether there was room. Nobody may
-/// have it in use.
+/// Lets the last partition of a card, which must have this name, reach to the card's end or to [`MOST`]; whether there was
+/// room. Nobody may have it in use.
 pub(crate) fn grow(card: &Path, name: &str) -> Result<bool, GrowError> {
     let mut file = File::options().read(true).write(true).open(card)?;
     let sectors = file.seek(SeekFrom::End(0))? / SECTOR;
@@ -100,7 +103,8 @@ fn grown(table: &[u8], name: &str, sectors: u64) -> Result<Vec<Step>, GrowError>
     if !is_room {
         return Err(GrowError::NoRoom);
     }
-    let end = (sectors.saturating_sub(1 + ENTRIES as u64) / ALIGN * ALIGN).saturating_sub(1);
+    let card_end = (sectors.saturating_sub(1 + ENTRIES as u64) / ALIGN * ALIGN).saturating_sub(1);
+    let end = card_end.min(word(&entries, last + 32).saturating_add(MOST - 1));
     if end < word(&entries, last + 40).saturating_add(WORTH) {
         return Ok(Vec::new());
     }

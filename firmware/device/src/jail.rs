@@ -1,5 +1,5 @@
-//! Between PID 1 and a program that is not root but may do one thing of root's: this binary again, under the name `jail`. It
-//! gives up every other capability, keeps what the one thing takes over the change of user, raises a fence around the files,
+//! Between PID 1 and a program that is not root and may do one thing of root's, or none: this binary again, under the name
+//! `jail`. It gives up every other capability, keeps what the one thing takes over the change of user, raises a fence around the files,
 //! and becomes the program.
 
 use std::os::unix::process::CommandExt;
@@ -30,6 +30,7 @@ const DEVICES: [&str; 2] = ["/dev/null", "/dev/urandom"];
 impl May {
     fn word(self) -> &'static str {
         match self {
+            Self::Nothing => "nothing",
             Self::SetTheClock => "set-the-clock",
             Self::SetTheAddress => "set-the-address",
         }
@@ -37,6 +38,7 @@ impl May {
 
     fn capabilities(self) -> CapabilitySet {
         match self {
+            Self::Nothing => CapabilitySet::empty(),
             Self::SetTheClock => CapabilitySet::SYS_TIME,
             // DHCP listens below IP before there is an address, and on port 68 after; then it sets what it was given.
             Self::SetTheAddress => CapabilitySet::NET_RAW | CapabilitySet::NET_BIND_SERVICE | CapabilitySet::NET_ADMIN,
@@ -46,7 +48,7 @@ impl May {
     /// The folders that are written to.
     fn writes(self) -> &'static [&'static str] {
         match self {
-            Self::SetTheClock => &[],
+            Self::Nothing | Self::SetTheClock => &[],
             Self::SetTheAddress => &[lease::FOLDER],
         }
     }
@@ -62,7 +64,7 @@ pub(crate) fn words(may: May, user: Option<u32>, program: Vec<String>) -> Vec<St
 pub(crate) fn run() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [may, user, program, rest @ ..] = &words[..] else { return ExitCode::from(2) };
-    let known = [May::SetTheClock, May::SetTheAddress].into_iter().find(|known| known.word() == may);
+    let known = [May::Nothing, May::SetTheClock, May::SetTheAddress].into_iter().find(|known| known.word() == may);
     let (Some(may), Ok(user)) = (known, user.parse()) else { return ExitCode::from(2) };
     if let Err(error) = keep_only(may.capabilities()) {
         eprintln!("jail: {error}");

@@ -38,7 +38,7 @@ pub(crate) fn kernel() {
 
 /// Settings of the kernel: nothing of it is shown to programs, nothing is redirected or spoofed, and nothing routed unless
 /// the office wants a gateway.
-const SETTINGS: [(&str, &str); 22] = [
+const SETTINGS: [(&str, &str); 26] = [
     ("kernel/kptr_restrict", "2"),
     ("kernel/dmesg_restrict", "1"),
     ("kernel/unprivileged_bpf_disabled", "1"),
@@ -53,6 +53,11 @@ const SETTINGS: [(&str, &str); 22] = [
     ("vm/percpu_pagelist_high_fraction", "1000"),
     ("fs/protected_hardlinks", "1"),
     ("fs/protected_symlinks", "1"),
+    ("fs/protected_fifos", "2"),
+    ("fs/protected_regular", "2"),
+    // Nobody here uses them.
+    ("kernel/io_uring_disabled", "2"),
+    ("net/core/bpf_jit_harden", "2"),
     ("net/ipv4/conf/all/rp_filter", "1"),
     // A host takes them where either setting says so, by IPv6 where the interface's own does. One that comes late has the
     // default's.

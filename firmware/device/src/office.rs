@@ -373,7 +373,13 @@ impl Office {
         self.services.add(Program { name: DAEMON, words, hears: spoken::hear_daemon, user: None, may: None }, now);
         let words = vec!["/sbin/beacon".to_owned()];
         self.services.add(
-            Program { name: "beacon", words, hears: spoken::hear_beacon, user: Some(BEACON_USER), may: None },
+            Program {
+                name: "beacon",
+                words,
+                hears: spoken::hear_beacon,
+                user: Some(BEACON_USER),
+                may: Some(May::Nothing),
+            },
             now,
         );
     }

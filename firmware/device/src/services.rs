@@ -37,6 +37,7 @@ pub(crate) struct Program {
 /// What a program may do although it is not root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum May {
+    Nothing,
     SetTheClock,
     SetTheAddress,
 }

@@ -48,7 +48,7 @@ def test_a_new_card_is_made_ready_and_shows_the_claim_code(new_site):
     site.await_line("bench: ready")
     site.board.type("fill 4")
     site.await_line("bench: filled 4")
-    # All of a larger card is /data's.
+    # What a larger card has is /data's.
     site.board.cut()
     told = site.card.fat_read("boot", "CONFIG-REJECTED.txt").decode()
     assert "# dns.upstreems: unknown field `upstreems`" in told and 'upstreems = ["9.9.9.9"]' in told

@@ -2,7 +2,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 
 use super::{
-    ENTRIES, ENTRY, FIRST, GrowError, HEADER, OWN, SECTOR, SIGNATURE, check, grow, grown, label, placed, put, word,
+    ENTRIES, ENTRY, FIRST, GrowError, HEADER, MOST, OWN, SECTOR, SIGNATURE, check, grow, grown, label, placed, put,
+    word,
 };
 
 const MIB: u64 = (1 << 20) / SECTOR;
@@ -73,6 +74,16 @@ fn the_last_partition_takes_what_a_larger_card_has_and_both_tables_say_so() {
     let sum = last[16..20].to_vec();
     last[16..20].fill(0);
     assert_eq!(sum, crc32fast::hash(&last[..HEADER]).to_le_bytes());
+    assert!(!grow(card.path(), "data").expect("looked at"), "once is enough");
+}
+
+#[test]
+fn no_partition_becomes_larger_than_a_puck_has_use_for() {
+    let card = card(100 << 10);
+    assert!(grow(card.path(), "data").expect("grown"));
+    let (first, entries) = read(card.as_file(), FIRST);
+    assert_eq!(word(&entries[ENTRY..], 40), 33 * MIB + MOST - 1);
+    assert_eq!(word(&first, 32), (100 << 10) * MIB - 1, "the copy stands at the card's end all the same");
     assert!(!grow(card.path(), "data").expect("looked at"), "once is enough");
 }
 
