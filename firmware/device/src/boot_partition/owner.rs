@@ -141,7 +141,7 @@ pub(super) fn store<P: AsRef<Path>>(parts: &Parts, into: &Taken<P>) -> io::Resul
     let places = [(&parts.password, &into.password), (&parts.network, &into.network), (&parts.owner, &into.owner)];
     for (part, file) in places {
         if let Some(text) = part {
-            keep(file.as_ref(), text)?;
+            keep(file.as_ref(), text, 0o600)?;
         }
     }
     if parts.owner.is_some() && parts.network.is_none() {
@@ -158,11 +158,15 @@ fn forget(file: &Path) -> io::Result<()> {
     }
 }
 
-/// Keeps a text; on return it is on the card.
-pub(super) fn keep(file: &Path, text: &str) -> io::Result<()> {
+/// Keeps a text; on return it is on the card. The folder may be another user's: what lies there is never opened.
+pub(super) fn keep(file: &Path, text: &str, mode: u32) -> io::Result<()> {
     let (new, folder) = (file.with_extension("new"), file.parent().unwrap_or(Path::new("/")));
     fs::create_dir_all(folder)?;
-    let mut out = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
     out.write_all(text.as_bytes())?;
     out.sync_all()?;
     fs::rename(new, file)?;
@@ -199,7 +203,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::{Path, PathBuf};
 
-    use super::{LONGEST_REASON, Parts, Taken, read, reason, refusal, shorten, split, store};
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::{LONGEST_REASON, Parts, Taken, keep, read, reason, refusal, shorten, split, store};
 
     const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA";
 
@@ -221,6 +227,22 @@ mod tests {
         assert_eq!(read(&into.password), HASH);
         let mode = std::fs::metadata(&into.password).expect("there").permissions().mode();
         assert_eq!(mode & 0o077, 0, "nobody else reads it");
+    }
+
+    #[test]
+    fn what_another_user_left_in_the_folder_is_not_opened() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let [file, new, other] = ["policy.yaml", "policy.new", "other"].map(|name| folder.path().join(name));
+        std::fs::write(&other, "the journal").expect("fresh");
+        std::os::unix::fs::symlink(&other, &new).expect("a link");
+        keep(&file, "version: 1\n", 0o644).expect("kept");
+        assert_eq!(std::fs::read_to_string(&other).expect("there"), "the journal");
+        let meta = std::fs::symlink_metadata(&file).expect("there");
+        assert!(meta.is_file() && meta.permissions().mode() & 0o777 == 0o644, "{meta:?}");
+        // Nobody reads from that pipe: opened for writing, it would wait for ever.
+        mknodat(CWD, &new, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+        keep(&file, "version: 1 # again\n", 0o600).expect("kept");
+        assert!(std::fs::read_to_string(&file).expect("there").contains("again"));
     }
 
     #[test]

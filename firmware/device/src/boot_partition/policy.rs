@@ -1,7 +1,6 @@
 //! The owner's policy, brought along on a PC as the settings are. It takes the place of the one that the page keeps.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::owner;
@@ -28,6 +27,5 @@ pub(super) fn check(text: &str) -> Result<(), String> {
 
 /// Keeps it where the daemon looks for it: no secret, and for the supervisor to read, whose file it is not.
 pub(super) fn store(text: &str) -> std::io::Result<()> {
-    owner::keep(settings::POLICY.as_ref(), text)?;
-    fs::set_permissions(settings::POLICY, fs::Permissions::from_mode(0o644))
+    owner::keep(settings::POLICY.as_ref(), text, 0o644)
 }
