@@ -13,6 +13,7 @@ use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use self::owner::Taken;
 use crate::desk::Desk;
 use crate::log::say;
+use crate::watchdog::Watchdog;
 use crate::{card, fat};
 
 const TARGET: &str = "/run/puck/boot";
@@ -56,16 +57,18 @@ fn mounted<T>(work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
 
 /// Takes in what the owner left, and scrubs it from the card: it may hold what nobody else should read. That is not before
 /// what was taken in is on /data; where that lies in memory, the files stay for the next start. Whether one was refused.
-pub(crate) fn import(desk: &Desk, volatile: bool) -> bool {
+pub(crate) fn import(desk: &Desk, volatile: bool, watchdog: &mut Watchdog) -> bool {
     let imported = mounted(|folder| {
         let settings =
             |name: &str| take(folder, (name, REFUSED), volatile, owner_parts, |parts| owner::store(parts, &TAKEN));
         let policy =
             |name: &str| take(folder, (name, policy::REFUSED), volatile, owners_policy, |text| policy::store(text));
-        Ok([
-            ("policy_taken", found(folder, &policy::NAMES).map(policy)),
-            ("settings_taken", found(folder, &SETTINGS).map(settings)),
-        ])
+        // Each question to the daemon has the watchdog's patience to itself.
+        watchdog.feed();
+        let policy = found(folder, &policy::NAMES).map(policy);
+        watchdog.feed();
+        let settings = found(folder, &SETTINGS).map(settings);
+        Ok([("policy_taken", policy), ("settings_taken", settings)])
     });
     let imported = imported.unwrap_or_else(|error| [("settings_taken", Some(Err(error))), ("policy_taken", None)]);
     let mut refused = false;

@@ -59,7 +59,8 @@ pub(crate) fn run() -> ExitCode {
         desk.note("slot_failed", false, &word);
     }
     let doubt = Doubt::begin(clock::begin(), &desk, Instant::now());
-    let refused = boot_partition::import(&desk, data == Data::Memory);
+    let refused = boot_partition::import(&desk, data == Data::Memory, &mut watchdog);
+    watchdog.feed();
     let start = Start { booted, damaged, data, late, refused };
     Office::new(start, watchdog, desk, doubt, Instant::now()).run()
 }

@@ -22,7 +22,7 @@ const HASH: &str = "$argon2id$";
 const SECRETS: [&str; 6] = ["password", "hash", "secret", "token", "key", "$argon2"];
 /// What is told of a refusal; the daemon lists every key that it knows.
 const LONGEST_REASON: usize = 300;
-/// The watchdog is not fed meanwhile. A daemon that takes longer is not asked: one that does not start says why, too.
+/// The watchdog is fed before and not meanwhile. A daemon that takes longer is not asked: one that does not start says why, too.
 const PATIENCE: Duration = Duration::from_secs(8);
 const POLL: Duration = Duration::from_millis(10);
 
