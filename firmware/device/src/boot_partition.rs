@@ -84,6 +84,20 @@ pub(crate) fn import(desk: &Desk, volatile: bool, watchdog: &mut Watchdog) -> bo
     refused
 }
 
+/// What a factory reset takes away: the owner's words, whoever has the card next.
+pub(crate) fn forget() {
+    if let Err(error) = mounted(forget_in) {
+        say!("factory reset: the boot partition keeps what was put there: {error}");
+    }
+}
+
+/// Scrubs all that an owner may have there. One file that withstands keeps none of the others.
+fn forget_in(folder: &Path) -> io::Result<()> {
+    let names = [REFUSED, policy::REFUSED, RESCUE].into_iter().chain(SETTINGS).chain(policy::NAMES);
+    let present = names.map(|name| folder.join(name)).filter(|file| file.is_file());
+    present.map(|file| scrub(&file)).fold(Ok(()), io::Result::and)
+}
+
 /// The first of these names that there is.
 fn found(folder: &Path, names: &[&'static str]) -> Option<&'static str> {
     names.iter().copied().find(|name| folder.join(name).is_file())
@@ -200,7 +214,7 @@ fn scrub(file: &Path) -> io::Result<()> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::{Import, REFUSED, Taken, owner, scrub, take, url};
+    use super::{CLAIM, Import, REFUSED, Taken, forget_in, owner, scrub, take, url};
 
     fn places(folder: &Path) -> Taken<PathBuf> {
         let [owner, network, password] =
@@ -256,6 +270,19 @@ mod tests {
         std::fs::write(&file, "secret".repeat(2000)).expect("fresh");
         scrub(&file).expect("scrubbed");
         assert!(!file.exists());
+    }
+
+    #[test]
+    fn a_factory_reset_takes_the_owners_words_and_leaves_what_starts_the_puck() {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let place = |name: &str| folder.path().join(name);
+        let owners = ["CONFIG", "nanogate.toml", REFUSED, "policy.yaml", "POLICY-REJECTED.txt", "RESCUE-URL.txt"];
+        for name in owners.into_iter().chain(["autoboot.txt", CLAIM]) {
+            std::fs::write(place(name), "secret").expect("fresh");
+        }
+        forget_in(folder.path()).expect("forgotten");
+        assert!(owners.iter().all(|name| !place(name).exists()));
+        assert!(place("autoboot.txt").exists() && place(CLAIM).exists());
     }
 
     #[test]

@@ -93,6 +93,8 @@ fn wipe_if_wanted(watchdog: &mut Watchdog, desk: &Desk) -> Option<Late> {
 
 /// A factory reset is done: nothing of the owner's is left on the boot partition either.
 pub(crate) fn forget_reset(boot: &Path) {
+    // Before the reset is taken back: a power cut in between does both again.
+    boot_partition::forget();
     let forgotten = autoboot::load(boot)
         .and_then(|present| autoboot::commit(boot, Autoboot { reset: false, fixed: None, ..present }));
     if let Err(error) = forgotten {

@@ -102,6 +102,8 @@ def test_a_factory_reset_forgets_everything(new_site):
     secret = "the-office-keeps-this-to-itself"
     site = new_site(files={"config/remember.txt": secret * 200})
     assert secret.encode() in site.card.read("data", 64 << 20)
+    for name in ("CONFIG-REJECTED.txt", "RESCUE-URL.txt"):
+        site.card.fat_write("boot", name, secret.encode())
     # All of it is written over; where that takes long the office is answered meanwhile, and the puck starts once more.
     site.board.forgets = False
     site.boot()
@@ -116,4 +118,5 @@ def test_a_factory_reset_forgets_everything(new_site):
     site.wait_for(lambda: site.claim_code(last=True) != first, 30, "a claim code of the new puck's own")
     site.board.cut()
     assert secret.encode() not in site.card.read("data", 64 << 20)
+    assert site.card.fat_read("boot", "CONFIG-REJECTED.txt") is None and site.card.fat_read("boot", "RESCUE-URL.txt") is None
     assert b"# reset" not in site.card.fat_read("boot", "autoboot.txt")
