@@ -25,7 +25,7 @@ pub(crate) use self::state::{status, steer_show, token_add, token_list, token_re
 pub(crate) use self::switch::{bypass, freeze};
 use crate::config::Config;
 use crate::run_state::Running;
-use crate::worker::{self, read_policy};
+use crate::worker::{self, PolicyFile};
 use crate::{CommandError, Outcome, packs, print, provision};
 
 /// The settings that are in force: the file's or, where it has become wrong, those that the running daemon started with, so
@@ -70,7 +70,7 @@ pub(crate) fn policy_check(file: &Path) -> Result<Outcome, CommandError> {
 /// What a policy says that cannot come true: a vendor nobody knows, a rule behind a wider one, a
 /// kind that nothing finds.
 fn warn(file: &Path) -> Result<(), CommandError> {
-    let (policy, _) = read_policy(file).map_err(CommandError::Input)?;
+    let (policy, _) = PolicyFile { path: file.to_owned(), plain: false }.read().map_err(CommandError::Input)?;
     let scanner = worker::scanner_with(&[])?;
     let warnings = worker::policy_warnings(&policy)?;
     for warning in warnings.into_iter().chain(worker::finding_warnings(&policy, &scanner)) {

@@ -17,7 +17,7 @@ use thiserror::Error;
 use crate::cli::ProcessName;
 use crate::process::default_user;
 use crate::provision;
-use crate::worker::rule_set;
+use crate::worker::{PolicyFile, rule_set};
 
 use self::place::{key_on, line_of};
 pub(crate) use self::waiting::waiting;
@@ -409,8 +409,11 @@ impl Config {
     }
 
     /// The policy as its owner keeps it: in a file of their own, or else on the page.
-    pub(crate) fn policy_file(&self) -> PathBuf {
-        self.policy.clone().unwrap_or_else(|| provision::page_policy(&self.data))
+    pub(crate) fn policy_file(&self) -> PolicyFile {
+        match &self.policy {
+            Some(file) => PolicyFile { path: file.clone(), plain: false },
+            None => PolicyFile { path: provision::page_policy(&self.data), plain: true },
+        }
     }
 
     /// The subnets whose hosts are served, by DNS and everything else alike.

@@ -217,14 +217,14 @@ fn files_of(config: &Config, name: ProcessName) -> Vec<PathBuf> {
             files.extend(provision::authority_files(&config.data));
             files.extend(provision::active_roots(config));
             files.extend(provision::active_client_roots(config));
-            files.push(provision::active_policy(config));
+            files.push(provision::active_policy(config).path);
             files.extend([packs::active_file(&config.data), provision::proxy_tokens_file(&config.data)]);
         }
         ProcessName::Admin => {
             files.extend(provision::authority_files(&config.data));
             files.extend(provision::successor_files(&config.data));
             files.extend(provision::page_files(&config.data));
-            files.push(provision::active_policy(config));
+            files.push(provision::active_policy(config).path);
             files.extend([packs::active_file(&config.data), provision::accounts_file(&config.data)]);
         }
     }

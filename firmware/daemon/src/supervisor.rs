@@ -140,8 +140,14 @@ async fn supervise(
             tracing::warn!(warning, "the policy says something that cannot come true");
         }
         match provision::activate_policy(&config, text) {
-            Ok(()) => tracing::info!("the new policy is in force"),
-            Err(error) => tracing::error!(%error, "the new policy could not be handed to the workers"),
+            Ok(()) => {
+                tracing::info!("the new policy is in force");
+                true
+            }
+            Err(error) => {
+                tracing::error!(%error, "the new policy could not be handed to the workers; it is tried again");
+                false
+            }
         }
     }));
     let installed = packs::installed_file(&config.data);

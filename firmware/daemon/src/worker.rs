@@ -33,7 +33,7 @@ use tracing_subscriber::EnvFilter;
 
 pub(crate) use self::admin::resident;
 pub(crate) use self::proxy::{fallbacks, shortfalls};
-pub(crate) use self::reload::{Stamp, follow_file, follow_policy, read_policy, stamp};
+pub(crate) use self::reload::{PolicyFile, Stamp, follow_file, follow_policy, stamp};
 pub(crate) use self::steer::rule_set;
 
 use self::late_journal::LateJournal;
@@ -71,7 +71,7 @@ pub(crate) fn check(config: &Config) -> Result<(), CommandError> {
         return Err(CommandError::Input(format!("domain: {own} is a name of the AI vendor {}", entry.vendor)));
     }
     if let Some(file) = &config.policy {
-        read_policy(file).map_err(CommandError::Input)?;
+        PolicyFile { path: file.clone(), plain: false }.read().map_err(CommandError::Input)?;
     }
     // Compiling all rules takes a small board seconds in which the office would wait; without words of the owner's they
     // are those that the tests compiled.
@@ -130,13 +130,17 @@ pub(crate) fn finding_warnings(policy: &Policy, scanner: &Scanner) -> Vec<String
 
 /// The copy of the policy that the supervisor put in force, or the default: everybody watched, nothing denied.
 fn policy(config: &Config, papers: &Papers) -> Result<Policy, CommandError> {
-    let file = provision::active_policy(config);
+    let file = provision::active_policy(config).path;
     let name = file.display().to_string();
-    match papers.read_text(&file) {
-        Ok(text) => Policy::from_yaml(&name, &text).map_err(CommandError::input),
-        Err(error) if is_absent(&error, &file) => Ok(Policy::default()),
-        Err(error) => Err(CommandError::input(format!("{name}: {error}"))),
-    }
+    let text = match papers.read_text(&file) {
+        Err(error) if is_absent(&error, &file) && provision::has_no_policy(config) => return Ok(Policy::default()),
+        Err(error) if is_absent(&error, &file) => {
+            tracing::error!(file = name, %error, "the policy in force is gone: AI is refused until there is one");
+            provision::NOBODY.to_owned()
+        }
+        text => text.map_err(|error| CommandError::input(format!("{name}: {error}")))?,
+    };
+    Policy::from_yaml(&name, &text).map_err(CommandError::input)
 }
 
 /// The built-in rules with the office's own words.

@@ -144,6 +144,11 @@ pub fn names_foreign_charset(media_type: &str, body: &[u8]) -> bool {
     })
 }
 
+/// Whether a body as a whole is text of two bytes a letter.
+pub fn is_utf16(body: &[u8]) -> bool {
+    charset(body).0 != Charset::Utf8
+}
+
 /// A body's encoding and the length of its byte order mark.
 pub(crate) fn charset(body: &[u8]) -> (Charset, usize) {
     match body {

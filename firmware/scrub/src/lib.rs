@@ -44,7 +44,7 @@ mod pack;
 mod scan;
 mod stream;
 
-pub use accept::{BodyKind, Boundary, Limits, ScanError, is_utf8, names_foreign_charset};
+pub use accept::{BodyKind, Boundary, Limits, ScanError, is_utf8, is_utf16, names_foreign_charset};
 pub use act::{Edit, edit, placeholder};
 pub use decide::{
     ACT_SLOTS, Act, AttackModel, BIAS_SLOT, CONCEPT_SLOTS, Concept, FEATURE_VERSION, Features, LOOK, Lexicon,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use gate_admin::{
@@ -16,6 +17,7 @@ use gate_core::{Clock, Journal, Judge, Mode, SystemClock};
 use gate_policy::Policy;
 use gate_proxy::Fallback;
 use gate_scrub::PackSource;
+use gate_scrub::Scanner;
 use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -83,7 +85,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
             journal: journal.clone(),
             unrecorded: told.unrecorded,
         }),
-        policy: Arc::new(View { config: config.clone(), policy: policy.clone() }),
+        policy: Arc::new(View { config: config.clone(), policy: policy.clone(), rules: rules.clone() }),
         fallbacks: Arc::new(Standing(config.clone())),
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
@@ -95,8 +97,10 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let runtime = worker::runtime(worker::BLOCKING + config.admin.inspect_concurrency)?;
     let result = worker::serve(&runtime, &stop, journal.clone(), async {
         let listeners = Listeners { https: worker::listen(https)?, handover: worker::listen(handover)? };
-        let reload =
-            follow_policy(provision::active_policy(config), stop.clone(), |new, _| policy.store(Arc::new(new)));
+        let reload = follow_policy(provision::active_policy(config), stop.clone(), |new, _| {
+            policy.store(Arc::new(new));
+            true
+        });
         let active = packs::active_file(&config.data);
         let repack = follow_file(Some(&active), stop.clone(), async || {
             let now = worker::stamp(&active);
@@ -238,6 +242,19 @@ impl Feed for Chains {
 struct View {
     config: Config,
     policy: Arc<ArcSwap<Policy>>,
+    rules: Arc<OnDemand>,
+}
+
+impl View {
+    /// Waits until the supervisor has put a policy in force, which looks four times a second.
+    fn is_in_force(&self, text: &str) -> bool {
+        let active = provision::active_policy(&self.config);
+        let mut looks = (0..30).map(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            active.text().is_ok_and(|now| now == text)
+        });
+        looks.any(|is| is)
+    }
 }
 
 impl PolicyView for View {
@@ -246,13 +263,11 @@ impl PolicyView for View {
     }
 
     fn text(&self) -> Result<PolicyText, PolicyError> {
-        // The owner's file may be out of this process's reach: what is in force of it is not.
-        let shown = match &self.config.policy {
-            Some(_) => provision::active_policy(&self.config),
-            None => provision::page_policy(&self.config.data),
-        };
-        let text = match fs::read_to_string(&shown) {
-            Err(error) if is_absent(&error, &shown) => String::new(),
+        // The owner's file may be out of this process's reach, and the page's may be lost: what is in force of them is not.
+        let (page, active) = (provision::page_policy(&self.config.data), provision::active_policy(&self.config).path);
+        let of_page = || fs::read_to_string(&page).ok().filter(|_| self.config.policy.is_none());
+        let text = match of_page().map_or_else(|| fs::read_to_string(&active), Ok) {
+            Err(error) if is_absent(&error, &active) => String::new(),
             text => text.map_err(PolicyError::Disk)?,
         };
         Ok(PolicyText { text, file: self.config.policy.as_ref().map(|file| file.display().to_string()) })
@@ -263,9 +278,16 @@ impl PolicyView for View {
             return Err(PolicyError::Elsewhere(file.display().to_string()));
         }
         let policy = Policy::from_yaml("policy", text).map_err(|error| PolicyError::Wrong(error.to_string()))?;
-        let warnings = worker::policy_warnings(&policy).unwrap_or_default();
+        let mut warnings = worker::policy_warnings(&policy).unwrap_or_default();
+        match self.rules.source().compile(&[]) {
+            Ok(pack) => warnings.extend(worker::finding_warnings(&policy, &Scanner::new(Arc::new(pack)))),
+            Err(error) => tracing::error!(%error, "whether the policy's findings exist cannot be told"),
+        }
         run_state::replace(&provision::page_policy(&self.config.data), text.as_bytes(), 0o644)
             .map_err(PolicyError::Disk)?;
+        if !self.is_in_force(text) {
+            warnings.push("It is saved, and not yet in force: the disk does not take it.".to_owned());
+        }
         Ok(warnings)
     }
 }

@@ -99,6 +99,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         let reload = follow_policy(provision::active_policy(config), stop.clone(), |new, _| {
             warn(&new, &snapshot.load().scanner);
             snapshot.store(Arc::new(Snapshot { judge: Arc::new(new), ..Snapshot::clone(&snapshot.load()) }));
+            true
         });
         let tokens = provision::proxy_tokens_file(&config.data);
         let follow_tokens = follow_until_read(Some(&tokens), stop.clone(), async || {

@@ -1,11 +1,14 @@
 //! The policy file, read again when it changes: the owner's by the supervisor, the validated copy by the workers, so that
 //! a new policy needs no restart and no process waits for another.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use gate_policy::Policy;
+use nix::fcntl::OFlag;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -18,35 +21,58 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// A policy is written by a person; more than this is a mistake.
 const POLICY_CAP: u64 = 1024 * 1024;
 
-/// Reads and validates a policy file; the policy and its text.
-pub(crate) fn read_policy(file: &Path) -> Result<(Policy, String), String> {
-    let name = file.display().to_string();
-    let meta = fs::metadata(file).map_err(|error| format!("{name}: {error}"))?;
-    // A device or a pipe has neither a size nor an end; the page's process may have put anything in its own folder.
-    if !meta.is_file() {
-        return Err(format!("{name}: is no plain file"));
+/// A policy's file, and who may have put it there.
+#[derive(Clone, Debug)]
+pub(crate) struct PolicyFile {
+    pub(crate) path: PathBuf,
+    /// A less trusted process writes it: no link leads to what that process may not read itself.
+    pub(crate) plain: bool,
+}
+
+impl PolicyFile {
+    /// Its text. Opened once and never waited for: whoever writes it may put a pipe or a device in its place at any moment.
+    pub(crate) fn text(&self) -> Result<String, String> {
+        let named = |error: io::Error| format!("{}: {error}", self.path.display());
+        let flags = if self.plain { OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW } else { OFlag::O_NONBLOCK };
+        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&self.path).map_err(named)?;
+        let meta = file.metadata().map_err(named)?;
+        if !meta.is_file() {
+            return Err(format!("{}: is no plain file", self.path.display()));
+        }
+        if meta.len() > POLICY_CAP {
+            let (name, size) = (self.path.display(), meta.len());
+            return Err(format!("{name}: {size} bytes are more than a policy may have ({POLICY_CAP})"));
+        }
+        let mut text = String::new();
+        file.take(POLICY_CAP).read_to_string(&mut text).map_err(named)?;
+        Ok(text)
     }
-    let size = meta.len();
-    if size > POLICY_CAP {
-        return Err(format!("{name}: {size} bytes are more than a policy may have ({POLICY_CAP})"));
+
+    /// Its text, and what that says.
+    pub(crate) fn read(&self) -> Result<(Policy, String), String> {
+        let text = self.text()?;
+        let policy = Policy::from_yaml(&self.path.display().to_string(), &text).map_err(|error| error.to_string())?;
+        Ok((policy, text))
     }
-    let text = fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
-    let policy = Policy::from_yaml(&name, &text).map_err(|error| error.to_string())?;
-    Ok((policy, text))
 }
 
 /// Calls `apply` with every valid new version and its text, once at the start and then whenever the file changes or
-/// SIGHUP asks. A broken one is logged and the last good one stays in force. There may be none yet.
-pub(crate) async fn follow_policy(file: PathBuf, stop: CancellationToken, apply: impl Fn(Policy, &str)) {
+/// SIGHUP asks. A broken one is logged and the last good one stays in force; what could not be read or applied is tried
+/// again. There may be none yet.
+pub(crate) async fn follow_policy(file: PolicyFile, stop: CancellationToken, apply: impl Fn(Policy, &str) -> bool) {
     let mut was_there = false;
-    follow_file(Some(&file), stop, async || {
-        was_there |= file.exists();
-        match read_policy(&file) {
+    follow_until_read(Some(&file.path), stop, async || {
+        let is_there = file.path.exists();
+        was_there |= is_there;
+        match file.read() {
             Ok((policy, text)) => apply(policy, &text),
-            Err(error) if was_there => {
-                tracing::error!(%error, "the new policy is not used; the last good one stays in force");
+            Err(error) => {
+                if was_there {
+                    tracing::error!(%error, "the new policy is not used; the last good one stays in force");
+                }
+                // What somebody wrote does not mend itself, what cannot be read may.
+                !is_there || file.text().is_ok()
             }
-            Err(_) => {}
         }
     })
     .await;
@@ -100,12 +126,15 @@ pub(crate) fn stamp(file: &Path) -> Option<Stamp> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::fs;
+    use std::os::unix::fs::symlink;
     use std::time::Duration;
 
+    use nix::sys::stat::Mode;
     use tokio::time::timeout;
     use tokio_util::sync::CancellationToken;
 
-    use super::{follow_file, follow_until_read};
+    use super::{POLICY_CAP, PolicyFile, follow_file, follow_policy, follow_until_read};
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -122,5 +151,43 @@ mod tests {
         let always = async || looked.set(looked.get() + 1);
         assert!(timeout(MINUTE, follow_file(Some(file.path()), stop, always)).await.is_err());
         assert_eq!(looked.get(), 5);
+    }
+
+    const GOOD: &str = "version: 1\ndefault_mode: inspect\n";
+
+    #[test]
+    fn nothing_in_a_policys_place_is_waited_for_or_read_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| PolicyFile { path: folder.path().join(name), plain: true };
+        fs::write(&file("good").path, GOOD).unwrap();
+        assert_eq!(file("good").read().unwrap().1, GOOD);
+        nix::unistd::mkfifo(&file("pipe").path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        fs::File::create(&file("huge").path).unwrap().set_len(POLICY_CAP + 1).unwrap();
+        symlink(&file("good").path, &file("link").path).unwrap();
+        symlink("/dev/zero", &file("zero").path).unwrap();
+        fs::create_dir(&file("folder").path).unwrap();
+        for name in ["pipe", "huge", "link", "zero", "folder", "absent"] {
+            assert!(file(name).text().is_err(), "{name}");
+        }
+        let linked = PolicyFile { plain: false, ..file("link") };
+        assert_eq!(linked.text().unwrap(), GOOD, "an owner's own may be a link");
+        assert!(PolicyFile { plain: false, ..file("zero") }.text().is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_policy_that_could_not_be_handed_on_is_tried_again_and_a_wrong_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = PolicyFile { path: folder.path().join("policy.yaml"), plain: false };
+        let tries = Cell::new(0);
+        let third = |_, _: &str| {
+            tries.set(tries.get() + 1);
+            tries.get() == 3
+        };
+        for (text, expected) in [(GOOD, 3), ("version: 0", 0)] {
+            fs::write(&file.path, text).unwrap();
+            tries.set(0);
+            assert!(timeout(MINUTE, follow_policy(file.clone(), CancellationToken::new(), third)).await.is_err());
+            assert_eq!(tries.get(), expected, "{text}");
+        }
     }
 }

@@ -110,10 +110,14 @@ fn part(source: Source<'_>, range: Range<usize>, nesting: &mut Nesting, out: &mu
     let is_foreign = std::str::from_utf8(head.content_type).is_ok_and(|named| names_foreign_charset(named, bytes));
     let is_wide = charset(bytes).0 != Charset::Utf8;
     let fits = !is_wide || bytes.len() <= MAX_WIDE - out.wide;
+    let is_text_unread = !fits && is_readable(bytes);
     let is_text = fits && is_readable(bytes) && !is_packed(bytes) && !is_foreign;
     let origin = origin(source, &content);
     if !is_text {
-        out.opaque.push(Opaque { range: origin, said_to_be_text: is_foreign || !fits || says_text(head.media_type) });
+        out.opaque.push(Opaque {
+            range: origin,
+            said_to_be_text: is_foreign || is_text_unread || says_text(head.media_type),
+        });
     } else if head.is_bound || is_wide {
         // A replacement is written in the encoding of the whole body.
         out.bound.push(origin);

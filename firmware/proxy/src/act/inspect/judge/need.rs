@@ -8,7 +8,7 @@ pub(super) const PIECE: usize = 48;
 /// Bytes that the scanner keeps for one run of letters that nobody sees: a text of its own, and where it came from.
 const HIDDEN: usize = 256;
 
-/// Bytes that the scanner keeps for one byte of UTF-16 in a part of a form: two maps of what it is in UTF-8, in vectors that double.
+/// Bytes that the scanner keeps for one byte of UTF-16: two maps of what it is in UTF-8, in vectors that double.
 const WIDE: usize = 144;
 
 /// Bytes that the scanner keeps for one long number: its keys, itself, and where it came from.
@@ -23,8 +23,15 @@ const BLOCK: usize = 64;
 /// What a scan needs beside the body, in bytes: a copy, for every escape or foldable character where it came from, and
 /// for every long number a line of its own.
 pub(in super::super) fn scan_memory(body: &[u8]) -> usize {
-    // UTF-16 shows itself by its zeros or by its mark, which is in no UTF-8.
-    let wide = if memchr3(0, 0xFE, 0xFF, body).is_some() { body.len().min(gate_scrub::MAX_WIDE) } else { 0 };
+    // A body that is UTF-16 as a whole is read whole; in the parts of a form, where it shows itself by its zeros or by its
+    // mark, which is in no UTF-8, no more than the scanner's cap.
+    let wide = if gate_scrub::is_utf16(body) {
+        body.len()
+    } else if memchr3(0, 0xFE, 0xFF, body).is_some() {
+        body.len().min(gate_scrub::MAX_WIDE)
+    } else {
+        0
+    };
     WIDE * wide
         + body.len()
         + PIECE * count(body, is_unlike)
@@ -94,6 +101,8 @@ mod tests {
         assert_eq!(scan_memory(b"{\0\"\0a\0"), 6 * (1 + WIDE));
         let marked = [b"--b\r\n\r\n\xFF\xFE", &b"xy"[..].repeat(gate_scrub::MAX_WIDE)[..]].concat();
         assert_eq!(scan_memory(&marked), marked.len() + WIDE * gate_scrub::MAX_WIDE, "no more is read than that");
+        let whole = [&b"\xFF\xFE"[..], &b"x\0".repeat(gate_scrub::MAX_WIDE)].concat();
+        assert_eq!(scan_memory(&whole), whole.len() * (1 + WIDE), "one that is nothing else is read whole");
         assert_eq!(scan_memory("x\u{E0041}".as_bytes()), 5 + HIDDEN);
     }
 
