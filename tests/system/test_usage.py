@@ -15,7 +15,9 @@ ask = json.load(sys.stdin)
 headers = {"content-type": ask["type"], "authorization": "Bearer made-up"}
 request = urllib.request.Request(ask["url"], base64.b64decode(ask["body"]), headers)
 try:
-    print(urllib.request.urlopen(request, context=ssl.create_default_context(), timeout=30).status)
+    with urllib.request.urlopen(request, context=ssl.create_default_context(), timeout=30) as answer:
+        answer.read()
+        print(answer.status)
 except urllib.error.HTTPError as error:
     print(error.code)
 """

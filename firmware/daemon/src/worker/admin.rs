@@ -249,11 +249,12 @@ impl View {
     /// Waits until the supervisor has put a policy in force, which looks four times a second.
     fn is_in_force(&self, text: &str) -> bool {
         let active = provision::active_policy(&self.config);
-        let mut looks = (0..30).map(|_| {
+        let look = |_| {
+            #[expect(clippy::disallowed_methods, reason = "the thread is one for files, and may wait")]
             std::thread::sleep(Duration::from_millis(100));
             active.text().is_ok_and(|now| now == text)
-        });
-        looks.any(|is| is)
+        };
+        (0..30).any(look)
     }
 }
 
