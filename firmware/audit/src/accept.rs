@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
+pub(crate) use self::promise::hash_before;
 pub(crate) use self::recover::{Closed, Recovered, Tail, recover};
 pub(crate) use self::resync::next_whole;
 

@@ -21,6 +21,11 @@
 //! *pruned* (the tombstone of dropped segments), *repaired* (a tail was cut after a crash, records may be lost) or *broken*
 //! (a signed head is gone). The file `head` holds the newest head that is safely on disk, so that a missing end is noticed.
 //!
+//! A record that stands where it belongs and that this program has no words for is no damage: sum, number and hash are those
+//! of the bytes that a writer put there, a newer one, before a trial went back to this program. It stays, counts and is
+//! signed for like any other; readers step over it and say how many there were. A new kind of frame, or of note in a head,
+//! is another matter, for what follows depends on it: that needs a new version of the format.
+//!
 //! How long things last: when [`append`](gate_core::Journal::append) returns, the kernel has the record and the death of
 //! the process loses nothing. A thread forces data to disk every `sync_ms`, which is what a power cut can take.
 //!

@@ -10,7 +10,8 @@ use gate_core::{Clock, DnsEvent, DnsOutcome, Event, Journal, Position, Record, U
 use gate_seal::DeviceKey;
 
 use crate::accept::list_segments;
-use crate::parse::HEADER_LEN;
+use crate::decide::link;
+use crate::parse::{HEADER_LEN, Header};
 use crate::{ChainWriter, Follower, Options};
 
 /// 2026-11-21T04:49:00Z.
@@ -119,10 +120,47 @@ pub(crate) fn edit(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
+pub(crate) fn damaged_files(dir: &Path) -> usize {
+    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".damaged")).count()
+}
+
 pub(crate) fn copy_dir(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }
+}
+
+/// What records of a newer program may look like: an event without a number here, one with more behind its fields, one
+/// with fewer, and nothing that is known at all.
+pub(crate) fn newer_payloads() -> [Vec<u8>; 4] {
+    let known = postcard::to_stdvec(&Record { at: UnixMicros(START), event: event(0) }).unwrap();
+    let time = postcard::to_stdvec(&UnixMicros(START)).unwrap();
+    [[&time[..], &[200, 1, 5], b"later"].concat(), [&known[..], &[1]].concat(), known[..9].to_vec(), Vec::new()]
+}
+
+/// A frame as a writer would put it behind the one with the hash `previous`.
+pub(crate) fn framed(previous: &[u8; 32], seq: u64, payload: &[u8]) -> Vec<u8> {
+    let linked = [&[1], &seq.to_le_bytes()[..], payload].concat();
+    let body = [&linked[..], &link(previous, &linked)].concat();
+    [&u32::try_from(body.len()).unwrap().to_le_bytes(), &crc32fast::hash(&body).to_le_bytes(), &body[..]].concat()
+}
+
+/// Puts a record behind everything in a segment, as the program does that can write such a payload.
+pub(crate) fn append_raw(segment: &Path, payload: &[u8]) {
+    edit(segment, |bytes| {
+        let (next, previous) = match frames(bytes).pop() {
+            Some(last) => {
+                let seq = u64::from_le_bytes(bytes[last.start + 9..last.start + 17].try_into().unwrap());
+                (seq + u64::from(bytes[last.start + 8] == 1), bytes[last.end - 32..].try_into().unwrap())
+            }
+            None => {
+                let header = Header::decode(bytes[..HEADER_LEN].try_into().unwrap()).unwrap();
+                (header.first_seq, header.previous)
+            }
+        };
+        bytes.extend(framed(&previous, next, payload));
+    });
 }

@@ -1,5 +1,9 @@
 //! What the journal keeps. postcard writes variants and fields by position: new events come at the end, and an event that
 //! needs other fields becomes a new one there, as [`stored`] shows. What was written before is read for good.
+//!
+//! A program that is older than an event meets it too: a trial that goes back leaves the newer slot's records in the chains.
+//! It keeps them, counts them and shows nothing of them, so no event may be needed to understand one that was there before.
+//! The same goes for a new value inside an event, such as another reason: the whole record is unknown there.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

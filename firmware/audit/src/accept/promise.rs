@@ -64,7 +64,7 @@ pub(super) fn inspect(file: &File, offset: u64, chain: Option<ChainId>, signers:
 }
 
 /// The last bytes of the frame before; the first frame of a file has none.
-fn hash_before(file: &File, offset: u64) -> io::Result<Option<Hash>> {
+pub(crate) fn hash_before(file: &File, offset: u64) -> io::Result<Option<Hash>> {
     let Some(start) = offset.checked_sub(32).filter(|_| offset > HEADER_LEN as u64) else { return Ok(None) };
     let mut hash = [0; 32];
     file.read_exact_at(&mut hash, start)?;

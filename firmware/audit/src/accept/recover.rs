@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use gate_seal::DevicePublic;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::promise::{Cut, inspect};
 use super::{SegmentName, create_shared, list_segments};
@@ -44,6 +44,8 @@ struct Walked {
     good_bytes: u64,
     fault: Option<Fault>,
     head_seen: bool,
+    /// Records of a newer program, which stay as they are.
+    newer: u64,
 }
 
 /// Finds the place to go on from. Only the newest segment is read; the whole chain is for `verify`.
@@ -60,6 +62,10 @@ pub(crate) fn recover(dir: &Path, signer: &DevicePublic) -> Result<Recovered, Op
         return begin(dir, signer, head, cut);
     };
     let walked = walk(&file, &header, head.as_ref()).map_err(io)?;
+    if walked.newer > 0 {
+        let segment = name.path(dir);
+        info!(segment = %segment.display(), records = walked.newer, "the journal holds records of a newer program");
+    }
     let id = Some(walked.chain.id);
     let mut cut = inspect_all(&segments.set_aside, id, &signers).map_err(io)?;
     if let Some(fault) = &walked.fault {
@@ -194,15 +200,20 @@ fn walk(file: &File, header: &Header, head: Option<&StoredHead>) -> io::Result<W
     // A head of an older segment was reached long ago; the one that ended the segment before is what this one links to.
     let older = |head: &StoredHead| head.seq < header.first_seq || head.frame_hash() == header.previous;
     let mut head_seen = head.is_some_and(|head| head.chain == chain.id && older(head));
+    let mut newer = 0;
     loop {
         let good_bytes = reader.offset();
         let (seq, previous) = (chain.next_seq, chain.hash);
         let fault = match reader.next() {
-            Ok(None) => return Ok(Walked { chain, good_bytes, fault: None, head_seen }),
+            Ok(None) => return Ok(Walked { chain, good_bytes, fault: None, head_seen, newer }),
             Err(ReadFault::Io(error)) => return Err(error),
             Err(ReadFault::Bad(fault)) => fault,
             Ok(Some(frame)) => match chain.accept(&frame) {
                 Ok(Link::Record(_)) => continue,
+                Ok(Link::Newer) => {
+                    newer += 1;
+                    continue;
+                }
                 Ok(Link::Head(_)) => {
                     head_seen |= head.is_some_and(|head| (head.seq, head.previous) == (seq, previous));
                     continue;
@@ -210,7 +221,7 @@ fn walk(file: &File, header: &Header, head: Option<&StoredHead>) -> io::Result<W
                 Err(fault) => fault,
             },
         };
-        return Ok(Walked { chain, good_bytes, fault: Some(fault), head_seen });
+        return Ok(Walked { chain, good_bytes, fault: Some(fault), head_seen, newer });
     }
 }
 

@@ -1,6 +1,7 @@
 mod crash;
 mod limits;
 mod memory;
+mod newer;
 mod repair;
 
 use std::os::unix::fs::PermissionsExt;

@@ -22,6 +22,9 @@ pub(crate) struct Chain {
 #[derive(Debug)]
 pub(crate) enum Link {
     Record(Box<Record>),
+    /// A record that this program cannot read. Sum, number and hash are right, so these are the bytes that a writer put
+    /// here: a newer one, before the device went back to this program. Bytes that changed since fail before this.
+    Newer,
     Head(Head),
 }
 
@@ -32,7 +35,8 @@ pub(crate) struct Head {
     pub(crate) note: Note,
 }
 
-/// What the writer did to the chain and therefore has to sign for.
+/// What the writer did to the chain and therefore has to sign for. A program that does not know a note cannot go on behind
+/// it, as one can behind a record: a new one needs a new version of the segment's format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Note {
     /// Nothing: a head as they come every so often.
@@ -91,9 +95,8 @@ impl Chain {
         }
         let link = match frame.kind {
             Kind::Record => {
-                let record = exactly::<Record>(frame.payload).ok_or(Fault::Payload)?;
                 self.next_seq = self.next_seq.checked_add(1).ok_or(Fault::Payload)?;
-                Link::Record(Box::new(record))
+                read_record(frame.payload).map_or(Link::Newer, |record| Link::Record(Box::new(record)))
             }
             Kind::Head => Link::Head(self.head(frame.payload)?),
         };
@@ -141,6 +144,11 @@ pub(crate) fn check_head(
 
 fn signed_bytes(chain: ChainId, seq: u64, previous: &Hash, body: &[u8]) -> Vec<u8> {
     [&chain.0[..], &seq.to_le_bytes(), previous, body].concat()
+}
+
+/// The record in a payload; `None` for one of a newer program.
+pub(crate) fn read_record(payload: &[u8]) -> Option<Record> {
+    exactly(payload)
 }
 
 /// A value that fills all of the bytes: trailing ones would be content that nobody sees.

@@ -15,8 +15,9 @@ pub struct BadSegment {
 }
 
 /// Reads the bytes of one segment, checks its chain and its heads against the key that its header names, and hands out
-/// every record. Pure: this is the door for fuzzers, and for whoever has a segment and nothing else.
-pub fn read_segment(bytes: &[u8], mut visit: impl FnMut(Position, &Record)) -> Result<u64, BadSegment> {
+/// every record, `None` for one of a newer program. Pure: this is the door for fuzzers, and for whoever has a segment and
+/// nothing else.
+pub fn read_segment(bytes: &[u8], mut visit: impl FnMut(Position, Option<&Record>)) -> Result<u64, BadSegment> {
     let short = Fault::Torn { have: bytes.len(), want: HEADER_LEN };
     let (header, frames) = bytes.split_first_chunk().ok_or(BadSegment { seq: 0, offset: 0, why: short })?;
     let start = Header::decode(header).and_then(|header| Chain::at(&header));
@@ -29,10 +30,12 @@ pub fn read_segment(bytes: &[u8], mut visit: impl FnMut(Position, &Record)) -> R
         match reader.next() {
             Ok(None) => return Ok(records),
             Ok(Some(frame)) => {
-                if let Link::Record(record) = chain.accept(&frame).map_err(bad)? {
-                    visit(Position(seq), &record);
-                    records += 1;
+                match chain.accept(&frame).map_err(bad)? {
+                    Link::Record(record) => visit(Position(seq), Some(&record)),
+                    Link::Newer => visit(Position(seq), None),
+                    Link::Head(_) => continue,
                 }
+                records += 1;
             }
             Err(ReadFault::Bad(why)) => return Err(bad(why)),
             Err(ReadFault::Io(_)) => unreachable!("reading from memory does not fail"),

@@ -20,11 +20,14 @@ const ATTEMPTS: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub records: u64,
+    /// Those among them that a newer program wrote and this one cannot read; they are as proved as the others.
+    pub newer: u64,
     pub segments: u64,
     /// Heads whose signature verifies, tombstones and repairs included.
     pub heads_verified: u64,
     /// Whether the heads were checked against a key from outside, and not merely against the one in the files.
     pub trusted_key: bool,
+    /// The times of the oldest and of the newest record that this program can read.
     pub first_at: Option<UnixMicros>,
     pub last_at: Option<UnixMicros>,
     /// Records after the last head: chained, but not signed yet.
@@ -210,10 +213,13 @@ impl<'a> Walk<'a> {
         let before = (chain.id, chain.next_seq, chain.hash);
         match chain.accept(frame)? {
             Link::Record(record) => {
-                self.report.records += 1;
-                self.report.unsigned += 1;
+                self.record();
                 self.report.first_at.get_or_insert(record.at);
                 self.report.last_at = Some(record.at);
+            }
+            Link::Newer => {
+                self.record();
+                self.report.newer += 1;
             }
             Link::Head(head) => {
                 let stored = self.head.as_ref();
@@ -224,6 +230,11 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    fn record(&mut self) {
+        self.report.records += 1;
+        self.report.unsigned += 1;
     }
 
     fn note(&mut self, head: &Head, seq: u64) {

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use gate_core::{Position, Record};
 use thiserror::Error;
 
-use crate::accept::{SegmentName, Tail, list_segments, next_whole};
-use crate::parse::{Fault, FrameReader, HEADER_LEN, Header, Kind, ReadFault};
+use crate::accept::{SegmentName, Tail, hash_before, list_segments, next_whole};
+use crate::decide::{link, read_record};
+use crate::parse::{Fault, Frame, FrameReader, HEADER_LEN, Hash, Header, Kind, ReadFault};
 
 /// Records in one batch of [`Records`].
 const BATCH: usize = 256;
 
 /// Reads a chain while it grows, from a process that may only read. It checks frames, not the chain: that is what
-/// [`verify`](crate::verify) is for. Gaps show in the positions.
+/// [`verify`](crate::verify) is for. Gaps show in the positions. Records of a newer program are stepped over and counted.
 #[derive(Debug)]
 pub struct Follower {
     dir: PathBuf,
@@ -22,6 +23,7 @@ pub struct Follower {
     next: u64,
     /// What is wrong with the very end, with nothing behind it yet.
     end: Option<(u64, Fault)>,
+    newer: u64,
 }
 
 /// The segment being read.
@@ -32,6 +34,8 @@ struct Current {
     offset: u64,
     /// What is wrong with the header; said before the first record.
     header: Option<Fault>,
+    /// What the first frame links to, if the header can be read.
+    previous: Option<Hash>,
     /// The length of the file when nothing whole was found behind a bad frame: only more bytes can change that.
     searched: Option<(u64, u64)>,
     /// A later segment was seen, so the writer had finished this one before the look that is due.
@@ -57,7 +61,7 @@ impl Follower {
 
     /// Follows from a position on; if that was dropped already, from the oldest record after it.
     pub fn from(dir: impl Into<PathBuf>, first: Position) -> Self {
-        Self { dir: dir.into(), current: None, next: first.0, end: None }
+        Self { dir: dir.into(), current: None, next: first.0, end: None, newer: 0 }
     }
 
     /// Follows so that the newest `last_n` records come first.
@@ -91,7 +95,8 @@ impl Follower {
             if let Some(why) = current.header.take() {
                 return Err(FollowError::Damaged { file: current.name.path(&self.dir), offset: 0, why });
             }
-            let fault = current.read(&mut self.next, &mut records, max).map_err(|source| self.io(source))?;
+            let fault = current.read(&mut self.next, &mut records, &mut self.newer, max);
+            let fault = fault.map_err(|source| self.io(source))?;
             if records.len() == max || !self.leave(fault, records.is_empty())? {
                 break;
             }
@@ -105,6 +110,11 @@ impl Follower {
         let file = self.current.as_ref()?.name.path(&self.dir);
         let (offset, why) = self.end.clone().filter(|(_, why)| !matches!(why, Fault::Torn { .. }))?;
         Some(FollowError::Damaged { file, offset, why })
+    }
+
+    /// The records of a newer program that were stepped over so far.
+    pub fn newer(&self) -> u64 {
+        self.newer
     }
 
     /// At the end of what the current segment gives: whether to go on reading, in it or in another.
@@ -220,11 +230,14 @@ impl Current {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             Err(error) => return Err(error),
         }
-        let header = Header::decode(&bytes).err();
+        let (previous, header) = match Header::decode(&bytes) {
+            Ok(header) => (Some(header.previous), None),
+            Err(fault) => (None, Some(fault)),
+        };
         // What a newer program wrote is not guessed at.
         let known = !matches!(header, Some(Fault::Version(_)));
         let offset = if known { HEADER_LEN as u64 } else { file.metadata()?.len() };
-        Ok(Some(Self { name, file, offset, header, searched: None, last_look: false }))
+        Ok(Some(Self { name, file, offset, header, previous, searched: None, last_look: false }))
     }
 
     /// Where the next whole frame stands, seen from a bad one at the present place: there, if it is whole by now.
@@ -245,7 +258,7 @@ impl Current {
     }
 
     /// Reads on until there are `max` records or no further frame; what is wrong with the next one.
-    fn read(&mut self, next: &mut u64, records: &mut Batch, max: usize) -> io::Result<Option<Fault>> {
+    fn read(&mut self, next: &mut u64, records: &mut Batch, newer: &mut u64, max: usize) -> io::Result<Option<Fault>> {
         let mut reader = self.reader();
         let mut offset = self.offset;
         let fault = loop {
@@ -257,9 +270,12 @@ impl Current {
                 Err(ReadFault::Io(error)) => return Err(error),
                 Err(ReadFault::Bad(fault)) => break Some(fault),
                 Ok(Some(frame)) if frame.kind == Kind::Record && frame.seq >= *next => {
-                    let Ok((record, [])) = postcard::take_from_bytes(frame.payload) else { break Some(Fault::Payload) };
+                    match read_record(frame.payload) {
+                        Some(record) => records.push((Position(frame.seq), record)),
+                        None if self.follows(offset, &frame)? => *newer += 1,
+                        None => break Some(Fault::Payload),
+                    }
                     *next = frame.seq.saturating_add(1);
-                    records.push((Position(frame.seq), record));
                 }
                 Ok(Some(_)) => {}
             }
@@ -267,6 +283,16 @@ impl Current {
         };
         self.offset = offset;
         Ok(fault)
+    }
+
+    /// Whether a frame is what the chain has at a place: what cannot be read and is, a newer program wrote.
+    fn follows(&self, offset: u64, frame: &Frame<'_>) -> io::Result<bool> {
+        let before = match hash_before(&self.file, offset) {
+            // Cut under our feet.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            before => before?.or(self.previous),
+        };
+        Ok(before.is_some_and(|before| link(&before, frame.linked) == frame.hash))
     }
 
     /// Starts again if the writer cut the segment shorter than what was read; known records are not handed out twice.
@@ -293,6 +319,11 @@ impl Records {
     /// Reads from a position on.
     pub fn open(dir: impl Into<PathBuf>, first: Position) -> Self {
         Self { follower: Follower::from(dir, first), batch: Vec::new().into_iter(), ended: false }
+    }
+
+    /// The records of a newer program that were stepped over so far.
+    pub fn newer(&self) -> u64 {
+        self.follower.newer()
     }
 }
 

@@ -7,7 +7,7 @@ use gate_core::{Journal, Position};
 use tempfile::TempDir;
 
 use crate::testing::{
-    append, assert_holds, copy_dir, edit, event, frames, key, open, options, read_all, record, segments,
+    append, assert_holds, copy_dir, damaged_files, edit, event, frames, key, open, options, read_all, record, segments,
 };
 use crate::{ChainWriter, OpenError, Options, Records, Report, VerifyError, read_head, verify};
 
@@ -51,11 +51,6 @@ fn broken(dir: &Path, lost_here: u64) -> Report {
         }
         other => panic!("{other}"),
     }
-}
-
-fn damaged_files(dir: &Path) -> usize {
-    let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".damaged")).count()
 }
 
 #[test]
