@@ -44,7 +44,7 @@ fn no(outcome: &mut Outcome, why: &str) -> Result<(), CommandError> {
 }
 
 /// The last records of all chains in the order of time, and with `follow` those that come. Exit 1 says that something
-/// between them could not be read.
+/// between them could not be read, or is of a newer program.
 pub(crate) fn audit_tail(args: &JournalArgs, count: usize, follow: bool) -> Result<Outcome, CommandError> {
     let mut outcome = Outcome::Done;
     let mut followers = Vec::new();
@@ -62,12 +62,15 @@ pub(crate) fn audit_tail(args: &JournalArgs, count: usize, follow: bool) -> Resu
     }
     let newest = rows.split_off(rows.len().saturating_sub(count));
     print_rows(&newest, args.json)?;
+    let mut told = vec![0; followers.len()];
+    left_out_since(&followers, &mut told, &mut outcome)?;
     if !follow {
         return Ok(outcome);
     }
     loop {
         let more = gather(&mut followers, 1000, &mut outcome)?;
         print_rows(&more, args.json)?;
+        left_out_since(&followers, &mut told, &mut outcome)?;
         if more.is_empty() {
             std::thread::park_timeout(LOOK);
         }
@@ -96,6 +99,28 @@ fn gather(followers: &mut [(String, Follower)], max: usize, outcome: &mut Outcom
     Ok(rows)
 }
 
+/// A line for each chain of which more was left out than it was `told`.
+fn left_out_since(
+    followers: &[(String, Follower)],
+    told: &mut [u64],
+    outcome: &mut Outcome,
+) -> Result<(), CommandError> {
+    for ((process, follower), told) in followers.iter().zip(told) {
+        left_out(outcome, process, follower.newer() - *told)?;
+        *told = follower.newer();
+    }
+    Ok(())
+}
+
+/// One line about records that are in the chain and for which this program has no words: the one that wrote them shows them.
+fn left_out(outcome: &mut Outcome, process: &str, newer: u64) -> Result<(), CommandError> {
+    match newer {
+        0 => Ok(()),
+        1 => no(outcome, &format!("{process}: 1 record of a newer program is left out")),
+        _ => no(outcome, &format!("{process}: {newer} records of a newer program are left out")),
+    }
+}
+
 /// One line about a bad place, and on; a file that cannot be read ends the command.
 fn step_over(outcome: &mut Outcome, error: FollowError) -> Result<(), CommandError> {
     match error {
@@ -116,7 +141,7 @@ fn print_rows(rows: &[Row], json: bool) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Every record of every chain. Exit 1 says that something between them could not be read.
+/// Every record of every chain. Exit 1 says that something between them could not be read, or is of a newer program.
 pub(crate) fn audit_export(args: &JournalArgs, format: ExportFormat) -> Result<Outcome, CommandError> {
     let mut outcome = Outcome::Done;
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -124,15 +149,17 @@ pub(crate) fn audit_export(args: &JournalArgs, format: ExportFormat) -> Result<O
         export::csv_header(&mut out).map_err(failed)?;
     }
     for Chain { process, dir } in chains(args)? {
-        let records = Records::open(dir, Position(0)).filter(|read| match read {
+        let mut records = Records::open(dir, Position(0));
+        let readable = records.by_ref().filter(|read| match read {
             Err(error @ FollowError::Damaged { .. }) => no(&mut outcome, &format!("{error}; stepped over")).is_err(),
             _ => true,
         });
         match format {
-            ExportFormat::Jsonl => export::jsonl(&mut out, &process, records),
-            ExportFormat::Csv => export::csv(&mut out, &process, records),
+            ExportFormat::Jsonl => export::jsonl(&mut out, &process, readable),
+            ExportFormat::Csv => export::csv(&mut out, &process, readable),
         }
         .map_err(failed)?;
+        left_out(&mut outcome, &process, records.newer())?;
     }
     Ok(outcome)
 }

@@ -3,12 +3,13 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use gate_audit::{ChainWriter, JournalConfig};
+use gate_audit::{ChainWriter, JournalConfig, Report};
 use gate_core::{Event, Journal as _, ProcessEvent, ProcessState, SystemClock};
 use gate_seal::DeviceKey;
 use tempfile::TempDir;
 
-use super::verify::verify_to;
+use super::left_out;
+use super::verify::{verify_to, words};
 use crate::cli::JournalArgs;
 use crate::{CommandError, Outcome, provision};
 
@@ -78,6 +79,17 @@ fn audit_verify_misses_a_chain_that_the_supervisor_started() {
         if emptied {
             fs::remove_dir(root.path().join("dns")).unwrap();
         }
+    }
+}
+
+#[test]
+fn records_of_a_newer_program_are_counted_and_an_export_without_them_is_not_whole() {
+    let report = Report { records: 12, newer: 2, segments: 1, heads_verified: 2, ..Report::default() };
+    assert_eq!(words(&report), "12 records in 1 segment, 2 signed heads, 2 records of a newer program");
+    for (newer, whole) in [(0, Outcome::Done), (1, Outcome::No), (12, Outcome::No)] {
+        let mut outcome = Outcome::Done;
+        left_out(&mut outcome, "proxy", newer).unwrap();
+        assert_eq!(outcome, whole);
     }
 }
 

@@ -115,7 +115,7 @@ impl<W: Write> Answer<W> {
 }
 
 /// The report on one line: what is always so, then what is out of the ordinary.
-fn words(report: &Report) -> String {
+pub(super) fn words(report: &Report) -> String {
     let mut words = vec![
         format!("{} in {}", count(report.records, "record"), count(report.segments, "segment")),
         count(report.heads_verified, "signed head"),
@@ -127,6 +127,7 @@ fn words(report: &Report) -> String {
         (report.repairs, if report.repairs == 1 { " repair" } else { " repairs" }),
     ];
     words.extend(more.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number}{what}")));
+    words.extend((report.newer > 0).then(|| format!("{} of a newer program", count(report.newer, "record"))));
     words.extend(report.torn_tail.as_ref().map(|_| "a torn write at the end".to_owned()));
     words.join(", ")
 }
