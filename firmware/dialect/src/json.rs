@@ -104,5 +104,54 @@ pub(crate) fn word(quoted: &[u8]) -> Option<Cow<'_, str>> {
     serde_json::from_slice::<String>(quoted).ok().map(Cow::Owned)
 }
 
+/// The bytes that the inside of a JSON string stands for, in UTF-8. Half a surrogate pair, and what follows `\u` and is no
+/// number, is U+FFFD; any other escape that JSON does not know is what follows the backslash.
+pub fn unescaped(inside: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    let (mut rest, mut letter, mut left) = (inside, [0; 4], 0..0);
+    std::iter::from_fn(move || {
+        if let Some(at) = left.next() {
+            return Some(letter[at]);
+        }
+        let mut next = || {
+            let (byte, after) = rest.split_first()?;
+            rest = after;
+            Some(*byte)
+        };
+        match next()? {
+            b'\\' => {}
+            plain => return Some(plain),
+        }
+        Some(match next()? {
+            b'u' => {
+                let (char, length) = numbered(rest);
+                rest = &rest[length..];
+                left = 1..char.encode_utf8(&mut letter).len();
+                letter[0]
+            }
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'b' => 8,
+            b'f' => 12,
+            other => other,
+        })
+    })
+}
+
+/// The character whose number follows a `\u`, and the length of what says so.
+fn numbered(rest: &[u8]) -> (char, usize) {
+    let unit = |digits: &[u8]| -> Option<u16> {
+        let digits = digits.get(..4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let Some(first) = unit(rest) else { return (char::REPLACEMENT_CHARACTER, 0) };
+    let second = rest.get(4..).and_then(|rest| unit(rest.strip_prefix(b"\\u")?));
+    match char::decode_utf16([first].into_iter().chain(second)).next() {
+        Some(Ok(pair)) if pair.len_utf16() == 2 => (pair, 10),
+        Some(Ok(char)) => (char, 4),
+        _ => (char::REPLACEMENT_CHARACTER, 4),
+    }
+}
+
 #[cfg(test)]
 mod tests;

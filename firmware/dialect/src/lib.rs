@@ -47,5 +47,6 @@ pub use calls::{
 pub use deltas::{Delta, StreamEvent, read_event, shell};
 pub use denial::{Denial, denial, refusal, spoken};
 pub use format::{Dialect, values_of};
+pub use json::unescaped;
 pub use request::{Attachment, RequestFacts, read_request};
 pub use usage::{Reading, UsageReader};

@@ -2,11 +2,16 @@
 
 use std::ops::Range;
 
+use crate::json::unescaped;
+
 /// Attachments listed; one conversation has a few, and a record has room for them.
 pub(super) const ATTACHMENTS_CAP: usize = 64;
 
 /// Shorter strings of base64 are words as likely as files.
 const SHORTEST: usize = 64;
+
+/// The longest member's name that says something about files.
+const LONGEST: usize = b"bytesbase64encoded".len();
 
 /// Where in the body something attached stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,24 +27,48 @@ pub struct Attachment {
 pub(super) enum Place {
     #[default]
     None,
-    /// Holds a file, or an object that does.
+    /// Holds a file, or an object that does; as a string also whence something is, which nobody follows.
     Holder,
     /// The same, or holds the address of one.
     Media,
     /// Holds a file or its address within one of these, and anything at all elsewhere.
     Content,
-    /// Names a file.
+    /// Names a file, or several.
     Name,
 }
 
 impl Place {
+    /// Case does not count: some servers (Go's `encoding/json`) take a member's name in any.
     pub(super) fn of(key: &str) -> Self {
-        match key {
-            "source" | "inlineData" | "inline_data" | "fileData" | "input_audio" | "file" | "image" | "document"
-            | "audio" | "video" => Self::Holder,
-            "image_url" | "video_url" | "audio_url" | "file_url" | "file_data" | "images" => Self::Media,
-            "data" | "bytes" | "url" => Self::Content,
-            "file_id" | "fileUri" | "file_uri" => Self::Name,
+        let mut lower = [0; LONGEST];
+        let Some(lower) = lower.get_mut(..key.len()) else { return Self::None };
+        lower.copy_from_slice(key.as_bytes());
+        lower.make_ascii_lowercase();
+        match &*lower {
+            b"source" => Self::Holder,
+            b"inlinedata"
+            | b"inline_data"
+            | b"filedata"
+            | b"file_data"
+            | b"input_audio"
+            | b"file"
+            | b"image"
+            | b"images"
+            | b"document"
+            | b"audio"
+            | b"video"
+            | b"media"
+            | b"mediachunks"
+            | b"media_chunks"
+            | b"s3location"
+            | b"image_url"
+            | b"video_url"
+            | b"audio_url"
+            | b"file_url"
+            | b"document_url"
+            | b"bytesbase64encoded" => Self::Media,
+            b"data" | b"bytes" | b"url" | b"uri" => Self::Content,
+            b"file_id" | b"file_ids" | b"fileuri" | b"file_uri" | b"gcsuri" => Self::Name,
             _ => Self::None,
         }
     }
@@ -52,31 +81,52 @@ impl Place {
             (own, _) => own,
         }
     }
-
-    /// What the elements of an array are that is its value.
-    pub(super) fn of_array(self) -> Self {
-        match self {
-            Self::Holder | Self::Media => self,
-            _ => Self::None,
-        }
-    }
 }
 
 /// Whether a quoted string is something attached, and if so whether it only points to it.
 pub(super) fn look(place: Place, quoted: &[u8]) -> Option<bool> {
     let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-    let links = || [&b"https:"[..], b"http:", b"gs:", b"s3:"].iter().any(|scheme| inside.starts_with(scheme));
-    let packed = || inside.starts_with(b"data:") || is_base64(inside);
     match place {
         Place::None | Place::Content => None,
         Place::Name => (!inside.is_empty()).then_some(true),
-        Place::Media if links() => Some(true),
-        Place::Media | Place::Holder => packed().then_some(false),
+        Place::Media if Beginning::of(inside).is_link() => Some(true),
+        Place::Media | Place::Holder => Beginning::of(inside).is_packed(inside).then_some(false),
     }
 }
 
-/// Whether it looks like base64 where it begins and ends.
-fn is_base64(text: &[u8]) -> bool {
-    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=\\".contains(byte);
-    text.len() >= SHORTEST && text[..SHORTEST].iter().chain(&text[text.len() - 4..]).all(is_digit)
+/// A string's beginning as who follows addresses reads it: JSON's escapes undone, blanks before it and breaks within it
+/// forgotten (WHATWG URL section 4.4).
+struct Beginning {
+    bytes: [u8; SHORTEST],
+    length: usize,
+}
+
+impl Beginning {
+    fn of(inside: &[u8]) -> Self {
+        let read = unescaped(inside).skip_while(|byte| *byte <= b' ').filter(|byte| !b"\t\r\n".contains(byte));
+        let (mut bytes, mut length) = ([0; SHORTEST], 0);
+        for (slot, byte) in bytes.iter_mut().zip(read) {
+            *slot = byte;
+            length += 1;
+        }
+        Self { bytes, length }
+    }
+
+    /// Schemes ignore case (RFC 3986 section 3.1).
+    fn has_scheme(&self, scheme: &[u8]) -> bool {
+        let start = self.bytes[..self.length].get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    }
+
+    fn is_link(&self) -> bool {
+        [&b"https:"[..], b"http:", b"gs:", b"s3:"].iter().any(|scheme| self.has_scheme(scheme))
+    }
+
+    /// Whether it is a `data:` URL, or looks like base64 where it begins and ends.
+    fn is_packed(&self, inside: &[u8]) -> bool {
+        let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_=".contains(byte);
+        let may_end = |byte: &u8| is_digit(byte) || *byte == b'\\' || *byte <= b' ';
+        let is_base64 = || self.length == SHORTEST && self.bytes.iter().all(is_digit);
+        self.has_scheme(b"data:") || (is_base64() && inside[inside.len() - 4..].iter().all(may_end))
+    }
 }

@@ -358,6 +358,61 @@ fn what_is_attached_is_told_from_text() {
         assert_eq!((found, facts.more_attachments), (vec![(attached, is_link)], 0), "{body}");
         assert!(facts.text_bytes.is_some_and(|bytes| bytes < 64), "{body}");
     }
+    // Written otherwise, and meant alike: name and value of a member of a block, both as JSON has them.
+    let escaped = file.replace('/', "\\/").replace('=', "\\u003d");
+    let rows = [
+        ("image_url", format!("\\u0064ata:image/png;base64,{file}"), false),
+        ("image_url", format!("data\\u003Aimage/png;base64,{file}"), false),
+        ("image_url", format!("DATA:image/png;base64,{file}"), false),
+        ("image_url", format!("\\n da\\tta:image/png;base64,{file}"), false),
+        ("image_url", "HTTPS://a.example/x.png".to_owned(), true),
+        ("image_url", "\\u0068ttps:\\/\\/a.example".to_owned(), true),
+        ("image_url", " http://a.example".to_owned(), true),
+        ("image", "https://a.example/x.png".to_owned(), true),
+        ("file", "https://a.example/x.pdf".to_owned(), true),
+        ("document_url", "https://a.example/x.pdf".to_owned(), true),
+        ("Image\\u005furl", "https://a.example/x.pdf".to_owned(), true),
+        ("IMAGE_URL", "gs://b/x.png".to_owned(), true),
+        ("image", escaped.clone(), false),
+        ("source", format!("\\n{}\\n \\n", escaped.replace("AAAA", "AAAA\\r\\n")), false),
+        ("bytesBase64Encoded", file.to_owned(), false),
+        ("gcsUri", "gs://b/x.png".to_owned(), true),
+        ("FILE_ID", "file-1".to_owned(), true),
+    ];
+    for (name, value, is_link) in rows {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":[{{"{name}":"{value}"}}]}}]}}"#);
+        let facts = read("/v1/chat/completions", &body);
+        let found: Vec<_> = facts.attachments.iter().map(|one| (&body[one.span.clone()], one.is_link)).collect();
+        assert_eq!(found, [(&*value, is_link)], "{body}");
+    }
+    // Bodies of their own kind, and how many they carry, of which links.
+    let rows = [
+        (
+            json!({ "realtimeInput": { "mediaChunks": [{ "mimeType": "image/png", "data": file }, { "data": file }] } }),
+            2,
+            0,
+        ),
+        (json!({ "realtime_input": { "media_chunks": [{ "data": file }] } }), 1, 0),
+        (
+            json!({ "messages": [{ "content": [{ "document": { "source": { "s3Location": { "uri": "s3://b/a" } } } }] }] }),
+            1,
+            1,
+        ),
+        (json!({ "tools": [{ "type": "code_interpreter", "container": { "file_ids": ["file-1", "file-2"] } }] }), 2, 2),
+        (
+            json!({ "instances": [{ "image": { "bytesBase64Encoded": file } }, { "image": { "gcsUri": "gs://b/a" } }] }),
+            2,
+            1,
+        ),
+        (json!({ "images": [{ "image_url": "https://a.example/a" }, { "url": "https://a.example/b" }] }), 2, 2),
+        (json!({ "Images": [file], "prompt": "look" }), 1, 0),
+    ];
+    for (body, all, links) in rows {
+        let body = body.to_string();
+        let facts = read("/v1/any", &body);
+        let found = (facts.attachments.len(), facts.attachments.iter().filter(|one| one.is_link).count());
+        assert_eq!(found, (all, links), "{body}");
+    }
     let ollama = json!({ "messages": [{ "role": "user", "content": "look", "images": [file, file] }] }).to_string();
     assert_eq!(read("/api/chat", &ollama).attachments.len(), 2);
 }
@@ -370,6 +425,9 @@ fn texts_that_look_like_files_are_texts() {
         json!({ "type": "redacted_thinking", "data": file }),
         json!({ "type": "document", "source": { "type": "text", "media_type": "text/plain", "data": "plain words, and many of them".repeat(9) } }),
         json!({ "type": "tool_result", "content": [{ "type": "text", "text": "source", "url": "https://a.example" }] }),
+        // Where something found was found, which the provider only quotes.
+        json!({ "type": "search_result", "source": "https://a.example", "title": "a", "content": [{ "type": "text", "text": "b" }] }),
+        json!({ "type": "tool_use", "input": { "file": format!("/home/{}/a.rs", "anna".repeat(20)), "data": [file], "uri": "s3://b/a" } }),
     ];
     for block in rows {
         let body = json!({ "messages": [{ "role": "user", "content": [block] }] }).to_string();

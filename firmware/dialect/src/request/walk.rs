@@ -17,9 +17,18 @@ pub(super) const DEPTH_CAP: usize = 256;
 struct Frame {
     start: usize,
     object: bool,
+    /// What its members and elements are within, as files.
+    place: Place,
     marks: Marks,
     /// The member whose value comes next.
     member: Member,
+}
+
+impl Frame {
+    /// What its next value is as a file.
+    fn place(&self) -> Place {
+        if self.object { self.member.place.within(self.place) } else { self.place }
+    }
 }
 
 /// What a key means to us.
@@ -128,7 +137,7 @@ impl Walk<'_> {
             self.too_deep += 1;
             return;
         }
-        let member = self.stack.last().map(|frame| frame.member).unwrap_or_default();
+        let (member, place) = self.stack.last().map(|frame| (frame.member, frame.place())).unwrap_or_default();
         self.note(member);
         if self.stack.is_empty() {
             self.seen = Seen::default();
@@ -136,7 +145,7 @@ impl Walk<'_> {
         if self.stack.len() == 2 && self.in_conversation {
             self.turn = Turn::default();
         }
-        self.stack.push(Frame { start: at, object, marks: Marks::default(), member: Member::default() });
+        self.stack.push(Frame { start: at, object, place, marks: Marks::default(), member: Member::default() });
     }
 
     fn close(&mut self, end: usize) {
@@ -182,11 +191,9 @@ impl Walk<'_> {
 
     /// A string is a text, or something attached.
     fn text(&mut self, span: &Range<usize>) {
-        let Some((frame, outer)) = self.stack.split_last() else { return };
-        let around = outer.last().map(|frame| frame.member.place).unwrap_or_default();
-        let place = if frame.object { frame.member.place.within(around) } else { around.of_array() };
+        let Some(frame) = self.stack.last() else { return };
         let inside = span.start + 1..(span.end - 1).max(span.start + 1);
-        match attached::look(place, &self.body[span.clone()]) {
+        match attached::look(frame.place(), &self.body[span.clone()]) {
             Some(is_link) if self.facts.attachments.len() < ATTACHMENTS_CAP => {
                 self.facts.attachments.push(Attachment { span: inside, is_link });
             }

@@ -2,6 +2,7 @@
 //! again, whether it comes as a body, as a part of a form or in base64 within a conversation.
 
 use gate_core::{Attachment, FileKind, FilePlace};
+use gate_dialect::unescaped;
 use memchr::memmem;
 
 use super::memory::{Pieces, ValueHash};
@@ -38,56 +39,95 @@ pub(super) fn file(hash: &ValueHash, place: FilePlace, bytes: &[u8]) -> Attachme
     Attachment { kind, place, bytes: bytes.len() as u64, keyed_hash: hash.tag(bytes).short_hex() }
 }
 
-/// What only points to a file.
+/// What only points to a file, as JSON writes it.
 pub(super) fn link(hash: &ValueHash, name: &[u8]) -> Attachment {
-    let keyed_hash = hash.tag(name).short_hex();
-    Attachment { kind: FileKind::Link, place: FilePlace::Conversation, bytes: name.len() as u64, keyed_hash }
+    let mut unpacked = Unpacked::new(hash);
+    in_blocks(unescaped(name), |block| unpacked.take(block));
+    Attachment { kind: FileKind::Link, ..unpacked.attachment() }
 }
 
-/// A file in base64, perhaps in a `data:` URL (RFC 2397). What is no digit of base64, such as the backslashes that JSON may
-/// have before its slashes, is left out, as most readers do.
+/// A file in base64, perhaps in a `data:` URL (RFC 2397), as JSON writes it. What is no digit of base64, such as breaks
+/// between lines, is left out, as most readers do.
 pub(super) fn packed(hash: &ValueHash, text: &[u8]) -> Attachment {
-    let mut pieces = hash.pieces();
-    let mut unpacked = Unpacked { beginning: Vec::new(), bytes: 0 };
-    match data_of(text) {
-        Data::Plain(text) => unpacked.take(text, &mut pieces),
-        Data::Base64(text) => unpack(text, |block| unpacked.take(block, &mut pieces)),
+    // Nearly no file has escapes in it, and files are long.
+    match memchr::memchr(b'\\', text) {
+        None => read(hash, text.iter().copied()),
+        Some(_) => read(hash, unescaped(text)),
     }
-    let Unpacked { beginning, bytes } = unpacked;
-    let (kind, keyed_hash) = (kind_of(&beginning), pieces.tag().short_hex());
-    Attachment { kind, place: FilePlace::Conversation, bytes, keyed_hash }
 }
 
+fn read(hash: &ValueHash, text: impl Iterator<Item = u8>) -> Attachment {
+    const SCHEME: &[u8] = b"data:";
+    let mut unpacked = Unpacked::new(hash);
+    let mut text = text.skip_while(|byte| *byte <= b' ');
+    let scheme: Vec<u8> = text.by_ref().filter(|byte| !is_break(*byte)).take(SCHEME.len()).collect();
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        unpack(scheme.into_iter().chain(text), |block| unpacked.take(block));
+    } else if is_base64(&mut text) {
+        unpack(text, |block| unpacked.take(block));
+    } else {
+        in_blocks(text.filter(|byte| !is_break(*byte)), |block| unpacked.take(block));
+    }
+    unpacked.attachment()
+}
+
+/// What the parser of URLs forgets wherever it stands.
+fn is_break(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\r' | b'\n')
+}
+
+/// Reads the media type of a `data:` URL and its comma, and says whether base64 follows.
+fn is_base64(url: &mut impl Iterator<Item = u8>) -> bool {
+    const MARK: &[u8] = b";base64";
+    let mut end = [0; MARK.len()];
+    for byte in url.take_while(|byte| *byte != b',').filter(|byte| !byte.is_ascii_whitespace()) {
+        end.rotate_left(1);
+        end[MARK.len() - 1] = byte;
+    }
+    end.eq_ignore_ascii_case(MARK)
+}
+
+/// What a file within a conversation is unpacked into.
 struct Unpacked {
+    pieces: Pieces,
     beginning: Vec<u8>,
     bytes: u64,
 }
 
 impl Unpacked {
-    fn take(&mut self, block: &[u8], pieces: &mut Pieces) {
+    fn new(hash: &ValueHash) -> Self {
+        Self { pieces: hash.pieces(), beginning: Vec::new(), bytes: 0 }
+    }
+
+    fn take(&mut self, block: &[u8]) {
         let room = BEGINNING - self.beginning.len();
         self.beginning.extend_from_slice(&block[..block.len().min(room)]);
         self.bytes += block.len() as u64;
-        pieces.push(block);
+        self.pieces.push(block);
+    }
+
+    fn attachment(self) -> Attachment {
+        let (kind, keyed_hash) = (kind_of(&self.beginning), self.pieces.tag().short_hex());
+        Attachment { kind, place: FilePlace::Conversation, bytes: self.bytes, keyed_hash }
     }
 }
 
-enum Data<'a> {
-    Plain(&'a [u8]),
-    Base64(&'a [u8]),
-}
-
-fn data_of(text: &[u8]) -> Data<'_> {
-    let Some(url) = text.strip_prefix(b"data:") else { return Data::Base64(text) };
-    let comma = memchr::memchr(b',', url).unwrap_or(url.len());
-    let (media, data) = (&url[..comma], url.get(comma + 1..).unwrap_or_default());
-    if media.to_ascii_lowercase().ends_with(b";base64") { Data::Base64(data) } else { Data::Plain(data) }
+fn in_blocks(bytes: impl Iterator<Item = u8>, mut each: impl FnMut(&[u8])) {
+    let mut block = Vec::with_capacity(BLOCK);
+    bytes.for_each(|byte| {
+        block.push(byte);
+        if block.len() == BLOCK {
+            each(&block);
+            block.clear();
+        }
+    });
+    each(&block);
 }
 
 /// Unpacks base64 of either alphabet, block by block.
-fn unpack(text: &[u8], mut each: impl FnMut(&[u8])) {
+fn unpack(text: impl Iterator<Item = u8>, mut each: impl FnMut(&[u8])) {
     let (mut block, mut bits, mut digits) = (Vec::with_capacity(BLOCK + 3), 0_u32, 0_u32);
-    for digit in text.iter().filter_map(|byte| digit(*byte)) {
+    text.filter_map(digit).for_each(|digit| {
         bits = bits << 6 | digit;
         digits += 1;
         if digits == 4 {
@@ -98,7 +138,7 @@ fn unpack(text: &[u8], mut each: impl FnMut(&[u8])) {
                 block.clear();
             }
         }
-    }
+    });
     // Two digits more are one byte, three are two.
     if digits > 1 {
         let rest = (bits << (6 * (4 - digits))).to_be_bytes();

@@ -16,8 +16,12 @@ fn a_file_is_the_same_however_it_comes() {
             plain.clone(),
             URL_SAFE_NO_PAD.encode(&bytes),
             plain.replace('/', "\\/"),
+            plain.replace('+', "\\u002B").replace('/', "\\u002f"),
+            lines(&plain, "\\r\\n"),
+            format!(" {}\\n", lines(&plain, "\n")),
             format!("data:application/pdf;base64,{plain}"),
             format!("data:;BASE64,{plain}"),
+            format!("\\n D\\u0061ta\\u003aapplication\\/pdf; base\\t64\\u002c{}", lines(&plain, "\\n")),
         ] {
             let within = packed(&hash, text.as_bytes());
             assert_eq!(within.place, FilePlace::Conversation);
@@ -27,11 +31,22 @@ fn a_file_is_the_same_however_it_comes() {
             );
         }
     }
-    let text = packed(&hash, b"data:text/plain,hello");
-    assert_eq!((text.bytes, text.keyed_hash), (5, file(&hash, FilePlace::Part, b"hello").keyed_hash));
+    for text in [&b"data:text/plain,hello"[..], b"DATA:,h\\u0065ll\\no", b"data:base64,hello"] {
+        let text = packed(&hash, text);
+        assert_eq!((text.bytes, text.keyed_hash), (5, text_hash(&hash)));
+    }
+    assert_eq!(packed(&hash, b"data:text/plain;base64").bytes, 0, "nothing follows");
     assert_ne!(file(&ValueHash::new(&[8; 32]), FilePlace::Part, b"hello").keyed_hash, text_hash(&hash), "keyed");
     let named = link(&hash, b"file-6F2k");
     assert_eq!((named.kind, named.bytes), (FileKind::Link, 9));
+    assert_eq!(link(&hash, b"file\\u002d6F2k"), named, "the same however it is written");
+    assert_ne!(link(&hash, b"\\u0444"), link(&hash, b"\\u0445"));
+}
+
+/// In lines as long as those of mail.
+fn lines(base64: &str, ends: &str) -> String {
+    let lines: Vec<&str> = base64.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    lines.join(ends)
 }
 
 fn text_hash(hash: &ValueHash) -> String {
