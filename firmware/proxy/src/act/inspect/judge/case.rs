@@ -218,6 +218,7 @@ impl<'a> Case<'a> {
         }
         if found.opaque {
             self.leave_unread(Unread::Opaque, Reason::BadEncoding)?;
+            self.ask_unseen()?;
         }
         if take(found.json.len()) { Ok(Cow::Owned(found.json)) } else { Err(DecodeError::OutOfBudget.into()) }
     }
@@ -271,7 +272,7 @@ impl<'a> Case<'a> {
         let more = self.facts.more_attachments;
         self.attachments.more = more;
         self.carry(files)?;
-        if more > 0 { self.ask_upload(FileKind::Unknown, u64::MAX) } else { Ok(()) }
+        if more > 0 { self.ask_unseen() } else { Ok(()) }
     }
 
     /// Notes files and asks the policy whether the request may carry them: all are noted, whatever it says of the first.
@@ -281,7 +282,15 @@ impl<'a> Case<'a> {
         asked.into_iter().try_for_each(|(kind, bytes)| self.ask_upload(kind, bytes))
     }
 
+    /// Asks it of files that there may be where nobody looked.
+    fn ask_unseen(&mut self) -> Result<(), Refusal> {
+        self.ask_upload(FileKind::Unknown, u64::MAX)
+    }
+
     fn ask_upload(&mut self, kind: FileKind, bytes: u64) -> Result<(), Refusal> {
+        if self.prompt.is_answer {
+            return Ok(());
+        }
         let rule = || Reason::Policy("uploads".to_owned());
         match self.judge.upload(self.prompt.client, kind, bytes) {
             Action::Allow => {}
@@ -301,7 +310,11 @@ impl<'a> Case<'a> {
             Action::Alert => self.unread = Some(reason),
             Action::Redact | Action::Deny => return Err(Refusal::forbidden(reason)),
         }
-        Ok(())
+        match what {
+            Unread::Costly => self.ask_unseen(),
+            // Who leaves it has looked at its beginning, or asks.
+            Unread::Opaque => Ok(()),
+        }
     }
 
     /// Asks the policy, then once more without what is only history, so that a rule against the request as a whole is

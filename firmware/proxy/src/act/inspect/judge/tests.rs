@@ -342,7 +342,7 @@ fn a_part_that_is_no_text_is_the_policys_to_decide() {
     assert_eq!(hidden.refusal.unwrap().reason, Reason::FrozenContent, "found, and no edit fits");
 }
 
-/// Lets PDFs and small files pass, does the same with all others, and leaves the rest alone.
+/// Lets PDFs and small files pass, does the same with all others, and lets the rest pass, read or not.
 struct Files(Action);
 
 impl Judge for Files {
@@ -352,6 +352,10 @@ impl Judge for Files {
 
     fn prompt(&self, facts: &PromptFacts<'_>) -> PromptVerdict {
         Always(Action::Redact).prompt(facts)
+    }
+
+    fn unread(&self, _: IpAddr, _: Unread) -> Action {
+        Action::Allow
     }
 
     fn upload(&self, _: IpAddr, kind: FileKind, bytes: u64) -> Action {
@@ -422,6 +426,36 @@ fn more_files_than_are_listed_are_counted_and_judged_as_unknown() {
     let allowed = judged(Action::Allow);
     assert_eq!((allowed.attachments.len(), allowed.more_attachments), (32, 38));
     assert!(judged(Action::Deny).refusal.is_some(), "small ones may, and nobody looked at the last");
+}
+
+#[test]
+fn where_nobody_looked_may_be_files() {
+    let field = [&b"\x0a\x09"[..], b"\xff\xfe%PDF-1."].concat();
+    let nested = (0..400).fold(Vec::new(), |message: Vec<u8>, _| {
+        let length = [0x80 | (message.len() & 0x7F) as u8, (message.len() >> 7) as u8];
+        [&[0x1A], &length[..], &message].concat()
+    });
+    let rows = [
+        ("application/json", bomb()),
+        ("application/json", ("[".repeat(200) + &"]".repeat(200)).into_bytes()),
+        ("application/proto", field.clone()),
+        ("application/proto", nested),
+        ("application/grpc-web-text", b"AAAAAAUKA2FubmE=".to_vec()),
+    ];
+    let told = || Some(Reason::Policy("uploads".to_owned()));
+    for (media, body) in &rows {
+        let judged = |action| judge_as(&inspector(), &Files(action), Some(media), body);
+        assert_eq!((judged(Action::Allow).refusal, judged(Action::Allow).unread), (None, None), "{media}");
+        assert_eq!((judged(Action::Alert).refusal, judged(Action::Alert).unread), (None, told()), "{media}");
+        assert_eq!(judged(Action::Deny).refusal.map(|refusal| refusal.reason), told(), "{media}");
+        let host = HostName::parse(b"api.openai.com").unwrap();
+        let asked = prompt(IpAddr::V4(Ipv4Addr::LOCALHOST), &host);
+        let answer = Prompt { is_answer: true, content_type: Some(media), body, ..asked };
+        let judged = inspector().judge(&Files(Action::Deny), &scanner(), &answer, &mut |_| true);
+        assert_eq!(judged.refusal, None, "{media}: nobody sends an answer away");
+    }
+    let plain = judge_as(&inspector(), &Files(Action::Deny), Some("application/proto"), b"\x0a\x04anna");
+    assert_eq!(plain.refusal, None, "all of it was read");
 }
 
 #[test]
