@@ -2,7 +2,7 @@
 //! memory that the supervisor holds, which no worker can make larger.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 
@@ -41,14 +41,19 @@ impl Left {
     }
 
     /// Puts something there instead of what there was; half of it is never found.
-    pub(crate) fn put(&self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn put(&self, write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>) -> io::Result<()> {
         self.clear()?;
-        self.0.write_all_at(bytes, HEADER)?;
-        self.0.write_all_at(&(bytes.len() as u64).to_le_bytes(), 0)
+        let mut file = &self.0;
+        file.seek(SeekFrom::Start(HEADER))?;
+        let mut out = BufWriter::new(file);
+        write(&mut out)?;
+        out.flush()?;
+        let size = file.stream_position()? - HEADER;
+        file.write_all_at(&size.to_le_bytes(), 0)
     }
 
-    /// What is there; nothing is an empty one.
-    pub(crate) fn read(&self) -> io::Result<Vec<u8>> {
+    /// What is there, if anything is.
+    pub(crate) fn read(&self) -> io::Result<Option<impl Read>> {
         let mut header = [0; HEADER as usize];
         self.0.read_exact_at(&mut header, 0)?;
         let size = u64::from_le_bytes(header);
@@ -56,9 +61,9 @@ impl Left {
         if size > self.0.metadata()?.len() - HEADER {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        let mut bytes = vec![0; size as usize];
-        self.0.read_exact_at(&mut bytes, HEADER)?;
-        Ok(bytes)
+        let mut file = &self.0;
+        file.seek(SeekFrom::Start(HEADER))?;
+        Ok((size > 0).then(|| BufReader::new(file.take(size))))
     }
 
     /// Takes it away.
@@ -75,24 +80,35 @@ impl From<Left> for OwnedFd {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Read, Write};
     use std::os::fd::{IntoRawFd, OwnedFd};
     use std::os::unix::fs::FileExt;
 
     use super::Left;
 
+    fn put(left: &Left, bytes: &[u8]) -> io::Result<()> {
+        left.put(|out| out.write_all(bytes))
+    }
+
+    fn read(left: &Left) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        left.read().unwrap()?.read_to_end(&mut bytes).unwrap();
+        Some(bytes)
+    }
+
     #[test]
     fn a_successor_finds_the_last_thing_that_was_put_there_and_nobody_more_than_the_room() {
         let left = Left::new(10).unwrap();
         let other = Left::receive(OwnedFd::from(left.share().unwrap()).into_raw_fd()).unwrap();
-        assert_eq!(left.read().unwrap(), b"");
-        other.put(b"0123456789").unwrap();
-        other.put(b"records").unwrap();
-        assert_eq!(left.read().unwrap(), b"records");
-        assert!(other.put(b"0123456789a").is_err());
-        assert_eq!(left.read().unwrap(), b"", "and no half of it");
+        assert_eq!(read(&left), None);
+        put(&other, b"0123456789").unwrap();
+        put(&other, b"records").unwrap();
+        assert_eq!(read(&left).unwrap(), b"records");
+        assert!(put(&other, b"0123456789a").is_err());
+        assert_eq!(read(&left), None, "and no half of it");
         other.0.write_all_at(&11_u64.to_le_bytes(), 0).unwrap();
         assert!(left.read().is_err());
         left.clear().unwrap();
-        assert_eq!(other.read().unwrap(), b"");
+        assert_eq!(read(&other), None);
     }
 }

@@ -61,7 +61,7 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) async fn keep(mut self, orders: broadcast::Receiver<Order>) {
         self.keep_alive(orders).await;
-        if self.left.read().is_ok_and(|left| !left.is_empty()) {
+        if self.left.read().is_ok_and(|left| left.is_some()) {
             tracing::error!(process = self.name.as_str(), "records that waited in memory for the disk are lost");
         }
     }

@@ -130,7 +130,7 @@ impl LateJournal {
         }
         let Some(waiting) = self.waiting.into_inner().filter(|waiting| waiting.count() > 0) else { return Ok(()) };
         let records = waiting.count();
-        match self.left.as_ref().map(|left| left.put(&waiting.to_bytes())) {
+        match self.left.as_ref().map(|left| left.put(|out| waiting.write_to(out))) {
             Some(Ok(())) => tracing::warn!(records, "what waited in memory for the disk is left to the next process"),
             other => tracing::error!(records, ?other, "records that waited in memory for the disk are lost"),
         }
@@ -198,8 +198,7 @@ fn hangs(config: &Config, name: ProcessName) -> OpenError {
 
 /// What the process before this one left, if it left anything that is one.
 fn inherited(left: &Left, options: &Options) -> Option<Waiting> {
-    let bytes = left.read().ok().filter(|bytes| !bytes.is_empty())?;
-    let waiting = Waiting::from_bytes(options, &bytes);
+    let waiting = Waiting::read_from(options, left.read().ok().flatten()?);
     match &waiting {
         Some(waiting) => tracing::info!(records = waiting.count(), "the records that the last process left"),
         None => tracing::error!("the records that the last process left are lost: they make no sense"),

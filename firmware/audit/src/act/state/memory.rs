@@ -2,6 +2,7 @@
 //! ends. Once the disk takes them again they follow in their order, each with its own time, and a record says so.
 
 use std::collections::VecDeque;
+use std::io;
 
 use gate_core::{AdminEvent, Event, JournalError, Position, Record, UnixMicros};
 use serde::{Deserialize, Serialize};
@@ -97,21 +98,21 @@ impl Waiting {
         Ok(Position(self.0.waiting.len() as u64))
     }
 
-    /// How many bytes [`Self::to_bytes`] makes at most, with these options.
+    /// How many bytes [`Self::write_to`] writes at most, with these options.
     pub fn most_bytes(options: &Options) -> usize {
         // What a record costs beside its bytes is more than their length takes.
         if options.memory_bytes == 0 { 0 } else { options.memory_bytes.saturating_add(2 * OVERHEAD) }
     }
 
-    /// For a process that takes over.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_stdvec(&(&self.0.tale, &self.0.waiting)).expect("numbers and bytes have a form")
+    /// For a process that takes over. Byte by byte, into what should have a buffer: there may be no room for all of it twice.
+    pub fn write_to(&self, out: impl io::Write) -> io::Result<()> {
+        postcard::to_io(&(&self.0.tale, &self.0.waiting), out).map(drop).map_err(io::Error::other)
     }
 
-    /// What another process's [`Self::to_bytes`] made. `None` for what it cannot have made: more than there is room for, or
-    /// something that is no record.
-    pub fn from_bytes(options: &Options, bytes: &[u8]) -> Option<Self> {
-        let (tale, waiting): (Tale, VecDeque<Box<[u8]>>) = postcard::from_bytes(bytes).ok()?;
+    /// What another process's [`Self::write_to`] wrote. `None` for what it cannot have written: more than there is room for,
+    /// or something that is no record.
+    pub fn read_from(options: &Options, from: impl io::Read) -> Option<Self> {
+        let ((tale, waiting), _): ((Tale, VecDeque<Box<[u8]>>), _) = postcard::from_io((from, &mut [])).ok()?;
         let bytes = waiting.iter().map(|payload| payload.len() + OVERHEAD).sum();
         let sound = |payload: &[u8]| payload.len() <= MOST_PAYLOAD && postcard::from_bytes::<Record>(payload).is_ok();
         let cap = options.memory_bytes;
