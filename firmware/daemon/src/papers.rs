@@ -27,7 +27,7 @@ use tokio::time::timeout;
 pub(crate) use self::left::Left;
 
 use crate::cli::ProcessName;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::worker::{self, Stamp};
 use crate::{CommandError, packs, provision};
 
@@ -211,6 +211,7 @@ fn files_of(config: &Config, name: ProcessName) -> Vec<PathBuf> {
         ProcessName::Dns => {
             files.extend(provision::active_roots(config));
             files.extend([provision::groups_file(&config.data), provision::keys_file(&config.data)]);
+            files.extend((config.mode == Mode::Gateway).then(|| provision::destinations_file(&config.data)));
         }
         ProcessName::Steer => {}
         ProcessName::Proxy => {

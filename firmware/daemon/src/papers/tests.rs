@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{Kept, Left, Papers};
 use crate::cli::ProcessName;
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::provision;
 
 /// A data folder with a key, a policy in force and accounts.
@@ -79,6 +79,21 @@ async fn a_disk_that_hangs_is_not_asked() {
     fs::write(&policy, "new").expect("written");
     let papers = Papers { hangs: true, ..handed(&kept, ProcessName::Proxy) };
     assert_eq!(papers.read_text(&policy).expect("kept"), "old");
+}
+
+#[tokio::test]
+async fn a_gateways_resolver_is_handed_the_addresses_that_were_learnt() {
+    let (_dir, mut config) = machine();
+    let file = provision::destinations_file(&config.data);
+    fs::create_dir_all(file.parent().expect("a folder")).expect("fresh");
+    fs::write(&file, "learnt").expect("fresh");
+    for (mode, handed_over) in [(Mode::Dns, None), (Mode::Gateway, Some(b"learnt".as_slice()))] {
+        config.mode = mode;
+        let kept = Kept::new(&config, String::new());
+        kept.look().await;
+        assert_eq!(handed(&kept, ProcessName::Dns).kept(&file), handed_over);
+        assert_eq!(handed(&kept, ProcessName::Proxy).kept(&file), None);
+    }
 }
 
 #[tokio::test]

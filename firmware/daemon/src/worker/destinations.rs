@@ -57,10 +57,15 @@ impl DestinationsError {
 pub(super) fn read(file: &Path) -> Result<Destinations, DestinationsError> {
     let mut bytes = Vec::new();
     File::open(file)?.take(FILE_CAP + 1).read_to_end(&mut bytes)?;
+    parse(&bytes)
+}
+
+/// The same of the file's bytes.
+pub(super) fn parse(bytes: &[u8]) -> Result<Destinations, DestinationsError> {
     if bytes.len() as u64 > FILE_CAP {
         return Err(DestinationsError::TooLong);
     }
-    let found: Destinations = serde_json::from_slice(&bytes)?;
+    let found: Destinations = serde_json::from_slice(bytes)?;
     if found.addresses.len() > DESTINATIONS_CAP {
         return Err(DestinationsError::TooMany(found.addresses.len()));
     }

@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::SystemClock;
-use gate_dns::{Dns, Dnssec, Identity, NetworkMode, bind_mdns};
+use gate_dns::{Destinations, Dns, Dnssec, Identity, NetworkMode, bind_mdns};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::destinations::{self, DnsEnd};
+use super::destinations::{self, DestinationsError, DnsEnd};
 use super::late_journal::{LateJournal, Without};
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
@@ -56,13 +56,18 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let mut trusted = None;
     let handed = provision::keys_file(&config.data);
     keys::trust(&dns, &handed, papers.read(&handed).and_then(|bytes| Keys::parse(&bytes)), &mut trusted);
-    let hangs = papers.hangs;
-    drop(papers);
     let file = provision::destinations_file(&config.data);
     let gateway = config.mode == Mode::Gateway;
-    if gateway && !hangs {
-        remember(&dns, &file);
+    if gateway {
+        // A disk that hangs is not asked; what is written once it goes on must not lack what was there.
+        let kept = || papers.kept(&file).map(destinations::parse);
+        let earlier = if papers.hangs { kept() } else { Some(destinations::read(&file)) };
+        if let Some(earlier) = earlier {
+            remember(&dns, &file, earlier);
+        }
     }
+    let hangs = papers.hangs;
+    drop(papers);
     let (dns, kept) = (Arc::new(dns), provision::answers_file(&config.data));
     if !hangs {
         answers::load(&dns, &kept);
@@ -160,8 +165,8 @@ fn block_names(memory_mib: u64) -> usize {
 }
 
 /// Clients go on using addresses that an earlier process gave them: what it had learnt must stay redirected.
-fn remember(dns: &Dns, file: &Path) {
-    match destinations::read(file) {
+fn remember(dns: &Dns, file: &Path, earlier: Result<Destinations, DestinationsError>) {
+    match earlier {
         Ok(earlier) => dns.remember(&earlier),
         Err(error) if error.is_missing() => {}
         Err(error) => tracing::error!(%error, file = %file.display(), "the addresses learnt before cannot be read"),
