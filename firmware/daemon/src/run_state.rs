@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -189,7 +189,9 @@ impl RunState {
 
     fn write(&self, running: &Running) {
         let written = serde_json::to_vec(running).map_err(io::Error::from);
-        if let Err(error) = written.and_then(|bytes| replace(&self.file, &bytes, 0o644)) {
+        // A full disk takes no new file.
+        let write = |bytes: Vec<u8>| replace(&self.file, &bytes, 0o644).or_else(|_| overwrite(&self.file, &bytes));
+        if let Err(error) = written.and_then(write) {
             tracing::error!(%error, "the list of running processes could not be written");
         }
     }
@@ -242,6 +244,14 @@ pub(crate) fn replace_soon(file: &Path, bytes: &[u8], mode: u32) -> io::Result<f
     Ok(out)
 }
 
+/// Writes a file anew in the room that it has: until that is done, its readers see what is no such file.
+fn overwrite(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Cut off last: somebody else would take the room.
+    let out = fs::OpenOptions::new().write(true).open(file)?;
+    out.write_all_at(bytes, 0)?;
+    out.set_len(bytes.len() as u64)
+}
+
 /// Writes a new file beside another one.
 fn beside(
     file: &Path,
@@ -260,4 +270,28 @@ fn beside(
     let mut out = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new)?;
     write(&mut out)?;
     Ok((out, new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, RunState, Running, fs};
+
+    #[test]
+    fn what_has_changed_is_told_where_there_is_no_room_for_a_new_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = "data = 'data'\n[identity]\naddresses = ['192.0.2.53']\n[dns]\nupstreams = ['9.9.9.9']\n";
+        let config = Config::of_text(&dir.path().join("n.toml"), text).unwrap();
+        fs::create_dir_all(config.data.join("state")).unwrap();
+        let state = RunState::start(&config).unwrap();
+        state.started("proxy", 7);
+        let told = || Running::read(&config.data).unwrap().processes[0].unrecorded;
+        assert!(!told());
+        // A folder lies where the new file belongs: as with a full disk, there can be none.
+        fs::create_dir(config.data.join("state/running.json.new")).unwrap();
+        // Shorter than the text before it, and longer again.
+        for unrecorded in [true, false, true] {
+            state.unrecorded("proxy", unrecorded);
+            assert_eq!(told(), unrecorded);
+        }
+    }
 }
