@@ -82,7 +82,7 @@ cmd_image() {
 
 # cmd_flash DEV [BOARD]: only onto a whole drive that can be taken out, and that nothing of is mounted.
 cmd_flash() {
-    local device=${1:-} board=${2:-raspberrypi5} image answer
+    local device=${1:-} board=${2:-raspberrypi5} image answer needed there
     [ -b "$device" ] || die "flash needs the card's device, as /dev/sdX or /dev/mmcblkN; lsblk lists them"
     [ "$(lsblk -dnro TYPE "$device")" = disk ] || die "$device is a part of a drive, not a drive"
     [ "$(lsblk -dnro RM "$device")" = 1 ] || [[ $device == /dev/mmcblk* ]] || die "$device cannot be taken out; that is no card"
@@ -90,6 +90,9 @@ cmd_flash() {
     image=out/nanogate-$board-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1).img.xz
     [ -e "$image" ] || die "there is no image yet: ./build.sh image $board"
     (cd out && sha256sum --quiet -c "$(basename "$image").sha256") || die "$image is not what was built"
+    needed=$(xz --robot -l "$image" | awk '$1 == "totals" { print $5 }')
+    there=$(lsblk -bdnro SIZE "$device")
+    [ "$there" -ge "$needed" ] || die "$device has $((there / 1000000)) MB, and the image needs $((needed / 1000000))"
     lsblk -o NAME,SIZE,VENDOR,MODEL,LABEL "$device" >&2
     read -rp "everything on $device will be lost; type its name to go on: " answer || answer=
     [ "$answer" = "$device" ] || die "nothing was written"
