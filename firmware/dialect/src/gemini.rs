@@ -24,7 +24,8 @@ pub(crate) static FORMAT: Format = Format {
         loose: &[],
         input: &[&["promptTokenCount", "toolUsePromptTokenCount"]],
         // Reasoning is paid for as output but counted apart.
-        output: &[&["candidatesTokenCount", "thoughtsTokenCount"]],
+        // The second is what a live session says.
+        output: &[&["candidatesTokenCount", "thoughtsTokenCount"], &["responseTokenCount", "thoughtsTokenCount"]],
         // Part of `promptTokenCount`.
         cached: &["cachedContentTokenCount"],
         written: &[],

@@ -27,12 +27,13 @@ pub(crate) static FORMAT: Format = Format {
         loose: &[],
         input: &[&["prompt_tokens"], &["input_tokens"]],
         output: &[&["completion_tokens"], &["output_tokens"]],
-        // Chat, responses and realtime each have a name of their own, and so has DeepSeek.
+        // Chat, responses and realtime each have a name of their own, and so have DeepSeek and Moonshot.
         cached: &[
             "prompt_tokens_details.cached_tokens",
             "input_tokens_details.cached_tokens",
             "input_token_details.cached_tokens",
             "prompt_cache_hit_tokens",
+            "cached_tokens",
         ],
         written: &["prompt_tokens_details.cache_write_tokens"],
         reasoning: &["completion_tokens_details.reasoning_tokens", "output_tokens_details.reasoning_tokens"],

@@ -77,6 +77,28 @@ fn reads_every_answer_whole_and_in_pieces_of_any_size() {
 }
 
 #[test]
+fn every_name_of_a_count_is_known() {
+    let live = r#"{"usageMetadata":{"promptTokenCount":100,"responseTokenCount":50,"thoughtsTokenCount":7}}"#;
+    let usage_of = |counts: &str| format!(r#"{{"usage":{{{counts}}}}}"#);
+    let chat = |counts: &str| usage_of(&format!(r#""prompt_tokens":100,"completion_tokens":50,{counts}"#));
+    let realtime = usage_of(r#""input_tokens":100,"output_tokens":50,"input_token_details":{"cached_tokens":64}"#);
+    let both: &[Dialect] = &[OpenAi, Generic];
+    let rows = [
+        (live.to_owned(), &[Gemini, Generic][..], 57, [0, 0, 7]),
+        (chat(r#""cached_tokens":64"#), both, 50, [64, 0, 0]),
+        (chat(r#""prompt_cache_hit_tokens":64,"prompt_cache_miss_tokens":36"#), both, 50, [64, 0, 0]),
+        (chat(r#""prompt_tokens_details":{"cached_tokens":64,"cache_write_tokens":30}"#), both, 50, [64, 30, 0]),
+        (realtime, both, 50, [64, 0, 0]),
+    ];
+    for (answer, dialects, output, parts) in rows {
+        for dialect in dialects {
+            let found = read(*dialect, JSON, &[answer.as_bytes()]);
+            assert_eq!(found, Some(usage([100, output], parts)), "{dialect:?} {answer}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_broken_off_tells_what_it_told() {
     let (answer, ..) = rows()[9];
     let head = &answer[..answer.windows(8).position(|window| window == b"\"delta\":").unwrap()];
