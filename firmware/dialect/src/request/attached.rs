@@ -10,6 +10,9 @@ pub(super) const ATTACHMENTS_CAP: usize = 64;
 /// Shorter strings of base64 are words as likely as files.
 const SHORTEST: usize = 64;
 
+/// How media types of sound begin.
+const SOUND: &str = "audio/";
+
 /// The longest member's name that says something about files.
 const LONGEST: usize = b"bytesbase64encoded".len();
 
@@ -20,6 +23,8 @@ pub struct Attachment {
     pub span: Range<usize>,
     /// It only points to a file: an address, or a provider's name for what was sent to it before.
     pub is_link: bool,
+    /// It is said to be sound, by its name or its media type: raw samples have no beginning that tells what they are.
+    pub is_sound: bool,
 }
 
 /// What a member's name says about files.
@@ -31,6 +36,8 @@ pub(super) enum Place {
     Holder,
     /// The same, or holds the address of one.
     Media,
+    /// The same, of nothing but sound.
+    Sound,
     /// Holds a file or its address within one of these, and anything at all elsewhere.
     Content,
     /// Names a file, or several.
@@ -46,16 +53,15 @@ impl Place {
         lower.make_ascii_lowercase();
         match &*lower {
             b"source" => Self::Holder,
+            b"audio" | b"input_audio" | b"audio_url" => Self::Sound,
             b"inlinedata"
             | b"inline_data"
             | b"filedata"
             | b"file_data"
-            | b"input_audio"
             | b"file"
             | b"image"
             | b"images"
             | b"document"
-            | b"audio"
             | b"video"
             | b"media"
             | b"mediachunks"
@@ -63,7 +69,6 @@ impl Place {
             | b"s3location"
             | b"image_url"
             | b"video_url"
-            | b"audio_url"
             | b"file_url"
             | b"document_url"
             | b"bytesbase64encoded" => Self::Media,
@@ -77,21 +82,34 @@ impl Place {
     pub(super) fn within(self, around: Self) -> Self {
         match (self, around) {
             (Self::Content, Self::Holder | Self::Media) => Self::Media,
+            (Self::Content, Self::Sound) => Self::Sound,
             (Self::Content, _) => Self::None,
             (own, _) => own,
         }
     }
 }
 
-/// Whether a quoted string is something attached, and if so whether it only points to it.
-pub(super) fn look(place: Place, quoted: &[u8]) -> Option<bool> {
-    let inside = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-    match place {
-        Place::None | Place::Content => None,
-        Place::Name => (!inside.is_empty()).then_some(true),
-        Place::Media if Beginning::of(inside).is_link() => Some(true),
-        Place::Media | Place::Holder => Beginning::of(inside).is_packed(inside).then_some(false),
-    }
+/// Whether a media type is one of sound.
+pub(super) fn is_sound(media: &str) -> bool {
+    media.get(..SOUND.len()).is_some_and(|start| start.eq_ignore_ascii_case(SOUND))
+}
+
+/// Whether the string with this inside is something attached, and what.
+pub(super) fn look(place: Place, body: &[u8], span: Range<usize>) -> Option<Attachment> {
+    let inside = body.get(span.clone())?;
+    let (is_link, is_sound) = match place {
+        Place::None | Place::Content => return None,
+        Place::Name => (!inside.is_empty()).then_some((true, false))?,
+        Place::Holder | Place::Media | Place::Sound => {
+            let beginning = Beginning::of(inside);
+            let is_link = place != Place::Holder && beginning.is_link();
+            if !is_link && !beginning.is_packed(inside) {
+                return None;
+            }
+            (is_link, place == Place::Sound || beginning.is_sound())
+        }
+    };
+    Some(Attachment { span, is_link, is_sound })
 }
 
 /// A string's beginning as who follows addresses reads it: JSON's escapes undone, blanks before it and breaks within it
@@ -120,6 +138,11 @@ impl Beginning {
 
     fn is_link(&self) -> bool {
         [&b"https:"[..], b"http:", b"gs:", b"s3:"].iter().any(|scheme| self.has_scheme(scheme))
+    }
+
+    fn is_sound(&self) -> bool {
+        let after = self.bytes[..self.length].get(b"data:".len()..).unwrap_or_default();
+        self.has_scheme(b"data:") && std::str::from_utf8(after).is_ok_and(is_sound)
     }
 
     /// Whether it is a `data:` URL, or looks like base64 where it begins and ends.

@@ -418,6 +418,35 @@ fn what_is_attached_is_told_from_text() {
 }
 
 #[test]
+fn what_is_said_to_be_sound_is_told() {
+    let samples = "EREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREREQ";
+    let rows = [
+        (json!({ "type": "input_audio_buffer.append", "audio": samples }), [true].as_slice()),
+        (
+            json!({ "content": [{ "type": "input_audio", "input_audio": { "data": samples, "format": "pcm16" } }] }),
+            &[true],
+        ),
+        (json!({ "realtimeInput": { "audio": { "data": samples, "mimeType": "audio/pcm;rate=16000" } } }), &[true]),
+        (
+            json!({ "realtimeInput": { "mediaChunks": [
+                { "mimeType": "Audio/pcm", "data": samples },
+                { "data": samples, "mime_type": "audio/pcm" },
+                { "data": samples, "mimeType": "image/png" },
+                { "data": samples },
+            ] } }),
+            &[true, true, false, false],
+        ),
+        (json!({ "image_url": format!("Data:audio/pcm;base64,{samples}") }), &[true]),
+        (json!({ "image_url": format!("data:image/audio/;base64,{samples}") }), &[false]),
+        (json!({ "mimeType": "audio/pcm", "content": [{ "image": samples }] }), &[false]),
+    ];
+    for (body, sounds) in rows {
+        let facts = read("/v1/realtime", body.to_string());
+        assert_eq!(facts.attachments.iter().map(|one| one.is_sound).collect::<Vec<_>>(), sounds, "{body}");
+    }
+}
+
+#[test]
 fn texts_that_look_like_files_are_texts() {
     let file = "A".repeat(400);
     let rows = [

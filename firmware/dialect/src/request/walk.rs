@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::RequestFacts;
-use super::attached::{self, ATTACHMENTS_CAP, Attachment, Place};
+use super::attached::{self, ATTACHMENTS_CAP, Place};
 use super::frozen::{Hits, Marks, Ranges};
 use super::turns::{Speaker, Turns};
 use crate::format::Format;
@@ -19,6 +19,9 @@ struct Frame {
     object: bool,
     /// What its members and elements are within, as files.
     place: Place,
+    /// The last file that is a member, in the list, and whether a member says that it is sound.
+    file: Option<usize>,
+    is_sound: bool,
     marks: Marks,
     /// The member whose value comes next.
     member: Member,
@@ -53,6 +56,8 @@ enum Word {
     Requests,
     Params,
     Stream,
+    /// Of what stands beside it.
+    MediaType,
     /// One of the format's, by its place in the list.
     Conversation(usize),
 }
@@ -145,7 +150,8 @@ impl Walk<'_> {
         if self.stack.len() == 2 && self.in_conversation {
             self.turn = Turn::default();
         }
-        self.stack.push(Frame { start: at, object, place, marks: Marks::default(), member: Member::default() });
+        let (marks, member) = (Marks::default(), Member::default());
+        self.stack.push(Frame { start: at, object, place, file: None, is_sound: false, marks, member });
     }
 
     fn close(&mut self, end: usize) {
@@ -158,6 +164,9 @@ impl Walk<'_> {
         }
         let Some(frame) = self.stack.pop() else { return };
         let span = frame.start..end;
+        if let (true, Some(file)) = (frame.is_sound, frame.file) {
+            self.facts.attachments[file].is_sound = true;
+        }
         if frame.marks.freeze_object() {
             self.frozen.add(span.clone());
         }
@@ -173,6 +182,7 @@ impl Walk<'_> {
         let (depth, format) = (self.stack.len(), self.format);
         let meaning = match &*key {
             "type" => Word::Type,
+            "mimeType" | "mime_type" | "media_type" => Word::MediaType,
             "role" if depth == 3 => Word::Role,
             "model" if depth == 1 => Word::Model,
             "model" if self.is_within(&[Word::Session]) => Word::InnerModel,
@@ -191,14 +201,16 @@ impl Walk<'_> {
 
     /// A string is a text, or something attached.
     fn text(&mut self, span: &Range<usize>) {
-        let Some(frame) = self.stack.last() else { return };
+        let Some(frame) = self.stack.last_mut() else { return };
         let inside = span.start + 1..(span.end - 1).max(span.start + 1);
-        match attached::look(frame.place(), &self.body[span.clone()]) {
-            Some(is_link) if self.facts.attachments.len() < ATTACHMENTS_CAP => {
-                self.facts.attachments.push(Attachment { span: inside, is_link });
+        let length = inside.len() as u64;
+        match attached::look(frame.place(), self.body, inside) {
+            Some(file) if self.facts.attachments.len() < ATTACHMENTS_CAP => {
+                frame.file = Some(self.facts.attachments.len());
+                self.facts.attachments.push(file);
             }
             Some(_) => self.facts.more_attachments = self.facts.more_attachments.saturating_add(1),
-            None if frame.member.word == Word::None => self.said += inside.len() as u64,
+            None if frame.member.word == Word::None => self.said += length,
             None => {}
         }
     }
@@ -275,6 +287,11 @@ impl Walk<'_> {
             Word::InnerModel => self.model(owned_word(value)),
             Word::Type => self.kind(owned_word(value)),
             Word::Role => self.role(owned_word(value)),
+            Word::MediaType => {
+                if let Some(frame) = self.stack.last_mut() {
+                    frame.is_sound = word(value).is_some_and(|media| attached::is_sound(&media));
+                }
+            }
             Word::None | Word::Session | Word::Requests | Word::Params | Word::Conversation(_) => {}
         }
     }

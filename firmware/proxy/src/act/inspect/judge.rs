@@ -9,7 +9,7 @@ use gate_dialect::RequestFacts;
 use gate_scrub::Scanner;
 use http::HeaderMap;
 
-use self::case::Case;
+use self::case::{Case, UPLOADS};
 use super::decode::DecodeLimits;
 use super::memory::{Memory, ValueHash};
 use super::refusal::Refusal;
@@ -89,6 +89,15 @@ pub struct Judged {
     pub path: Option<String>,
     /// The model asked for, unless something was found in its name.
     pub model: Option<String>,
+}
+
+impl Judged {
+    /// Whether it is told of for nothing but the files that it carries.
+    pub(super) fn tells_files_alone(&self) -> bool {
+        let by_uploads = matches!(&self.unread, Some(Reason::Policy(rule)) if rule == UPLOADS);
+        let found = !self.reasons.is_empty() || self.counts.iter().any(|count| count.action > Action::Allow);
+        self.action == Action::Alert && by_uploads && !found && !self.attachments.is_empty()
+    }
 }
 
 impl Inspector {

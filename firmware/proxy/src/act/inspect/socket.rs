@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use gate_core::{Action, Reason};
+use gate_core::{Action, FileKind, Reason};
 use gate_dialect::UsageReader;
 use http::{Method, StatusCode};
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -24,6 +24,7 @@ use self::pipe::{ReadError, Sink, Source};
 use super::collect::Pace;
 use super::draft::Draft;
 use super::exchange::Exchange;
+use super::judge::Judged;
 use super::record::Pending;
 use super::refusal::Refusal;
 use super::upstream::HANDSHAKE;
@@ -70,6 +71,8 @@ struct Talk<'a> {
     /// What the server asked to hear back last.
     pinged: Mutex<Option<Vec<u8>>>,
     pending: Mutex<Pending>,
+    /// Kinds of files that were told of.
+    told: Mutex<Vec<FileKind>>,
     /// Reads the tokens of what the server says.
     usage: Mutex<UsageReader>,
 }
@@ -100,6 +103,7 @@ impl Socket {
             to_server: Sink::new(to_server, true),
             pinged: Mutex::default(),
             pending: Mutex::new(pending),
+            told: Mutex::default(),
         };
         let reason = talk.run(Source::new(from_client), Source::new(from_server)).await;
         let mut pending = talk.pending.into_inner();
@@ -288,7 +292,7 @@ impl Talk<'_> {
             }
         });
         drop(pending);
-        if judged.action > Action::Allow {
+        if judged.action > Action::Allow && !self.was_told(&judged) {
             // What was found is told at once, and not when the socket ends in hours.
             let mut pending = self.exchange.pending(&Method::GET);
             pending.note_judged(&judged, micros);
@@ -302,6 +306,22 @@ impl Talk<'_> {
             Some(refusal) => Err(refused(refusal)),
             None => Ok(judged.edited.unwrap_or_else(|| Vec::from(draft.bytes))),
         }
+    }
+
+    /// Whether a message is told of only for files, and files of all their kinds were told of before: there may be fifty a
+    /// second, and the socket's own record counts them.
+    fn was_told(&self, judged: &Judged) -> bool {
+        if !judged.tells_files_alone() {
+            return false;
+        }
+        let mut told = self.told.lock();
+        let before = told.len();
+        for file in &judged.attachments {
+            if !told.contains(&file.kind) {
+                told.push(file.kind);
+            }
+        }
+        told.len() == before
     }
 
     /// From the server to the client, until it says good-bye.

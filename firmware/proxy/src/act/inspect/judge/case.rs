@@ -25,6 +25,9 @@ use super::{Inspector, Judged, Prompt};
 /// Kinds of findings listed in one record; a record must fit its frame whatever a client sends.
 pub(in super::super) const COUNTS_CAP: usize = 64;
 
+/// What denies or tells of files, as reasons name it.
+pub(super) const UPLOADS: &str = "uploads";
+
 /// One request while it is judged.
 pub(super) struct Case<'a> {
     inspector: &'a Inspector,
@@ -266,7 +269,12 @@ impl<'a> Case<'a> {
         let hash = &inspector.hash;
         let one = |one: &gate_dialect::Attachment| {
             let text = body.get(one.span.clone()).unwrap_or_default();
-            if one.is_link { attached::link(hash, text) } else { attached::packed(hash, text) }
+            if one.is_link {
+                return attached::link(hash, text);
+            }
+            let file = attached::packed(hash, text);
+            let kind = if file.kind == FileKind::Unknown && one.is_sound { FileKind::Audio } else { file.kind };
+            Attachment { kind, ..file }
         };
         let files: Vec<Attachment> = self.facts.attachments.iter().map(one).collect();
         let more = self.facts.more_attachments;
@@ -291,7 +299,7 @@ impl<'a> Case<'a> {
         if self.prompt.is_answer {
             return Ok(());
         }
-        let rule = || Reason::Policy("uploads".to_owned());
+        let rule = || Reason::Policy(UPLOADS.to_owned());
         match self.judge.upload(self.prompt.client, kind, bytes) {
             Action::Allow => {}
             Action::Alert => self.unread = Some(rule()),

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gate_core::{Action, Reason};
+use gate_core::{Action, FileKind, Reason};
 use http::{HeaderValue, Request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -32,17 +32,17 @@ struct Line {
 }
 
 async fn line() -> Line {
-    line_with(Config::default()).await
+    line_with(Config::default(), TestJudge::default()).await
 }
 
-async fn line_with(config: Config) -> Line {
+async fn line_with(config: Config, judge: TestJudge) -> Line {
     let (tell, mut told) = mpsc::unbounded_channel();
     let serve = move |tls| -> BoxFuture {
         let tell = tell.clone();
         Box::pin(async move { drop(tell.send(Peer::server(tls).await)) })
     };
     let provider = Provider::raw(HOST, &["http/1.1"], serve).await;
-    let office = Office::with(provider, config, TestJudge::default());
+    let office = Office::with(provider, config, judge);
     let connected = office.connect(&["http/1.1"]).await;
     let client = Peer::client(connected.tls, HOST).await;
     let (server, asked) = told.recv().await.unwrap();
@@ -113,6 +113,46 @@ async fn what_is_denied_ends_the_socket_with_a_reason_and_none_of_it_leaves() {
 }
 
 #[tokio::test]
+async fn voice_is_sound_and_files_that_are_only_told_of_are_told_of_once() {
+    let samples = "ERER".repeat(40);
+    let voice = format!(r#"{{"type":"input_audio_buffer.append","audio":"{samples}"}}"#);
+    let image = format!(r#"{{"content":[{{"image_url":"data:;base64,{samples}"}}]}}"#);
+    let keyed = format!(r#"{{"content":[{{"image_url":"data:;base64,{samples}","text":"{KEY}"}}]}}"#);
+    let judge = TestJudge { unknown: Some(Action::Alert), ..TestJudge::default() };
+    let mut line = line_with(Config::default(), judge).await;
+    for message in std::iter::repeat_n(&voice, 20).chain(std::iter::repeat_n(&image, 20)) {
+        line.client.text(message).await;
+        assert_eq!(line.server.next_text().await, *message);
+    }
+    line.client.text(&keyed).await;
+    assert!(!line.server.next_text().await.contains("hXJk"));
+    line.client.send(Opcode::Close, true, b"\x03\xe8").await;
+    assert_eq!(line.server.next().await.unwrap().0, Opcode::Close);
+    line.server.send(Opcode::Close, true, b"\x03\xe8").await;
+    assert_eq!(line.client.goodbye().await.0, 1000);
+    assert_eq!(line.serving.await.unwrap().reason, None);
+    let records = line.office.journal.requests();
+    let decisions: Vec<Action> = records.iter().map(|record| record.decision).collect();
+    assert_eq!(decisions, [Action::Alert, Action::Redact, Action::Allow], "found beside a file, it is told of");
+    assert_eq!(records[0].reason, Some(Reason::Policy("uploads".to_owned())));
+    let all = &records[2];
+    let kinds = |kind| all.attachments.iter().filter(|file| file.kind == kind).count();
+    assert_eq!((kinds(FileKind::Audio), kinds(FileKind::Unknown), all.more_attachments), (20, 12, 9));
+}
+
+#[tokio::test]
+async fn voice_passes_where_what_is_unknown_is_denied() {
+    let samples = "ERER".repeat(40);
+    let judge = TestJudge { unknown: Some(Action::Deny), ..TestJudge::default() };
+    let mut line = line_with(Config::default(), judge).await;
+    let voice = format!(r#"{{"type":"input_audio_buffer.append","audio":"{samples}"}}"#);
+    line.client.text(&voice).await;
+    assert_eq!(line.server.next_text().await, voice);
+    line.client.text(&format!(r#"{{"content":[{{"image_url":"{samples}"}}]}}"#)).await;
+    assert_eq!(line.client.goodbye().await.0, 1008);
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_refused() {
     let unmasked: &[u8] = b"\x81\x02{}";
     let bent: [(&str, Vec<u8>, u16); 8] = [
@@ -137,7 +177,7 @@ async fn what_cannot_be_read_is_refused() {
 
 #[tokio::test]
 async fn long_messages_end_at_their_cap_and_short_ones_pass_at_any_length() {
-    let mut line = line_with(Config { body_cap_bytes: 100_000, ..Config::default() }).await;
+    let mut line = line_with(Config { body_cap_bytes: 100_000, ..Config::default() }, TestJudge::default()).await;
     for length in [0, 125, 126, 65_535, 65_536, 99_990] {
         let text = "a".repeat(length);
         line.client.text(&text).await;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gate_core::{
-    Action, Catalogue, ClientAddr, Clock, ConnectionFacts, Event, Finding, HostName, Journal, JournalError, Judge,
-    Mode, OrigDst, Position, PromptFacts, PromptVerdict, Reason, RequestEvent, UnixMicros, Verdict,
+    Action, Catalogue, ClientAddr, Clock, ConnectionFacts, Event, FileKind, Finding, HostName, Journal, JournalError,
+    Judge, Mode, OrigDst, Position, PromptFacts, PromptVerdict, Reason, RequestEvent, UnixMicros, Verdict,
 };
 use gate_scrub::{Pack, Scanner};
 use parking_lot::Mutex;
@@ -158,6 +158,8 @@ pub(super) struct TestJudge {
     pub(super) strict: AtomicBool,
     /// It breaks over every prompt.
     pub(super) panics: AtomicBool,
+    /// What becomes of files of an unknown kind.
+    pub(super) unknown: Option<Action>,
     pub(super) banned_model: Option<&'static str>,
     /// Mail addresses are redacted reversibly.
     pub(super) reversible: bool,
@@ -199,6 +201,10 @@ impl Judge for TestJudge {
 
     fn is_reversible(&self, _: IpAddr, _: Option<&str>, finding: &Finding) -> bool {
         self.reversible && finding.kind == "email"
+    }
+
+    fn upload(&self, _: IpAddr, kind: FileKind, _: u64) -> Action {
+        self.unknown.filter(|_| kind == FileKind::Unknown).unwrap_or(Action::Allow)
     }
 
     fn mode_of(&self, _: IpAddr) -> Mode {
