@@ -30,6 +30,6 @@ def test_an_owner_finds_their_way(new_office):
     arrived = Witness(office)
     for client in ("client-watched", "client-inspected"):
         assert office.chat(client, "curl", {"prompt": planted.CHAT})["error"] is None, client
-    plain, redacted = (planted.leaks(request["body"]) for request in arrived.requests)
+    plain, redacted = (planted.leaks(request["bytes"]) for request in arrived.requests)
     assert plain and not redacted
 
