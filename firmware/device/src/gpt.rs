@@ -26,8 +26,8 @@ const ENTRIES: usize = 32;
 const ENTRY: usize = 128;
 /// Partitions begin and end at whole mebibytes, as genimage lays them out.
 const ALIGN: u64 = (1 << 20) / SECTOR;
-/// The largest that a partition becomes, 64 GiB: more than a puck ever fills. The kernel keeps something in memory for every
-/// piece of a file system, and what is never written serves the card to level its wear.
+/// The largest that a partition becomes, 64 GiB: more than a puck ever fills. What is never written serves the card to level
+/// its wear.
 const MOST: u64 = (64 << 30) / SECTOR;
 /// Less than this is not worth a change.
 const WORTH: u64 = (64 << 20) / SECTOR;

@@ -33,7 +33,7 @@ export function Policy({ onSignedOut }: { onSignedOut: () => void }) {
     setSaving(true);
     api.replacePolicy(text, kept.revision).then(({ revision, warnings }) => {
       setKept({ ...kept, text, revision });
-      setOutcome({ tone: "inspected", words: "Saved. It is in force within a second; the journal notes it.", warnings });
+      setOutcome({ tone: "inspected", words: "Saved. The journal notes it.", warnings });
     }, (error: unknown) => {
       fail(error);
       const line = error instanceof Refusal ? lineOf(error.message) : undefined;
