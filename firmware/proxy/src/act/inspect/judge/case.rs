@@ -3,10 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use gate_core::{
-    Action, Attachment, FileKind, FilePlace, Finding, FindingCount, Judge, KindCount, PromptFacts, PromptVerdict,
-    Reason, Unread,
-};
+use gate_core::{Action, Attachment, FilePlace, Finding, FindingCount, Judge, KindCount, Reason, Unread};
 use gate_dialect::{MessageError, RequestFacts};
 use gate_scrub::{BodyKind, Limits, Scanner};
 use http::{HeaderMap, StatusCode};
@@ -21,6 +18,9 @@ use super::super::{fields, form};
 use super::edits::{Edits, Redaction};
 use super::need::scan_memory;
 use super::{Inspector, Judged, Prompt};
+
+mod files;
+mod verdict;
 
 /// Kinds of findings listed in one record; a record must fit its frame whatever a client sends.
 pub(in super::super) const COUNTS_CAP: usize = 64;
@@ -263,163 +263,6 @@ impl<'a> Case<'a> {
         Ok(())
     }
 
-    /// What is attached to the conversation.
-    fn read_attachments(&mut self, body: &[u8]) -> Result<(), Refusal> {
-        let inspector = self.inspector;
-        let hash = &inspector.hash;
-        let one = |one: &gate_dialect::Attachment| {
-            let text = body.get(one.span.clone()).unwrap_or_default();
-            if one.is_link {
-                return attached::link(hash, text);
-            }
-            let file = attached::packed(hash, text);
-            let kind = if file.kind == FileKind::Unknown && one.is_sound { FileKind::Audio } else { file.kind };
-            Attachment { kind, ..file }
-        };
-        let files: Vec<Attachment> = self.facts.attachments.iter().map(one).collect();
-        let more = self.facts.more_attachments;
-        self.attachments.more = more;
-        self.carry(files)?;
-        if more > 0 { self.ask_unseen() } else { Ok(()) }
-    }
-
-    /// Notes files and asks the policy whether the request may carry them: all are noted, whatever it says of the first.
-    fn carry(&mut self, files: Vec<Attachment>) -> Result<(), Refusal> {
-        let asked: Vec<(FileKind, u64)> = files.iter().map(|file| (file.kind, file.bytes)).collect();
-        files.into_iter().for_each(|file| self.attachments.add(file));
-        asked.into_iter().try_for_each(|(kind, bytes)| self.ask_upload(kind, bytes))
-    }
-
-    /// Asks it of files that there may be where nobody looked.
-    fn ask_unseen(&mut self) -> Result<(), Refusal> {
-        self.ask_upload(FileKind::Unknown, u64::MAX)
-    }
-
-    fn ask_upload(&mut self, kind: FileKind, bytes: u64) -> Result<(), Refusal> {
-        if self.prompt.is_answer {
-            return Ok(());
-        }
-        let rule = || Reason::Policy(UPLOADS.to_owned());
-        match self.judge.upload(self.prompt.client, kind, bytes) {
-            Action::Allow => {}
-            Action::Alert => self.unread = Some(rule()),
-            Action::Redact | Action::Deny => {
-                let text = "The policy does not let files of this type or size leave.";
-                return Err(Refusal::new(StatusCode::FORBIDDEN, rule(), text.to_owned()));
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks the policy whether what cannot be read may pass, and notes that it does.
-    fn leave_unread(&mut self, what: Unread, reason: Reason) -> Result<(), Refusal> {
-        match self.judge.unread(self.prompt.client, what) {
-            Action::Allow => {}
-            Action::Alert => self.unread = Some(reason),
-            Action::Redact | Action::Deny => return Err(Refusal::forbidden(reason)),
-        }
-        match what {
-            Unread::Costly => self.ask_unseen(),
-            // Who leaves it has looked at its beginning, or asks.
-            Unread::Opaque => Ok(()),
-        }
-    }
-
-    /// Asks the policy, then once more without what is only history, so that a rule against the request as a whole is
-    /// told from one against a finding.
-    fn decide(&mut self, body: &[u8]) -> Result<PromptVerdict, Refusal> {
-        let mut verdict = self.ask(&self.findings)?;
-        for (finding, action) in self.findings.iter_mut().zip(&verdict.per_finding) {
-            finding.action = *action;
-        }
-        if self.prompt.reversible && self.inspector.vault.is_some() {
-            let is_reversible = |finding: &Finding| {
-                finding.action == Action::Redact
-                    && self.judge.is_reversible(self.prompt.client, self.prompt.name, finding)
-            };
-            self.reversible = (0..self.findings.len()).filter(|index| is_reversible(&self.findings[*index])).collect();
-        }
-        let history = self.denied_before(body);
-        if !history.is_empty() {
-            for index in &history {
-                self.findings[*index].action = Action::Redact;
-            }
-            let fresh = self.findings.iter().enumerate().filter(|(index, _)| !history.contains(index));
-            let fresh: Vec<Finding> = fresh.map(|(_, finding)| finding.clone()).collect();
-            verdict = self.ask(&fresh)?;
-            verdict.action = verdict.action.max(Action::Redact);
-        }
-        let findings = std::mem::take(&mut self.findings);
-        for (index, finding) in findings.iter().enumerate() {
-            self.count(finding, self.tags[index], finding.start as u64);
-        }
-        self.findings = findings;
-        self.reasons.clone_from(&verdict.reasons);
-        Ok(verdict)
-    }
-
-    /// What the policy says, and the strictest of it where several models are asked for.
-    fn ask(&self, findings: &[Finding]) -> Result<PromptVerdict, Refusal> {
-        let mut verdict = self.ask_for(self.facts.model.as_deref(), findings)?;
-        for model in &self.facts.more_models {
-            let next = self.ask_for(Some(model), findings)?;
-            let per_finding = verdict.per_finding.iter().zip(&next.per_finding).map(|(one, other)| *one.max(other));
-            let per_finding = per_finding.collect();
-            let strictest = if next.action > verdict.action { next } else { verdict };
-            verdict = PromptVerdict { per_finding, ..strictest };
-        }
-        Ok(verdict)
-    }
-
-    fn ask_for(&self, model: Option<&str>, findings: &[Finding]) -> Result<PromptVerdict, Refusal> {
-        let Prompt { client, name, host, vendor, now, .. } = self.prompt;
-        let verdict = self.judge.prompt(&PromptFacts { client, name, host, vendor, model, findings, now });
-        if verdict.per_finding.len() == findings.len() { Ok(verdict) } else { Err(internal()) }
-    }
-
-    /// Denied findings that lie in the conversation's history and were denied in an earlier turn.
-    fn denied_before(&self, body: &[u8]) -> Vec<usize> {
-        let Some(turn) = self.facts.last_user.clone() else { return Vec::new() };
-        // Nearly no request has any, and the tag is a hash of a whole turn.
-        if self.findings.iter().all(|finding| finding.action != Action::Deny) {
-            return Vec::new();
-        }
-        let (tag, Prompt { client, now, .. }) = (self.turn_tag(body), self.prompt);
-        let is_history = |index: &usize| {
-            let finding = &self.findings[*index];
-            finding.action == Action::Deny
-                && !overlaps(&(finding.start..finding.end), &turn)
-                && !is_cut_key(&body[finding.start..finding.end])
-                && self.inspector.memory.was_denied(client, self.tags[*index], tag, now)
-        };
-        (0..self.findings.len()).filter(is_history).collect()
-    }
-
-    fn turn_tag(&self, body: &[u8]) -> Tag {
-        let turn = self.facts.last_user.clone().and_then(|turn| body.get(turn)).unwrap_or(body);
-        self.inspector.hash.tag(turn)
-    }
-
-    fn refuse_denied(&mut self, body: &[u8], verdict: &PromptVerdict) -> Result<(), Refusal> {
-        let denied = self.findings.iter().position(|finding| finding.action == Action::Deny);
-        if let Some(first) = denied {
-            let turn = self.turn_tag(body);
-            for (finding, tag) in self.findings.iter().zip(&self.tags) {
-                if finding.action == Action::Deny {
-                    self.inspector.memory.deny(self.prompt.client, *tag, turn, self.prompt.now);
-                }
-            }
-            let kind = self.findings[first].kind.clone();
-            return Err(self.deny_finding(kind, &verdict.reasons));
-        }
-        if verdict.action == Action::Deny {
-            let rule = verdict.rule.clone().unwrap_or_else(|| "policy".to_owned());
-            let text = sentence(&verdict.reasons).unwrap_or_else(|| "The policy refuses this request.".to_owned());
-            return Err(Refusal::new(StatusCode::FORBIDDEN, Reason::Policy(rule), text));
-        }
-        Ok(())
-    }
-
     fn edit(
         &self,
         kind: Kind,
@@ -502,12 +345,6 @@ impl<'a> Case<'a> {
 
 fn overlaps(span: &Range<usize>, range: &Range<usize>) -> bool {
     span.start < range.end && range.start < span.end
-}
-
-/// Whether an armoured key has no end here: the rest of it may stand in another string, which nobody would redact.
-fn is_cut_key(value: &[u8]) -> bool {
-    let has = |mark: &[u8]| value.windows(mark.len()).any(|window| window == mark);
-    has(b"-----BEGIN") && !has(b"-----END")
 }
 
 fn sentence(reasons: &[String]) -> Option<String> {
