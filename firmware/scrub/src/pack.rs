@@ -55,7 +55,7 @@ const ZONE_KEYS: &str = "dnssec.toml";
 const MAX_RULES: usize = 4096;
 
 /// Most memory of all automata: what the workers of the smallest device have to spare.
-const MAX_MEMORY: usize = 48 << 20;
+const MAX_MEMORY: usize = 24 << 20;
 
 /// Most bytes of all anchors.
 const MAX_ANCHORS: usize = 160 << 10;

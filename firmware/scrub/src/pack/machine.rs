@@ -1,32 +1,29 @@
 //! Patterns as dense automata: anchored, linear, without state of their own, so that any number of threads run them.
 
+mod table;
 mod trails;
 
-use regex_automata::dfa::Automaton;
-use regex_automata::dfa::dense::{self, DFA};
+use regex_automata::MatchKind;
+use regex_automata::dfa::dense;
 use regex_automata::nfa::thompson;
-use regex_automata::util::primitives::StateID;
-use regex_automata::util::start;
 use regex_automata::util::syntax;
-use regex_automata::{Anchored, MatchKind};
 
+use self::table::{State, Table};
 pub(crate) use self::trails::Trails;
 
-/// Largest automaton of one pattern. A pattern past it would need rewriting, not memory.
+/// Largest automaton of one pattern while it is made. A pattern past it would need rewriting, not memory.
 const MAX_BYTES: usize = 4 << 20;
 
 /// A pattern that is matched forwards from a given place.
 #[derive(Clone, Debug)]
 pub(crate) struct Forward {
-    dfa: DFA<Vec<u32>>,
-    start: StateID,
+    table: Table,
 }
 
 /// A pattern that is matched backwards, to end at a given place.
 #[derive(Clone, Debug)]
 pub(crate) struct Backward {
-    dfa: DFA<Vec<u32>>,
-    start: StateID,
+    table: Table,
 }
 
 /// What a forward match came to.
@@ -43,7 +40,7 @@ pub(crate) struct Reach {
 /// A forward match that is not at its end.
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    state: StateID,
+    state: State,
     /// The next byte to be read.
     at: usize,
     /// One past the last byte of the last match that was reported, which is one byte late.
@@ -65,16 +62,16 @@ impl Forward {
     /// Compiles `pattern`; the error is a sentence for the author of the rule.
     pub(crate) fn new(pattern: &str, alphabet: Alphabet) -> Result<Self, String> {
         let config = dense::Config::new().match_kind(MatchKind::LeftmostFirst);
-        build(pattern, alphabet, config, false).map(|(dfa, start)| Self { dfa, start })
+        build(pattern, alphabet, config, false).map(|table| Self { table })
     }
 
     /// Runs from `at`, reading no byte past `limit`; `open` says whether `text` may go on after its end.
     pub(crate) fn run(&self, text: &[u8], at: usize, limit: usize, open: bool) -> Reach {
         let limit = limit.min(text.len());
-        let mut run = Run { state: self.start, at, end: None, over: false };
+        let mut run = Run { state: self.table.start(), at, end: None, over: false };
         let read = self.follow(&mut run, text, limit);
         // Matches are reported one byte late.
-        if !run.over && self.dfa.is_match_state(self.dfa.next_eoi_state(run.state)) {
+        if !run.over && self.table.matches_at_end(run.state) {
             run.end = Some(limit);
         }
         Reach { end: run.end, live: !run.over && open && limit == text.len(), read }
@@ -83,17 +80,16 @@ impl Forward {
     /// Goes on with a run up to the byte at `stop`, and says how many were read.
     #[inline]
     fn follow(&self, run: &mut Run, text: &[u8], stop: usize) -> usize {
-        let (dfa, begin) = (&self.dfa, run.at);
+        let (table, begin) = (&self.table, run.at);
         let (mut state, mut end) = (run.state, run.end);
         for (index, byte) in text[begin..stop].iter().enumerate() {
-            state = dfa.next_state(state, *byte);
-            if dfa.is_special_state(state) {
-                if dfa.is_match_state(state) {
-                    end = Some(begin + index);
-                } else if dfa.is_dead_state(state) || dfa.is_quit_state(state) {
+            state = table.next(state, *byte);
+            if table.is_special(state) {
+                if table.is_dead(state) {
                     *run = Run { state, at: begin + index + 1, end, over: true };
                     return index + 1;
                 }
+                end = Some(begin + index);
             }
         }
         *run = Run { state, at: stop, end, over: false };
@@ -102,20 +98,20 @@ impl Forward {
 
     /// Bytes of memory.
     pub(crate) fn memory(&self) -> usize {
-        self.dfa.memory_usage()
+        self.table.memory()
     }
 
     /// All ways that a match can begin.
     pub(super) fn walk(&self) -> Walk<'_> {
-        Walk { dfa: &self.dfa, states: vec![self.start], matched: false }
+        Walk { table: &self.table, states: vec![self.table.start()], matched: false }
     }
 }
 
 /// Where an automaton may be after some bytes, for proofs about a pattern while a pack is built.
 #[derive(Clone, Debug)]
 pub(super) struct Walk<'a> {
-    dfa: &'a DFA<Vec<u32>>,
-    states: Vec<StateID>,
+    table: &'a Table,
+    states: Vec<State>,
     matched: bool,
 }
 
@@ -130,13 +126,13 @@ impl Walk<'_> {
     /// After one more byte, which is any of `bytes`.
     #[must_use]
     pub(super) fn step_any(&self, bytes: &[u8]) -> Self {
-        let next = |state: &StateID| bytes.iter().map(|byte| self.dfa.next_state(*state, *byte)).collect::<Vec<_>>();
-        let mut states: Vec<StateID> = self.states.iter().flat_map(next).collect();
+        let next = |state: &State| bytes.iter().map(|byte| self.table.next(*state, *byte)).collect::<Vec<_>>();
+        let mut states: Vec<State> = self.states.iter().flat_map(next).collect();
         states.sort_unstable();
         states.dedup();
-        states.retain(|state| !self.dfa.is_dead_state(*state));
-        let matched = states.iter().any(|state| self.dfa.is_match_state(*state));
-        Self { dfa: self.dfa, states, matched }
+        states.retain(|state| !self.table.is_dead(*state));
+        let matched = states.iter().any(|state| self.table.is_match(*state));
+        Self { table: self.table, states, matched }
     }
 
     /// After all of `text`.
@@ -157,11 +153,7 @@ impl Walk<'_> {
 
     /// One byte of each class that the automaton tells apart, with all bytes of that class.
     pub(super) fn classes(&self) -> Vec<Vec<u8>> {
-        let classes = self.dfa.byte_classes();
-        let mut all = vec![Vec::new(); classes.alphabet_len()];
-        (0..=u8::MAX).for_each(|byte| all[usize::from(classes.get(byte))].push(byte));
-        all.retain(|class| !class.is_empty());
-        all
+        self.table.classes()
     }
 }
 
@@ -180,21 +172,21 @@ impl Backward {
     /// Compiles `pattern`; the error is a sentence for the author of the rule.
     pub(crate) fn new(pattern: &str) -> Result<Self, String> {
         let config = dense::Config::new().match_kind(MatchKind::All);
-        build(pattern, Alphabet::Ascii, config, true).map(|(dfa, start)| Self { dfa, start })
+        build(pattern, Alphabet::Ascii, config, true).map(|table| Self { table })
     }
 
     /// What a match can be behind `byte`, or behind nothing at all.
     pub(super) fn first_step(&self, byte: Option<u8>) -> Step {
-        let after = |state, byte| self.dfa.next_state(state, byte);
+        let (table, start) = (&self.table, self.table.start());
         let Some(byte) = byte else {
-            let empty = self.dfa.is_match_state(self.dfa.next_eoi_state(self.start));
+            let empty = table.matches_at_end(start);
             return if empty { Step::Empty } else { Step::Dead };
         };
-        let state = after(self.start, byte);
+        let state = table.next(start, byte);
         // Matches are reported one byte late: whatever is not dead after two bytes has room for the first.
-        let longer = self.dfa.is_match_state(self.dfa.next_eoi_state(state))
-            || (0..=u8::MAX).any(|second| !self.dfa.is_dead_state(after(state, second)));
-        match (longer, self.dfa.is_match_state(state)) {
+        let longer =
+            table.matches_at_end(state) || (0..=u8::MAX).any(|second| !table.is_dead(table.next(state, second)));
+        match (longer, table.is_match(state)) {
             (true, _) => Step::Longer,
             (false, true) => Step::Empty,
             (false, false) => Step::Dead,
@@ -203,32 +195,26 @@ impl Backward {
 
     /// The start of the longest match that ends at `at`, reading at most `max_len` bytes, and how many were read.
     pub(crate) fn run(&self, text: &[u8], at: usize, max_len: usize) -> (Option<usize>, usize) {
-        let dfa = &self.dfa;
+        let table = &self.table;
         let floor = at.saturating_sub(max_len);
-        let mut state = self.start;
+        let mut state = table.start();
         let mut found = None;
         for index in (floor..at).rev() {
-            state = dfa.next_state(state, text[index]);
-            if dfa.is_special_state(state) {
-                if dfa.is_match_state(state) {
-                    found = Some(index + 1);
-                } else if dfa.is_dead_state(state) || dfa.is_quit_state(state) {
+            state = table.next(state, text[index]);
+            if table.is_special(state) {
+                if table.is_dead(state) {
                     return (found, at - index);
                 }
+                found = Some(index + 1);
             }
         }
-        let whole = dfa.is_match_state(dfa.next_eoi_state(state)).then_some(floor);
+        let whole = table.matches_at_end(state).then_some(floor);
         (whole.or(found), at - floor)
     }
 }
 
-/// The automaton of a pattern, and its state before the first byte.
-fn build(
-    pattern: &str,
-    alphabet: Alphabet,
-    config: dense::Config,
-    reverse: bool,
-) -> Result<(DFA<Vec<u32>>, StateID), String> {
+/// The automaton of a pattern.
+fn build(pattern: &str, alphabet: Alphabet, config: dense::Config, reverse: bool) -> Result<Table, String> {
     let config = config
         .start_kind(regex_automata::dfa::StartKind::Anchored)
         // Every byte is read one by one here: what skips ahead would only make more states special.
@@ -241,8 +227,7 @@ fn build(
         .thompson(thompson::Config::new().utf8(false).reverse(reverse).nfa_size_limit(Some(MAX_BYTES)))
         .build(pattern)
         .map_err(|error| sentence(&error))?;
-    let start = dfa.start_state(&start::Config::new().anchored(Anchored::Yes)).map_err(|error| sentence(&error))?;
-    Ok((dfa, start))
+    Table::of(&dfa)
 }
 
 /// The error with its causes on one line.

@@ -131,7 +131,7 @@ fn every_builtin_rule_holds_its_examples() {
     let failures: Vec<String> = pack.failing_examples().iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{failures:#?}");
     assert!(pack.rules().count() >= 150, "{}", pack.rules().count());
-    assert!(pack.memory() < 48 << 20, "{} bytes", pack.memory());
+    assert!(pack.memory() < 16 << 20, "{} bytes", pack.memory());
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_pack_that_compiles_to_too_much_is_refused() {
     let rules = format!("kb = \"kb1-secrets\"\n[[rule]]{}", rule.replace("\"acme_\"", &anchors));
     let error = source(&[("pack.toml", MANIFEST), ("a.toml", &rules)]).unwrap().compile(&[]).unwrap_err();
     assert!(error.to_string().contains("more than 163840 bytes of anchors"), "{error}");
-    for (memory, says) in [(MAX_MEMORY, "more than 50331648 bytes of automata"), (MAX_MEMORY - (64 << 10), "")] {
+    for (memory, says) in [(MAX_MEMORY, "more than 25165824 bytes of automata"), (MAX_MEMORY - (64 << 10), "")] {
         let mut draft = Draft::default();
         draft.memory = memory;
         draft.add_file("a.toml", RULES, &[]);

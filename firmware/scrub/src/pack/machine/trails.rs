@@ -4,10 +4,7 @@
 //! at every so many bytes of the text; another one that comes by in the same state goes on where the first one ended. So all
 //! runs of an automaton together read a text about once, however many of them begin in it.
 
-use regex_automata::dfa::Automaton;
-use regex_automata::util::primitives::StateID;
-
-use super::{Forward, Reach, Run};
+use super::{Forward, Reach, Run, State};
 
 /// Bytes between places where a state is left: most runs are shorter and leave none.
 const STEP: usize = 64;
@@ -32,12 +29,12 @@ struct Trail {
     machine: usize,
     /// The place of the first state; one more every [`STEP`] bytes, as far as there is room.
     first: usize,
-    states: Vec<StateID>,
+    states: Vec<State>,
     /// The same of a run that has not met these states.
-    fresh: Vec<StateID>,
+    fresh: Vec<State>,
     /// Where all that have these states end, in which state, and the end of their last match, if they have one.
     stop: usize,
-    last: StateID,
+    last: State,
     end: Option<usize>,
     /// Whether nothing more could match there.
     over: bool,
@@ -55,12 +52,12 @@ impl Forward {
         open: bool,
     ) -> Reach {
         let limit = limit.min(text.len());
-        let mut run = Run { state: self.start, at, end: None, over: false };
+        let mut run = Run { state: self.table.start(), at, end: None, over: false };
         let mut read = self.follow(&mut run, text, next_stop(at).min(limit));
         if !run.over && run.at < limit {
             read += self.follow_trail(trails.of(machine), &mut run, text, limit);
         }
-        if !run.over && self.dfa.is_match_state(self.dfa.next_eoi_state(run.state)) {
+        if !run.over && self.table.matches_at_end(run.state) {
             run.end = Some(limit);
         }
         Reach { end: run.end, live: !run.over && open && limit == text.len(), read }
