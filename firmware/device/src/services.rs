@@ -18,8 +18,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const WELL: Duration = Duration::from_secs(60);
 
 const LONGEST_LINE: u64 = 4096;
-/// The C library would give each thread a heap of its own; on a small machine few are better.
-const ENVIRONMENT: [(&str, &str); 3] = [("MALLOC_ARENA_MAX", "2"), ("PATH", "/usr/sbin:/usr/bin"), ("NO_COLOR", "1")];
+/// The C library would give each thread a heap of its own; on a small machine few are better. And it would keep what a start
+/// alone needs: with each large block that is given back it raises the size from which on one goes back to the kernel, unless
+/// that is set.
+const ENVIRONMENT: [(&str, &str); 5] = [
+    ("MALLOC_ARENA_MAX", "2"),
+    ("MALLOC_MMAP_THRESHOLD_", "131072"),
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+    ("PATH", "/usr/sbin:/usr/bin"),
+    ("NO_COLOR", "1"),
+];
 
 /// Which program, with which words.
 #[derive(Clone, Debug)]

@@ -36,6 +36,18 @@ def test_starts_fast(site):
 
 
 def test_needs_little_memory(site):
+    assert_needs_little(site)
+
+
+def test_needs_no_more_with_a_large_card(new_site):
+    """A new one, which is the first start of every puck."""
+    site = new_site(blank=True, larger=255 << 30)
+    assert site.board.start()
+    site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+    assert_needs_little(site)
+
+
+def assert_needs_little(site):
     site.await_page()
     site.await_line("MB of memory in use")
     words = re.search(r"(\d+) MB of memory in use .*", site.board.log())
