@@ -4,11 +4,12 @@
 //! The boot loader reads `boot_partition` and the `[tryboot]` section (Raspberry Pi, config_txt: autoboot.txt). The other lines
 //! are ours: `# suspect=` and `# hung=`, slots whose kernel never came up once and twice, as the rescue system found out;
 //! `# rests=`, how often that one has waited and begun anew; `# floor=`, the build of the newest image that ever was good here;
-//! `# tried=`, that of the image which the rescue system took last; `# network=`, the owner's fixed address, for when /data
+//! `# tried=`, those of the images that the rescue system took since, the last one first; `# network=`, the owner's fixed address, for when /data
 //! cannot say it; and `# reset`, which has /data wiped at the next start.
 //!
 //! A file that is gone or empty is made anew: the boot loader goes on to the first slot without it.
 
+use std::fmt::{self, Display};
 use std::path::Path;
 
 use thiserror::Error;
@@ -27,6 +28,9 @@ const NETWORK: &str = "# network=";
 const FLOOR: &str = "# floor=";
 const TRIED: &str = "# tried=";
 const RESET: &str = "# reset";
+
+/// So many fit the sector, whatever else is in it.
+const TRIED_KEPT: usize = 8;
 
 /// Why the choice of slot could not be read or written.
 #[derive(Debug, Error)]
@@ -49,6 +53,38 @@ pub(crate) enum Fault {
     Hung,
 }
 
+/// Images that were taken and none of which is known to be good, the last one first; 0 stands for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tried([u64; TRIED_KEPT]);
+
+impl Tried {
+    pub(crate) fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// The same with one more. The oldest one is forgotten where there are too many.
+    fn and(self, sequence: u64) -> Self {
+        let others = self.0.into_iter().filter(|one| *one != sequence);
+        Self::of([sequence].into_iter().chain(others))
+    }
+
+    fn of(numbers: impl Iterator<Item = u64>) -> Self {
+        let mut tried = Self::default();
+        for (place, number) in tried.0.iter_mut().zip(numbers.filter(|number| *number != 0)) {
+            *place = number;
+        }
+        tried
+    }
+}
+
+/// Numbers with commas between them, and nothing where there is none.
+impl Display for Tried {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = self.0.iter().filter(|number| **number != 0).map(u64::to_string);
+        out.write_str(&numbers.collect::<Vec<_>>().join(","))
+    }
+}
+
 /// What the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Autoboot {
@@ -62,8 +98,8 @@ pub(crate) struct Autoboot {
     pub(crate) fixed: Option<Address>,
     /// No image older than this is taken: the time it was built at, in seconds after 1970.
     pub(crate) floor: u64,
-    /// What the rescue system took last, by the same number, until it is good; 0: nothing.
-    pub(crate) tried: u64,
+    /// What the rescue system took, by the same number, until a slot is good.
+    pub(crate) tried: Tried,
     /// /data is to be wiped before anything looks at it.
     pub(crate) reset: bool,
 }
@@ -71,7 +107,7 @@ pub(crate) struct Autoboot {
 impl Autoboot {
     pub(crate) fn of(default: Slot) -> Self {
         let (a, b) = (Fault::None, Fault::None);
-        Self { default, a, b, rests: 0, fixed: None, floor: 0, tried: 0, reset: false }
+        Self { default, a, b, rests: 0, fixed: None, floor: 0, tried: Tried::default(), reset: false }
     }
 
     pub(crate) fn fault(self, slot: Slot) -> Fault {
@@ -115,7 +151,7 @@ impl Autoboot {
     /// What is to be written once the rescue system put another image onto a slot: if this one hangs too, both do.
     pub(crate) fn taken(self, slot: Slot, sequence: u64) -> Self {
         let hung = Self::of(slot).with_hung(slot.other());
-        Self { floor: self.floor, tried: sequence, fixed: self.fixed, reset: self.reset, ..hung }
+        Self { floor: self.floor, tried: self.tried.and(sequence), fixed: self.fixed, reset: self.reset, ..hung }
     }
 
     /// Reads the text as the boot loader does; slot A where it names none of ours.
@@ -140,8 +176,8 @@ impl Autoboot {
                 read.fixed = address.parse().ok();
             } else if let Some(number) = line.strip_prefix(FLOOR) {
                 read.floor = number.parse().unwrap_or(0);
-            } else if let Some(number) = line.strip_prefix(TRIED) {
-                read.tried = number.parse().unwrap_or(0);
+            } else if let Some(list) = line.strip_prefix(TRIED) {
+                read.tried = Tried::of(list.split(',').filter_map(|number| number.parse().ok()));
             } else if line == RESET {
                 read.reset = true;
             }
@@ -161,7 +197,7 @@ impl Autoboot {
             (HUNG, slots(Fault::Hung)),
             (RESTS, number(self.rests.into())),
             (FLOOR, number(self.floor)),
-            (TRIED, number(self.tried)),
+            (TRIED, self.tried.to_string()),
             (NETWORK, self.fixed.map(|fixed| fixed.to_string()).unwrap_or_default()),
         ];
         let said = notes.iter().filter(|(_, value)| !value.is_empty());

@@ -393,7 +393,7 @@ fn mark_good(desk: &Desk, slot: Slot, known: bool) {
         return;
     };
     let present = autoboot::load(&device).unwrap_or(Autoboot::of(slot));
-    if present.tried != 0 {
+    if !present.tried.is_empty() {
         desk.note("rescue_used", true, &format!("slot {slot:?} was written by the rescue system"));
     }
     let good = present.good(slot, clock::built().unwrap_or(0));

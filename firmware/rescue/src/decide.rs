@@ -12,8 +12,8 @@ pub struct Place {
     /// Nothing older than this is taken: the newest image that ever ran well here, or the rescue system itself. As
     /// [`Manifest::sequence`].
     pub floor: u64,
-    /// The image that was taken last and did not start; it is not taken again.
-    pub failed: Option<u64>,
+    /// The images that were taken and did not start; they are not taken again.
+    pub failed: Vec<u64>,
     /// Size of the slot's partition, in bytes.
     pub capacity: u64,
 }
@@ -41,7 +41,7 @@ impl Place {
         if manifest.sequence < self.floor {
             return Err(Refusal::Older { sequence: manifest.sequence, floor: self.floor });
         }
-        if self.failed == Some(manifest.sequence) {
+        if self.failed.contains(&manifest.sequence) {
             return Err(Refusal::Failed);
         }
         if manifest.bytes > self.capacity {
@@ -59,18 +59,22 @@ mod tests {
     #[test]
     fn takes_what_is_for_this_board_new_enough_untried_and_fits() {
         let offered = manifest(&[7; 4096]);
-        let right =
-            Place { board: offered.board.as_str().to_owned(), floor: offered.sequence, failed: None, capacity: 4096 };
+        let right = Place {
+            board: offered.board.as_str().to_owned(),
+            floor: offered.sequence,
+            failed: Vec::new(),
+            capacity: 4096,
+        };
         assert_eq!(right.judge(&offered), Ok(()));
         let sequence = offered.sequence;
         for (place, refusal) in [
             (Place { board: "toaster".to_owned(), ..right.clone() }, Refusal::Board(offered.board.as_str().to_owned())),
             (Place { floor: sequence + 1, ..right.clone() }, Refusal::Older { sequence, floor: sequence + 1 }),
-            (Place { failed: Some(sequence), ..right.clone() }, Refusal::Failed),
+            (Place { failed: vec![sequence + 1, sequence], ..right.clone() }, Refusal::Failed),
             (Place { capacity: 4095, ..right.clone() }, Refusal::Large { bytes: 4096, capacity: 4095 }),
         ] {
             assert_eq!(place.judge(&offered), Err(refusal));
         }
-        assert_eq!(Place { failed: Some(sequence - 1), ..right }.judge(&offered), Ok(()));
+        assert_eq!(Place { failed: vec![sequence - 1, sequence + 1], ..right }.judge(&offered), Ok(()));
     }
 }

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Autoboot, CommitError, SECTOR, commit, load};
+use super::{Autoboot, CommitError, SECTOR, Tried, commit, load};
 use crate::fat::FatError;
 use crate::slot::Slot;
 
@@ -160,7 +160,7 @@ fn what_is_written_is_what_is_read() {
         Autoboot::of(Slot::A).blamed(Slot::A).with_hung(Slot::B),
         Autoboot {
             floor: u64::MAX,
-            tried: u64::MAX,
+            tried: Tried::of((0..9).map(|less| u64::MAX - less)),
             reset: true,
             rests: u32::MAX,
             fixed: "255.255.255.255/24 255.255.255.254".parse().ok(),
@@ -170,6 +170,20 @@ fn what_is_written_is_what_is_read() {
         let text = value.render();
         assert_eq!(Autoboot::parse(std::str::from_utf8(&text).expect("ASCII")), value);
     }
+}
+
+#[test]
+fn all_that_was_taken_is_kept_until_it_is_too_much() {
+    let tried = [7, 8, 7, 9].into_iter().fold(Tried::default(), Tried::and);
+    assert_eq!((tried.to_string().as_str(), tried.is_empty()), ("9,7,8", false));
+    let many = (1..20).fold(Tried::default(), Tried::and);
+    assert_eq!(many.to_string(), "19,18,17,16,15,14,13,12");
+    assert!(Tried::of([0, 0].into_iter()).is_empty() && Tried::default().to_string().is_empty());
+    let read = |text: &str| Autoboot::parse(text).tried.to_string();
+    assert_eq!(
+        (read("# tried=7\n"), read("# tried=9,x,7\n"), read("# tried=\n")),
+        ("7".into(), "9,7".into(), String::new())
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
+use crate::autoboot::Tried;
 use crate::card;
 use crate::log::say;
 use crate::slot::Slot;
@@ -24,7 +25,7 @@ const LONGEST: u64 = 64 << 10;
 pub(super) struct Place {
     pub(super) board: String,
     pub(super) floor: u64,
-    pub(super) tried: u64,
+    pub(super) tried: Tried,
 }
 
 #[derive(Debug)]

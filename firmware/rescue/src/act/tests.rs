@@ -38,7 +38,7 @@ impl Bench {
 }
 
 fn place() -> Place {
-    Place { board: BOARD.to_owned(), floor: SEQUENCE, failed: None, capacity: (LENGTH + 2048) as u64 }
+    Place { board: BOARD.to_owned(), floor: SEQUENCE, failed: Vec::new(), capacity: (LENGTH + 2048) as u64 }
 }
 
 /// A source that gives other bytes each time it is opened.
@@ -115,7 +115,7 @@ fn what_is_not_good_is_refused_and_nothing_is_written() {
     assert!(matches!(refuse(&update(&large, &key(1)), &here), InstallError::Refused(Refusal::Large { .. })));
     let newer = Place { floor: SEQUENCE + 1, ..here.clone() };
     assert!(matches!(refuse(&good, &newer), InstallError::Refused(Refusal::Older { .. })));
-    let tried = Place { failed: Some(SEQUENCE), ..here };
+    let tried = Place { failed: vec![SEQUENCE], ..here };
     assert!(matches!(refuse(&good, &tried), InstallError::Refused(Refusal::Failed)));
 }
 

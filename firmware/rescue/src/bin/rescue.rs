@@ -25,8 +25,9 @@ fn main() -> ExitCode {
     let [board, floor, failed, keys, from, resolvers @ ..] = &words[..] else {
         return wrong("usage: rescue BOARD FLOOR FAILED KEYS FOLDER|URL [RESOLVER…] < slot");
     };
-    let (Ok(floor), Ok(failed)) = (floor.parse(), failed.parse::<u64>()) else {
-        return wrong("FLOOR and FAILED are numbers");
+    let numbers = failed.split(',').filter(|number| !number.is_empty()).map(str::parse).collect();
+    let (Ok(floor), Ok(failed)) = (floor.parse(), numbers) else {
+        return wrong("FLOOR is a number, and FAILED none, one or more with commas");
     };
     let keys = match read_keys(Path::new(keys)) {
         Ok(keys) => keys,
@@ -36,8 +37,7 @@ fn main() -> ExitCode {
         Ok(slot) => slot,
         Err(error) => return wrong(&format!("standard input is no slot: {error}")),
     };
-    let place =
-        Place { board: board.clone(), floor, failed: Some(failed).filter(|failed| *failed > 0), capacity: slot.1 };
+    let place = Place { board: board.clone(), floor, failed, capacity: slot.1 };
     let resolvers = resolvers.iter().filter_map(|resolver| resolver.parse().ok()).collect();
     let taken = if from.starts_with("http:") {
         web(from, resolvers, &keys, &place, &slot.0)
