@@ -159,7 +159,7 @@ fn former(address: Ipv4Addr, last: Option<&Lease>) -> Option<Ipv4Addr> {
 }
 
 /// Whether nobody in the network answers for an address (RFC 5227: an ARP probe).
-fn is_free(address: Ipv4Addr, interface: &str) -> bool {
+pub(crate) fn is_free(address: Ipv4Addr, interface: &str) -> bool {
     let address = address.to_string();
     let words = ["arping", "-D", "-q", "-c", "2", "-w", "2", "-I", interface, &address];
     Command::new("/bin/busybox").args(words).status().is_ok_and(|status| status.success())

@@ -29,8 +29,10 @@ const USER: u32 = 0x7f4e_4714;
 const FIXED: &str = "/data/config/network.toml";
 /// How long DHCP may keep the office waiting.
 const PATIENCE: Duration = Duration::from_secs(12);
-/// Taken where there never was a DHCP server: link-local (RFC 3927), found by mDNS.
+/// Taken where there never was a DHCP server: link-local (RFC 3927), found by mDNS. Where another puck has it, one of those
+/// behind it.
 const OWN: Ipv4Addr = Ipv4Addr::new(169, 254, 53, 53);
+const OTHERS: u32 = 8;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,8 +92,9 @@ pub(crate) struct Network {
     /// Whether the interface was up at the last look.
     up: bool,
     last: Option<Lease>,
-    /// What is to be taken without DHCP: the owner's choice, or what we give ourselves.
-    own: Option<Lease>,
+    /// What is to be taken without DHCP, the first one that nobody else has: the owner's choice alone, or what we give
+    /// ourselves.
+    own: Vec<Lease>,
     lease: Option<Lease>,
     moved_from: Option<Ipv4Addr>,
     /// Where the address is written down.
@@ -105,8 +108,8 @@ impl Network {
         if let Err(error) = make_folder(last.as_ref()) {
             say!("udhcpc has no folder: {error}");
         }
-        let own = fixed.map(Address::lease);
-        if own.is_none() {
+        let own: Vec<_> = fixed.map(Address::lease).into_iter().collect();
+        if own.is_empty() {
             services.add(udhcpc(last.as_ref()), now);
         }
         let (looked, lease, moved_from, remembering) = (None, None, None, Beside::default());
@@ -145,21 +148,24 @@ impl Network {
         if came {
             services.wake(DHCP, now);
         }
-        if self.up
-            && let Some(own) = &self.own
-            && (came || Lease::read(Path::new(lease::FILE)).is_none())
-        {
-            let _ = lease::take(own);
+        if self.up && (came || Lease::read(Path::new(lease::FILE)).is_none()) {
+            let is_free = |own: &Lease| lease::is_free(own.address, &own.interface);
+            if let Some(own) = first_free(&self.own, is_free) {
+                let _ = lease::take(own);
+            }
         }
     }
 
     /// The office is answered on an address that we choose, as soon as there is an interface to have it.
     fn without_dhcp(&mut self, services: &mut Services, now: Instant) -> Lease {
-        let lease = self.own.take().or_else(|| self.last.clone()).unwrap_or_else(|| Lease::at(OWN, 16));
-        say!("DHCP is silent; going on with {}", lease.address);
-        self.own = Some(lease.clone());
+        if self.own.is_empty() {
+            self.own = ours(self.last.as_ref());
+        }
         self.looked = None;
         self.follow_link(services, now);
+        let taken = Lease::read(Path::new(lease::FILE)).or_else(|| self.own.first().cloned());
+        let lease = taken.unwrap_or_else(|| Lease::at(OWN, 16));
+        say!("DHCP is silent; going on with {}", lease.address);
         lease
     }
 
@@ -175,7 +181,7 @@ impl Network {
         }
         // What else a renewal brings is not worth a write.
         let same = |last: &Lease| last.is_at(lease) && last.routers == lease.routers;
-        if lease.address == OWN || self.last.as_ref().is_some_and(same) {
+        if lease.address.is_link_local() || self.last.as_ref().is_some_and(same) {
             return;
         }
         let next = lease.clone();
@@ -183,6 +189,25 @@ impl Network {
             self.last = Some(lease.clone());
         }
     }
+}
+
+/// The addresses that we may give ourselves: the last one, then our own.
+fn ours(last: Option<&Lease>) -> Vec<Lease> {
+    let own = (0..OTHERS).map(|more| Lease::at(Ipv4Addr::from_bits(OWN.to_bits() + more), 16));
+    last.cloned().into_iter().chain(own).collect()
+}
+
+/// The first one that nobody answers for (RFC 3927, section 2.2.1). What the owner chose alone is taken as it is, and so is the
+/// first where all are taken: the office must not be without.
+fn first_free(own: &[Lease], mut is_free: impl FnMut(&Lease) -> bool) -> Option<&Lease> {
+    let [first, _, ..] = own else { return own.first() };
+    for lease in own {
+        if is_free(lease) {
+            return Some(lease);
+        }
+        say!("somebody else has {}", lease.address);
+    }
+    Some(first)
 }
 
 /// Whether the interface is up, after it was brought up where it is there and was not.
@@ -244,7 +269,7 @@ pub(crate) fn parse(text: &str) -> Result<Address, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, parse};
+    use super::{Address, Lease, OTHERS, first_free, ours, parse};
 
     #[test]
     fn reads_the_owners_address_and_refuses_what_is_none() {
@@ -273,5 +298,22 @@ mod tests {
         for text in ["192.0.2.7/24 x", "192.0.2.7", "", "/ "] {
             assert!(text.parse::<Address>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_address_that_somebody_else_has_is_left_to_them() {
+        let last = Lease::at([192, 0, 2, 53].into(), 24);
+        let free = |own: &[Lease], taken: &[&str]| {
+            let is_free = |lease: &Lease| !taken.contains(&lease.address.to_string().as_str());
+            first_free(own, is_free).map(|lease| format!("{}/{}", lease.address, lease.prefix)).unwrap_or_default()
+        };
+        let own = ours(Some(&last));
+        assert_eq!(free(&own, &[]), "192.0.2.53/24");
+        assert_eq!(free(&own, &["192.0.2.53"]), "169.254.53.53/16");
+        assert_eq!(free(&own, &["192.0.2.53", "169.254.53.53"]), "169.254.53.54/16");
+        assert_eq!(free(&ours(None), &["169.254.53.53"]), "169.254.53.54/16", "two pucks without a DHCP server");
+        assert_eq!((own.len(), first_free(&own, |_| false)), (OTHERS as usize + 1, Some(&last)), "all are taken");
+        assert_eq!(free(&[last], &["192.0.2.53"]), "192.0.2.53/24", "the owner's choice");
+        assert_eq!(free(&[], &[]), "");
     }
 }
