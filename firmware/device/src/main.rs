@@ -44,6 +44,7 @@ mod network;
 mod office;
 mod panel;
 mod person;
+mod prefixes;
 mod rescue;
 mod sector;
 mod services;

@@ -19,6 +19,7 @@ use crate::mend::{Job, Outcome};
 use crate::network::Network;
 use crate::panel::Lines;
 use crate::person::{Person, State};
+use crate::prefixes::Prefixes;
 use crate::services::{May, Program, Services};
 use crate::settings::Rendered;
 use crate::slot::{Booted, Slot};
@@ -72,6 +73,7 @@ pub(crate) struct Office {
     desk: Desk,
     person: Person<Lines>,
     network: Network,
+    prefixes: Prefixes,
     probe: Probe,
     health: Health,
     watchdog: Watchdog,
@@ -127,6 +129,7 @@ impl Office {
             desk,
             person,
             network,
+            prefixes: Prefixes::remembered(),
             probe: Probe::start(),
             health: Health::new(now, device.good(), device.start()),
             watchdog,
@@ -155,6 +158,7 @@ impl Office {
             self.follow_daemon();
             self.follow_network(now);
             self.follow_name(now);
+            self.follow_prefixes(now);
             self.person.turn(self.state(), now);
             if now - self.saved >= clock::SAVE {
                 self.save_clock(now);
@@ -211,7 +215,7 @@ impl Office {
 
     /// Writes what the daemon reads at its next start, and asks it for what it knows then; none if it cannot be written.
     fn configure(&self, lease: &Lease) -> Option<Rendered> {
-        let rendered = settings::configure(lease, &spoken::name(), self.data == Data::Memory);
+        let rendered = settings::configure(lease, &spoken::name(), self.data == Data::Memory, &self.prefixes.served());
         let rendered = rendered.map_err(|error| say!("the daemon cannot be configured: {error}")).ok()?;
         self.probe.ask_in(&rendered.domain);
         Some(rendered)
@@ -227,6 +231,16 @@ impl Office {
             if self.lease.clone().is_some_and(|lease| self.configure(&lease).is_some()) {
                 self.services.restart(DAEMON);
             }
+        }
+    }
+
+    /// Where the office's router brought another prefix, its hosts are served once the start is over.
+    fn follow_prefixes(&mut self, now: Instant) {
+        if self.answered.is_some_and(|since| now - since >= STARTED)
+            && self.prefixes.change(now)
+            && self.lease.clone().is_some_and(|lease| self.configure(&lease).is_some())
+        {
+            self.services.restart(DAEMON);
         }
     }
 

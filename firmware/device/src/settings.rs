@@ -89,13 +89,18 @@ pub(crate) struct Rendered {
 }
 
 /// Renders the daemon's settings for a lease, for it to read: `name` is what multicast DNS finds the puck by, and `volatile`
-/// says that /data lies in memory.
-pub(crate) fn configure(lease: &Lease, name: &str, volatile: bool) -> Result<Rendered, RenderError> {
+/// says that /data lies in memory; `prefixes` are the office's of IPv6.
+pub(crate) fn configure(
+    lease: &Lease,
+    name: &str,
+    volatile: bool,
+    prefixes: &[String],
+) -> Result<Rendered, RenderError> {
     let owner = read(Path::new(OWNER)).unwrap_or_else(|error| {
         say!("the owner's settings are left out: {error}");
         Table::new()
     });
-    let text = render(read(Path::new(IMAGE))?, owner, lease, name, volatile)?;
+    let text = render(read(Path::new(IMAGE))?, owner, (lease, prefixes), name, volatile)?;
     let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
     std::fs::write(RENDERED, &text).map_err(rendered)?;
     let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
@@ -115,7 +120,8 @@ impl Drop for Trial {
 /// Renders what the daemon would read if these were the owner's settings, for it to be asked whether it could.
 pub(crate) fn trial(owner: &str) -> Result<Trial, RenderError> {
     let owner: Table = owner.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?;
-    let text = render(read(Path::new(IMAGE))?, owner, &Lease::at(Ipv4Addr::LOCALHOST, 8), "nanogate.local", false)?;
+    let text =
+        render(read(Path::new(IMAGE))?, owner, (&Lease::at(Ipv4Addr::LOCALHOST, 8), &[]), "nanogate.local", false)?;
     doors_are_free(&text.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?)?;
     std::fs::write(TRIAL, text).map_err(|source| RenderError::Read { file: TRIAL.to_owned(), source })?;
     Ok(Trial)
@@ -180,9 +186,29 @@ pub(crate) fn refuse_the_images(owner: &Table) -> Result<(), String> {
     }
 }
 
-/// One configuration of the image's part, the owner's over it, and an address unless the owner names one. With a second
-/// one beside it the resolver listens on each by name, so that answers leave from the address that was asked.
-fn render(image: Table, mut owner: Table, lease: &Lease, name: &str, volatile: bool) -> Result<String, RenderError> {
+/// The office's network as its DHCP tells it. A mask that is wider than any office's (gate-dns, `is_too_wide`), which the daemon
+/// would refuse, is taken for the widest that it takes.
+fn office(lease: &Lease) -> String {
+    let widest = match lease.address.octets() {
+        [10, ..] => 8,
+        [172, 16..=31, ..] => 12,
+        _ => 16,
+    };
+    let prefix = lease.prefix.clamp(widest, 32);
+    let network = lease.address.to_bits() & (u32::MAX << (32 - prefix));
+    format!("{}/{prefix}", Ipv4Addr::from_bits(network))
+}
+
+/// One configuration of the image's part, the owner's over it, and an address unless the owner names one, with the networks
+/// that are the office's then. With a second one beside it the resolver listens on each by name, so that answers leave from the
+/// address that was asked.
+fn render(
+    image: Table,
+    mut owner: Table,
+    (lease, prefixes): (&Lease, &[String]),
+    name: &str,
+    volatile: bool,
+) -> Result<String, RenderError> {
     let Lease { address, kept, .. } = lease;
     for key in take_the_images(&mut owner) {
         say!("the owner's {key} is left out: only the image sets that");
@@ -198,6 +224,10 @@ fn render(image: Table, mut owner: Table, lease: &Lease, name: &str, volatile: b
         }
     };
     part("identity", &|identity| {
+        if !identity.contains_key("addresses") {
+            let networks = std::iter::once(office(lease)).chain(prefixes.iter().cloned()).map(Value::String);
+            identity.entry("lan").or_insert_with(|| Value::Array(networks.collect()));
+        }
         identity.entry("addresses").or_insert_with(|| Value::Array(vec![Value::String(address.to_string())]));
         identity.entry("local_name").or_insert_with(|| Value::String(name.to_owned()));
     });
@@ -246,12 +276,13 @@ fn merge(base: Table, over: Table) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lease, Table, doors_are_free, refuse_the_images, render};
+    use super::{Lease, Table, doors_are_free, office, refuse_the_images, render};
 
     fn rendered_with(image: &str, owner: &str, volatile: bool) -> Table {
         let parse = |text: &str| text.parse().expect("TOML");
         let lease = Lease::at([192, 0, 2, 53].into(), 24);
-        let text = render(parse(image), parse(owner), &lease, "nanogate-2.local", volatile).expect("renders");
+        let place = (&lease, &["2001:db8:1::/64".to_owned()][..]);
+        let text = render(parse(image), parse(owner), place, "nanogate-2.local", volatile).expect("renders");
         parse(&text)
     }
 
@@ -283,6 +314,26 @@ mod tests {
         assert_eq!(rendered("", "")["identity"]["local_name"].as_str(), Some("nanogate-2.local"));
         let owned = rendered("", "[identity]\naddresses = [\"192.0.2.7\"]\n");
         assert_eq!(owned["identity"]["addresses"][0].as_str(), Some("192.0.2.7"));
+    }
+
+    #[test]
+    fn the_offices_networks_are_those_of_its_cable_unless_the_owner_says() {
+        assert_eq!(rendered("", "")["identity"]["lan"].to_string(), "[\"192.0.2.0/24\", \"2001:db8:1::/64\"]");
+        let owned = rendered("", "[identity]\nlan = [\"192.0.2.0/23\"]\n")["identity"].clone();
+        assert_eq!(owned["lan"].to_string(), "[\"192.0.2.0/23\"]");
+        let owned = rendered("", "[identity]\naddresses = [\"198.51.100.7\"]\n")["identity"].clone();
+        assert!(owned.get("lan").is_none(), "whose address is another has another network");
+        for (address, prefix, network) in [
+            ([198, 51, 100, 53], 23, "198.51.100.0/23"),
+            ([10, 1, 2, 3], 8, "10.0.0.0/8"),
+            ([10, 1, 2, 3], 1, "10.0.0.0/8"),
+            ([172, 20, 1, 1], 9, "172.16.0.0/12"),
+            ([192, 168, 1, 9], 8, "192.168.0.0/16"),
+            ([198, 51, 100, 53], 1, "198.51.0.0/16"),
+            ([169, 254, 53, 53], 16, "169.254.0.0/16"),
+        ] {
+            assert_eq!(office(&Lease::at(address.into(), prefix)), network);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 
 import plan
@@ -19,6 +20,26 @@ def test_without_dhcp_and_in_2038_it_goes_on_with_its_last_address(new_site):
     site = new_site(dhcp=False, files=lease(53), extra=["-rtc", "base=2038-01-20T00:00:00"])
     site.boot()
     assert f"DHCP is silent; going on with {plan.PUCK}" in site.board.log()
+
+
+def test_addresses_that_somebody_else_has_are_left_to_them_and_ipv6_is_the_offices_too(new_site):
+    """Without DHCP: the last address is another host's by now, and the first of its own another puck's. The office's router
+    advertises a prefix of the internet, whose hosts are answered as well."""
+    site = new_site(dhcp=False, files=lease(53))
+    router, client = site.hosts["router"], site.hosts["client-watched"]
+    prefix, taken, own = f"{plan.LAN6}:", "169.254.53.53", "169.254.53.54"
+    router.ip(f"address add {plan.PUCK}/24 dev lan0", f"address add {taken}/16 dev lan0")
+    client.ip("address add 169.254.1.1/16 dev eth0")
+    words = ["dnsmasq", "--keep-in-foreground", "--port=0", "--interface=lan0", "--bind-interfaces", "--user=root"]
+    words += ["--enable-ra", f"--dhcp-range={prefix},ra-only,64", "--conf-file=/dev/null"]
+    router.popen([*words, f"--dhcp-leasefile={site.folder}/leases6"], stderr=subprocess.DEVNULL)
+    assert site.board.start()
+    site.await_line(f"DHCP is silent; going on with {own}", 90)
+    assert f"somebody else has {plan.PUCK}" in site.board.log() and f"somebody else has {taken}" in site.board.log()
+    site.wait_for(lambda: own in site.ask(f"nanogate.{plan.DOMAIN}", server=own), 60, "an answer on an address of its own")
+    site.await_line(f"the office has {prefix}/64", 120)
+    global_address = site.link_local().replace("fe80::", prefix)
+    site.wait_for(lambda: own in site.ask(f"nanogate.{plan.DOMAIN}", server=global_address), 60, "an answer by IPv6")
 
 
 def test_the_offices_time_server_sets_the_clock(new_site):
