@@ -1,7 +1,8 @@
 //! Between PID 1 and a program that is not root and may do one thing of root's, or none: this binary again, under the name
 //! `jail`. It gives up every other capability, keeps what the one thing takes over the change of user, raises a fence around the files,
-//! and becomes the program.
+//! shuts the ways to the kernel's rules, and becomes the program.
 
+use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -9,9 +10,14 @@ use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError,
     Scope, path_beneath_rules,
 };
+use nix::libc;
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, configure_capability_in_ambient_set,
     remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
+};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter,
 };
 
 use crate::lease;
@@ -74,6 +80,10 @@ pub(crate) fn run() -> ExitCode {
         eprintln!("jail: {error}");
         return ExitCode::FAILURE;
     }
+    if let Err(error) = shut_netlink() {
+        eprintln!("jail: {error}");
+        return ExitCode::FAILURE;
+    }
     let error = Command::new(program).args(rest).uid(user).gid(user).exec();
     eprintln!("jail: {program}: {error}");
     ExitCode::FAILURE
@@ -112,4 +122,40 @@ fn fence(may: May) -> Result<(), RulesetError> {
         .add_rules(path_beneath_rules(may.writes(), AccessFs::from_all(version) & !BitFlags::from(AccessFs::Execute)))?
         .restrict_self()?;
     Ok(())
+}
+
+/// Of the kernel's netlink (netlink(7)) only addresses and routes are left: who may set the one may set the firewall's rules, too,
+/// as far as capabilities go.
+fn shut_netlink() -> Result<(), seccompiler::Error> {
+    let is = |place, operator, value: i32| {
+        SeccompCondition::new(place, SeccompCmpArgLen::Dword, operator, u64::from(value.unsigned_abs()))
+    };
+    let (family, protocol) =
+        (is(0, SeccompCmpOp::Eq, libc::AF_NETLINK)?, is(2, SeccompCmpOp::Ne, libc::NETLINK_ROUTE)?);
+    let rules = BTreeMap::from([(libc::SYS_socket, vec![SeccompRule::new(vec![family, protocol])?])]);
+    let denied = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, denied, std::env::consts::ARCH.try_into()?)?;
+    let program: BpfProgram = filter.try_into()?;
+    apply_filter(&program)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+    use rustix::net::{AddressFamily, SocketType, netlink, socket};
+
+    use super::shut_netlink;
+
+    #[test]
+    fn whoever_sets_the_address_cannot_set_the_rules() {
+        // A filter belongs to its thread, and ends with it.
+        let seen = std::thread::spawn(|| {
+            shut_netlink().expect("a filter");
+            let asked = [None, Some(netlink::NETFILTER), Some(netlink::SOCK_DIAG)];
+            let open = |protocol| socket(AddressFamily::NETLINK, SocketType::RAW, protocol).err();
+            (asked.map(open), socket(AddressFamily::INET, SocketType::DGRAM, None).err())
+        });
+        let seen = seen.join().expect("it lives");
+        assert_eq!(seen, ([None, Some(Errno::PERM), Some(Errno::PERM)], None));
+    }
 }
