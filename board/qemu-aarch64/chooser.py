@@ -265,8 +265,12 @@ class Board:
 
     def hang_card(self):
         """The card stays, and answers nothing any more, as worn ones do."""
+        self.slow_card(1)
+
+    def slow_card(self, bps):
+        """Until the next start so many bytes of the card are read and written in a second; 0: as many as it can."""
         limits = {name: 0 for name in ("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr")}
-        self.command("block_set_io_throttle", id="/machine/peripheral/card/virtio-backend", bps=1, **limits)
+        self.command("block_set_io_throttle", id="/machine/peripheral/card/virtio-backend", bps=bps, **limits)
 
     def _listen(self):
         """QEMU's events say why a board stopped."""

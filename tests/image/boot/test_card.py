@@ -82,6 +82,33 @@ def test_a_ruined_data_partition_is_made_anew_and_says_so(new_site):
     assert [note["ok"] for note in noted if note["command"] == "data_lost"] == [False], noted
 
 
+def test_a_check_that_takes_long_keeps_nobody_waiting(new_site):
+    """A file system with thousands of folders that has to be looked through, on a card that is slow."""
+    site = new_site(files={f"old/{number}/note": "x" for number in range(4000)})
+    begin, _ = site.card.places["data"]
+    forced = ["tune2fs", "-E", "force_fsck", f"{site.card.file}?offset={begin}"]
+    subprocess.run(forced, check=True, capture_output=True)
+    assert site.board.start()
+    site.await_line("Linux version")
+    site.board.slow_card(300_000)
+    site.await_line("/data is still being looked at", 150)
+    site.await_line("/data: Memory")
+    # What the owner set lies on the card.
+    site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+    site.await_page()
+    site._point_dns("client-watched", plan.PUCK)
+    assert site.reach_provider() == "000", "AI traffic without a journal"
+    site.await_line("lamp: needs you")
+    assert "the work on the card is done" not in site.board.log(), "it was not slow enough to show anything"
+    site.board.slow_card(0)
+    site.await_line("the work on the card is done; starting with it", 150)
+    site.wait_for(lambda: re.search("/data: (Whole|Repaired)", site.board.log()), 60, "a start with what was checked")
+    site.await_answer()
+    site.wait_for(lambda: site.reach_provider() == "401", 60, "AI traffic")
+    assert [number for number, _ in site.board.loader.boots] == [2, 2]
+    assert "is lost" not in site.board.log()
+
+
 SPOILED = {
     "a key that was cut short": {"keys/device.pem": "-----BEGIN PRIVATE KEY-----\nAAAA"},
     "settings that the daemon does not know": {"config/nanogate.toml": SETTINGS.replace("[dns]", "[dns]\nupstreems = 1")},
