@@ -26,6 +26,7 @@ genimage --config "$OUT/genimage/card.cfg" --inputpath "$OUT" --outputpath "$OUT
     tail -n 20 "$OUT/genimage/log" >&2
     die "genimage failed"
 }
+image/steps/first_sector.py "$OUT/card.img"
 mv "$OUT/card.img" "$IMAGE"
 image/steps/sbom.py "$BOARD" "${IMAGE%.img}.cdx.json"
 say "card: $IMAGE, bill of materials ${IMAGE%.img}.cdx.json"
