@@ -10,7 +10,7 @@
 #                                 Debian has today, --allow-drift takes it this once where a pinned package is gone; --sign KEY
 #                                 makes the image trust updates by this Ed25519 key (PEM), and makes one: out/….update;
 #                                 --debug makes one with a shell on the console, out/nanogate-debug-…
-#   ./build.sh flash DEV [board]  writes the image to a card, after asking
+#   ./build.sh flash [--debug] DEV [board]  writes the image to a card, after asking
 #   ./build.sh boot               the image in QEMU, on this terminal
 #   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows,
 #                                 proxy --quick is short, proxy PART… (memory splice inspected handshakes stream added) is a part
@@ -180,31 +180,17 @@ need_chromium() {
 
 # The arm64 libraries that the daemon links, unpacked into a folder of their own: a pkg-config path that also held arm64's
 # libc would break the build scripts of the host. apt works in out/apt, so nothing on the machine changes.
+# need_aarch64 [--allow-drift]: what the puck's programs are made with.
 need_aarch64() {
     need_rustup
     need_rust
-    need_apt gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+    need_apt gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user debian-archive-keyring
     rustup target list --installed | grep -q '^aarch64-unknown-linux-gnu$' || {
         say "adding the aarch64 target to Rust"
         logged rustup-target rustup target add aarch64-unknown-linux-gnu
     }
-    local root=$PWD/out/aarch64 apt=$PWD/out/apt file
-    if [ ! -e "$root/.complete" ]; then
-        say "unpacking libnftnl and libmnl for arm64 into out/aarch64"
-        rm -rf "$root" "$apt"
-        mkdir -p "$root" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/sources" "$apt/debs"
-        # Ubuntu keeps arm64 on the "ports" host of the same domain.
-        for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-            [ -s "$file" ] || continue
-            sed -E 's,//([^/ ]*\.)?(ubuntu\.[a-z]+)/ubuntu/?,//ports.\2/ubuntu-ports/,; /^Architectures:/d' "$file" >"$apt/sources/$(basename "$file")"
-        done
-        local options=(-o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$apt/sources" -o "Dir::State::lists=$apt/lists"
-            -o "Dir::Cache=$apt/cache" -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o APT::Sandbox::User=root)
-        logged apt-arm64-update apt-get "${options[@]}" update
-        (cd "$apt/debs" && logged apt-arm64 apt-get "${options[@]}" download libnftnl-dev libnftnl11 libmnl-dev libmnl0)
-        for file in "$apt"/debs/*.deb; do dpkg-deb -x "$file" "$root"; done
-        touch "$root/.complete"
-    fi
+    # The very libraries that the image has, as image/lock pins them.
+    image/steps/fetch.sh --link "$@"
 }
 
 # cross_cargo VERB OPTION…: cargo for the puck. The libraries are named for this one command only: the build scripts of
@@ -346,7 +332,7 @@ build_ahead() {
     [[ $wanted != *" fuzz "* ]] || fuzzed=yes
     [[ $wanted != *" firmware "* && $wanted != *" image "* ]] || crossed=yes
     [ -n "$fuzzed$crossed" ] || return 0
-    [ -z "$crossed" ] || need_aarch64
+    [ -z "$crossed" ] || need_aarch64 --allow-drift
     need_office
     mkdir -p "$LOGS"
     say "building ahead for the areas after the office's"
@@ -356,7 +342,7 @@ build_ahead() {
         renice -n 19 -p "$BASHPID" >/dev/null
         if [ -n "$fuzzed" ]; then fuzz_build; fi
         if [ -n "$crossed" ]; then
-            cmd_firmware aarch64
+            cmd_firmware aarch64 --allow-drift
             build_device
         fi
     ) >"$LOGS/ahead.log" 2>&1 &

@@ -4,6 +4,7 @@
 # Where cargo leaves what it builds.
 built() { printf '%s/%s' "${CARGO_TARGET_DIR:-target}" "$1"; }
 
+# cmd_firmware [TARGET [--allow-drift]]
 cmd_firmware() {
     local target=${1:-$(uname -m)}
     mkdir -p out
@@ -16,7 +17,7 @@ cmd_firmware() {
             install -m 755 "$(built release/nanogate)" "out/nanogate-$target"
             ;;
         aarch64)
-            need_aarch64
+            need_aarch64 "${@:2}"
             need_web
             say "building the release binary for aarch64"
             logged firmware-aarch64 cross_cargo build --release -p gate-daemon
@@ -46,11 +47,14 @@ need_qemu() { need_apt qemu-system-arm device-tree-compiler dnsmasq-base e2fspro
 
 # image_of BOARD [OPTION…]: every step up to the card, not compressed.
 image_of() {
-    local board=$1
+    local board=$1 drift=()
     shift
     [ -e "board/$board/config.txt" ] || die "no board \`$board\`; there are: $(cd board && echo *)"
     need_image
-    cmd_firmware aarch64
+    # First, so that what is linked against is what the new lock pins.
+    [[ " $* " != *" --update-lock "* ]] || image/steps/fetch.sh "$@"
+    [[ " $* " != *" --allow-drift "* ]] || drift+=(--allow-drift)
+    cmd_firmware aarch64 "${drift[@]}"
     build_device
     image/steps/fetch.sh "$@"
     image/steps/root.sh "$board"
@@ -80,15 +84,17 @@ cmd_image() {
     image/steps/pack.sh "$board"
 }
 
-# cmd_flash DEV [BOARD]: only onto a whole drive that can be taken out, and that nothing of is mounted.
+# cmd_flash [--debug] DEV [BOARD]: only onto a whole drive that can be taken out, and that nothing of is mounted.
 cmd_flash() {
-    local device=${1:-} board=${2:-raspberrypi5} image answer needed there
+    local name=nanogate device board image answer needed there
+    [ "${1:-}" != --debug ] || { name=nanogate-debug && shift; }
+    device=${1:-} board=${2:-raspberrypi5}
     [ -b "$device" ] || die "flash needs the card's device, as /dev/sdX or /dev/mmcblkN; lsblk lists them"
     [ "$(lsblk -dnro TYPE "$device")" = disk ] || die "$device is a part of a drive, not a drive"
     [ "$(lsblk -dnro RM "$device")" = 1 ] || [[ $device == /dev/mmcblk* ]] || die "$device cannot be taken out; that is no card"
     [ -z "$(lsblk -no MOUNTPOINTS "$device" | tr -d ' \n')" ] || die "something on $device is mounted"
-    image=out/nanogate-$board-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1).img.xz
-    [ -e "$image" ] || die "there is no image yet: ./build.sh image $board"
+    image=out/$name-$board-$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1).img.xz
+    [ -e "$image" ] || die "there is no $image yet: ./build.sh image $board, with --debug for a debug image"
     (cd out && sha256sum --quiet -c "$(basename "$image").sha256") || die "$image is not what was built"
     needed=$(xz --robot -l "$image" | awk '$1 == "totals" { print $5 }')
     there=$(lsblk -bdnro SIZE "$device")
@@ -119,7 +125,7 @@ test_key() {
 }
 
 test_firmware() {
-    cmd_firmware aarch64
+    cmd_firmware aarch64 --allow-drift
     # The scanner's own instructions for this processor do what plain code does.
     shown lanes-aarch64 cross_cargo test -q --release -p gate-scrub --lib lanes
     need_python

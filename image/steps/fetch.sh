@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# image/steps/fetch.sh [--update-lock] [--allow-drift]
+# image/steps/fetch.sh [--update-lock] [--allow-drift] [--link]
 # Brings the packages of image/recipes/ into out/image, each checked against the sha256 in image/lock. apt fetches them
 # in a root of its own, so that the archive's Release files are verified with Debian's keyring and nothing on this machine
 # changes.
 #
 # A version that has left the archive is looked for in the distribution's snapshot archive; then --allow-drift takes the
 # suite's present version instead, still under the signed Release file, and says so.
+#
+# --link brings only what our programs are linked against, and makes it ready for the linker in out/aarch64.
 # shellcheck source=image/steps/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg LOCK=image/lock
+readonly LINKED="libmnl libnftnl"
 readonly DEFAULT_ARCHIVE=http://deb.debian.org/debian
 
 # The Debian archive that this machine uses, if it is a Debian machine.
@@ -117,11 +120,12 @@ fetch_snapshot() {
 }
 
 main() {
-    local update='' drift='' name package version sum missing=()
+    local update='' drift='' link='' wanted name package version sum missing=()
     for option in "$@"; do
         case $option in
             --update-lock) update=yes ;;
             --allow-drift) drift=yes ;;
+            --link) link=yes ;;
             *) die "fetch: no option \`$option\`" ;;
         esac
     done
@@ -129,7 +133,10 @@ main() {
     rm -f "$WORK/apt/snapshot.log"
     [ -z "$update" ] || { refresh && update_lock; }
     cp "$LOCK" "$WORK/lock"
+    wanted=" $(recipes | tr '\n' ' ') "
+    [ -z "$link" ] || wanted=" $LINKED "
     while read -r name package version sum; do
+        [[ $wanted == *" $name "* ]] || continue
         # What lies here from before is trusted no more than what comes from the archive.
         printf '%s  %s\n' "$sum" "$WORK/debs/$sum.deb" | sha256sum --quiet -c - >/dev/null 2>&1 || missing+=("$name")
     done < <(grep -v '^#' "$LOCK")
@@ -146,13 +153,28 @@ main() {
         fetch_one "$recipe_from" "$package" "$version" "$sum" || die "$package $version could not be fetched"
         sed -i "s|^$name .*|$name $package $version $sum|" "$WORK/lock"
     done
-    unpack
+    # shellcheck disable=SC2086 # names, one word each
+    unpack $wanted
+    [ -z "$link" ] || link
 }
 
-# Anew each time: what was done to a tree since is nobody's.
+# What the linker looks for has no number in its name.
+link() {
+    local name library into=out/aarch64/usr/lib/aarch64-linux-gnu
+    rm -rf out/aarch64
+    mkdir -p "$into"
+    for name in $LINKED; do
+        for library in "$(unpacked "$name")"/usr/lib/aarch64-linux-gnu/"$name".so.*; do
+            cp -a "$library" "$into/"
+            ln -sfn "$(basename "$library")" "$into/$name.so"
+        done
+    done
+}
+
+# unpack NAME…: anew each time; what was done to a tree since is nobody's.
 unpack() {
     local name into
-    for name in $(recipes); do
+    for name in "$@"; do
         into=$(unpacked "$name")
         rm -rf "$into" "$into.new"
         dpkg-deb -x "$WORK/debs/$(locked "$name" 4).deb" "$into.new"

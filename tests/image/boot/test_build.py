@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import struct
 import subprocess
 from pathlib import Path
 
@@ -27,6 +28,21 @@ def test_the_bill_of_materials_names_what_is_in_the_image():
     assert len(locked) > 10
     for name, digest in locked.items():
         assert parts[name]["hashes"] == [{"alg": "SHA-256", "content": digest}]
+
+
+def test_a_pc_shows_the_owners_partition_alone_and_leaves_the_table_where_it_is():
+    """What Windows does to a card that is put into it: a letter for what is not hidden, and the table's entries moved where the
+    first usable sector is not the one behind them, which the Pi 5's boot loader does not follow."""
+    with open(built(), "rb") as card:
+        head = card.read(34 * 512)
+    usable, _, entries = struct.unpack_from("<QQ16xQ", head, 512 + 40)
+    assert (usable, entries) == (34, 2)
+    shown = {}
+    for at in range(1024, 1024 + 5 * 128, 128):
+        (attributes,) = struct.unpack_from("<Q", head, at + 48)
+        shown[head[at + 56 : at + 128].decode("utf-16-le").rstrip("\0")] = attributes >> 62
+    # Bit 62 hides it, bit 63 keeps it without a letter; another system's type gets none.
+    assert shown == {"boot": 0, "slot-a": 3, "slot-b": 3, "rescue": 3, "data": 0}
 
 
 def test_slots_and_root_are_small():
@@ -81,11 +97,15 @@ esac
     )
     lsblk.chmod(0o755)
     device = next(path for path in Path("/dev").iterdir() if path.is_block_device())
-    for removable, told in (("1", "there is no image yet"), ("0", "that is no card")):
+    for removable, told in (("1", "there is no out/nanogate-no-such-board-"), ("0", "that is no card")):
         env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "REMOVABLE": removable}
         words = [TOP / "build.sh", "flash", device, "no-such-board"]
         done = subprocess.run(words, env=env, input="", capture_output=True, text=True)
         assert done.returncode != 0 and told in done.stderr, done.stderr
+    env["REMOVABLE"] = "1"
+    words.insert(2, "--debug")
+    done = subprocess.run(words, env=env, input="", capture_output=True, text=True)
+    assert done.returncode != 0 and "there is no out/nanogate-debug-no-such-board-" in done.stderr, done.stderr
 
 
 def test_a_package_that_is_not_what_the_lock_pins_is_refused(tmp_path):
