@@ -56,6 +56,7 @@ image_of() {
     [[ " $* " != *" --allow-drift "* ]] || drift+=(--allow-drift)
     cmd_firmware aarch64 "${drift[@]}"
     build_device
+    image/steps/linked.sh "$@"
     image/steps/fetch.sh "$@"
     image/steps/root.sh "$board"
     image/steps/slot.sh "$board"

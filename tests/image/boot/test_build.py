@@ -108,6 +108,25 @@ esac
     assert done.returncode != 0 and "there is no out/nanogate-debug-no-such-board-" in done.stderr, done.stderr
 
 
+def test_what_is_linked_in_and_is_not_pinned_is_refused(tmp_path):
+    """The step that compares, with a library whose hash is another one."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("image", "Cargo.toml"):
+        subprocess.run(["cp", "-a", TOP / name, tree / name], check=True)
+    linked = tree / "image/linked"
+    run = lambda *words: subprocess.run(  # noqa: E731
+        [tree / "image/steps/linked.sh", *words], capture_output=True, text=True
+    )
+    assert run("--update-lock").returncode == 0 and run().returncode == 0, "what this machine has"
+    pinned = linked.read_text()
+    linked.write_text(re.sub(r"^(libc\.a) [0-9a-f]{64}", r"\1 " + "0" * 64, pinned, flags=re.MULTILINE))
+    assert linked.read_text() != pinned
+    refused, drifted = run(), run("--allow-drift")
+    assert refused.returncode != 0 and "is not what image/linked pins" in refused.stderr
+    assert drifted.returncode == 0 and "DRIFT" in drifted.stderr
+
+
 def test_a_package_that_is_not_what_the_lock_pins_is_refused(tmp_path):
     """The step that fetches, with a lock whose hash is another one: it must stop, and keep nothing."""
     tree = tmp_path / "tree"
