@@ -108,9 +108,9 @@ class Puck:
             raise RuntimeError(f"no claim code in: {text!r}")
         return found.group(1)
 
-    def command(self, *words, check=True, timeout=30):
+    def command(self, *words, check=True, timeout=30, input=None):
         """Runs a subcommand of the binary on the puck."""
-        return self.host.run([BINARY, *words, "--config", self.config_file], check=check, timeout=timeout)
+        return self.host.run([BINARY, *words, "--config", self.config_file], check=check, timeout=timeout, input=input)
 
     def journal(self, count=200):
         """The last records of all processes, oldest first."""

@@ -1,6 +1,6 @@
 use std::net::IpAddr;
 
-use crate::{Action, Entry, FileKind, Finding, HostName, Mode, Reason, UnixMicros};
+use crate::{Account, Action, Entry, FileKind, Finding, HostName, Mode, Reason, UnixMicros};
 
 /// What to do with a connection to a host in the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +37,15 @@ pub struct PromptFacts<'a> {
     pub model: Option<&'a str>,
     pub findings: &'a [Finding],
     pub now: UnixMicros,
+}
+
+/// Whose account a request uses, as far as it shows that.
+#[derive(Clone, Copy, Debug)]
+pub struct AccountFacts<'a> {
+    /// Empty: nothing in it shows that.
+    pub accounts: &'a [Account],
+    /// The provider refuses a key that is not of the organisation that stands beside it, so that this alone tells.
+    pub organization_tells: bool,
 }
 
 /// What a client must show the CONNECT proxy before it is let through.
@@ -100,6 +109,11 @@ pub trait Judge: Send + Sync + 'static {
     /// one that nobody looked at.
     fn upload(&self, _client: IpAddr, _kind: FileKind, _bytes: u64) -> Action {
         Action::Allow
+    }
+    /// What becomes of a request by these accounts: [`Action::Allow`], [`Action::Alert`] or [`Action::Deny`]; `None` where they
+    /// are the office's own.
+    fn account(&self, _facts: &AccountFacts<'_>) -> Option<Action> {
+        Some(Action::Allow)
     }
     /// What a client must show the CONNECT proxy; asked for its address alone, and again with the name that it has proven.
     fn demand(&self, _client: IpAddr, _name: Option<&str>) -> Demand {

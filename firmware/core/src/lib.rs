@@ -27,11 +27,11 @@ pub use catalogue::{Catalogue, CatalogueError, Entry, GroupKind, HostPattern, Pr
 pub use finding::{Action, Finding, KnowledgeBase, Why};
 pub use host::{HostError, HostName};
 pub use journal::{Clock, Journal, JournalError, Position, SystemClock, UnixMicros};
-pub use judge::{ConnectionFacts, Demand, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
+pub use judge::{AccountFacts, ConnectionFacts, Demand, Judge, PromptFacts, PromptVerdict, Unread, Verdict};
 pub use record::{
-    AdminEvent, Attachment, ConnectionEvent, Cost, Currency, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally,
-    Event, FallbackCause, FallbackChange, FallbackEvent, FileKind, FilePlace, FindingCount, KindCount, Mode,
-    PlaceholdersEvent, ProcessEvent, ProcessState, ProxyClientEvent, ProxyCredential, Reason, Record, RequestEvent,
-    SteerEvent, Usage,
+    Account, AccountHash, AccountHashError, AccountKind, AccountsEvent, AdminEvent, Attachment, ConnectionEvent, Cost,
+    Currency, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause, FallbackChange,
+    FallbackEvent, FileKind, FilePlace, FindingCount, KindCount, Mode, PlaceholdersEvent, ProcessEvent, ProcessState,
+    ProxyClientEvent, ProxyCredential, Reason, Record, RequestEvent, SteerEvent, Usage,
 };
 pub use zone_key::ZoneKey;

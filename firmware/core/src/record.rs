@@ -11,10 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::UnixMicros;
 
+mod account;
 mod reason;
 mod request;
 mod stored;
 
+pub use self::account::{Account, AccountHash, AccountHashError, AccountKind, AccountsEvent};
 pub use self::reason::Reason;
 pub use self::request::{Attachment, Cost, Currency, FileKind, FilePlace, FindingCount, RequestEvent, Usage};
 
@@ -42,6 +44,7 @@ pub enum Event {
     Fallback(FallbackEvent),
     Placeholders(PlaceholdersEvent),
     ProxyClient(ProxyClientEvent),
+    Accounts(AccountsEvent),
 }
 
 /// One DNS question.

@@ -99,6 +99,11 @@ pub(crate) enum Verb {
         #[command(subcommand)]
         verb: FallbackVerb,
     },
+    /// Accounts at providers: which clients use, and which are the office's own by the policy.
+    Account {
+        #[command(subcommand)]
+        verb: AccountVerb,
+    },
     /// Read a password from standard input and print its hash, for `password_hash` in the file that sets up a device.
     Password,
     /// One of the processes that `run` supervises.
@@ -395,6 +400,29 @@ pub(crate) enum FallbackVerb {
         config: ConfigArg,
         /// As `fallback list` shows it.
         id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountVerb {
+    /// Those that inspected clients used, from the journal; exit 1 when there are none.
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read a key, a token or the name of an organisation from standard input and print what policy and journal know it by on
+    /// this device.
+    Hash {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// Identifier of the vendor, such as `openai`.
+        vendor: String,
+        /// It is the name of an organisation, project or workspace and no key.
+        #[arg(long)]
+        organization: bool,
     },
 }
 

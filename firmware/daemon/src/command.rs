@@ -1,5 +1,6 @@
 //! The commands that answer and end. Each one reads what it needs, prints, and says how it went.
 
+mod account;
 mod audit;
 mod ca;
 mod dns;
@@ -14,6 +15,7 @@ mod words;
 use std::fs;
 use std::path::Path;
 
+pub(crate) use self::account::{account_hash, account_list};
 pub(crate) use self::audit::{audit_export, audit_head, audit_tail, audit_verify};
 pub(crate) use self::ca::{ca_activate, ca_export, ca_show};
 pub(crate) use self::dns::{DnsQuestion, dns_query};

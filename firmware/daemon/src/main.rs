@@ -34,7 +34,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{AuditVerb, CaVerb, Cli, DnsVerb, FallbackVerb, PackVerb, PolicyVerb, SteerVerb, TokenVerb, Verb};
+use crate::cli::{
+    AccountVerb, AuditVerb, CaVerb, Cli, DnsVerb, FallbackVerb, PackVerb, PolicyVerb, SteerVerb, TokenVerb, Verb,
+};
 
 /// How a command ends; CONTRACTS.md fixes the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +124,10 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
         Verb::Fallback { verb: FallbackVerb::List { config, json } } => command::fallback_list(&config.config, json),
         Verb::Fallback { verb: FallbackVerb::Revoke { config, id } } => command::fallback_revoke(&config.config, &id),
         Verb::Status { config, json } => command::status(&config.config, json),
+        Verb::Account { verb: AccountVerb::List { config, json } } => command::account_list(&config.config, json),
+        Verb::Account { verb: AccountVerb::Hash { config, vendor, organization } } => {
+            command::account_hash(&config.config, &vendor, organization)
+        }
         Verb::Password => command::password(),
         Verb::Token { verb } => match verb {
             TokenVerb::Add { config, scope, name } => command::token_add(&config.config, &scope, &name),

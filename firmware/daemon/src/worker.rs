@@ -7,7 +7,7 @@ pub(crate) mod dns;
 mod inspect;
 mod late_journal;
 mod on_demand;
-mod proxy;
+pub(crate) mod proxy;
 mod reload;
 mod steer;
 

@@ -6,7 +6,7 @@ mod words;
 
 use std::net::IpAddr;
 
-use gate_core::{Action, Demand, FileKind, Finding, HostName, KnowledgeBase};
+use gate_core::{AccountHash, Action, Demand, FileKind, Finding, HostName, KnowledgeBase};
 use serde::Deserialize;
 
 use crate::parse::{Clients, HostPattern, ModelPattern};
@@ -37,6 +37,22 @@ pub struct Policy {
     findings: Vec<FindingRule>,
     unread: UnreadActions,
     uploads: Uploads,
+    accounts: Accounts,
+}
+
+/// Whose accounts at providers clients may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Accounts {
+    /// The office's own, in order.
+    pub(crate) known: Vec<AccountHash>,
+    /// What becomes of requests by others.
+    pub(crate) unknown: Action,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        Self { known: Vec::new(), unknown: Action::Allow }
+    }
 }
 
 /// Which files requests may carry.
@@ -128,9 +144,9 @@ impl Policy {
         (default_mode, default_strict, default_proxy): (GroupMode, bool, Demand),
         rules: Vec<Rule>,
         findings: Vec<FindingRule>,
-        (unread, uploads): (UnreadActions, Uploads),
+        (unread, uploads, accounts): (UnreadActions, Uploads, Accounts),
     ) -> Self {
-        Self { groups, default_mode, default_strict, default_proxy, rules, findings, unread, uploads }
+        Self { groups, default_mode, default_strict, default_proxy, rules, findings, unread, uploads, accounts }
     }
 
     /// The name of the first group that holds a client, and its mode; no name for the default.

@@ -57,7 +57,7 @@ pub mod fuzz;
 mod tests;
 
 pub use accept::Listeners;
-pub use act::inspect::{Inspector, Judged, Prompt, Refusal, ValueHash};
+pub use act::inspect::{Inspector, Judged, Prompt, Refusal, ValueHash, account_of};
 pub use config::{Config, ConfigError};
 pub use counters::CountersSnapshot;
 pub use decide::{Pass, Passes};

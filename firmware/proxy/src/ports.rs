@@ -26,6 +26,8 @@ pub struct Ports {
     /// Makes placeholders; the same after a restart, so that what was said under the old ones, and signed for by a provider,
     /// stays true.
     pub placeholder_key: ValueHash,
+    /// Tells accounts at providers apart; the same after a restart, since policies name what it makes.
+    pub account_key: ValueHash,
     /// Replaced by the daemon when policy, packs or the puck's own addresses change; read once per connection and
     /// once per request.
     pub snapshot: Arc<ArcSwap<Snapshot>>,

@@ -57,7 +57,7 @@ impl Shared {
             pipes: Pipes::default(),
             veil: Veil::new(config.client_roots.as_deref())?,
             tunnels: Arc::new(Clients::new(config.max_tunnels_per_name)),
-            inspect: inspect::State::new(&config, ports.placeholder_key.clone()),
+            inspect: inspect::State::new(&config, &ports),
             counters: Counters::default(),
             fallbacks: Fallbacks::new(),
             stopping: CancellationToken::new(),

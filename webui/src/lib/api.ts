@@ -74,11 +74,24 @@ export interface Overview {
   clients_by_mode: { watched: number; inspected: number; refused: number };
   clients: ClientRow[];
   vendors: VendorRow[];
+  /** Those that are not the office's own first. */
+  accounts: AccountRow[];
   findings: FindingRow[];
   added_micros_p50: number | null;
   added_micros_p99: number | null;
   series: Point[];
   left_out: number;
+}
+
+/** One account at a vendor in one client's hands. */
+export interface AccountRow {
+  client: string;
+  vendor: string;
+  /** What the policy calls it by. */
+  hash: string;
+  kind: "key" | "login" | "organization" | "answered";
+  known: boolean;
+  last_seen: number;
 }
 
 export interface Status {

@@ -77,6 +77,9 @@ group("what a record says", () => {
     expect(words({ steer: { rules: 1, destinations: 2, verified: false, error: null } }).detail).toBe("The read-back differs");
     const known = { connection: 7, client: "192.0.2.11", name: "ci-1", by: "certificate" as const };
     expect(words({ proxy_client: known }).title).toBe("192.0.2.11 is ci-1");
+    const accounts = { client: "192.0.2.11", host: "api.openai.com", accounts: [{ kind: "key" as const, hash: "acc-1" }] };
+    expect(words({ accounts: { ...accounts, known: false } }).detail).toBe("Key acc-1: not known as the office's own");
+    expect(words({ accounts: { ...accounts, accounts: [], known: true } }).detail).toBe("None shown: the office's own");
     const fallback = { client: "192.0.2.11", host: "api.openai.com", runtime: "python" };
     const began = { ...fallback, change: { began: { cause: { alert: 48 }, until: 1 } } };
     expect(words({ fallback: began }).detail).toBe("Watched for 24 h, content not read: TLS alert 48");

@@ -1,6 +1,6 @@
 /** Journal records, and what they say in plain words. Pure. */
 
-import type { Decision, Mode } from "./api";
+import type { AccountRow, Decision, Mode } from "./api";
 import { bytes, count, duration, money, plural } from "./format";
 
 /** A reason is a word, or a word with a detail. */
@@ -119,6 +119,14 @@ export interface ProxyClientEvent {
   by: "token" | "certificate" | "both";
 }
 
+/** Whose accounts at a provider a client uses. */
+export interface AccountsEvent {
+  client: string;
+  host: string;
+  accounts: { kind: AccountRow["kind"]; hash: string }[];
+  known: boolean;
+}
+
 /** What left as placeholders in one request, and came back in its answer. */
 export interface PlaceholdersEvent {
   client: string;
@@ -145,6 +153,7 @@ export interface Event {
   fallback?: FallbackEvent;
   placeholders?: PlaceholdersEvent;
   proxy_client?: ProxyClientEvent;
+  accounts?: AccountsEvent;
 }
 
 export interface Line {
@@ -175,7 +184,7 @@ const PROXY_WORDS = {
 export function describe(line: Line): Words {
   const { dns, connection, request, steer, admin, process, dns_tally: tally, dns_device: device, fallback, placeholders } =
     line.record.event;
-  const { proxy_client: known } = line.record.event;
+  const { proxy_client: known, accounts } = line.record.event;
   if (connection) return describeConnection(connection);
   if (request) return describeRequest(request);
   if (dns) return describeDns(dns);
@@ -186,6 +195,7 @@ export function describe(line: Line): Words {
   if (steer) return describeSteer(steer);
   if (fallback) return describeFallback(fallback);
   if (placeholders) return describePlaceholders(placeholders);
+  if (accounts) return describeAccounts(accounts);
   if (known) return { tone: "quiet", label: "proxy", title: `${known.client} is ${known.name}`, detail: PROXY_WORDS[known.by] };
   return { tone: "quiet", label: "record", title: line.id, detail: "This page does not know its kind yet." };
 }
@@ -337,6 +347,20 @@ function describePlaceholders({ client, host, replaced, restored, unedited }: Pl
   const answer = unedited ? "the answer could not be edited" : `put back: ${words(restored)}`;
   const detail = `Left: ${words(replaced)}; ${answer}`;
   return { tone: "changed", label: "placeholders", title: `${client} → ${host}`, detail };
+}
+
+/** What an account is told by. */
+export const ACCOUNT_WORDS: Record<AccountRow["kind"], string> = {
+  key: "key",
+  login: "login",
+  organization: "organisation",
+  answered: "organisation, as the service says,",
+};
+
+function describeAccounts({ client, host, accounts, known }: AccountsEvent): Words {
+  const shown = accounts.map(({ kind, hash }) => `${ACCOUNT_WORDS[kind]} ${hash}`).join(", ");
+  const detail = `${sentence(shown || "none shown")}: ${known ? "the office's own" : "not known as the office's own"}`;
+  return { tone: known ? "quiet" : "watched", label: "account", title: `${client} → ${host}`, detail };
 }
 
 /** `3 × e-mail, 1 × API key` */

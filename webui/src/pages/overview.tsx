@@ -10,6 +10,7 @@ import { FeedList } from "../parts/feed-list";
 import { Notice } from "../parts/notice";
 import { Panel } from "../parts/panel";
 import { Clients, Vendors } from "./overview/tables";
+import { Accounts } from "./overview/accounts";
 import { Fallbacks } from "./overview/fallbacks";
 import { System } from "./overview/system";
 import { Treatment } from "./overview/treatment";
@@ -45,6 +46,7 @@ export function Overview({ onSignedOut }: { onSignedOut: () => void }) {
       <LiveFeed live={live} dns={dns} onDns={setDns} />
       <Clients rows={numbers.clients} now={numbers.at} />
       <Vendors rows={numbers.vendors} />
+      <Accounts rows={numbers.accounts} now={numbers.at} />
       {status && <System status={status} dns={numbers.dns} />}
     </div>
   );

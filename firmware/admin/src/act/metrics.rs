@@ -146,6 +146,10 @@ fn write_traffic(text: &mut Text, counters: &Counters) -> fmt::Result {
     for (decision, count) in decisions(&counters.requests) {
         text.sample("nanogate_requests_total", &[("decision", decision)], count)?;
     }
+    text.family("nanogate_accounts_total", "counter", "Times that a client was seen with accounts at a provider.")?;
+    for (known, count) in [("true", counters.accounts_known), ("false", counters.accounts_unknown)] {
+        text.sample("nanogate_accounts_total", &[("known", known)], count)?;
+    }
     text.family("nanogate_inspections_total", "counter", "Texts judged through the inspection API by decision.")?;
     for (decision, count) in decisions(&counters.inspections) {
         text.sample("nanogate_inspections_total", &[("decision", decision)], count)?;

@@ -12,7 +12,9 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::decide::access::SignedIn;
-use crate::live::tally::{ClientCounts, Counters, DecisionCounts, DnsCounts, ModeCounts, Point, VendorCounts};
+use crate::live::tally::{
+    AccountKey, AccountSeen, ClientCounts, Counters, DecisionCounts, DnsCounts, ModeCounts, Point, VendorCounts,
+};
 use crate::ports::StatusReport;
 use crate::problem::Problem;
 
@@ -36,6 +38,8 @@ pub(crate) struct OverviewView {
     clients_by_mode: ClientsByMode,
     clients: Vec<ClientRow>,
     vendors: Vec<VendorRow>,
+    /// Accounts at vendors that inspected clients used; those that are not the office's own first.
+    accounts: Vec<AccountRow>,
     findings: Vec<FindingRow>,
     /// Half of all inspected requests were delayed by at most this.
     added_micros_p50: Option<u64>,
@@ -74,6 +78,16 @@ pub(crate) struct VendorRow {
     vendor: String,
     #[serde(flatten)]
     counts: VendorCounts,
+}
+
+/// One account in one client's hands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AccountRow)]
+pub(crate) struct AccountRow {
+    #[serde(flatten)]
+    key: AccountKey,
+    #[serde(flatten)]
+    seen: AccountSeen,
 }
 
 /// One kind of finding.
@@ -115,6 +129,7 @@ pub(crate) async fn overview(State(app): State<Arc<App>>, _: SignedIn) -> Json<O
         clients_by_mode: by_mode(&clients),
         clients,
         vendors: vendors(counters),
+        accounts: accounts(counters),
         findings: findings(counters),
         added_micros_p50: counters.added.quantile(50),
         added_micros_p99: counters.added.quantile(99),
@@ -163,6 +178,14 @@ fn vendors(counters: &Counters) -> Vec<VendorRow> {
     let row = |(vendor, counts): (&String, &VendorCounts)| VendorRow { vendor: vendor.clone(), counts: *counts };
     let mut rows: Vec<_> = counters.vendors.iter().map(row).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.counts.connections.ai()));
+    rows
+}
+
+/// Unknown ones come first, then the one seen last.
+fn accounts(counters: &Counters) -> Vec<AccountRow> {
+    let row = |(key, seen): (&AccountKey, &AccountSeen)| AccountRow { key: key.clone(), seen: *seen };
+    let mut rows: Vec<_> = counters.accounts.iter().map(row).collect();
+    rows.sort_by_key(|row| (row.seen.known, std::cmp::Reverse(row.seen.last_seen)));
     rows
 }
 

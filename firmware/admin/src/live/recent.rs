@@ -76,7 +76,7 @@ impl Kind {
         match event {
             Event::Dns(_) | Event::DnsTally(_) | Event::DnsDevice(_) => Self::Dns,
             Event::Connection(_) | Event::ProxyClient(_) => Self::Connection,
-            Event::Request(_) => Self::Request,
+            Event::Request(_) | Event::Accounts(_) => Self::Request,
             Event::Steer(_) => Self::Steer,
             Event::Admin(_) => Self::Admin,
             Event::Process(_) => Self::Process,

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use gate_core::{
-    ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, Mode, Record, RequestEvent, UnixMicros,
+    AccountsEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, Mode, Record, RequestEvent,
+    UnixMicros,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,7 +12,8 @@ use utoipa::ToSchema;
 mod counters;
 
 pub(crate) use self::counters::{
-    ADDED_BOUNDS_MICROS, ClientCounts, Counters, DecisionCounts, DnsCounts, ModeCounts, VendorCounts,
+    ADDED_BOUNDS_MICROS, AccountKey, AccountSeen, ClientCounts, Counters, DecisionCounts, DnsCounts, ModeCounts,
+    VendorCounts,
 };
 
 /// Half an hour: 48 points draw a day.
@@ -119,6 +121,7 @@ fn count(counters: &mut Counters, record: &Record) {
         Event::DnsDevice(device) => count_device(counters, device, record.at),
         Event::Connection(event) => count_connection(counters, event, record.at),
         Event::Request(event) => count_request(counters, event, record.at),
+        Event::Accounts(event) => count_accounts(counters, event, record.at),
         Event::Steer(_)
         | Event::Admin(_)
         | Event::Process(_)
@@ -185,6 +188,13 @@ fn count_request(counters: &mut Counters, event: &RequestEvent, at: UnixMicros) 
     if let Some(vendor) = counters.vendor(&event.vendor) {
         vendor.requests.add(event.decision);
         vendor.used(event.usage.unwrap_or_default(), event.cost.as_ref());
+    }
+}
+
+fn count_accounts(counters: &mut Counters, event: &AccountsEvent, at: UnixMicros) {
+    *if event.known { &mut counters.accounts_known } else { &mut counters.accounts_unknown } += 1;
+    for account in &event.accounts {
+        counters.account(event.client.to_canonical(), &event.vendor, *account, event.known, at);
     }
 }
 

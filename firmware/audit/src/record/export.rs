@@ -154,6 +154,12 @@ impl Cells {
                 cells.set("event", "proxy_client").set("client", known.client).set("name", &known.name);
                 cells.set("outcome", word(&known.by));
             }
+            Event::Accounts(event) => {
+                let shown: Vec<_> = event.accounts.iter().map(|one| format!("{} {}", one.kind, one.hash)).collect();
+                cells.set("event", "accounts").set("client", event.client).set("vendor", &event.vendor);
+                cells.set("name", &event.host).set("outcome", if event.known { "known" } else { "unknown" });
+                cells.set("reason", shown.join(" "));
+            }
             Event::Connection(connection) => {
                 cells.set("event", "connection").set("client", connection.client);
                 cells.set_some("vendor", connection.vendor.as_ref()).set_some("name", connection.host.as_ref());

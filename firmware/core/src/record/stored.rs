@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
-    AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsTally, Event, FallbackEvent, FindingCount, PlaceholdersEvent,
-    ProcessEvent, ProxyClientEvent, Reason, RequestEvent, SteerEvent, Usage,
+    AccountsEvent, AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsTally, Event, FallbackEvent, FindingCount,
+    PlaceholdersEvent, ProcessEvent, ProxyClientEvent, Reason, RequestEvent, SteerEvent, Usage,
 };
 use crate::Action;
 
@@ -28,6 +28,7 @@ impl Serialize for Event {
             Self::Fallback(event) => to.serialize_newtype_variant(NAME, 8, "fallback", event),
             Self::Placeholders(event) => to.serialize_newtype_variant(NAME, 9, "placeholders", event),
             Self::ProxyClient(event) => to.serialize_newtype_variant(NAME, 10, "proxy_client", event),
+            Self::Accounts(event) => to.serialize_newtype_variant(NAME, 12, "accounts", event),
         }
     }
 }
@@ -49,6 +50,7 @@ pub(super) enum Stored {
     Placeholders(PlaceholdersEvent),
     ProxyClient(ProxyClientEvent),
     Request(RequestEvent),
+    Accounts(AccountsEvent),
 }
 
 /// Requests as number 2 has them.
@@ -94,6 +96,7 @@ impl From<Stored> for Event {
             Stored::Placeholders(event) => Self::Placeholders(event),
             Stored::ProxyClient(event) => Self::ProxyClient(event),
             Stored::Request(event) => Self::Request(event),
+            Stored::Accounts(event) => Self::Accounts(event),
         }
     }
 }

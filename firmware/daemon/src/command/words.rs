@@ -1,9 +1,9 @@
 //! A record in words, one line each, for people at a terminal.
 
 use gate_core::{
-    AdminEvent, ConnectionEvent, Cost, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause, FallbackChange,
-    FallbackEvent, FileKind, KindCount, PlaceholdersEvent, ProcessEvent, ProcessState, ProxyClientEvent,
-    ProxyCredential, RequestEvent, SteerEvent, Usage,
+    AccountsEvent, AdminEvent, ConnectionEvent, Cost, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause,
+    FallbackChange, FallbackEvent, FileKind, KindCount, PlaceholdersEvent, ProcessEvent, ProcessState,
+    ProxyClientEvent, ProxyCredential, RequestEvent, SteerEvent, Usage,
 };
 
 /// One line without the time.
@@ -20,6 +20,7 @@ pub(super) fn of(event: &Event) -> String {
         Event::Fallback(event) => fallback(event),
         Event::Placeholders(event) => placeholders(event),
         Event::ProxyClient(event) => proxy_client(event),
+        Event::Accounts(event) => accounts(event),
     }
 }
 
@@ -170,6 +171,14 @@ fn proxy_client(event: &ProxyClientEvent) -> String {
         ProxyCredential::Both => "a token and a certificate",
     };
     format!("{} is {} to the proxy, by {by} (connection {})", event.client, event.name, event.connection)
+}
+
+fn accounts(event: &AccountsEvent) -> String {
+    let AccountsEvent { client, host, vendor, accounts, known, .. } = event;
+    let shown: Vec<_> = accounts.iter().map(|one| format!("{} {}", one.kind, one.hash)).collect();
+    let shown = if shown.is_empty() { "an account that it does not show".to_owned() } else { shown.join(", ") };
+    let known = if *known { "the office's own" } else { "not known as the office's own" };
+    format!("{client} uses {host} ({vendor}) by {shown}: {known}")
 }
 
 fn fallback(event: &FallbackEvent) -> String {

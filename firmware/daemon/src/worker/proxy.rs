@@ -35,6 +35,7 @@ use crate::worker::reload::{follow_policy, follow_until_read};
 use crate::{CommandError, Outcome, fence, process, provision, worker};
 
 const PLACEHOLDERS: Purpose = Purpose::new("placeholders/v1");
+const ACCOUNTS: Purpose = Purpose::new("accounts/v1");
 
 /// What a parser cannot see: the trust anchors are there, and the proxy can use them.
 pub(super) fn check(config: &Config) -> Result<(), CommandError> {
@@ -50,7 +51,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
     let explicit = sockets.tcp(config.proxy.explicit_listen.len())?;
     let authority = provision::authority(config, &papers)?;
     let key = provision::kept_device_key(config, &papers)?;
-    let placeholder_key = placeholder_key(&key);
+    let (placeholder_key, account_key) = (secret(&key, PLACEHOLDERS), account_key(&key));
     papers.forget_keys(config);
     process::confine(&config.process.of(ProcessName::Proxy), &[]).map_err(CommandError::internal)?;
     let without = Without::look(config, ProcessName::Proxy, &papers);
@@ -77,6 +78,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         journal: recorder.clone(),
         clock: Arc::new(SystemClock),
         placeholder_key,
+        account_key,
         snapshot: snapshot.clone(),
     };
     let refuse_resolvers = config.encrypted_dns() == EncryptedDns::Refuse;
@@ -133,9 +135,14 @@ fn passes(config: &Config, papers: &Papers) -> Option<Passes> {
     Some(Passes::new(tokens.into_iter().filter_map(pass).collect()))
 }
 
+/// What hashes of accounts at providers are made with.
+pub(crate) fn account_key(key: &DeviceKey) -> ValueHash {
+    secret(key, ACCOUNTS)
+}
+
 /// A secret of this device that no file holds: nobody else can sign for it.
-fn placeholder_key(key: &DeviceKey) -> ValueHash {
-    let signature = key.sign(PLACEHOLDERS, b"");
+fn secret(key: &DeviceKey, purpose: Purpose) -> ValueHash {
+    let signature = key.sign(purpose, b"");
     let (half, _) = signature.split_first_chunk().expect("a signature is longer than a key");
     ValueHash::new(half)
 }

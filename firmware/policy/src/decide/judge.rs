@@ -1,8 +1,8 @@
 use std::net::IpAddr;
 
 use gate_core::{
-    Action, ConnectionFacts, Demand, FileKind, Finding, Judge, Mode, PromptFacts, PromptVerdict, Reason, Unread,
-    Verdict,
+    Account, AccountFacts, AccountKind, Action, ConnectionFacts, Demand, FileKind, Finding, Judge, Mode, PromptFacts,
+    PromptVerdict, Reason, Unread, Verdict,
 };
 
 use super::words::detected;
@@ -60,6 +60,15 @@ impl Judge for Policy {
         let small = max_bytes.is_none_or(|most| bytes <= most);
         let known = types.as_ref().is_none_or(|types| types.contains(&kind));
         if small && known { Action::Allow } else { *action }
+    }
+
+    fn account(&self, facts: &AccountFacts<'_>) -> Option<Action> {
+        let known = |one: &Account| self.accounts.known.binary_search(&one.hash).is_ok();
+        let (mut named, all) =
+            (facts.accounts.iter().filter(|one| one.kind == AccountKind::Organization), facts.accounts);
+        let by_name = facts.organization_tells && named.clone().next().is_some() && named.all(known);
+        let by_all = !all.is_empty() && all.iter().all(known);
+        (!by_name && !by_all).then_some(self.accounts.unknown)
     }
 
     fn demand(&self, client: IpAddr, name: Option<&str>) -> Demand {

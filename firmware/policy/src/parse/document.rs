@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::num::NonZeroU64;
 
-use gate_core::{Action, Demand, FileKind, KnowledgeBase};
+use gate_core::{AccountHash, AccountHashError, Action, Demand, FileKind, KnowledgeBase};
 use serde::Deserialize;
 
 use super::values::{Clients, HostPattern, ModelPattern};
 use super::{Complaint, ENTRIES_CAP, Step};
-use crate::decide::{FindingRule, Group, GroupMode, Policy, Rule, UnreadActions, Uploads};
+use crate::decide::{Accounts, FindingRule, Group, GroupMode, Policy, Rule, UnreadActions, Uploads};
 
 /// Names are shown to people and stand in the journal.
 const NAME_CAP: usize = 64;
@@ -33,6 +33,16 @@ pub(super) struct Document {
     unread: UnreadText,
     #[serde(default)]
     uploads: Option<UploadsText>,
+    #[serde(default)]
+    accounts: Option<AccountsText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountsText {
+    #[serde(default)]
+    known: Vec<String>,
+    unknown: UnreadAction,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,7 +73,7 @@ struct UnreadText {
     opaque: Option<UnreadAction>,
 }
 
-/// There is nothing to redact in what nobody read.
+/// There is nothing to redact in what nobody read, or in whose account it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum UnreadAction {
@@ -176,7 +186,8 @@ impl Document {
         let findings = findings.collect::<Result<Vec<_>, _>>()?;
         let defaults = (self.default_mode, self.default_strict, self.default_proxy.demand());
         let uploads = self.uploads.map(UploadsText::check).transpose()?.unwrap_or_default();
-        Ok(Policy::new(groups, defaults, rules, findings, (self.unread.actions(), uploads)))
+        let accounts = self.accounts.map(AccountsText::check).transpose()?.unwrap_or_default();
+        Ok(Policy::new(groups, defaults, rules, findings, (self.unread.actions(), uploads, accounts)))
     }
 }
 
@@ -228,15 +239,33 @@ impl UploadsText {
     }
 }
 
+impl AccountsText {
+    fn check(self) -> Result<Accounts, Complaint> {
+        capped_in(&[Step::Key("accounts"), Step::Key("known")], self.known.len())?;
+        let hash = |(index, word): (usize, &String)| {
+            let path = [Step::Key("accounts"), Step::Key("known"), Step::Index(index)];
+            word.parse().map_err(|why: AccountHashError| complain(&path, why.to_string()))
+        };
+        let mut known = self.known.iter().enumerate().map(hash).collect::<Result<Vec<AccountHash>, _>>()?;
+        known.sort_unstable();
+        Ok(Accounts { known, unknown: self.unknown.action() })
+    }
+}
+
+impl UnreadAction {
+    fn action(self) -> Action {
+        match self {
+            Self::Allow => Action::Allow,
+            Self::Alert => Action::Alert,
+            Self::Deny => Action::Deny,
+        }
+    }
+}
+
 impl UnreadText {
     fn actions(self) -> UnreadActions {
         let default = UnreadActions::default();
-        let action = |text: Option<UnreadAction>, default| match text {
-            None => default,
-            Some(UnreadAction::Allow) => Action::Allow,
-            Some(UnreadAction::Alert) => Action::Alert,
-            Some(UnreadAction::Deny) => Action::Deny,
-        };
+        let action = |text: Option<UnreadAction>, default| text.map_or(default, UnreadAction::action);
         UnreadActions { costly: action(self.costly, default.costly), opaque: action(self.opaque, default.opaque) }
     }
 }
@@ -348,7 +377,11 @@ fn check_list(list: &'static str, index: usize, key: &'static str, len: Option<u
 }
 
 fn capped(list: &'static str, len: usize) -> Result<(), Complaint> {
-    if len > ENTRIES_CAP { Err(complain(&[Step::Key(list)], too_many(len))) } else { Ok(()) }
+    capped_in(&[Step::Key(list)], len)
+}
+
+fn capped_in(path: &[Step], len: usize) -> Result<(), Complaint> {
+    if len > ENTRIES_CAP { Err(complain(path, too_many(len))) } else { Ok(()) }
 }
 
 fn too_many(len: usize) -> String {

@@ -1,4 +1,4 @@
-use gate_core::{Action, Catalogue, FileKind, Judge, Mode, Unread};
+use gate_core::{Account, AccountFacts, AccountHash, AccountKind, Action, Catalogue, FileKind, Judge, Mode, Unread};
 use proptest::prelude::{any, prop, proptest};
 
 use super::{FILE_CAP, FLOW_CAP, PolicyError, line_of};
@@ -48,6 +48,36 @@ fn what_cannot_be_read_is_the_files_to_decide() {
     assert_eq!(ask(&with("unread: {costly: allow, opaque: alert}\n")), [Action::Allow, Action::Alert]);
     let redact = said(&with("unread: {costly: redact}\n"));
     assert!(redact.starts_with("p.yaml, line 2: unread.costly: unknown variant `redact`"), "{redact}");
+}
+
+#[test]
+fn accounts_are_known_by_all_they_show_or_by_an_organization_that_tells() {
+    let text = with("accounts: {known: [acc-00000000000000aa, acc-00000000000000bb], unknown: deny}\n");
+    let policy = Policy::from_yaml("p.yaml", &text).unwrap();
+    let ask = |shown: &[(AccountKind, u64)], organization_tells| {
+        let accounts: Vec<_> =
+            shown.iter().map(|(kind, bits)| Account { kind: *kind, hash: AccountHash(*bits) }).collect();
+        policy.account(&AccountFacts { accounts: &accounts, organization_tells })
+    };
+    let (key, organization) = (AccountKind::Key, AccountKind::Organization);
+    for (shown, tells, known) in [
+        (&[(key, 0xaa)][..], false, true),
+        (&[(key, 0xaa), (organization, 0xbb)], false, true),
+        (&[(key, 0xaa), (organization, 0xcc)], true, false),
+        (&[(key, 0xcc), (organization, 0xbb)], true, true),
+        (&[(key, 0xcc), (organization, 0xbb), (organization, 0xdd)], true, false),
+        (&[(key, 0xcc), (organization, 0xbb)], false, false),
+        (&[(key, 0xaa), (key, 0xcc)], true, false),
+        (&[], true, false),
+    ] {
+        assert_eq!(ask(shown, tells), (!known).then_some(Action::Deny), "{shown:?} {tells}");
+    }
+    let nobody = AccountFacts { accounts: &[], organization_tells: false };
+    assert_eq!(Policy::default().account(&nobody), Some(Action::Allow));
+    let key = said(&with("accounts:\n  unknown: alert\n  known: [sk-proj-i0VpEBOWfbZA]\n"));
+    assert!(key.starts_with("p.yaml, line 4: accounts.known[0]: this is no account: `acc-`"), "{key}");
+    assert!(said(&with("accounts: {known: []}\n")).contains("missing field `unknown`"));
+    assert!(said(&with("accounts: {unknown: redact}\n")).contains("accounts.unknown: unknown variant `redact`"));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  client ─TLS─ wire ─ hyper ─┬─ head     whose request is it, what is never passed on
-//!               leaf          ├─ collect  the whole body, under a cap and a budget
+//!               leaf          ├─ account  whose account at the provider it uses
+//!                             ├─ collect  the whole body, under a cap and a budget
 //!                             ├─ judge    decode, scan, policy, edit; pure
 //!                             ├─ upstream the verified server, its protocol kept
 //!                             ├─ reply    frame by frame, tokens read on the side
@@ -40,12 +41,14 @@ use self::vault::Vault;
 use self::wire::Wire;
 use crate::act::refuse;
 use crate::config::Config;
+use crate::ports::Ports;
 use crate::session::{Closed, Session};
 use crate::shared::Shared;
 
 mod leaf;
 mod wire;
 
+mod account;
 mod attached;
 mod budget;
 mod collect;
@@ -76,6 +79,7 @@ mod usage;
 
 mod record;
 
+pub use account::account_of;
 pub(crate) use budget::Budget;
 pub use judge::{Inspector, Judged, Prompt};
 pub use memory::ValueHash;
@@ -85,6 +89,8 @@ pub use refusal::Refusal;
 pub(crate) struct State {
     leaves: Leaves,
     inspector: Inspector,
+    /// Makes hashes of accounts.
+    account_key: ValueHash,
     /// Large bodies that are judged at once: no more than there are processors.
     large: Semaphore,
     /// Compressed answers whose tokens are read at once.
@@ -92,11 +98,12 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, placeholder_key: ValueHash) -> Self {
+    pub(crate) fn new(config: &Config, ports: &Ports) -> Self {
         Self {
             leaves: Leaves::new(config.leaf_cache),
             inspector: Inspector::new(ValueHash::random(), config.body_cap_bytes, config.max_ratio)
-                .with_vault(Vault::new(placeholder_key, config)),
+                .with_vault(Vault::new(ports.placeholder_key.clone(), config)),
+            account_key: ports.account_key.clone(),
             large: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             decoders: Arc::new(Semaphore::new(usage::DECODERS)),
         }

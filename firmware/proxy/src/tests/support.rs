@@ -171,6 +171,7 @@ impl Office {
             journal: Arc::clone(&self.journal) as Arc<dyn Journal>,
             clock: Arc::new(SystemClock),
             placeholder_key: ValueHash::random(),
+            account_key: ValueHash::new(&[7; 32]),
             snapshot: Arc::new(ArcSwap::from_pointee(self.snapshot())),
         }
     }

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use gate_core::{Action, Cost, Currency, FindingCount, KnowledgeBase, Mode, UnixMicros, Usage};
+use gate_core::{
+    Account, AccountHash, AccountKind, Action, Cost, Currency, FindingCount, KnowledgeBase, Mode, UnixMicros, Usage,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,6 +26,10 @@ pub(crate) struct Counters {
     pub(crate) findings: BTreeMap<(String, KnowledgeBase), u64>,
     pub(crate) vendors: BTreeMap<String, VendorCounts>,
     pub(crate) clients: BTreeMap<IpAddr, ClientCounts>,
+    pub(crate) accounts: BTreeMap<AccountKey, AccountSeen>,
+    /// Times that clients were seen to use the office's own accounts, and others.
+    pub(crate) accounts_known: u64,
+    pub(crate) accounts_unknown: u64,
     /// Records that found no row in a full table.
     pub(crate) left_out: u64,
 }
@@ -94,6 +100,31 @@ pub(crate) struct ClientCounts {
     /// Whether it is on the wire without asking this device; absent while nobody looked.
     pub(crate) never_asks: Option<bool>,
     pub(crate) last_seen: UnixMicros,
+}
+
+/// One account at a vendor in one client's hands.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+pub(crate) struct AccountKey {
+    #[schema(value_type = String)]
+    pub(crate) client: IpAddr,
+    pub(crate) vendor: String,
+    #[schema(value_type = String)]
+    pub(crate) hash: AccountHash,
+}
+
+/// How it was seen last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct AccountSeen {
+    pub(crate) kind: AccountKind,
+    /// The policy named all that the client showed as the office's own.
+    pub(crate) known: bool,
+    pub(crate) last_seen: UnixMicros,
+}
+
+impl Default for AccountSeen {
+    fn default() -> Self {
+        Self { kind: AccountKind::Key, known: false, last_seen: UnixMicros::default() }
+    }
 }
 
 /// How much time the puck added to requests.
@@ -183,6 +214,19 @@ impl Counters {
         row(&mut self.vendors, vendor.to_owned(), &mut self.left_out)
     }
 
+    pub(crate) fn account(&mut self, client: IpAddr, vendor: &str, account: Account, known: bool, at: UnixMicros) {
+        let key = AccountKey { client, vendor: vendor.to_owned(), hash: account.hash };
+        self.seen(key, AccountSeen { kind: account.kind, known, last_seen: at });
+    }
+
+    fn seen(&mut self, key: AccountKey, seen: AccountSeen) {
+        if let Some(row) = row(&mut self.accounts, key, &mut self.left_out)
+            && row.last_seen <= seen.last_seen
+        {
+            *row = seen;
+        }
+    }
+
     pub(crate) fn finding(&mut self, finding: &FindingCount) {
         if let Some(count) = row(&mut self.findings, (finding.kind.clone(), finding.kb), &mut self.left_out) {
             *count += u64::from(finding.count);
@@ -208,6 +252,11 @@ impl Counters {
             if let Some(sum) = self.vendor(vendor) {
                 sum.merge(counts);
             }
+        }
+        self.accounts_known += other.accounts_known;
+        self.accounts_unknown += other.accounts_unknown;
+        for (key, seen) in &other.accounts {
+            self.seen(key.clone(), *seen);
         }
         for (client, counts) in &other.clients {
             if let Some(sum) = self.client(*client, counts.last_seen) {

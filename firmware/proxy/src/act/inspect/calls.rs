@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::account::Shown;
 use super::attached::Attachments;
 use super::budget::Charge;
 use super::collect::{CollectError, Held, Pace};
@@ -206,7 +207,7 @@ impl Exchange {
     /// Judges all that leaves before the first message.
     async fn clear_head(self: &Arc<Self>, parts: &Parts, pending: &mut Pending) -> Result<(), Refusal> {
         let snapshot = self.shared.snapshot();
-        self.admit(parts, &snapshot)?;
+        self.admit(parts, &snapshot, pending)?;
         // The envelopes say what is packed; a coding of the whole would hide them.
         let coded = parts.headers.get(header::CONTENT_ENCODING);
         if coded.is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -234,6 +235,8 @@ struct Pump {
     exchange: Arc<Exchange>,
     call: Call,
     target: String,
+    /// Whose account it was begun by.
+    shown: Shown,
     /// What packed messages are packed with.
     coding: Option<Vec<u8>>,
     talk: Arc<Talk>,
@@ -268,8 +271,9 @@ impl Pump {
         let coding = parts.headers.get(call.coding_field()).map(|value| value.as_bytes().to_vec());
         let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
         let charge = exchange.shared.bodies.charge(exchange.session.client.ip());
+        let shown = exchange.shown(parts);
         let (exchange, buffer) = (Arc::clone(exchange), BytesMut::new());
-        Self { exchange, call, target, coding, talk, sender, buffer, pace: None, charge }
+        Self { exchange, call, target, shown, coding, talk, sender, buffer, pace: None, charge }
     }
 
     async fn run(mut self, body: Incoming) {
@@ -364,7 +368,7 @@ impl Pump {
     async fn ask(&mut self, draft: Draft) -> Result<(), Refusal> {
         let snapshot = self.exchange.shared.snapshot();
         // The policy may have changed since the call began.
-        self.exchange.allow(&snapshot)?;
+        self.exchange.allow(&snapshot, &self.shown)?;
         let started = Instant::now();
         // What has come behind the message is less than a window of HTTP/2, which is booked elsewhere.
         let fresh = self.exchange.shared.bodies.charge(self.exchange.session.client.ip());

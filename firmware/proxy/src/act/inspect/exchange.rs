@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use gate_core::{Action, HostName, Reason, Verdict};
+use gate_core::{Account, AccountFacts, AccountsEvent, Action, Event, HostName, Reason, Verdict};
 use gate_dialect::Call;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
@@ -16,6 +16,7 @@ use hyper::body::{Body, Incoming};
 use hyper::upgrade::OnUpgrade;
 use parking_lot::Mutex;
 
+use super::account::Shown;
 use super::budget::Charge;
 use super::calls::{self, Talking};
 use super::collect::{self, CollectError, Collected, Held};
@@ -39,6 +40,9 @@ use crate::shared::Shared;
 /// Bodies up to this size are judged where they are read; larger ones would hold up the streams of others.
 const INLINE: usize = 64 * 1024;
 
+/// What denies or tells of accounts, as reasons name it.
+pub(super) const ACCOUNTS: &str = "accounts";
+
 /// An unread body up to this size is read away, so that the connection lives on after a refusal.
 const DRAIN: u64 = 64 * 1024;
 const DRAIN_PATIENCE: Duration = Duration::from_secs(1);
@@ -53,6 +57,10 @@ pub(super) struct Exchange {
     pub(super) socket: Mutex<Option<Socket>>,
     /// A request came in.
     asked: AtomicBool,
+    /// The accounts that were told of last, and whether they are known.
+    told: Mutex<Option<(Vec<Account>, bool)>>,
+    /// The organisation that an answer named last.
+    answered: Mutex<Option<Account>>,
 }
 
 /// What may become of an answer on its way.
@@ -82,6 +90,8 @@ impl Exchange {
             ending: Arc::default(),
             socket: Mutex::default(),
             asked: AtomicBool::new(false),
+            told: Mutex::default(),
+            answered: Mutex::default(),
         }
     }
 
@@ -123,7 +133,7 @@ impl Exchange {
 
     async fn clear(self: Arc<Self>, parts: Parts, body: Incoming, pending: &mut Pending) -> Result<Cleared, Refusal> {
         let snapshot = self.shared.snapshot();
-        if let Err(refusal) = self.admit(&parts, &snapshot) {
+        if let Err(refusal) = self.admit(&parts, &snapshot, pending) {
             pending.note(|event| event.request_bytes = body.size_hint().lower());
             drain(body).await;
             return Err(refusal);
@@ -156,16 +166,86 @@ impl Exchange {
     }
 
     /// Everything that can be said before the body is read.
-    pub(super) fn admit(&self, parts: &Parts, snapshot: &Snapshot) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, parts: &Parts, snapshot: &Snapshot, pending: &mut Pending) -> Result<(), Refusal> {
         if self.shared.journal_broken() {
             return Err(unrecorded());
         }
         head::check(parts, &self.session.host)?;
-        self.allow(snapshot)
+        self.permit(snapshot)?;
+        let shown = self.shown(parts);
+        self.tell(&shown, self.action(snapshot, &shown))?;
+        pending.note_account(self.vouch(snapshot, &shown)?);
+        Ok(())
+    }
+
+    /// Whose accounts a request shows.
+    pub(super) fn shown(&self, parts: &Parts) -> Shown {
+        Shown::of(parts, self.session.entry.as_ref(), &self.shared.inspect.account_key)
+    }
+
+    /// Whether what a client goes on to say in something long may leave: the policy may have changed since it began.
+    pub(super) fn allow(&self, snapshot: &Snapshot, shown: &Shown) -> Result<(), Refusal> {
+        self.permit(snapshot)?;
+        self.vouch(snapshot, shown).map(|_| ())
+    }
+
+    /// What the policy makes of accounts that are not the office's own.
+    fn action(&self, snapshot: &Snapshot, shown: &Shown) -> Option<Action> {
+        let Shown { accounts, organization_tells, is_silent } = shown;
+        let facts = AccountFacts { accounts, organization_tells: *organization_tells };
+        if *is_silent { None } else { snapshot.judge.account(&facts) }
+    }
+
+    /// The same, refused where the policy says so.
+    fn vouch(&self, snapshot: &Snapshot, shown: &Shown) -> Result<Option<Action>, Refusal> {
+        let action = self.action(snapshot, shown);
+        if action != Some(Action::Deny) {
+            return Ok(action);
+        }
+        let text = "This account at the provider is not one of this office's.";
+        Err(Refusal::new(StatusCode::FORBIDDEN, Reason::Policy(ACCOUNTS.to_owned()), text))
+    }
+
+    /// Records whose accounts the client uses, unless that was told of this connection last.
+    fn tell(&self, shown: &Shown, action: Option<Action>) -> Result<(), Refusal> {
+        let known = action.is_none();
+        if shown.is_silent || shown.accounts.is_empty() && action == Some(Action::Allow) {
+            return Ok(());
+        }
+        let mut told = self.told.lock();
+        let is_told = told.as_ref().is_some_and(|(accounts, was)| *accounts == shown.accounts && *was == known);
+        if is_told {
+            return Ok(());
+        }
+        self.append_accounts(shown.accounts.clone(), known)?;
+        *told = Some((shown.accounts.clone(), known));
+        Ok(())
+    }
+
+    /// Records whose account it was by what the provider says, unless it said so last.
+    fn tell_answered(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let inspect = &self.shared.inspect;
+        let Some(account) = Shown::answered(headers, self.session.vendor(), &inspect.account_key) else {
+            return Ok(());
+        };
+        if self.answered.lock().replace(account) == Some(account) {
+            return Ok(());
+        }
+        let facts = AccountFacts { accounts: &[account], organization_tells: false };
+        let known = self.shared.snapshot().judge.account(&facts).is_none();
+        self.append_accounts(vec![account], known)
+    }
+
+    fn append_accounts(&self, accounts: Vec<Account>, known: bool) -> Result<(), Refusal> {
+        let Session { id: connection, client, host, .. } = &self.session;
+        let (connection, client, host) = (*connection, client.ip(), host.as_str().to_owned());
+        let vendor = self.session.vendor().to_owned();
+        let event = AccountsEvent { connection, client, host, vendor, accounts, known };
+        self.shared.append(&Event::Accounts(event)).map(|_| ()).map_err(|_| unrecorded())
     }
 
     /// Whether the policy lets the client speak to the host now, and what it says can be recorded.
-    pub(super) fn allow(&self, snapshot: &Snapshot) -> Result<(), Refusal> {
+    fn permit(&self, snapshot: &Snapshot) -> Result<(), Refusal> {
         if self.shared.journal_broken() {
             return Err(unrecorded());
         }
@@ -219,6 +299,7 @@ impl Exchange {
     /// Asks the server for a WebSocket, and answers with it if it agrees.
     async fn open(&self, cleared: Cleared, client: OnUpgrade, voice: Voice, mut pending: Pending) -> Response<Reply> {
         let target = cleared.parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
+        let shown = self.shown(&cleared.parts);
         let mut request = cleared.into_request(&self.session.host, self.upstream.alpn());
         socket::ask(request.headers_mut());
         let mut response = match self.upstream.send(request).await {
@@ -236,7 +317,7 @@ impl Exchange {
         pending.note_head(head.status.as_u16());
         head::strip_response(&mut head.headers);
         socket::stamp(&mut head.headers);
-        *self.socket.lock() = Some(Socket { client, server, target, pending });
+        *self.socket.lock() = Some(Socket { client, server, target, shown, pending });
         Response::from_parts(head, Reply::Own(Full::default()))
     }
 
@@ -281,6 +362,9 @@ impl Exchange {
     ) -> Response<Reply> {
         let (mut head, body) = response.into_parts();
         pending.note_head(head.status.as_u16());
+        if let Err(refusal) = self.tell_answered(&head.headers) {
+            return self.own(&refusal, voice);
+        }
         head::strip_response(&mut head.headers);
         let side = Side::new(voice.dialect, &head.headers, &self.shared.inspect.decoders);
         let (mut talk, mut restorer) = (None, None);

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::words::{is_word, method_word, route};
 use super::attached::LISTED;
+use super::exchange::ACCOUNTS;
 use super::judge::Judged;
 use crate::meter::Meter;
 use crate::session::Session;
@@ -59,6 +60,8 @@ pub(super) struct Pending {
     placeholders: Placeholders,
     /// Bytes of text that the client sent, where an answer to them can be told from it.
     asked_bytes: Option<u64>,
+    /// The policy wants it told that the account is not the office's own.
+    by_stranger: bool,
     /// The host sells tokens. Pages for people are paid in other ways, if at all.
     is_metered: bool,
 }
@@ -103,7 +106,17 @@ impl Pending {
         let (shared, ending, meter) = (Arc::clone(shared), Arc::clone(ending), Arc::clone(&session.meter));
         let (event, placeholders) = (Some(Box::new(event)), Placeholders::default());
         let is_metered = session.entry.as_ref().is_some_and(|entry| entry.kind == GroupKind::Api);
-        Self { shared, ending, meter, started: Instant::now(), event, placeholders, asked_bytes: None, is_metered }
+        Self {
+            shared,
+            ending,
+            meter,
+            started: Instant::now(),
+            event,
+            placeholders,
+            asked_bytes: None,
+            by_stranger: false,
+            is_metered,
+        }
     }
 
     /// Notes something, unless the record is already written.
@@ -130,6 +143,11 @@ impl Pending {
         self.note_attached(judged);
         self.asked_bytes = judged.facts.text_bytes;
         self.placeholders.replaced.clone_from(&judged.replaced);
+    }
+
+    /// Notes what the policy makes of an account that is not the office's own.
+    pub(super) fn note_account(&mut self, action: Option<Action>) {
+        self.by_stranger = action == Some(Action::Alert);
     }
 
     /// Notes the files that a request, or one more message of it, carries.
@@ -177,6 +195,10 @@ impl Pending {
     pub(super) fn finish(&mut self) -> Result<(), JournalError> {
         let Some(mut event) = self.event.take() else { return Ok(()) };
         event.duration_micros = self.elapsed_micros();
+        if self.by_stranger {
+            event.decision = event.decision.max(Action::Alert);
+            event.reason = event.reason.take().or_else(|| Some(Reason::Policy(ACCOUNTS.to_owned())));
+        }
         let Placeholders { replaced, restored, unedited } = std::mem::take(&mut self.placeholders);
         if let (Some(connection), false) = (event.connection, replaced.is_empty() && restored.is_empty()) {
             let (client, host, vendor) = (event.client, event.host.clone(), event.vendor.clone());

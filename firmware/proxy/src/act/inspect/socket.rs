@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use self::frame::{Head, Opcode, mask};
 use self::pipe::{ReadError, Sink, Source};
+use super::account::Shown;
 use super::collect::Pace;
 use super::draft::Draft;
 use super::exchange::Exchange;
@@ -59,6 +60,8 @@ pub(super) struct Socket {
     pub(super) server: OnUpgrade,
     /// Path with its query.
     pub(super) target: String,
+    /// Whose account it was opened by.
+    pub(super) shown: Shown,
     pub(super) pending: Pending,
 }
 
@@ -66,6 +69,7 @@ pub(super) struct Socket {
 struct Talk<'a> {
     exchange: &'a Arc<Exchange>,
     target: &'a str,
+    shown: Shown,
     to_client: Writer,
     to_server: Writer,
     /// What the server asked to hear back last.
@@ -88,7 +92,7 @@ enum End {
 impl Socket {
     /// Relays until both sides said good-bye or one broke; says why it ended early.
     pub(super) async fn run(self, exchange: &Arc<Exchange>) -> Option<Reason> {
-        let Self { client, server, target, pending } = self;
+        let Self { client, server, target, shown, pending } = self;
         let met = timeout(HANDSHAKE, async { tokio::try_join!(client, server) }).await;
         let Ok(Ok((client, server))) = met else { return Some(Reason::ClientReset) };
         let (from_client, to_client) = tokio::io::split(TokioIo::new(client));
@@ -99,6 +103,7 @@ impl Socket {
             usage: Mutex::new(UsageReader::of_messages(facts.dialect)),
             exchange,
             target: &target,
+            shown,
             to_client: Sink::new(to_client, false),
             to_server: Sink::new(to_server, true),
             pinged: Mutex::default(),
@@ -269,7 +274,7 @@ impl Talk<'_> {
     async fn judge(&self, message: BytesMut, mut charge: super::budget::Charge) -> Result<Vec<u8>, Stop> {
         let refused = |refusal: Refusal| Stop::Refused(code_of(&refusal), refusal);
         let snapshot = self.exchange.shared.snapshot();
-        self.exchange.allow(&snapshot).map_err(refused)?;
+        self.exchange.allow(&snapshot, &self.shown).map_err(refused)?;
         // RFC 6455 section 5.6; other encodings are for bodies.
         if std::str::from_utf8(&message).is_err() {
             return Err(refused(Refusal::plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, Reason::BadEncoding)));

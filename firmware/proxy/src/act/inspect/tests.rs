@@ -2,6 +2,7 @@
 
 pub(super) mod support;
 
+mod accounts;
 mod bodies;
 mod calls;
 mod distrust;

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gate_core::{
-    Action, Catalogue, ClientAddr, Clock, ConnectionFacts, Event, FileKind, Finding, HostName, Journal, JournalError,
-    Judge, Mode, OrigDst, Position, PromptFacts, PromptVerdict, Reason, RequestEvent, UnixMicros, Verdict,
+    AccountFacts, AccountHash, Action, Catalogue, ClientAddr, Clock, ConnectionFacts, Event, FileKind, Finding,
+    HostName, Journal, JournalError, Judge, Mode, OrigDst, Position, PromptFacts, PromptVerdict, Reason, RequestEvent,
+    UnixMicros, Verdict,
 };
 use gate_scrub::{Pack, Scanner};
 use parking_lot::Mutex;
@@ -161,6 +162,8 @@ pub(super) struct TestJudge {
     /// What becomes of files of an unknown kind.
     pub(super) unknown: Option<Action>,
     pub(super) banned_model: Option<&'static str>,
+    /// What becomes of accounts other than these.
+    pub(super) accounts: Option<(Vec<AccountHash>, Action)>,
     /// Mail addresses are redacted reversibly.
     pub(super) reversible: bool,
     /// Prompts for the model `slow` are not judged before this says so, or five seconds have passed.
@@ -205,6 +208,12 @@ impl Judge for TestJudge {
 
     fn upload(&self, _: IpAddr, kind: FileKind, _: u64) -> Action {
         self.unknown.filter(|_| kind == FileKind::Unknown).unwrap_or(Action::Allow)
+    }
+
+    fn account(&self, facts: &AccountFacts<'_>) -> Option<Action> {
+        let Some((known, action)) = &self.accounts else { return Some(Action::Allow) };
+        let all = facts.accounts.iter().all(|one| known.contains(&one.hash));
+        (facts.accounts.is_empty() || !all).then_some(*action)
     }
 
     fn mode_of(&self, _: IpAddr) -> Mode {
@@ -278,6 +287,7 @@ impl Office {
             journal: Arc::clone(&journal) as Arc<dyn Journal>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             placeholder_key: ValueHash::random(),
+            account_key: ValueHash::new(&[7; 32]),
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
         };
         let mut shared = Shared::new(config, ports).unwrap();
