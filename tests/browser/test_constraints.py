@@ -66,7 +66,10 @@ def run(command, **options):
 @pytest.fixture(scope="module")
 def thief(office, tmp_path_factory):
     """Has the key of the office's own authority."""
-    return Thief(tmp_path_factory.mktemp("thief"), office.puck.ca_file, office.puck.ca_file.parents[1] / "keys/ca.key.pem")
+    folder = tmp_path_factory.mktemp("thief")
+    key = folder / "ca.key"
+    key.write_text(office.puck.command("ca", "unseal").stdout)
+    return Thief(folder, office.puck.ca_file, key)
 
 
 @pytest.fixture(scope="module")

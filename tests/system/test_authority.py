@@ -100,3 +100,28 @@ def test_what_it_leaves_out_is_watched_until_its_successor_takes_over(aged):
     noted = lambda record: "ca_activate" in json.dumps(record["event"])  # noqa: E731
     assert len(aged.puck.await_records(noted)) == 1
     assert '"status":404' in ask("/ca/nanogate-next.pem")
+
+
+def test_a_key_without_its_secret_is_locked_and_everything_else_goes_on(new_office):
+    office = new_office()
+    office.install_puck()
+    data = office.puck.ca_file.parents[1]
+    sealed, secret = (data / "keys/ca.key.pem"), (data / "seal/ca.seal")
+    assert "SEALED" in sealed.read_text() and "PRIVATE" not in sealed.read_text()
+    plain = office.puck.command("ca", "unseal").stdout
+    assert "PRIVATE KEY" in plain
+
+    office.puck.stop()
+    secret.write_bytes(b"of another device, or restored badly")
+    office.puck.start()
+    assert office.chat("client-watched", "openai-python", {"prompt": "hello"})["error"] is None
+    assert office.chat(INSPECTED, "openai-python", {"prompt": "hello"})["error"], "nobody vouches, so nobody gets through"
+    warnings = " ".join(json.loads(office.puck.command("status", "--json", check=False).stdout)["warnings"])
+    assert "ca.key.pem cannot be opened" in warnings and "ca activate" in warnings
+    assert office.puck.command("ca", "unseal", check=False).returncode == 2
+
+    office.puck.stop()
+    sealed.write_text(plain)
+    office.puck.start()
+    assert "SEALED" in sealed.read_text()
+    assert arrives(office, "openai-python") == f"to {planted.EMAIL.placeholder}"

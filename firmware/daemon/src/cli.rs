@@ -327,6 +327,12 @@ pub(crate) enum CaVerb {
         #[arg(long)]
         next: bool,
     },
+    /// Print the private key in plain text, to be kept where no device reaches it: put back in the place of the sealed one, it
+    /// is sealed for the board that it is on then.
+    Unseal {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
     /// Let the successor take over, once the devices trust it. The one in force is gone then.
     Activate {
         #[command(flatten)]

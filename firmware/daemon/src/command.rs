@@ -17,7 +17,7 @@ use std::path::Path;
 
 pub(crate) use self::account::{account_hash, account_list};
 pub(crate) use self::audit::{audit_export, audit_head, audit_tail, audit_verify};
-pub(crate) use self::ca::{ca_activate, ca_export, ca_show};
+pub(crate) use self::ca::{ca_activate, ca_export, ca_show, ca_unseal};
 pub(crate) use self::dns::{DnsQuestion, dns_query};
 pub(crate) use self::fallback::{fallback_list, fallback_revoke};
 pub(crate) use self::pack::{pack_build, pack_install, pack_list, pack_verify};
@@ -49,6 +49,7 @@ pub(crate) fn check(file: &Path) -> Result<Outcome, CommandError> {
     let config = Config::load(file).map_err(CommandError::input)?;
     config.check_files(file).map_err(CommandError::input)?;
     worker::check(&config)?;
+    provision::check_seal(&config)?;
     if let Err(error) = packs::standing(&config) {
         eprintln!("nanogate: warning: the installed pack is not used: {}", crate::one_line(&error));
     }

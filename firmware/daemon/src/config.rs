@@ -41,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) policy: Option<PathBuf>,
     pub(crate) identity: Identity,
     #[serde(default)]
+    pub(crate) ca: CaConfig,
+    #[serde(default)]
     pub(crate) dns: gate_dns::Config,
     #[serde(default)]
     pub(crate) proxy: gate_proxy::Config,
@@ -60,6 +62,14 @@ pub(crate) struct Config {
     pub(crate) console: ConsoleConfig,
     #[serde(default)]
     pub(crate) log: Log,
+}
+
+/// The office's certificate authority.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CaConfig {
+    /// The file with what its key is sealed with, 16 bytes at least; without one it is made in the data folder.
+    pub(crate) seal_key: Option<PathBuf>,
 }
 
 /// Where the running daemon takes orders.
@@ -285,6 +295,7 @@ impl Config {
         config.proxy.extra_roots = config.proxy.extra_roots.map(|roots| base.join(roots));
         config.proxy.client_roots = config.proxy.client_roots.map(|roots| base.join(roots));
         config.console.socket = config.console.socket.map(|socket| base.join(socket));
+        config.ca.seal_key = config.ca.seal_key.map(|file| base.join(file));
         Ok(config)
     }
 

@@ -114,8 +114,8 @@ impl Papers {
 
     /// Drops what is needed to begin alone.
     pub(crate) fn forget_keys(&mut self, config: &Config) {
-        let keys = config.data.join("keys");
-        self.files.retain(|file, _| !file.starts_with(&keys));
+        let (keys, seal) = (config.data.join("keys"), provision::seal_key_file(config));
+        self.files.retain(|file, _| !file.starts_with(&keys) && *file != seal);
     }
 }
 
@@ -216,6 +216,7 @@ fn files_of(config: &Config, name: ProcessName) -> Vec<PathBuf> {
         ProcessName::Steer => {}
         ProcessName::Proxy => {
             files.extend(provision::authority_files(&config.data));
+            files.push(provision::seal_key_file(config));
             files.extend(provision::active_roots(config));
             files.extend(provision::active_client_roots(config));
             files.push(provision::active_policy(config).path);
@@ -223,6 +224,7 @@ fn files_of(config: &Config, name: ProcessName) -> Vec<PathBuf> {
         }
         ProcessName::Admin => {
             files.extend(provision::authority_files(&config.data));
+            files.push(provision::seal_key_file(config));
             files.extend(provision::successor_files(&config.data));
             files.extend(provision::page_files(&config.data));
             files.push(provision::active_policy(config).path);

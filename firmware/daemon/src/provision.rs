@@ -1,7 +1,8 @@
 //! The data folder: made at the first start, completed at every other, never overwritten.
 //!
 //! ```text
-//!   <data>/keys      0700  device.pem  ca.key.pem  page.key.pem     read before privileges are given up
+//!   <data>/keys      0700  device.pem  ca.key.pem (sealed)  page.key.pem     read before privileges are given up
+//!   <data>/seal      0700  ca.seal, what that is sealed with unless `ca.seal_key` names another file
 //!   <data>/ca        0755  nanogate.pem  nanogate-next.pem (its successor)  page-name.pem  page-address.pem
 //!   <data>/journal   0755  one folder a process, owned by it, readable to admin; device.pub.pem to verify with
 //!   <data>/packs     0755  installed.ngpack, as `nanogate pack install` took it
@@ -28,11 +29,13 @@ use crate::{CommandError, process};
 
 mod authority;
 mod policy;
+mod sealed;
 
 pub(crate) use self::authority::{
-    activate, authority, authority_files, ca_file, ca_subject, missing, successor, successor_files,
+    activate, authority, authority_files, ca_file, ca_subject, missing, plain_key, successor, successor_files,
 };
 pub(crate) use self::policy::{NOBODY, activate_policy, active_policy, has_no_policy, page_policy};
+pub(crate) use self::sealed::{check_seal, locked_file, seal_key_file};
 
 /// The page's certificates are renewed when less than this is left of them.
 const RENEW_BEFORE_MICROS: u64 = 2 * 24 * 3600 * 1_000_000;
@@ -238,6 +241,7 @@ fn make_folders(config: &Config) -> io::Result<()> {
     let data = &config.data;
     folder(data, 0o755)?;
     folder(&data.join("keys"), 0o700)?;
+    folder(&data.join("seal"), 0o700)?;
     folder(&data.join("ca"), 0o755)?;
     folder(&data.join("journal"), 0o755)?;
     folder(&data.join("packs"), 0o755)?;
@@ -277,7 +281,7 @@ pub(crate) fn own_everything(config: &Config) -> Result<(), CommandError> {
     let admin_group = ids(ProcessName::Admin)?.map(|(_, gid)| gid.as_raw());
     let supervisor = numbers(config.process.supervisors_user())?;
     let (supervisor, own_group) = (supervisor.map(|(uid, _)| uid.as_raw()), supervisor.map(|(_, gid)| gid.as_raw()));
-    for part in ["keys", "ca", "journal", "packs", "state"] {
+    for part in ["keys", "seal", "ca", "journal", "packs", "state"] {
         give(&config.data.join(part), supervisor, own_group)?;
     }
     for name in ProcessName::ALL {
@@ -359,7 +363,7 @@ fn renew_page(config: &Config, authority: &Authority) -> Result<bool, CommandErr
     let own = [config.own_name().map_err(CommandError::input)?];
     let mut renewed = false;
     let issuer = authority.fingerprint_sha256();
-    if due(config, "page-name", now, Some(&issuer)) {
+    if !authority.is_locked() && due(config, "page-name", now, Some(&issuer)) {
         let request = LeafRequest { dns_names: &own, now, days: PAGE_NAME_DAYS };
         let leaf = authority.issue(request).map_err(CommandError::internal)?;
         write_leaf(config, "page-name", &leaf, Some(&issuer))?;

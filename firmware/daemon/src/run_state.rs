@@ -121,7 +121,8 @@ pub(crate) fn warnings(data: &Path) -> Vec<String> {
         fs::File::open(file).ok()?.take(DNS_CAP).read_to_end(&mut bytes).ok()?;
         serde_json::from_slice::<Vec<String>>(&bytes).ok()
     };
-    [provision::warnings_file(data), provision::waiting_file(data)].into_iter().filter_map(read).flatten().collect()
+    let files = [provision::warnings_file(data), provision::waiting_file(data), provision::locked_file(data)];
+    files.into_iter().filter_map(read).flatten().collect()
 }
 
 /// The supervisor's side.

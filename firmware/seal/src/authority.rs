@@ -32,7 +32,8 @@ const ROOT_BACKDATE: Duration = Duration::DAY;
 /// The local certificate authority with its P-256 key.
 pub struct Authority {
     cert_der: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
+    /// Absent: the key cannot be opened, and nothing is issued.
+    issuer: Option<Issuer<'static, KeyPair>>,
     constraints: Constraints,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
@@ -90,32 +91,46 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.name_constraints = Some(constraints.to_rcgen());
         let cert = params.self_signed(&key).map_err(AuthorityError::Make)?;
-        let issuer = Issuer::new(params, key);
+        let issuer = Some(Issuer::new(params, key));
         Ok(Self { cert_der: cert.into(), issuer, constraints, not_before, not_after })
     }
 
     /// Reads the pair that [`to_pem`](Self::to_pem) wrote. A certificate without critical name constraints, or with a
     /// key that is not its own, is refused: an office must not end up with an authority for the whole web.
     pub fn from_pem(cert_pem: &str, key_pem: &str) -> Result<Self, AuthorityError> {
-        let cert_der =
-            CertificateDer::from_pem_slice(cert_pem.as_bytes()).map_err(|_| AuthorityError::CertificatePem)?;
-        let (_, x509) = X509Certificate::from_der(&cert_der).map_err(|_| AuthorityError::CertificatePem)?;
-        let constraints = check_root(&x509)?;
-        let (not_before, not_after) =
-            (x509.validity().not_before.to_datetime(), x509.validity().not_after.to_datetime());
+        let locked = Self::locked(cert_pem)?;
+        let cert_der = &locked.cert_der;
+        let (_, x509) = X509Certificate::from_der(cert_der).map_err(|_| AuthorityError::CertificatePem)?;
         let key = PrivatePkcs8KeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|_| AuthorityError::KeyPem)?;
         let key =
             KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ECDSA_P256_SHA256).map_err(|_| AuthorityError::KeyPem)?;
         if key.subject_public_key_info() != x509.public_key().raw {
             return Err(AuthorityError::KeyMismatch);
         }
-        let issuer = Issuer::from_ca_cert_der(&cert_der, key).map_err(|_| AuthorityError::CertificatePem)?;
-        Ok(Self { cert_der: cert_der.into_owned(), issuer, constraints, not_before, not_after })
+        let issuer = Issuer::from_ca_cert_der(cert_der, key).map_err(|_| AuthorityError::CertificatePem)?;
+        Ok(Self { issuer: Some(issuer), ..locked })
     }
 
-    /// Certificate and private key, each as PEM for a file of its own; the key is wiped when dropped.
-    pub fn to_pem(&self) -> (String, Zeroizing<String>) {
-        (self.cert_pem(), Zeroizing::new(self.issuer.key().serialize_pem()))
+    /// Reads the certificate alone: what may be vouched for is known, and nothing is.
+    pub fn locked(cert_pem: &str) -> Result<Self, AuthorityError> {
+        let cert_der =
+            CertificateDer::from_pem_slice(cert_pem.as_bytes()).map_err(|_| AuthorityError::CertificatePem)?;
+        let (_, x509) = X509Certificate::from_der(&cert_der).map_err(|_| AuthorityError::CertificatePem)?;
+        let constraints = check_root(&x509)?;
+        let (not_before, not_after) =
+            (x509.validity().not_before.to_datetime(), x509.validity().not_after.to_datetime());
+        Ok(Self { cert_der: cert_der.into_owned(), issuer: None, constraints, not_before, not_after })
+    }
+
+    /// Whether it has no key.
+    pub fn is_locked(&self) -> bool {
+        self.issuer.is_none()
+    }
+
+    /// Certificate and private key, each as PEM for a file of its own; the key is wiped when dropped. `None`: it is locked.
+    pub fn to_pem(&self) -> Option<(String, Zeroizing<String>)> {
+        let key = self.issuer.as_ref()?.key();
+        Some((self.cert_pem(), Zeroizing::new(key.serialize_pem())))
     }
 
     /// The root certificate, for trust stores.
@@ -192,7 +207,7 @@ fn micros_of(at: OffsetDateTime) -> UnixMicros {
     UnixMicros(u64::try_from(at.unix_timestamp()).unwrap_or(0).saturating_mul(1_000_000))
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}-----END {label}-----\n", base64_lines(der, "", 64))
 }
 

@@ -36,6 +36,7 @@ mod authority;
 mod device;
 mod hash;
 mod hex;
+mod sealed;
 
 pub use authority::{
     Authority, AuthorityError, IssueError, LEAF_MAX_DAYS, Leaf, LeafRequest, PAGE_DAYS, issue_self_signed,
@@ -43,3 +44,4 @@ pub use authority::{
 pub use device::{DeviceKey, DevicePublic, KeyError, Purpose, SIGNATURE_LEN, SignatureError};
 pub use hash::{EntropyError, KeyedHash, random_key};
 pub use hex::{colon_hex, hex};
+pub use sealed::{OpenError, SealKey, is_sealed};

@@ -71,6 +71,15 @@ pub(crate) fn ca_activate(file: &Path) -> Result<Outcome, CommandError> {
     Ok(Outcome::Done)
 }
 
+/// The private key, for who moves to another board or wants to be able to.
+pub(crate) fn ca_unseal(file: &Path) -> Result<Outcome, CommandError> {
+    let config = settings(file)?;
+    let key = provision::plain_key(&config)?;
+    note(&config, "ca_unseal", true, None)?;
+    print::bytes(key.as_bytes())?;
+    Ok(Outcome::Done)
+}
+
 fn none_waits() -> Result<Outcome, CommandError> {
     print::line("no successor waits: the authority in force covers every steered name")?;
     Ok(Outcome::No)

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use gate_core::{Catalogue, Clock, HostName, SystemClock, UnixMicros};
 use gate_seal::Authority;
+use zeroize::Zeroizing;
 
-use super::write;
+use super::{sealed, write};
 use crate::config::Config;
 use crate::papers::Papers;
 use crate::{CommandError, worker};
@@ -20,13 +21,13 @@ use crate::{CommandError, worker};
 const SUCCEED_BEFORE_MICROS: u64 = 365 * 24 * 3600 * 1_000_000;
 
 /// Certificate and key of one authority, below the data folder.
-struct Pair {
-    cert: &'static str,
-    key: &'static str,
+pub(super) struct Pair {
+    pub(super) cert: &'static str,
+    pub(super) key: &'static str,
 }
 
-const IN_FORCE: Pair = Pair { cert: "ca/nanogate.pem", key: "keys/ca.key.pem" };
-const NEXT: Pair = Pair { cert: "ca/nanogate-next.pem", key: "keys/ca-next.key.pem" };
+pub(super) const IN_FORCE: Pair = Pair { cert: "ca/nanogate.pem", key: "keys/ca.key.pem" };
+pub(super) const NEXT: Pair = Pair { cert: "ca/nanogate-next.pem", key: "keys/ca-next.key.pem" };
 
 /// The office's authority as it lies on disk.
 pub(crate) fn authority(config: &Config, papers: &Papers) -> Result<Authority, CommandError> {
@@ -60,26 +61,37 @@ pub(crate) fn ca_subject(config: &Config) -> String {
 
 pub(super) fn authority_or_new(config: &Config) -> Result<Authority, CommandError> {
     finish(config)?;
-    if ca_file(&config.data).exists() {
-        return authority(config, &Papers::default());
+    if !ca_file(&config.data).exists() {
+        sealed::keep_locked(config, None)?;
+        return make(config, &IN_FORCE);
     }
-    make(config, &IN_FORCE)
+    for pair in [&IN_FORCE, &NEXT] {
+        // Better in plain text than not in use.
+        if let Err(error) = sealed::seal_plain(config, &config.data.join(pair.key)) {
+            tracing::error!(%error, "a key of the certificate authority stays unsealed");
+        }
+    }
+    let (authority, locked) = look(config, &Papers::default(), &IN_FORCE)?;
+    sealed::keep_locked(config, locked)?;
+    Ok(authority)
 }
 
-/// Makes the authority that is to follow where the one in force leaves out a steered name, or ends soon.
+/// Makes the authority that is to follow where the one in force leaves out a steered name, ends soon, or cannot be opened.
 pub(super) fn successor_if_due(config: &Config, authority: &Authority) -> Result<(), CommandError> {
     let catalogue = worker::catalogue()?;
-    if missing(authority, &catalogue).is_empty() && !ends_soon(authority, SystemClock.now()) {
+    if !authority.is_locked() && missing(authority, &catalogue).is_empty() && !ends_soon(authority, SystemClock.now()) {
         return Ok(());
     }
     // One that was made for an earlier catalogue may be on devices by now, but is of no use there yet.
-    let serves = |next: &Authority| missing(next, &catalogue).is_empty() && !ends_soon(next, SystemClock.now());
+    let serves = |next: &Authority| {
+        !next.is_locked() && missing(next, &catalogue).is_empty() && !ends_soon(next, SystemClock.now())
+    };
     if successor(config, &Papers::default()).ok().flatten().is_some_and(|next| serves(&next)) {
         return Ok(());
     }
     make(config, &NEXT)?;
     tracing::warn!(
-        "the certificate authority leaves out steered names or ends soon: a successor waits on the Trust page"
+        "the certificate authority leaves out steered names, ends soon or is locked: a successor waits on the Trust page"
     );
     Ok(())
 }
@@ -87,6 +99,11 @@ pub(super) fn successor_if_due(config: &Config, authority: &Authority) -> Result
 /// Puts the successor in the place of the authority in force, which is gone then. `None`: there is none.
 pub(crate) fn activate(config: &Config) -> Result<Option<Authority>, CommandError> {
     let Some(next) = successor(config, &Papers::default())? else { return Ok(None) };
+    if next.is_locked() {
+        return Err(CommandError::input(
+            "the successor's key cannot be opened either: start the daemon to have another made",
+        ));
+    }
     // The key first: a certificate without a key beside it says that this was cut short, see `finish`.
     rename(config, NEXT.key, IN_FORCE.key)?;
     finish(config)?;
@@ -108,13 +125,36 @@ fn rename(config: &Config, from: &str, to: &str) -> Result<(), CommandError> {
     moved.map_err(|error| CommandError::internal(format!("{}: {error}", to.display())))
 }
 
+/// The key in force as it must not lie about, to be kept where no device reaches it.
+pub(crate) fn plain_key(config: &Config) -> Result<Zeroizing<String>, CommandError> {
+    let file = config.data.join(IN_FORCE.key);
+    let text = fs::read_to_string(&file);
+    let text = text.map_err(|error| CommandError::input(format!("{}: {error}", file.display())))?;
+    sealed::open(config, &Papers::default(), &file, Zeroizing::new(text)).map_err(CommandError::Input)
+}
+
+/// An authority whose key cannot be opened is one that issues nothing.
 fn read(config: &Config, papers: &Papers, pair: &Pair) -> Result<Authority, CommandError> {
+    let (authority, locked) = look(config, papers, pair)?;
+    if let Some(why) = locked {
+        tracing::error!("{why}");
+    }
+    Ok(authority)
+}
+
+/// The same, and why it is locked if it is.
+fn look(config: &Config, papers: &Papers, pair: &Pair) -> Result<(Authority, Option<String>), CommandError> {
     let file = |name: &str| {
         let file = config.data.join(name);
         papers.read_text(&file).map_err(|error| CommandError::input(format!("{}: {error}", file.display())))
     };
-    Authority::from_pem(&file(pair.cert)?, &file(pair.key)?)
-        .map_err(|error| CommandError::internal(format!("{}: {error}", config.data.join(pair.cert).display())))
+    let (cert, key) = (file(pair.cert)?, Zeroizing::new(file(pair.key)?));
+    let (authority, locked) = match sealed::open(config, papers, &config.data.join(pair.key), key) {
+        Ok(key) => (Authority::from_pem(&cert, &key), None),
+        Err(why) => (Authority::locked(&cert), Some(why)),
+    };
+    let named = |error| CommandError::internal(format!("{}: {error}", config.data.join(pair.cert).display()));
+    Ok((authority.map_err(named)?, locked))
 }
 
 fn make(config: &Config, pair: &Pair) -> Result<Authority, CommandError> {
@@ -122,9 +162,9 @@ fn make(config: &Config, pair: &Pair) -> Result<Authority, CommandError> {
     let domains = permitted_domains(&worker::catalogue()?);
     let authority =
         Authority::generate(&ca_subject(config), &domains, &own, SystemClock.now()).map_err(CommandError::internal)?;
-    let (cert, key) = authority.to_pem();
+    let (cert, key) = authority.to_pem().ok_or_else(|| CommandError::internal("a new authority has no key"))?;
     // The key first: a certificate on disk means that the pair is complete.
-    write(&config.data.join(pair.key), key.as_bytes(), 0o600)?;
+    write(&config.data.join(pair.key), sealed::seal(config, &key)?.as_bytes(), 0o600)?;
     write(&config.data.join(pair.cert), cert.as_bytes(), 0o644)?;
     Ok(authority)
 }

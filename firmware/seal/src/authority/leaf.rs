@@ -59,6 +59,8 @@ pub enum IssueError {
     NotValidNow { now: UnixMicros },
     #[error("the time {0:?} cannot stand in a certificate")]
     Time(UnixMicros),
+    #[error("the authority's key cannot be opened")]
+    Locked,
     #[error("the certificate could not be made: {0}")]
     Make(#[source] rcgen::Error),
 }
@@ -92,7 +94,8 @@ impl Authority {
         params.not_after = start.saturating_add(Duration::days(i64::from(days)) - BACKDATE).min(self.not_after);
         params.use_authority_key_identifier_extension = true;
         let key = new_key()?;
-        let cert = params.signed_by(&key, &self.issuer).map_err(IssueError::Make)?;
+        let issuer = self.issuer.as_ref().ok_or(IssueError::Locked)?;
+        let cert = params.signed_by(&key, issuer).map_err(IssueError::Make)?;
         Ok(leaf(cert.into(), &key, params.not_after))
     }
 }

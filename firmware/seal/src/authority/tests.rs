@@ -123,7 +123,7 @@ fn leaves_hold_in_1970_and_in_3000() {
         let authority = authority_at(now);
         let leaf = authority.issue(LeafRequest { dns_names: &[host("openai.com")], now, days: 1 }).unwrap();
         assert!(accepted(authority.cert_der(), &leaf.chain_der[0], "openai.com", now), "{now:?}");
-        let again = Authority::from_pem(&authority.to_pem().0, &authority.to_pem().1).unwrap();
+        let again = Authority::from_pem(&authority.cert_pem(), &authority.to_pem().unwrap().1).unwrap();
         assert_eq!(again.expires_at(), after(now, 3652 * DAY));
     }
     let error = Authority::generate("x", &["openai.com".into()], &host("puck.lan"), UnixMicros(u64::MAX)).unwrap_err();
@@ -144,7 +144,7 @@ fn nothing_is_issued_outside_the_authority_s_own_life() {
 #[test]
 fn every_leaf_has_its_own_key_and_serial_number() {
     let authority = authority();
-    let mut keys = vec![authority.to_pem().1.to_string()];
+    let mut keys = vec![authority.to_pem().unwrap().1.to_string()];
     let mut serials = Vec::new();
     for _ in 0..20 {
         let leaf = authority.issue(LeafRequest { dns_names: &[host("openai.com")], now: NOW, days: 7 }).unwrap();
@@ -187,9 +187,20 @@ fn certificates_say_what_they_are_for() {
 }
 
 #[test]
+fn without_its_key_it_says_what_it_is_and_vouches_for_nothing() {
+    let authority = authority();
+    let locked = Authority::locked(&authority.cert_pem()).unwrap();
+    assert!(locked.is_locked() && locked.to_pem().is_none() && !authority.is_locked());
+    assert_eq!(locked.fingerprint_sha256(), authority.fingerprint_sha256());
+    assert!(locked.permits(&host("api.openai.com")));
+    let error = locked.issue(LeafRequest { dns_names: &[host("api.openai.com")], now: NOW, days: 3 }).unwrap_err();
+    assert!(matches!(error, IssueError::Locked));
+}
+
+#[test]
 fn survives_pem_both_ways() {
     let authority = authority();
-    let (cert, key) = authority.to_pem();
+    let (cert, key) = authority.to_pem().unwrap();
     let again = Authority::from_pem(&cert, &key).unwrap();
     assert_eq!(again.fingerprint_sha256(), authority.fingerprint_sha256());
     assert!(again.permitted_domains().eq(authority.permitted_domains()));
