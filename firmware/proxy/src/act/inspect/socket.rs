@@ -85,6 +85,8 @@ struct Talk<'a> {
 enum End {
     /// With a good-bye.
     Closed,
+    /// The server takes no more. It may have said good-bye, which the other direction brings.
+    Unheard,
     /// For this reason, which its peer was told if it still listens.
     Broken(Reason),
 }
@@ -130,10 +132,12 @@ impl Talk<'_> {
             tokio::select! {
                 end = &mut up => match end {
                     End::Closed => self.after(timeout(GOODBYE, down).await),
+                    End::Unheard => self.hear_out(timeout(GOODBYE, down).await).await,
                     End::Broken(reason) => Some(reason),
                 },
                 end = &mut down => match end {
                     End::Closed => self.after(timeout(GOODBYE, up).await),
+                    End::Unheard => Some(Reason::UpstreamReset),
                     End::Broken(reason) => Some(reason),
                 },
                 () = &mut idle => Some(Reason::IdleTimeout),
@@ -156,6 +160,18 @@ impl Talk<'_> {
         }
     }
 
+    /// What a server that takes no more had still to say; the client is told good-bye in any case.
+    async fn hear_out(&self, end: Result<End, tokio::time::error::Elapsed>) -> Option<Reason> {
+        match end {
+            Ok(End::Closed) => None,
+            Ok(End::Broken(reason)) => Some(reason),
+            Ok(End::Unheard) | Err(_) => {
+                self.to_client.close(code::GOING_AWAY, "").await;
+                Some(Reason::UpstreamReset)
+            }
+        }
+    }
+
     /// From the client to the server, until it says good-bye or may say no more.
     async fn up(&self, client: &mut Reader) -> End {
         match self.take_messages(client).await {
@@ -164,7 +180,7 @@ impl Talk<'_> {
                 self.to_server.close(code::GOING_AWAY, "").await;
                 End::Broken(Reason::ClientReset)
             }
-            Err(Stop::Server) => End::Broken(Reason::UpstreamReset),
+            Err(Stop::Server) => End::Unheard,
             Err(Stop::Refused(code, refusal)) => {
                 self.to_client.close(code, &gate_dialect::spoken(&refusal.text)).await;
                 self.to_server.close(code::GOING_AWAY, "").await;

@@ -247,6 +247,17 @@ async fn a_policy_that_changes_and_a_journal_that_fails_end_an_open_socket() {
 }
 
 #[tokio::test]
+async fn a_server_that_goes_while_the_client_speaks_still_says_good_bye() {
+    for _ in 0..8 {
+        let Line { mut client, mut server, .. } = line().await;
+        server.send(Opcode::Close, true, b"\x03\xe8bye").await;
+        drop(server);
+        client.text("{}").await;
+        assert_eq!(client.goodbye().await, (1000, "bye".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn a_side_that_breaks_off_ends_the_other() {
     let Line { office, mut client, server, serving, .. } = line().await;
     drop(server);
