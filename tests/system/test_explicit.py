@@ -212,3 +212,33 @@ def test_a_revoked_token_opens_nothing_and_no_token_is_written_anywhere(named, t
     data = named.folder / "puck/data"
     held = [path for path in data.rglob("*") if path.is_file() and not path.is_symlink()]
     assert held and not [path for path in held if token.encode() in path.read_bytes()]
+
+
+SHADOW = "api.unknown-ai.example"
+
+
+def shadows(office, wanted):
+    records = office.puck.await_records(lambda row: row["event"].get("shadow", {}).get("by") == wanted)
+    return [row["event"]["shadow"] for row in records]
+
+
+def test_ai_that_no_list_knows_is_told_of_by_its_name(office):
+    """Nothing of it is opened, and nothing refused."""
+    done = curl(office, "-k", "-o", "/dev/null", "-w", "%{http_connect}", f"https://{SHADOW}/x", check=False)
+    assert done.stdout == "200"
+    event = next(event for event in shadows(office, "name") if event["host"] == SHADOW)
+    assert event["client"] == f"{plan.LAN}.11"
+    secret = office.puck.command("token", "add", "--scope", "metrics", "shadows").stdout.strip()
+    ask = ["curl", "-sk", "-H", f"authorization: Bearer {secret}", f"https://{plan.PUCK}:9443/metrics"]
+    deadline = time.monotonic() + 5
+    while "\nnanogate_shadow_ai_total 0\n" in (text := office.hosts[INSPECTED].run(ask).stdout):
+        assert time.monotonic() < deadline, "it is not counted"
+        time.sleep(0.2)
+    assert "\nnanogate_shadow_ai_total " in text
+
+
+def test_a_request_to_a_model_in_the_clear_is_told_of_whatever_the_name(office):
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "hello"}]})
+    words = ["-H", "content-type: application/json", "-d", body, "-o", "/dev/null"]
+    curl(office, "--proxytunnel", *words, "http://shop.example.net/ask", check=False)
+    assert [event["host"] for event in shadows(office, "request")] == ["shop.example.net"]

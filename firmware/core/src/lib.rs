@@ -32,6 +32,6 @@ pub use record::{
     Account, AccountHash, AccountHashError, AccountKind, AccountsEvent, AdminEvent, Attachment, ConnectionEvent, Cost,
     Currency, DnsBypass, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause, FallbackChange,
     FallbackEvent, FileKind, FilePlace, FindingCount, KindCount, Mode, PlaceholdersEvent, ProcessEvent, ProcessState,
-    ProxyClientEvent, ProxyCredential, Reason, Record, RequestEvent, SteerEvent, Usage,
+    ProxyClientEvent, ProxyCredential, Reason, Record, RequestEvent, ShadowEvent, ShadowSign, SteerEvent, Usage,
 };
 pub use zone_key::ZoneKey;

@@ -45,6 +45,7 @@ pub enum Event {
     Placeholders(PlaceholdersEvent),
     ProxyClient(ProxyClientEvent),
     Accounts(AccountsEvent),
+    Shadow(ShadowEvent),
 }
 
 /// One DNS question.
@@ -240,6 +241,29 @@ pub enum ProxyCredential {
     Certificate,
     /// Both, which name the same.
     Both,
+}
+
+/// A client talks to what looks like AI and is in no list. At most one for each client and name within an hour; stands before
+/// the connection's own record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ShadowEvent {
+    pub connection: u64,
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub client: IpAddr,
+    pub host: String,
+    pub by: ShadowSign,
+}
+
+/// What it looks like AI by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ShadowSign {
+    /// Its name; what is said there was not read.
+    Name,
+    /// A request in the clear that names a model beside a conversation, or a path that only such APIs have.
+    Request,
 }
 
 /// How many of one kind.

@@ -30,6 +30,8 @@ mod request;
 
 mod denial;
 
+mod shadow;
+
 mod usage;
 
 mod deltas;
@@ -49,4 +51,5 @@ pub use denial::{Denial, denial, refusal, spoken};
 pub use format::{Dialect, values_of};
 pub use json::unescaped;
 pub use request::{Attachment, RequestFacts, read_request};
+pub use shadow::{name_looks_like_ai, request_looks_like_ai};
 pub use usage::{Reading, UsageReader};

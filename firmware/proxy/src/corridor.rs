@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gate_core::{ClientAddr, Entry, HostName, Mode, OrigDst, Reason};
+use gate_core::{ClientAddr, Entry, HostName, Mode, OrigDst, Reason, ShadowSign};
 use tokio::net::TcpStream;
 
 use crate::act::{admin, dial, inspect, refuse, splice};
@@ -19,6 +19,7 @@ use crate::parse::hello::{Hello, Limits};
 use crate::ports::Snapshot;
 use crate::record::Pending;
 use crate::session::{Accepted, Closed, Session};
+use crate::shadow;
 use crate::shared::Shared;
 use crate::switch;
 
@@ -147,6 +148,9 @@ impl Visitor {
         if mode == Mode::Inspected {
             let session = self.session(host, entry, hello);
             return inspect::run(Arc::clone(&self.shared), session, client, raw, server).await;
+        }
+        if mode == Mode::Passed && entry.is_none() && gate_dialect::name_looks_like_ai(&host) {
+            shadow::tell(&self.shared, self.id, self.client.ip(), &host, ShadowSign::Name);
         }
         if mode == Mode::Passed && hello.ech {
             self.shared.counters.passed_with_ech.add(1);

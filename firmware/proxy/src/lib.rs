@@ -46,6 +46,7 @@ mod meter;
 mod ports;
 mod proxy;
 mod session;
+mod shadow;
 mod shared;
 mod switch;
 mod trust;

@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError};
 use crate::counters::Counters;
 use crate::fallback::Fallbacks;
 use crate::ports::{Ports, Snapshot};
+use crate::shadow::Shadows;
 use crate::switch::{self, Switch, Switchboard};
 use crate::trust::{self, TrustError};
 
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) veil: Veil,
     /// Open tunnels of clients that have proven a name.
     pub(crate) tunnels: Arc<Clients<Arc<str>>>,
+    /// What looks like AI and was told of.
+    pub(crate) shadows: Shadows,
     /// What all inspected connections share.
     pub(crate) inspect: inspect::State,
     /// Cancelled first: finish what is open, start nothing new.
@@ -59,6 +62,7 @@ impl Shared {
             tunnels: Arc::new(Clients::new(config.max_tunnels_per_name)),
             inspect: inspect::State::new(&config, &ports),
             counters: Counters::default(),
+            shadows: Shadows::default(),
             fallbacks: Fallbacks::new(),
             stopping: CancellationToken::new(),
             closing: CancellationToken::new(),

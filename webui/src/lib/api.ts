@@ -76,6 +76,7 @@ export interface Overview {
   vendors: VendorRow[];
   /** Those that are not the office's own first. */
   accounts: AccountRow[];
+  shadows: ShadowRow[];
   findings: FindingRow[];
   added_micros_p50: number | null;
   added_micros_p99: number | null;
@@ -91,6 +92,14 @@ export interface AccountRow {
   hash: string;
   kind: "key" | "login" | "organization" | "answered";
   known: boolean;
+  last_seen: number;
+}
+
+/** What looks like AI and is in no list. */
+export interface ShadowRow {
+  client: string;
+  host: string;
+  by_request: boolean;
   last_seen: number;
 }
 

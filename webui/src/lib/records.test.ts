@@ -77,6 +77,9 @@ group("what a record says", () => {
     expect(words({ steer: { rules: 1, destinations: 2, verified: false, error: null } }).detail).toBe("The read-back differs");
     const known = { connection: 7, client: "192.0.2.11", name: "ci-1", by: "certificate" as const };
     expect(words({ proxy_client: known }).title).toBe("192.0.2.11 is ci-1");
+    const shadow = { client: "192.0.2.11", host: "api.unknown-ai.example", by: "name" as const };
+    expect(words({ shadow }).detail).toBe("In no list; its name looks like AI");
+    expect(words({ shadow: { ...shadow, by: "request" } }).label).toBe("shadow AI");
     const accounts = { client: "192.0.2.11", host: "api.openai.com", accounts: [{ kind: "key" as const, hash: "acc-1" }] };
     expect(words({ accounts: { ...accounts, known: false } }).detail).toBe("Key acc-1: not known as the office's own");
     expect(words({ accounts: { ...accounts, accounts: [], known: true } }).detail).toBe("None shown: the office's own");

@@ -127,6 +127,13 @@ export interface AccountsEvent {
   known: boolean;
 }
 
+/** A client talks to what looks like AI and is in no list. */
+export interface ShadowEvent {
+  client: string;
+  host: string;
+  by: "name" | "request";
+}
+
 /** What left as placeholders in one request, and came back in its answer. */
 export interface PlaceholdersEvent {
   client: string;
@@ -154,6 +161,7 @@ export interface Event {
   placeholders?: PlaceholdersEvent;
   proxy_client?: ProxyClientEvent;
   accounts?: AccountsEvent;
+  shadow?: ShadowEvent;
 }
 
 export interface Line {
@@ -184,7 +192,7 @@ const PROXY_WORDS = {
 export function describe(line: Line): Words {
   const { dns, connection, request, steer, admin, process, dns_tally: tally, dns_device: device, fallback, placeholders } =
     line.record.event;
-  const { proxy_client: known, accounts } = line.record.event;
+  const { proxy_client: known, accounts, shadow } = line.record.event;
   if (connection) return describeConnection(connection);
   if (request) return describeRequest(request);
   if (dns) return describeDns(dns);
@@ -195,6 +203,7 @@ export function describe(line: Line): Words {
   if (steer) return describeSteer(steer);
   if (fallback) return describeFallback(fallback);
   if (placeholders) return describePlaceholders(placeholders);
+  if (shadow) return describeShadow(shadow);
   if (accounts) return describeAccounts(accounts);
   if (known) return { tone: "quiet", label: "proxy", title: `${known.client} is ${known.name}`, detail: PROXY_WORDS[known.by] };
   return { tone: "quiet", label: "record", title: line.id, detail: "This page does not know its kind yet." };
@@ -356,6 +365,11 @@ export const ACCOUNT_WORDS: Record<AccountRow["kind"], string> = {
   organization: "organisation",
   answered: "organisation, as the service says,",
 };
+
+function describeShadow({ client, host, by }: ShadowEvent): Words {
+  const detail = by === "name" ? "In no list; its name looks like AI" : "In no list; what was said to it in the clear is for a model";
+  return { tone: "watched", label: "shadow AI", title: `${client} → ${host}`, detail };
+}
 
 function describeAccounts({ client, host, accounts, known }: AccountsEvent): Words {
   const shown = accounts.map(({ kind, hash }) => `${ACCOUNT_WORDS[kind]} ${hash}`).join(", ");

@@ -8,7 +8,7 @@ function overview(watched: number, inspected: number, refused: number, redact = 
     at: 0, since: null, live: true, connections: { watched, inspected, refused, passed: 0, admin: 0 },
     requests: { allow: 0, alert: 0, redact, deny },
     inspections: { allow: 0, alert: 0, redact: 0, deny: 0 }, dns: { questions: 0, steered: 0, failed: 0, refused: 0 },
-    clients_by_mode: { watched: 0, inspected: 0, refused: 0 }, clients: [], vendors: [], accounts: [], findings: [],
+    clients_by_mode: { watched: 0, inspected: 0, refused: 0 }, clients: [], vendors: [], accounts: [], shadows: [], findings: [],
     added_micros_p50: null, added_micros_p99: null, series: [], left_out: 0,
   };
 }

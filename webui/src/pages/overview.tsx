@@ -12,6 +12,7 @@ import { Panel } from "../parts/panel";
 import { Clients, Vendors } from "./overview/tables";
 import { Accounts } from "./overview/accounts";
 import { Fallbacks } from "./overview/fallbacks";
+import { Shadows } from "./overview/shadows";
 import { System } from "./overview/system";
 import { Treatment } from "./overview/treatment";
 
@@ -46,6 +47,7 @@ export function Overview({ onSignedOut }: { onSignedOut: () => void }) {
       <LiveFeed live={live} dns={dns} onDns={setDns} />
       <Clients rows={numbers.clients} now={numbers.at} />
       <Vendors rows={numbers.vendors} />
+      <Shadows rows={numbers.shadows} now={numbers.at} />
       <Accounts rows={numbers.accounts} now={numbers.at} />
       {status && <System status={status} dns={numbers.dns} />}
     </div>

@@ -146,6 +146,12 @@ fn write_traffic(text: &mut Text, counters: &Counters) -> fmt::Result {
     for (decision, count) in decisions(&counters.requests) {
         text.sample("nanogate_requests_total", &[("decision", decision)], count)?;
     }
+    text.single(
+        "nanogate_shadow_ai_total",
+        "counter",
+        "Times that a client was told of to talk to what looks like AI and is in no list.",
+        counters.shadow_records,
+    )?;
     text.family("nanogate_accounts_total", "counter", "Times that a client was seen with accounts at a provider.")?;
     for (known, count) in [("true", counters.accounts_known), ("false", counters.accounts_unknown)] {
         text.sample("nanogate_accounts_total", &[("known", known)], count)?;

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::decide::access::SignedIn;
 use crate::live::tally::{
-    AccountKey, AccountSeen, ClientCounts, Counters, DecisionCounts, DnsCounts, ModeCounts, Point, VendorCounts,
+    AccountKey, AccountSeen, ClientCounts, Counters, DecisionCounts, DnsCounts, ModeCounts, Point, ShadowKey,
+    ShadowSeen, VendorCounts,
 };
 use crate::ports::StatusReport;
 use crate::problem::Problem;
@@ -40,6 +41,8 @@ pub(crate) struct OverviewView {
     vendors: Vec<VendorRow>,
     /// Accounts at vendors that inspected clients used; those that are not the office's own first.
     accounts: Vec<AccountRow>,
+    /// What looks like AI and is in no list, the one seen last first.
+    shadows: Vec<ShadowRow>,
     findings: Vec<FindingRow>,
     /// Half of all inspected requests were delayed by at most this.
     added_micros_p50: Option<u64>,
@@ -90,6 +93,16 @@ pub(crate) struct AccountRow {
     seen: AccountSeen,
 }
 
+/// A name that looks like AI.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Shadow)]
+pub(crate) struct ShadowRow {
+    #[serde(flatten)]
+    key: ShadowKey,
+    #[serde(flatten)]
+    seen: ShadowSeen,
+}
+
 /// One kind of finding.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FindingSum)]
@@ -130,6 +143,7 @@ pub(crate) async fn overview(State(app): State<Arc<App>>, _: SignedIn) -> Json<O
         clients,
         vendors: vendors(counters),
         accounts: accounts(counters),
+        shadows: shadows(counters),
         findings: findings(counters),
         added_micros_p50: counters.added.quantile(50),
         added_micros_p99: counters.added.quantile(99),
@@ -186,6 +200,13 @@ fn accounts(counters: &Counters) -> Vec<AccountRow> {
     let row = |(key, seen): (&AccountKey, &AccountSeen)| AccountRow { key: key.clone(), seen: *seen };
     let mut rows: Vec<_> = counters.accounts.iter().map(row).collect();
     rows.sort_by_key(|row| (row.seen.known, std::cmp::Reverse(row.seen.last_seen)));
+    rows
+}
+
+fn shadows(counters: &Counters) -> Vec<ShadowRow> {
+    let row = |(key, seen): (&ShadowKey, &ShadowSeen)| ShadowRow { key: key.clone(), seen: *seen };
+    let mut rows: Vec<_> = counters.shadows.iter().map(row).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.seen.last_seen));
     rows
 }
 

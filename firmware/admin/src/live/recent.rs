@@ -75,7 +75,7 @@ impl Kind {
     pub(crate) fn of(event: &Event) -> Self {
         match event {
             Event::Dns(_) | Event::DnsTally(_) | Event::DnsDevice(_) => Self::Dns,
-            Event::Connection(_) | Event::ProxyClient(_) => Self::Connection,
+            Event::Connection(_) | Event::ProxyClient(_) | Event::Shadow(_) => Self::Connection,
             Event::Request(_) | Event::Accounts(_) => Self::Request,
             Event::Steer(_) => Self::Steer,
             Event::Admin(_) => Self::Admin,

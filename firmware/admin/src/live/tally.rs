@@ -13,7 +13,7 @@ mod counters;
 
 pub(crate) use self::counters::{
     ADDED_BOUNDS_MICROS, AccountKey, AccountSeen, ClientCounts, Counters, DecisionCounts, DnsCounts, ModeCounts,
-    VendorCounts,
+    ShadowKey, ShadowSeen, VendorCounts,
 };
 
 /// Half an hour: 48 points draw a day.
@@ -122,6 +122,7 @@ fn count(counters: &mut Counters, record: &Record) {
         Event::Connection(event) => count_connection(counters, event, record.at),
         Event::Request(event) => count_request(counters, event, record.at),
         Event::Accounts(event) => count_accounts(counters, event, record.at),
+        Event::Shadow(event) => counters.shadow(event, record.at),
         Event::Steer(_)
         | Event::Admin(_)
         | Event::Process(_)

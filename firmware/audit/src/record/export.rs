@@ -160,6 +160,10 @@ impl Cells {
                 cells.set("name", &event.host).set("outcome", if event.known { "known" } else { "unknown" });
                 cells.set("reason", shown.join(" "));
             }
+            Event::Shadow(event) => {
+                cells.set("event", "shadow").set("client", event.client).set("name", &event.host);
+                cells.set("outcome", word(&event.by));
+            }
             Event::Connection(connection) => {
                 cells.set("event", "connection").set("client", connection.client);
                 cells.set_some("vendor", connection.vendor.as_ref()).set_some("name", connection.host.as_ref());

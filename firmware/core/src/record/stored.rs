@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     AccountsEvent, AdminEvent, ConnectionEvent, DnsDevice, DnsEvent, DnsTally, Event, FallbackEvent, FindingCount,
-    PlaceholdersEvent, ProcessEvent, ProxyClientEvent, Reason, RequestEvent, SteerEvent, Usage,
+    PlaceholdersEvent, ProcessEvent, ProxyClientEvent, Reason, RequestEvent, ShadowEvent, SteerEvent, Usage,
 };
 use crate::Action;
 
@@ -29,6 +29,7 @@ impl Serialize for Event {
             Self::Placeholders(event) => to.serialize_newtype_variant(NAME, 9, "placeholders", event),
             Self::ProxyClient(event) => to.serialize_newtype_variant(NAME, 10, "proxy_client", event),
             Self::Accounts(event) => to.serialize_newtype_variant(NAME, 12, "accounts", event),
+            Self::Shadow(event) => to.serialize_newtype_variant(NAME, 13, "shadow", event),
         }
     }
 }
@@ -51,6 +52,7 @@ pub(super) enum Stored {
     ProxyClient(ProxyClientEvent),
     Request(RequestEvent),
     Accounts(AccountsEvent),
+    Shadow(ShadowEvent),
 }
 
 /// Requests as number 2 has them.
@@ -97,6 +99,7 @@ impl From<Stored> for Event {
             Stored::ProxyClient(event) => Self::ProxyClient(event),
             Stored::Request(event) => Self::Request(event),
             Stored::Accounts(event) => Self::Accounts(event),
+            Stored::Shadow(event) => Self::Shadow(event),
         }
     }
 }

@@ -3,7 +3,7 @@
 use gate_core::{
     AccountsEvent, AdminEvent, ConnectionEvent, Cost, DnsDevice, DnsEvent, DnsOutcome, DnsTally, Event, FallbackCause,
     FallbackChange, FallbackEvent, FileKind, KindCount, PlaceholdersEvent, ProcessEvent, ProcessState,
-    ProxyClientEvent, ProxyCredential, RequestEvent, SteerEvent, Usage,
+    ProxyClientEvent, ProxyCredential, RequestEvent, ShadowEvent, ShadowSign, SteerEvent, Usage,
 };
 
 /// One line without the time.
@@ -21,6 +21,7 @@ pub(super) fn of(event: &Event) -> String {
         Event::Placeholders(event) => placeholders(event),
         Event::ProxyClient(event) => proxy_client(event),
         Event::Accounts(event) => accounts(event),
+        Event::Shadow(event) => shadow(event),
     }
 }
 
@@ -179,6 +180,14 @@ fn accounts(event: &AccountsEvent) -> String {
     let shown = if shown.is_empty() { "an account that it does not show".to_owned() } else { shown.join(", ") };
     let known = if *known { "the office's own" } else { "not known as the office's own" };
     format!("{client} uses {host} ({vendor}) by {shown}: {known}")
+}
+
+fn shadow(event: &ShadowEvent) -> String {
+    let by = match event.by {
+        ShadowSign::Name => "by its name",
+        ShadowSign::Request => "by what is said to it in the clear",
+    };
+    format!("{} talks to {}, which is in no list and looks like AI {by}", event.client, event.host)
 }
 
 fn fallback(event: &FallbackEvent) -> String {

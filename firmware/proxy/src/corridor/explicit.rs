@@ -1,9 +1,12 @@
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
-use gate_core::{Demand, Event, HostName, Mode, ProxyClientEvent, ProxyCredential, Reason};
+use bytes::{Buf, Bytes, BytesMut};
+use gate_core::{Demand, Event, HostName, Mode, ProxyClientEvent, ProxyCredential, Reason, ShadowSign};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::{
     Visitor,
@@ -18,6 +21,13 @@ use crate::parse::credential::Credential;
 use crate::parse::head::{self, Head, HeadError, Host};
 use crate::parse::peek::{self, PeekError};
 use crate::session::Closed;
+use crate::shadow;
+
+/// Bytes of a request's body that are looked at.
+const LOOKED_AT: usize = 16 * 1024;
+
+/// How long these are waited for.
+const A_MOMENT: Duration = Duration::from_millis(250);
 
 /// What a CONNECT asks for, by its port.
 enum Asked {
@@ -190,9 +200,28 @@ async fn pass_http(visitor: &mut Visitor, mut stream: TcpStream, host: HostName,
         let answer = Answer::bad_request("Refused: a tunnel inside the tunnel.");
         return say_no(visitor, stream, answer, Reason::BadRequest).await;
     }
-    let (head, behind) = peeked.raw.split_at(peeked.value.len);
-    let only = [&head::only_request(head), behind].concat();
+    let behind = body_begins(visitor, &mut stream, &peeked.value, peeked.raw.slice(peeked.value.len..)).await;
+    if visitor.snapshot.catalogue.lookup(&host).is_none() {
+        let says = gate_dialect::request_looks_like_ai(&peeked.value.path, &behind);
+        let sign = says.then_some(ShadowSign::Request);
+        if let Some(by) = sign.or_else(|| gate_dialect::name_looks_like_ai(&host).then_some(ShadowSign::Name)) {
+            shadow::tell(&visitor.shared, visitor.id, visitor.client.ip(), &host, by);
+        }
+    }
+    let only = [&head::only_request(&peeked.raw[..peeked.value.len]), &*behind].concat();
     relay_http(visitor, stream, &host, &only).await
+}
+
+/// What a POST begins to say: what is here, or comes within a moment where nothing is. It is read to tell of AI, then sent on.
+async fn body_begins(visitor: &Visitor, stream: &mut TcpStream, head: &Head, already: Bytes) -> Bytes {
+    if head.method != "POST" || !already.is_empty() {
+        return already;
+    }
+    let mut body = BytesMut::with_capacity(LOOKED_AT);
+    // Whoever is slower is told of by path and name alone.
+    let _ = timeout(A_MOMENT, stream.read_buf(&mut body)).await;
+    visitor.meter.add_up(body.len());
+    body.freeze()
 }
 
 async fn relay_http(visitor: &mut Visitor, stream: TcpStream, host: &HostName, raw: &[u8]) -> Closed {

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use gate_core::{
-    Account, AccountHash, AccountKind, Action, Cost, Currency, FindingCount, KnowledgeBase, Mode, UnixMicros, Usage,
+    Account, AccountHash, AccountKind, Action, Cost, Currency, FindingCount, KnowledgeBase, Mode, ShadowEvent,
+    ShadowSign, UnixMicros, Usage,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,6 +31,10 @@ pub(crate) struct Counters {
     /// Times that clients were seen to use the office's own accounts, and others.
     pub(crate) accounts_known: u64,
     pub(crate) accounts_unknown: u64,
+    /// What looks like AI and is in no list, by who talks to it.
+    pub(crate) shadows: BTreeMap<ShadowKey, ShadowSeen>,
+    /// Times that it was told of.
+    pub(crate) shadow_records: u64,
     /// Records that found no row in a full table.
     pub(crate) left_out: u64,
 }
@@ -125,6 +130,22 @@ impl Default for AccountSeen {
     fn default() -> Self {
         Self { kind: AccountKind::Key, known: false, last_seen: UnixMicros::default() }
     }
+}
+
+/// A name that looks like AI, and who talks to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+pub(crate) struct ShadowKey {
+    #[schema(value_type = String)]
+    pub(crate) client: IpAddr,
+    pub(crate) host: String,
+}
+
+/// When it was told of last, and by what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct ShadowSeen {
+    /// A request was seen; otherwise it is the name alone.
+    pub(crate) by_request: bool,
+    pub(crate) last_seen: UnixMicros,
 }
 
 /// How much time the puck added to requests.
@@ -227,6 +248,19 @@ impl Counters {
         }
     }
 
+    pub(crate) fn shadow(&mut self, event: &ShadowEvent, at: UnixMicros) {
+        self.shadow_records += 1;
+        let key = ShadowKey { client: event.client.to_canonical(), host: event.host.clone() };
+        self.shadow_seen(key, ShadowSeen { by_request: event.by == ShadowSign::Request, last_seen: at });
+    }
+
+    fn shadow_seen(&mut self, key: ShadowKey, seen: ShadowSeen) {
+        if let Some(row) = row(&mut self.shadows, key, &mut self.left_out) {
+            row.by_request |= seen.by_request;
+            row.last_seen = row.last_seen.max(seen.last_seen);
+        }
+    }
+
     pub(crate) fn finding(&mut self, finding: &FindingCount) {
         if let Some(count) = row(&mut self.findings, (finding.kind.clone(), finding.kb), &mut self.left_out) {
             *count += u64::from(finding.count);
@@ -252,6 +286,10 @@ impl Counters {
             if let Some(sum) = self.vendor(vendor) {
                 sum.merge(counts);
             }
+        }
+        self.shadow_records += other.shadow_records;
+        for (key, seen) in &other.shadows {
+            self.shadow_seen(key.clone(), *seen);
         }
         self.accounts_known += other.accounts_known;
         self.accounts_unknown += other.accounts_unknown;
