@@ -50,7 +50,7 @@ pub fn name_looks_like_ai(host: &HostName) -> bool {
     let words = |label: &str| label.split('-').map(str::to_owned).collect::<Vec<_>>();
     let serves = |label: &&str| words(label).iter().any(|word| SERVICES.contains(&word.as_str()));
     let is_ai = |label: &&str| words(label).iter().any(|word| KINDS.contains(&word.as_str()));
-    let Some(service) = named.iter().position(|label| serves(label)) else { return false };
+    let Some(service) = named.iter().position(serves) else { return false };
     labels.iter().enumerate().any(|(at, label)| at != service && is_ai(label))
 }
 
