@@ -105,3 +105,13 @@ def test_an_office_that_only_wants_to_know_is_told(office, arrived):
     told = [row["event"]["request"] for row in office.puck.journal() if "request" in row["event"]][-1]
     assert told["decision"] == "alert" and told["reason"] == {"policy": "accounts"}
     put_in_force(office, "deny", 403)
+
+
+def test_a_policy_that_changes_counts_for_what_comes_next_on_an_open_connection(office, arrived):
+    put_in_force(office, "alert", 200)
+    tls = Attacker(office).tls()
+    request = h1_request(BODY, headers=[BY_MINE]).replace(b"authorization: Bearer sk-test\r\n", b"")
+    assert tls.exchange(request)[0] == 200
+    put_in_force(office, "deny", 403)
+    before = len(arrived.requests)
+    assert tls.exchange(request)[0] == 403 and len(arrived.requests) == before

@@ -6,9 +6,12 @@ import contextlib
 import gzip
 import io
 import json
+import subprocess
+import sys
 import unicodedata
 import urllib.parse
 import zlib
+from pathlib import Path
 
 import planted
 import pytest
@@ -16,6 +19,7 @@ from attacker import H2, Attacker, Refused, h1_request, h2_headers
 
 EMAIL, CARD = planted.EMAIL.value, planted.CARD.value
 KEY = planted.openai_key(seed=7)
+NODE = Path(sys.executable).parent / "node"
 SECRETS = [*planted.EVERY, planted.Planted(KEY, "[REDACTED_API_KEY]")]
 
 
@@ -253,10 +257,20 @@ def bomb(size):
     return gzip.compress(prose("A" * size))
 
 
+def by_node(pack, body):
+    """Packed as the programs on the other side do it."""
+    script = f"process.stdout.write(require('node:zlib').{pack}(require('node:fs').readFileSync(0)))"
+    return subprocess.run([NODE, "-e", script], input=body, stdout=subprocess.PIPE, check=True).stdout
+
+
 def deflated(body):
     """Raw deflate, the way some servers take `deflate`."""
     packer = zlib.compressobj(wbits=-15)
     return packer.compress(body) + packer.flush()
+
+
+def zstd(body):
+    return by_node("zstdCompressSync", body)
 
 
 def two_members(body):
@@ -267,6 +281,11 @@ def two_members(body):
 SECRET = prose(f"mail {EMAIL}, card {CARD}")
 CODED = {
     "a bomb of 100 MiB": ("gzip", lambda: bomb(100 << 20)),
+    "a brotli bomb of 64 MiB": ("br", lambda: by_node("brotliCompressSync", prose("A" * (64 << 20)))),
+    "a zstd bomb of 64 MiB": ("zstd", lambda: zstd(prose("A" * (64 << 20)))),
+    "brotli": ("br", lambda: by_node("brotliCompressSync", SECRET)),
+    "zstd": ("zstd", lambda: zstd(SECRET)),
+    "brotli in gzip": ("br, gzip", lambda: gzip.compress(by_node("brotliCompressSync", SECRET))),
     "a bomb of 1 GiB in two layers": ("gzip, gzip", lambda: gzip.compress(gzip.compress(prose("A" * (64 << 20))))),
     "gzip twice": ("gzip, gzip", lambda: gzip.compress(gzip.compress(SECRET))),
     "gzip under another name": ("x-gzip", lambda: gzip.compress(SECRET)),

@@ -1,5 +1,8 @@
 """Who is asked: SNI, Host, authority and address have to agree, and lead only to the provider."""
 
+import contextlib
+import time
+
 import plan
 import planted
 import pytest
@@ -104,6 +107,28 @@ def test_a_name_that_leads_inside_is_never_dialled(office, arrived, client, name
     assert arrived.connections == []
     records = office.puck.await_records(lambda record: (record["event"].get("connection") or {}).get("host") == name)
     assert records and records[-1]["event"]["connection"]["reason"] in ("ssrf_guard", "unresolvable")
+
+
+def test_a_name_that_moves_inside_is_not_followed(office, arrived):
+    """Rebinding: public when it is looked at first, private when it counts."""
+    name = "moving.openai.azure.com"
+    office.internet.move(name, plan.v4(12))
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            assert Attacker(office).tls(name).exchange(h1_request(BODY, host=name))[0] == 200
+            break
+        except Refused:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    office.internet.move(name, "10.0.0.5")
+    ended = []
+    while not any((one.get("host"), one.get("reason")) == (name, "ssrf_guard") for one in ended):
+        assert time.monotonic() < deadline + 5
+        with contextlib.suppress(Refused):
+            Attacker(office).tls(name)
+        ended = [(row["event"].get("connection") or {}) for row in office.puck.journal()]
+    assert all(connection["local"].startswith(f"{plan.NET}.") for connection in arrived.connections)
 
 
 @pytest.mark.parametrize("fault", ["expired", "wrong-name", "unknown-ca", "self-signed"])

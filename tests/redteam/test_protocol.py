@@ -65,6 +65,15 @@ def test_connect_inside_a_connection_is_refused(attacker, arrived, target):
     assert arrived.requests == []
 
 
+def test_websockets_over_h2_are_not_offered(attacker):
+    """RFC 8441 section 3: without this setting a client opens its WebSocket over HTTP/1.1 at once."""
+    h2 = H2(attacker.tls(alpn=("h2",)))
+    while not (told := [e for e in h2.connection.receive_data(h2.tls.receive()) if "RemoteSettings" in type(e).__name__]):
+        pass
+    codes = {int(code) for code in told[0].changed_settings}
+    assert codes and 0x8 not in codes
+
+
 def test_connect_over_h2_is_refused(attacker, arrived):
     plain = [(":method", "CONNECT"), (":authority", f"{API}:443")]
     extended = [

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -32,12 +33,19 @@ class Internet:
 
     def _start_dns(self):
         config = self.folder / "dnsmasq.conf"
-        config.write_text("\n".join(dns_lines()) + "\n")
+        self.moving = self.folder / "moving.hosts"
+        self.moving.write_text("")
+        config.write_text("\n".join([*dns_lines(), f"addn-hosts={self.moving}"]) + "\n")
         # --no-daemon also keeps dnsmasq from changing its user, which a user namespace of one user denies.
         self.dns = self.host.popen(
             ["dnsmasq", "--no-daemon", f"--conf-file={config}"], stdout=self.log, stderr=self.log
         )
         self._await(lambda: self.host.run(["ss", "-Hlun", "sport", "=", ":53"]).stdout.strip(), "dnsmasq")
+
+    def move(self, host, address):
+        """Answers with another address for a name from now on, for which nobody may keep the one before."""
+        self.moving.write_text(f"{address} {host}\n")
+        self.dns.send_signal(signal.SIGHUP)
 
     def _start_provider(self, pace_ms, record):
         listeners = []

@@ -181,15 +181,17 @@ def test_other_sites_pass_unseen(gateway):
     assert request["peer"].startswith((f"{plan.LAN}.11:", f"[{plan.LAN6}:11]:"))
 
 
-def test_quic_to_a_learnt_address_is_refused(gateway):
+@pytest.mark.parametrize("address", [plan.v4(10), plan.v6(10)])
+def test_quic_to_a_learnt_address_is_refused(gateway, address):
     probe = (
-        "import socket,sys; s=socket.socket(socket.AF_INET,socket.SOCK_DGRAM); s.settimeout(3)\n"
+        "import socket,sys; s=socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET,socket.SOCK_DGRAM)\n"
+        "s.settimeout(3)\n"
         "s.connect((sys.argv[1],443)); s.send(b'\\xc0'*1200)\n"
         "try: s.recv(1); print('answered')\n"
         "except ConnectionRefusedError: print('refused')\n"
         "except TimeoutError: print('silence')"
     )
-    assert gateway.python(INSPECTED, probe, plan.v4(10)).strip() == "refused"
+    assert gateway.python(INSPECTED, probe, address).strip() == "refused"
 
 
 WILD = "office.openai.azure.com"
