@@ -31,16 +31,23 @@ impl Tally {
 
     pub(super) fn total(&self, fields: &UsageFields) -> Option<Usage> {
         let names = fields.input.iter().chain(fields.output).flat_map(|sum| sum.iter());
-        if !names.into_iter().any(|name| self.counts.iter().any(|(known, _)| known == name)) {
+        if !names.into_iter().any(|name| self.has(name)) {
             return None;
         }
         let (input, said) = (self.largest(fields.input), self.largest(fields.output));
-        let reasoning = self.part(fields.reasoning);
-        let apart = reasoning > 0 && self.part(fields.total) == input.saturating_add(said).saturating_add(reasoning);
-        let output = if apart { said.saturating_add(reasoning) } else { said };
+        let told = self.part(fields.reasoning);
+        // Gemini's answers in OpenAI's form have what was thought in the total alone, where nothing else tells of it.
+        let answered = fields.output.iter().flat_map(|sum| sum.iter()).any(|name| self.has(name));
+        let rest = self.part(fields.total).saturating_sub(input.saturating_add(said));
+        let apart = rest > 0 && answered && (told == 0 || told == rest);
+        let (output, reasoning) = if apart { (said.saturating_add(rest), rest) } else { (said, told) };
         let cached = self.part(fields.cached).min(input);
         let written = self.part(fields.written).min(input - cached);
         Some(Usage { input, output, cached, written, reasoning: reasoning.min(output), estimated: false })
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.counts.iter().any(|(known, _)| *known == name)
     }
 
     fn count(&self, name: &str) -> u64 {

@@ -43,6 +43,7 @@ fn rows() -> Vec<Row> {
         // What the model thought is no part of the completion where the total says so.
         (data!("chat-answer-apart.json"), JSON, OpenAi, [37, 190], [6, 0, 180]),
         (data!("chat-answer-apart.json"), JSON, Generic, [37, 190], [6, 0, 180]),
+        (data!("chat-answer-silent.json"), JSON, OpenAi, [37, 190], [0, 0, 180]),
         (data!("embeddings-answer.json"), JSON, OpenAi, [8, 0], [0; 3]),
         (data!("realtime-done.json"), JSON, OpenAi, [127, 148], [64, 0, 0]),
         (data!("ollama-chat-answer.ndjson"), LINES, Generic, [26, 282], [0; 3]),
