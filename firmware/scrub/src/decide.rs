@@ -18,7 +18,7 @@ pub use attack::{
     LexiconError, ModelError, SLOT_BITS, Spelling,
 };
 pub(crate) use checks::Check;
-pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep};
+pub(crate) use engine::{Candidate, Engine, LOOKAHEAD, LOOKBEHIND, Sweep, is_near};
 pub(crate) use grounds::Grounds;
 pub(crate) use resolve::{resolve, without_public};
 pub(crate) use value::Word;

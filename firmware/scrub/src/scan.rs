@@ -6,17 +6,14 @@ use std::sync::Arc;
 use gate_core::{Finding, Why};
 
 use crate::accept::{BodyKind, Limits, ScanError};
-use crate::decide::{Candidate, Engine, LOOKAHEAD, Sweep, Work, resolve, without_public};
+use crate::decide::{Candidate, Engine, LOOKAHEAD, Sweep, Work, is_near, resolve, without_public};
 use crate::lanes::Marks;
-use crate::pack::{MAX_REACH, Pack};
-use crate::parse::{Layer, Nesting, Opaque, Shadow, Unfolded, readings, touches};
+use crate::pack::Pack;
+use crate::parse::{Layer, Nesting, Opaque, Shadow, Unfolded, readings};
 use crate::stream::Stream;
 
 /// How often an encoding may lie inside another one.
 pub(crate) const MAX_LEVELS: usize = 3;
-
-/// Bytes before and after a value in which something unfolded may have a part in judging it.
-const NEAR: (usize, usize) = (MAX_REACH + 8, 48);
 
 /// Steps of beginning to read a hidden text, however short it is.
 const HIDDEN_COST: usize = 1024;
@@ -128,7 +125,7 @@ impl Pass<'_> {
     /// All candidates of a shadow and of what unfolds from it, in places of the body it was made from.
     pub(crate) fn shadow(&mut self, shadow: &Shadow) -> Result<Sweep, ScanError> {
         let mut marks = self.marks(shadow);
-        let mut sweep = self.sweep(shadow, &marks, self.open)?;
+        let mut sweep = self.sweep(shadow, &marks, None, self.open)?;
         sweep.live_from = shadow.map.start_of(sweep.live_from);
         sweep.candidates.retain_mut(|candidate| locate(shadow, candidate));
         self.hidden(shadow, self.open, &mut sweep)?;
@@ -151,14 +148,14 @@ impl Pass<'_> {
     fn unfolded(&mut self, unfolded: &Unfolded, sweep: &mut Sweep) -> Result<Marks, ScanError> {
         let Unfolded { shadow, fresh, open } = unfolded;
         let marks = self.marks(shadow);
-        let inner = self.sweep(shadow, &marks, *open)?;
+        let inner = self.sweep(shadow, &marks, Some(fresh), *open)?;
         if *open {
             sweep.live_from = sweep.live_from.min(shadow.map.start_of(inner.live_from));
         }
         let encoded = |mut candidate: Candidate| {
-            let near = candidate.start.saturating_sub(NEAR.0)..candidate.end + NEAR.1;
             candidate.why = candidate.why.with(Why::Encoded, true);
-            (touches(fresh, &near) && locate(shadow, &mut candidate)).then_some(candidate)
+            let near = is_near(fresh, &(candidate.start..candidate.end));
+            (near && locate(shadow, &mut candidate)).then_some(candidate)
         };
         // Told apart here: all of a run has one place in the body.
         sweep.candidates.extend(without_public(inner.candidates).into_iter().filter_map(encoded));
@@ -197,14 +194,20 @@ impl Pass<'_> {
         Marks::of(&shadow.text, self.pack.anchors().wanted())
     }
 
-    fn sweep(&mut self, shadow: &Shadow, marks: &Marks, open: bool) -> Result<Sweep, ScanError> {
-        let sweep = Engine::sweep(self.pack, shadow, marks, self.base, open, &mut self.work);
+    fn sweep(
+        &mut self,
+        shadow: &Shadow,
+        marks: &Marks,
+        fresh: Option<&[Range<usize>]>,
+        open: bool,
+    ) -> Result<Sweep, ScanError> {
+        let sweep = Engine::sweep(self.pack, (shadow, marks), fresh, self.base, open, &mut self.work);
         self.work.check().map(|()| sweep)
     }
 
     /// The candidates among the numbers of JSON that their own keys name.
     fn numbers(&mut self, shadow: &Shadow) -> Result<Vec<Candidate>, ScanError> {
-        let mut candidates = self.sweep(shadow, &self.marks(shadow), false)?.candidates;
+        let mut candidates = self.sweep(shadow, &self.marks(shadow), None, false)?.candidates;
         let line = |candidate: &Candidate| {
             let start = shadow.text[..candidate.start].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             &shadow.text[start..candidate.end]

@@ -48,8 +48,8 @@ pub const FEATURE_VERSION: u32 = 4;
 /// Weights are addressed by so many bits of a feature's hash.
 pub const SLOT_BITS: u32 = 18;
 
-/// Steps of work for a byte of a window: most of them go into the words' hashes.
-const BYTE_COST: usize = 8;
+/// Steps of finding the sentence of a cue, and others that pull with it.
+const CUE_COST: usize = 32;
 
 thread_local! {
     /// What reading a window needs is kept from one scan to the next.
@@ -151,12 +151,13 @@ impl AttackModel {
     /// not all when `work` is spent.
     pub(crate) fn judge(&self, rule: usize, text: &Text<'_>, cues: &[Cue], work: &mut Work, out: &mut Vec<Candidate>) {
         READER.with_borrow_mut(|reader| {
+            work.spend(cues.len() * CUE_COST);
             windows::visit(text, cues, |window| {
-                work.spend(window.read.len() * BYTE_COST);
                 if work.is_spent() {
                     return None;
                 }
                 let score = self.sum(reader.slots(&self.lexicon, &text.bytes[window.read.clone()], window.view));
+                work.spend(reader.steps);
                 if score >= self.threshold {
                     let (start, end) = (window.span.start, window.span.end);
                     let why = Grounds::default().with(Why::Model, true);

@@ -13,7 +13,7 @@ use super::value::{Letters, classes, entropy, is_placeholder};
 use super::{Grounds, Work};
 use crate::lanes::Marks;
 use crate::pack::{Approach, Forward, MAX_ANCHOR, MAX_REACH, Pack, Rule, Trails};
-use crate::parse::Shadow;
+use crate::parse::{Shadow, touches};
 
 /// What may still follow a keyword on its line where the value stands on the next: ` number`, ` no.:`, a line's end.
 const LABEL_REST: usize = 12;
@@ -35,6 +35,9 @@ const _: () = assert!(LOOKAHEAD >= UNMET + 16);
 
 /// Bytes of a long value by which it is judged.
 const HEAD: usize = 640;
+
+/// Bytes before and after a value in which something unfolded may have a part in judging it.
+const NEAR: (usize, usize) = (MAX_REACH + 8, 48);
 
 /// How much a confirming word nearby adds to a rule's confidence.
 const CONTEXT_BONUS: u8 = 10;
@@ -80,6 +83,8 @@ pub(crate) struct Engine<'a> {
     shadow: &'a Shadow,
     text: &'a [u8],
     marks: &'a Marks,
+    /// The parts that nobody has read before, of an unfolded text.
+    fresh: Option<&'a [Range<usize>]>,
     /// The leaf that was asked for last.
     leaf: Range<usize>,
     /// The last value that went on `until` something: what begins in it is a part of it.
@@ -98,11 +103,11 @@ pub(crate) struct Engine<'a> {
 
 impl<'a> Engine<'a> {
     /// Finds all candidates in the text of `shadow`, which is complete unless `open` and whose origin begins at `base`
-    /// of the body. They are not all when `work` is spent.
+    /// of the body; of attacks, only those near what is `fresh` of an unfolded text. They are not all when `work` is spent.
     pub(crate) fn sweep(
         pack: &'a Pack,
-        shadow: &'a Shadow,
-        marks: &'a Marks,
+        (shadow, marks): (&'a Shadow, &'a Marks),
+        fresh: Option<&'a [Range<usize>]>,
         base: usize,
         open: bool,
         work: &mut Work,
@@ -114,6 +119,7 @@ impl<'a> Engine<'a> {
             shadow,
             text,
             marks,
+            fresh,
             leaf: 0..0,
             covered: 0..0,
             open,
@@ -171,7 +177,7 @@ impl<'a> Engine<'a> {
             let reach = cue.start + attack::AHEAD >= self.text.len();
             self.keep_alive(self.open && reach, cue.start.saturating_sub(attack::BACK));
         }
-        let text = Text { bytes: self.text, shadow: self.shadow, base };
+        let text = Text { bytes: self.text, shadow: self.shadow, base, fresh: self.fresh };
         model.judge(rule, &text, &cues, &mut self.work, &mut self.sweep.candidates);
     }
 
@@ -444,6 +450,11 @@ impl<'a> Engine<'a> {
             self.sweep.live_from = self.sweep.live_from.min(origin);
         }
     }
+}
+
+/// Whether what stands in `range` of an unfolded text, of which these parts are fresh, has not been judged before.
+pub(crate) fn is_near(fresh: &[Range<usize>], range: &Range<usize>) -> bool {
+    touches(fresh, &(range.start.saturating_sub(NEAR.0)..range.end + NEAR.1))
 }
 
 /// The numbers of the automata of a rule.

@@ -26,17 +26,18 @@ pub struct Act {
 impl Act {
     /// Whether the act is among mentions, which are in order of place.
     fn is_in(&self, mentions: &[Mention]) -> bool {
-        let bit = |mention: &Mention| 1 << mention.concept;
-        (0..mentions.len()).any(|first| {
-            let from = &mentions[first..];
-            let starts = if self.ordered { self.parts[0] } else { self.parts.iter().fold(0, |all, part| all | part) };
-            if starts & bit(&from[0]) == 0 {
-                return false;
+        // Where each part stands next, from the mention on that is looked at: from the last one to the first, once.
+        let mut next = [usize::MAX; MAX_PARTS];
+        let next = &mut next[..self.parts.len()];
+        mentions.iter().rev().any(|mention| {
+            let bit: Concepts = 1 << mention.concept;
+            for (next, part) in next.iter_mut().zip(&self.parts) {
+                if part & bit != 0 {
+                    *next = mention.at;
+                }
             }
-            let limit = from[0].at + usize::from(self.within);
-            let near: Concepts =
-                from.iter().take_while(|other| other.at <= limit).map(bit).fold(0, |all, bit| all | bit);
-            self.parts.iter().all(|part| part & near != 0)
+            let limit = mention.at + usize::from(self.within);
+            (!self.ordered || self.parts[0] & bit != 0) && next.iter().all(|next| *next <= limit)
         })
     }
 }
@@ -103,11 +104,13 @@ mod tests {
         let act = |parts: &[u128], ordered| Act { parts: parts.to_vec(), within: 20, ordered };
         let acts = Acts::new(vec![act(&[0b1, 0b110], false), act(&[0b10, 0b1], true), act(&[1 << 127], false)]);
         type Row = (&'static [(u8, usize)], &'static [u8]);
-        let rows: [Row; 6] = [
+        let rows: [Row; 8] = [
             (&[(0, 5), (1, 20)], &[0]),
             (&[(1, 5), (0, 20)], &[0, 1]),
             (&[(0, 5), (2, 26)], &[]),
             (&[(2, 0), (0, 30), (2, 40)], &[0]),
+            (&[(0, 5), (0, 18), (1, 30)], &[0]),
+            (&[(1, 5), (0, 40), (1, 41)], &[0]),
             (&[(127, 3)], &[2]),
             (&[], &[]),
         ];

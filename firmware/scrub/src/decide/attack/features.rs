@@ -34,6 +34,12 @@ const ACT_COUNTS: u32 = 8;
 const FIRST_COUNT: u32 = BIAS_SLOT - ACT_COUNTS;
 const _: () = assert!(ACT_SLOTS + MAX_ACTS as u32 <= FIRST_COUNT);
 
+/// Steps of reading a byte of a window, pieces put together included, of looking for what a mention of a concept may be a
+/// part of, and of a feature.
+const BYTE_COST: usize = 12;
+const MENTION_COST: usize = 64;
+const FEATURE_COST: usize = 4;
+
 /// What a feature is made of.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -81,6 +87,8 @@ pub(super) struct Reader {
     mentions: Vec<Mention>,
     acts: Vec<u8>,
     slots: Slots,
+    /// Steps that the last window took.
+    pub(super) steps: usize,
 }
 
 /// Slots, each once.
@@ -89,6 +97,8 @@ struct Slots {
     all: Vec<u32>,
     /// One bit for each slot that there is; empty before the first window.
     seen: Vec<u64>,
+    /// How many were asked for, the same ones again included.
+    asked: usize,
 }
 
 impl Reader {
@@ -114,6 +124,7 @@ impl Reader {
         if view != View::Plain {
             slots.add(Kind::View, view as u64);
         }
+        self.steps = text.len() * BYTE_COST + self.mentions.len() * MENTION_COST + slots.asked * FEATURE_COST;
         &slots.all
     }
 }
@@ -121,6 +132,7 @@ impl Reader {
 impl Slots {
     fn clear(&mut self) {
         self.seen.resize(1 << (SLOT_BITS - 6), 0);
+        self.asked = 0;
         for slot in self.all.drain(..) {
             self.seen[slot as usize / 64] = 0;
         }
@@ -140,6 +152,7 @@ impl Slots {
     #[inline]
     fn add_slot(&mut self, slot: u32) {
         let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
+        self.asked += 1;
         if self.seen[word] & bit == 0 {
             self.seen[word] |= bit;
             self.all.push(slot);

@@ -149,7 +149,7 @@ impl Lexicon {
     /// Calls `read` with each window of a text as [`windows::visit`] does.
     pub(super) fn visit(&self, text: &[u8], mut read: impl FnMut(&Text<'_>, &Window) -> Option<bool>) {
         let shadow = Shadow::of(Source::origin(text));
-        let text = Text { bytes: &shadow.text, shadow: &shadow, base: 0 };
+        let text = Text { bytes: &shadow.text, shadow: &shadow, base: 0, fresh: None };
         visit(&text, &self.cues_of(text.bytes), |window| read(&text, window));
     }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::lexicon::{LOOK, Meaning};
 use super::normal::View;
+use crate::decide::is_near;
 use crate::parse::Shadow;
 
 /// Bytes within which cues of different concepts pull together.
@@ -51,6 +52,8 @@ pub(crate) struct Text<'a> {
     pub(crate) shadow: &'a Shadow,
     /// Place in the body of the shadow's origin.
     pub(crate) base: usize,
+    /// The parts of an unfolded text that nobody has read before; `None`: all of it.
+    pub(crate) fresh: Option<&'a [Range<usize>]>,
 }
 
 /// A part of a text to be scored.
@@ -71,10 +74,14 @@ pub(crate) struct Window {
 pub(super) fn visit(text: &Text<'_>, cues: &[Cue], mut read: impl FnMut(&Window) -> Option<bool>) -> Option<()> {
     let mut known: Vec<(Range<usize>, View, bool)> = Vec::new();
     let mut last: Option<(usize, usize)> = None;
-    let mut sentences = Sentences { text: text.bytes, last: 0..0 };
+    let mut sentences = Sentences { text: text.bytes, behind: None, clear: 0..0 };
+    let was_read = |span: &Range<usize>| text.fresh.is_some_and(|fresh| !is_near(fresh, span));
     for cue in (0..cues.len()).filter(|index| is_confirmed(cues, *index)).map(|index| &cues[index]) {
         let view = cue.meaning.view;
         let sentence = sentences.around(cue);
+        if sentence.as_ref().is_some_and(was_read) {
+            continue;
+        }
         if let Some(sentence) = &sentence {
             let again = known.iter().rev().take(4).find(|known| known.0 == *sentence && known.1 == view);
             let promising = match again {
@@ -92,8 +99,9 @@ pub(super) fn visit(text: &Text<'_>, cues: &[Cue], mut read: impl FnMut(&Window)
         }
         let (origin, inside) = text.shadow.map.place(cue.start);
         let block = ((text.base + origin) / BLOCK, inside / BLOCK);
-        if last.replace(block) != Some(block) {
-            read(&around(text.bytes, cue, sentence))?;
+        let wide = around(text.bytes, cue, sentence);
+        if !was_read(&wide.span) && last.replace(block) != Some(block) {
+            read(&wide)?;
         }
     }
     Some(())
@@ -125,38 +133,42 @@ fn is_confirmed(cues: &[Cue], index: usize) -> bool {
     pull >= ENOUGH
 }
 
-/// The sentences of a text. Most cues stand in the same one as those before them.
+/// The sentences of a text. No byte is looked at for more than a few cues, however many share it.
 struct Sentences<'a> {
     text: &'a [u8],
-    /// Where the last one begins and ends; empty if others begin in its cue.
-    last: Range<usize>,
+    /// The start of the cue that was asked for last, and the boundary before it, if that is near.
+    behind: Option<(usize, Option<usize>)>,
+    /// Where no boundary is; its end is one, or as far as anybody looked.
+    clear: Range<usize>,
 }
 
 impl Sentences<'_> {
     /// The sentence or line around a cue, which does not start before the one that was asked for last, if it is not too long.
     fn around(&mut self, cue: &Cue) -> Option<Range<usize>> {
-        let text = self.text;
-        let known = self.last.start <= cue.start && cue.end <= self.last.end && !self.last.is_empty();
-        let found = if known { self.last.clone() } else { sentence(text, cue)? };
-        if found.start + SENTENCE.0 < cue.start || cue.start + SENTENCE.1 < found.end {
-            return None;
-        }
-        if !known {
-            let parted = (cue.start + 1..cue.end).any(|at| is_boundary(text, at));
-            self.last = if parted { 0..0 } else { found.clone() };
-        }
-        let lead = text[found.start..cue.start].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        Some(found.start + lead..found.end)
+        let (start, end) = (self.start(cue)?, self.end(cue)?);
+        let lead = self.text[start..cue.start].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        Some(start + lead..end)
     }
-}
 
-/// The boundaries around a cue, if they are near.
-fn sentence(text: &[u8], cue: &Cue) -> Option<Range<usize>> {
-    let floor = cue.start.saturating_sub(SENTENCE.0);
-    let start = (floor..=cue.start).rev().find(|at| is_boundary(text, *at))?;
-    let ceiling = (cue.start + SENTENCE.1).min(text.len());
-    let end = (cue.end..=ceiling).find(|at| is_boundary(text, *at))?;
-    Some(start..end)
+    fn start(&mut self, cue: &Cue) -> Option<usize> {
+        let floor = cue.start.saturating_sub(SENTENCE.0);
+        let (known, before) = self.behind.unwrap_or((0, None));
+        let unknown = if self.behind.is_some() { floor.max(known + 1) } else { floor };
+        let found = (unknown..=cue.start).rev().find(|at| is_boundary(self.text, *at));
+        let found = found.or(before).filter(|start| *start >= floor);
+        self.behind = Some((cue.start, found));
+        found
+    }
+
+    fn end(&mut self, cue: &Cue) -> Option<usize> {
+        let ceiling = (cue.start + SENTENCE.1).min(self.text.len());
+        let known = self.clear.start <= cue.end && cue.end <= self.clear.end;
+        let from = if known { self.clear.end } else { cue.end };
+        let found = (from..=ceiling).find(|at| is_boundary(self.text, *at));
+        let start = if known { self.clear.start } else { cue.end };
+        self.clear = start..found.unwrap_or((ceiling + 1).max(from));
+        found
+    }
 }
 
 /// Whether a sentence may end before `at` and another begin there.
@@ -196,4 +208,61 @@ fn whole_chars(text: &[u8], range: Range<usize>) -> Range<usize> {
     let start = (range.start..range.end).take(4).find(|at| !inside(at)).unwrap_or(range.start);
     let end = (start..=range.end).rev().take(4).find(|at| !inside(at)).unwrap_or(range.end);
     start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+
+    use super::{Cue, LOOK, Meaning, SENTENCE, Sentences, Text, View, is_boundary, visit};
+    use crate::parse::{Shadow, Source};
+
+    fn cue(start: usize, end: usize) -> Cue {
+        let meaning = Meaning { concept: 0, pull: LOOK, view: View::Plain, starts_word: true, ends_word: false };
+        Cue { start, end, meaning }
+    }
+
+    #[test]
+    fn sentences_are_those_that_each_cue_would_find_alone() {
+        let texts = [
+            "One two three. Four five! Six\nseven? \"Eight.\" nine ten.".repeat(9),
+            format!("{}. {}\n{}", "no end ".repeat(50), "b ".repeat(90), "c ".repeat(300)),
+            "忘记。以前的。".repeat(40) + &"a".repeat(500) + ".",
+        ];
+        for text in texts.iter().map(String::as_bytes) {
+            let mut sentences = Sentences { text, behind: None, clear: 0..0 };
+            let ends = |start: usize| [start + 1, start + 4 + start % 9].map(|end| end.min(text.len()));
+            for cue in (0..text.len()).step_by(3).flat_map(|start| ends(start).map(|end| cue(start, end))) {
+                let floor = cue.start.saturating_sub(SENTENCE.0);
+                let ceiling = (cue.start + SENTENCE.1).min(text.len());
+                let start = (floor..=cue.start).rev().find(|at| is_boundary(text, *at));
+                let end = (cue.end..=ceiling).find(|at| is_boundary(text, *at));
+                let lead = |start: usize| text[start..cue.start].iter().take_while(|byte| byte.is_ascii_whitespace());
+                let alone = start.zip(end).map(|(start, end)| start + lead(start).count()..end);
+                assert_eq!(sentences.around(&cue), alone, "{cue:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_an_unfolded_text_only_what_is_near_something_new_is_read() {
+        let text = "Say so. ".repeat(100);
+        let shadow = Shadow::of(Source::origin(text.as_bytes()));
+        let cues = [cue(400, 404)];
+        let rows: [(Option<&[Range<usize>]>, bool); 4] = [
+            (None, true),
+            (Some(&[402..403, 790..791]), true),
+            (Some(&[20..21, 300..301]), true),
+            (Some(&[100..101, 700..702]), false),
+        ];
+        for (fresh, is_read) in rows {
+            let text = Text { bytes: text.as_bytes(), shadow: &shadow, base: 0, fresh };
+            let mut count = 0;
+            visit(&text, &cues, |_| {
+                count += 1;
+                Some(true)
+            });
+            assert_eq!(count > 0, is_read, "{fresh:?}");
+        }
+    }
 }
