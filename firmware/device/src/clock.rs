@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, Timespec, clock_settime};
 
+use crate::lease;
 use crate::log::say;
 
 const BUILT: &str = "/etc/build-time";
@@ -20,6 +21,8 @@ pub(crate) const SAVE: Duration = Duration::from_secs(600);
 /// For each time of this length that went by, what is saved goes forward by no more than so many of them: a day for each ten
 /// minutes, a year within three days. It goes back at once.
 const STRIDE: u64 = 144;
+/// No number of seconds takes more bytes.
+const LONGEST: u64 = 32;
 /// No clock is believed past this: 2^31 seconds and more broke programs before, and a card written in the far future
 /// would make every certificate look expired for good.
 const LATEST: u64 = 4_102_444_800; // 2100-01-01
@@ -102,7 +105,7 @@ fn now() -> u64 {
 }
 
 fn number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse().ok()
+    lease::plain(file, LONGEST)?.trim().parse().ok()
 }
 
 /// What the clock should say. What was saved is believed only as far as it can be true.

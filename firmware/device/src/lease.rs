@@ -79,13 +79,9 @@ impl Lease {
         (self.address, self.prefix, self.kept) == (other.address, other.prefix, other.kept)
     }
 
-    /// The lease in a file, if there is one. What is no plain file is not even waited for.
+    /// The lease in a file, if there is one.
     pub(crate) fn read(file: &Path) -> Option<Self> {
-        let plain = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-        let file = OpenOptions::new().read(true).custom_flags(plain).open(file).ok()?;
-        let mut text = Vec::new();
-        file.take(LONGEST).read_to_end(&mut text).ok()?;
-        serde_json::from_slice(&text).ok()
+        serde_json::from_str(&plain(file, LONGEST)?).ok()
     }
 }
 
@@ -169,6 +165,15 @@ pub(crate) fn is_free(address: Ipv4Addr, interface: &str) -> bool {
 pub(crate) fn ip(line: &str) -> bool {
     let ran = Command::new("/bin/busybox").arg("ip").args(line.split(' ')).status();
     ran.is_ok_and(|status| status.success())
+}
+
+/// The text of a file that others may write to, at most so many bytes of it. What is no plain file is not even waited for.
+pub(crate) fn plain(file: &Path, longest: u64) -> Option<String> {
+    let plain = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(plain).open(file).ok()?;
+    let mut text = String::new();
+    file.take(longest).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// Puts a file in place whole. It is always a new one: where others may write too, a link could lead anywhere.

@@ -129,7 +129,7 @@ impl Office {
             desk,
             person,
             network,
-            prefixes: Prefixes::remembered(),
+            prefixes: Prefixes::remembered(now),
             probe: Probe::start(),
             health: Health::new(now, device.good(), device.start()),
             watchdog,
@@ -234,11 +234,12 @@ impl Office {
         }
     }
 
-    /// Where the office's router brought another prefix, its hosts are served once the start is over.
+    /// Where the office's router brought another prefix, its hosts are served once the start is over; not where the owner
+    /// says whose hosts are.
     fn follow_prefixes(&mut self, now: Instant) {
         if self.answered.is_some_and(|since| now - since >= STARTED)
             && self.prefixes.change(now)
-            && self.lease.clone().is_some_and(|lease| self.configure(&lease).is_some())
+            && self.lease.clone().and_then(|lease| self.configure(&lease)).is_some_and(|rendered| rendered.changed)
         {
             self.services.restart(DAEMON);
         }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use crate::lease::Lease;
+use crate::lease::{self, Lease};
 use crate::log::say;
 
 /// The image's part.
@@ -86,6 +86,8 @@ pub(crate) struct Rendered {
     pub(crate) domain: String,
     /// Whether the office's traffic goes through this machine.
     pub(crate) routes: bool,
+    /// Whether the daemon would read anything else than before.
+    pub(crate) changed: bool,
 }
 
 /// Renders the daemon's settings for a lease, for it to read: `name` is what multicast DNS finds the puck by, and `volatile`
@@ -102,10 +104,12 @@ pub(crate) fn configure(
     });
     let text = render(read(Path::new(IMAGE))?, owner, (lease, prefixes), name, volatile)?;
     let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
+    let changed = lease::plain(Path::new(RENDERED), text.len() as u64 + 1).as_ref() != Some(&text);
     std::fs::write(RENDERED, &text).map_err(rendered)?;
     let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
     let word = |key: &str| table.get(key).and_then(Value::as_str);
-    Ok(Rendered { domain: word("domain").unwrap_or("lan").to_owned(), routes: word("mode") == Some("gateway") })
+    let domain = word("domain").unwrap_or("lan").to_owned();
+    Ok(Rendered { domain, routes: word("mode") == Some("gateway"), changed })
 }
 
 /// A file that is gone when this is.
