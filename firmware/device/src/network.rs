@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(12);
 /// behind it.
 const OWN: Ipv4Addr = Ipv4Addr::new(169, 254, 53, 53);
 const OTHERS: u32 = 8;
+/// All probes together: the loop that feeds the watchdog waits for them, and it bites after 15 s. Each takes 2 s at most,
+/// the last may begin just before this is over, and the address of before takes one more.
+const PROBING: Duration = Duration::from_secs(4);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,7 +153,8 @@ impl Network {
         }
         if self.up && (came || Lease::read(Path::new(lease::FILE)).is_none()) {
             let is_free = |own: &Lease| lease::is_free(own.address, &own.interface);
-            if let Some(own) = first_free(&self.own, is_free) {
+            let begun = Instant::now();
+            if let Some(own) = first_free(&self.own, || begun.elapsed(), is_free) {
                 let _ = lease::take(own);
             }
         }
@@ -198,11 +202,12 @@ fn ours(last: Option<&Lease>) -> Vec<Lease> {
 }
 
 /// The first one that nobody answers for (RFC 3927, section 2.2.1). What the owner chose alone is taken as it is, and so is the
-/// first where all are taken: the office must not be without.
-fn first_free(own: &[Lease], mut is_free: impl FnMut(&Lease) -> bool) -> Option<&Lease> {
+/// first where all are taken: the office must not be without. Whoever answers each probe late has us take one that was not
+/// probed.
+fn first_free(own: &[Lease], spent: impl Fn() -> Duration, mut is_free: impl FnMut(&Lease) -> bool) -> Option<&Lease> {
     let [first, _, ..] = own else { return own.first() };
     for lease in own {
-        if is_free(lease) {
+        if spent() >= PROBING || is_free(lease) {
             return Some(lease);
         }
         say!("somebody else has {}", lease.address);
@@ -269,7 +274,10 @@ pub(crate) fn parse(text: &str) -> Result<Address, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, Lease, OTHERS, first_free, ours, parse};
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    use super::{Address, Lease, OTHERS, PROBING, first_free, ours, parse};
 
     #[test]
     fn reads_the_owners_address_and_refuses_what_is_none() {
@@ -305,15 +313,36 @@ mod tests {
         let last = Lease::at([192, 0, 2, 53].into(), 24);
         let free = |own: &[Lease], taken: &[&str]| {
             let is_free = |lease: &Lease| !taken.contains(&lease.address.to_string().as_str());
-            first_free(own, is_free).map(|lease| format!("{}/{}", lease.address, lease.prefix)).unwrap_or_default()
+            first_free(own, || Duration::ZERO, is_free)
+                .map(|lease| format!("{}/{}", lease.address, lease.prefix))
+                .unwrap_or_default()
         };
         let own = ours(Some(&last));
         assert_eq!(free(&own, &[]), "192.0.2.53/24");
         assert_eq!(free(&own, &["192.0.2.53"]), "169.254.53.53/16");
         assert_eq!(free(&own, &["192.0.2.53", "169.254.53.53"]), "169.254.53.54/16");
         assert_eq!(free(&ours(None), &["169.254.53.53"]), "169.254.53.54/16", "two pucks without a DHCP server");
-        assert_eq!((own.len(), first_free(&own, |_| false)), (OTHERS as usize + 1, Some(&last)), "all are taken");
+        assert_eq!(
+            (own.len(), first_free(&own, || Duration::ZERO, |_| false)),
+            (OTHERS as usize + 1, Some(&last)),
+            "all are taken"
+        );
         assert_eq!(free(&[last], &["192.0.2.53"]), "192.0.2.53/24", "the owner's choice");
         assert_eq!(free(&[], &[]), "");
+    }
+
+    #[test]
+    fn whoever_answers_every_probe_late_keeps_the_watchdog_waiting_for_some_seconds() {
+        let (own, late, spent) = (ours(None), Duration::from_millis(1900), Cell::new(Duration::ZERO));
+        let taken = first_free(
+            &own,
+            || spent.get(),
+            |_| {
+                spent.set(spent.get() + late);
+                false
+            },
+        );
+        assert!(spent.get() < PROBING + late, "{:?}", spent.get());
+        assert_eq!(taken.map(|lease| lease.address.to_string()).as_deref(), Some("169.254.53.56"));
     }
 }
