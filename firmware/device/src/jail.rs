@@ -124,8 +124,9 @@ fn fence(may: May) -> Result<(), RulesetError> {
     Ok(())
 }
 
-/// Of the kernel's netlink (netlink(7)) only addresses and routes are left: who may set the one may set the firewall's rules, too,
-/// as far as capabilities go.
+/// Of the kernel's netlink (netlink(7)) only rtnetlink(7) is left: who may set addresses may set the firewall's rules, too,
+/// as far as capabilities go. It also has links, neighbours, routing rules and traffic control; of the last the image has
+/// no module.
 fn shut_netlink() -> Result<(), seccompiler::Error> {
     let is = |place, operator, value: i32| {
         SeccompCondition::new(place, SeccompCmpArgLen::Dword, operator, u64::from(value.unsigned_abs()))
