@@ -5,7 +5,8 @@
 #   ./build.sh test [area]        every test, as CI runs it; areas: check web unit quality system browser fuzz firmware
 #                                 image
 #   ./build.sh check              formatting, clippy, shellcheck, web lint, cargo deny
-#   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's)
+#   ./build.sh firmware [target]  the release binary; targets: x86_64, aarch64 (default: this machine's); aarch64 takes
+#                                 --allow-drift, as image does
 #   ./build.sh image [board]      the image for a card; boards: raspberrypi5 (default), qemu-aarch64; --update-lock pins what
 #                                 Debian has today, --allow-drift takes it this once where a pinned package is gone; --sign KEY
 #                                 makes the image trust updates by this Ed25519 key (PEM), and makes one: out/….update;
@@ -178,8 +179,6 @@ need_chromium() {
     fi
 }
 
-# The arm64 libraries that the daemon links, unpacked into a folder of their own: a pkg-config path that also held arm64's
-# libc would break the build scripts of the host. apt works in out/apt, so nothing on the machine changes.
 # need_aarch64 [--allow-drift]: what the puck's programs are made with.
 need_aarch64() {
     need_rustup

@@ -54,9 +54,11 @@ image_of() {
     # First, so that what is linked against is what the new lock pins.
     [[ " $* " != *" --update-lock "* ]] || image/steps/fetch.sh "$@"
     [[ " $* " != *" --allow-drift "* ]] || drift+=(--allow-drift)
+    # Before the long builds: it may say no.
+    need_apt gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+    image/steps/linked.sh "$@"
     cmd_firmware aarch64 "${drift[@]}"
     build_device
-    image/steps/linked.sh "$@"
     image/steps/fetch.sh "$@"
     image/steps/root.sh "$board"
     image/steps/slot.sh "$board"
