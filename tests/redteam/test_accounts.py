@@ -31,6 +31,10 @@ ROWS = {
     "a personal key in an escaped query": ([BY_OURS], f"?%61pi%5Fkey={MINE}", False),
     "an organisation that is taken away": ([BY_MINE, NAMED, "connection: openai-organization"], "", False),
     "a second organisation": ([BY_MINE, NAMED, "openai-organization: org-mine"], "", False),
+    "a second organisation that is empty": ([BY_MINE, NAMED, "openai-organization:"], "", False),
+    "the organisation in another vendor's field": ([BY_MINE, f"anthropic-workspace-id: {ORGANIZATION}"], "", False),
+    "the organisation in a page's field": ([BY_MINE, f"chatgpt-account-id: {ORGANIZATION}"], "", False),
+    "the organisation as a protocol": ([BY_MINE, f"sec-websocket-protocol: openai-organization.{ORGANIZATION}"], "", False),
     "nobody's": ([], "", False),
 }
 
@@ -70,7 +74,7 @@ def ask(office, lines, query="", version="h1"):
         return attacker.tls().exchange(request.replace(b"authorization: Bearer sk-test\r\n", b""))
     h2 = H2(attacker.tls(alpn=("h2",)))
     fields = [field for field in h2_headers(path=path) if field[0] != "authorization"]
-    return h2.outcome(h2.request(fields + [tuple(line.split(": ", 1)) for line in lines], BODY))
+    return h2.outcome(h2.request(fields + [tuple(map(str.strip, line.split(":", 1))) for line in lines], BODY))
 
 
 @pytest.mark.parametrize(

@@ -327,8 +327,13 @@ pub(crate) enum CaVerb {
         #[arg(long)]
         next: bool,
     },
+    /// Seal a private key that an earlier version left in plain text. Not needed otherwise: new ones are sealed.
+    Seal {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
     /// Print the private key in plain text, to be kept where no device reaches it: put back in the place of the sealed one, it
-    /// is sealed for the board that it is on then.
+    /// is sealed again.
     Unseal {
         #[command(flatten)]
         config: ConfigArg,

@@ -17,7 +17,7 @@ use std::path::Path;
 
 pub(crate) use self::account::{account_hash, account_list};
 pub(crate) use self::audit::{audit_export, audit_head, audit_tail, audit_verify};
-pub(crate) use self::ca::{ca_activate, ca_export, ca_show, ca_unseal};
+pub(crate) use self::ca::{ca_activate, ca_export, ca_seal, ca_show, ca_unseal};
 pub(crate) use self::dns::{DnsQuestion, dns_query};
 pub(crate) use self::fallback::{fallback_list, fallback_revoke};
 pub(crate) use self::pack::{pack_build, pack_install, pack_list, pack_verify};

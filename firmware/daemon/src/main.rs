@@ -113,6 +113,7 @@ fn dispatch(verb: Verb) -> Result<Outcome, CommandError> {
         Verb::Audit { verb: AuditVerb::Export { at, format } } => command::audit_export(&at, format),
         Verb::Ca { verb: CaVerb::Show { config, json } } => command::ca_show(&config.config, json),
         Verb::Ca { verb: CaVerb::Export { config, format, next } } => command::ca_export(&config.config, format, next),
+        Verb::Ca { verb: CaVerb::Seal { config } } => command::ca_seal(&config.config),
         Verb::Ca { verb: CaVerb::Unseal { config } } => command::ca_unseal(&config.config),
         Verb::Ca { verb: CaVerb::Activate { config } } => command::ca_activate(&config.config),
         Verb::Dns { verb: DnsVerb::Query { name, kind, config, client, fresh, trace, json } } => {

@@ -32,7 +32,8 @@ mod policy;
 mod sealed;
 
 pub(crate) use self::authority::{
-    activate, authority, authority_files, ca_file, ca_subject, missing, plain_key, successor, successor_files,
+    activate, authority, authority_files, ca_file, ca_subject, missing, plain_key, seal_keys, successor,
+    successor_files,
 };
 pub(crate) use self::policy::{NOBODY, activate_policy, active_policy, has_no_policy, page_policy};
 pub(crate) use self::sealed::{check_seal, locked_file, seal_key_file};
@@ -70,7 +71,10 @@ pub(crate) fn begin(config: &Config) -> Result<DeviceKey, CommandError> {
 /// second one on the same folder must change nothing.
 pub(crate) fn complete(config: &Config) -> Result<Option<String>, CommandError> {
     let authority = authority::authority_or_new(config)?;
-    authority::successor_if_due(config, &authority)?;
+    // No name stops resolving because no successor can be sealed.
+    if let Err(error) = authority::successor_if_due(config, &authority) {
+        tracing::error!(%error, "no successor of the certificate authority could be made");
+    }
     renew_page(config, &authority)?;
     copy_inputs(config)?;
     own_everything(config)?;
@@ -355,7 +359,7 @@ pub(crate) fn device_key(config: &Config) -> Result<DeviceKey, CommandError> {
 
 /// Whether the page's certificates were replaced.
 pub(crate) fn renew_admin_certificate(config: &Config) -> Result<bool, CommandError> {
-    renew_page(config, &authority(config, &Papers::default())?)
+    renew_page(config, &authority::in_force(config)?)
 }
 
 fn renew_page(config: &Config, authority: &Authority) -> Result<bool, CommandError> {

@@ -61,10 +61,12 @@ pub(crate) fn account_list(file: &Path, json: bool) -> Result<Outcome, CommandEr
             let entry = rows.entry((event.client, event.vendor.clone(), one.hash));
             entry.and_modify(|row| (row.known, row.last_seen) = (event.known, record.at)).or_insert(row);
         }
-        if rows.len() > MOST
-            && let Some(key) = rows.iter().min_by_key(|(_, row)| row.last_seen).map(|(key, _)| key.clone())
-        {
-            rows.remove(&key);
+        if rows.len() > MOST {
+            // A tenth at once: each time looks through all of them.
+            let mut seen: Vec<UnixMicros> = rows.values().map(|row| row.last_seen).collect();
+            let (_, oldest, _) = seen.select_nth_unstable(MOST / 10);
+            let oldest = *oldest;
+            rows.retain(|_, row| row.last_seen > oldest);
         }
     }
     let rows: Vec<_> = rows.into_values().collect();
@@ -86,6 +88,12 @@ fn show(row: &Row) -> Result<(), CommandError> {
 /// What an account that is read from standard input is called.
 pub(crate) fn account_hash(file: &Path, vendor: &str, organization: bool) -> Result<Outcome, CommandError> {
     let config = settings(file)?;
+    let catalogue = worker::catalogue()?;
+    if !catalogue.vendors().iter().any(|known| known.id == vendor) {
+        return Err(CommandError::input(format!(
+            "`{vendor}` is no provider that is known, as the journal names them: openai"
+        )));
+    }
     let key = worker::proxy::account_key(&provision::kept_device_key(&config, &Papers::default())?);
     let mut value = Vec::new();
     io::stdin().lock().take(LONGEST).read_to_end(&mut value).map_err(CommandError::input)?;

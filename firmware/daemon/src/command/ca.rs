@@ -71,7 +71,20 @@ pub(crate) fn ca_activate(file: &Path) -> Result<Outcome, CommandError> {
     Ok(Outcome::Done)
 }
 
-/// The private key, for who moves to another board or wants to be able to.
+/// Seals keys that an earlier version left in plain text.
+pub(crate) fn ca_seal(file: &Path) -> Result<Outcome, CommandError> {
+    let config = settings(file)?;
+    provision::seal_keys(&config)?;
+    // What was written just now is the caller's, and the daemon may be another user.
+    provision::own_everything(&config)?;
+    note(&config, "ca_seal", true, None)?;
+    print::line(
+        "the authority's keys are sealed; a version of Nano-Gate that cannot open them does not start here any more",
+    )?;
+    Ok(Outcome::Done)
+}
+
+/// The private key, for who wants to be able to restore it.
 pub(crate) fn ca_unseal(file: &Path) -> Result<Outcome, CommandError> {
     let config = settings(file)?;
     let key = provision::plain_key(&config)?;

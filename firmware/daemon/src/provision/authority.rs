@@ -63,14 +63,23 @@ pub(super) fn authority_or_new(config: &Config) -> Result<Authority, CommandErro
     finish(config)?;
     if !ca_file(&config.data).exists() {
         sealed::keep_locked(config, None)?;
+        sealed::begin(config)?;
         return make(config, &IN_FORCE);
     }
-    for pair in [&IN_FORCE, &NEXT] {
-        // Better in plain text than not in use.
-        if let Err(error) = sealed::seal_plain(config, &config.data.join(pair.key)) {
-            tracing::error!(%error, "a key of the certificate authority stays unsealed");
+    // Keys of an earlier version stay as they are until the owner says otherwise: it could not start any more.
+    if sealed::is_begun(config) {
+        for pair in [&IN_FORCE, &NEXT] {
+            // Better in plain text than not in use.
+            if let Err(error) = sealed::seal_plain(config, &config.data.join(pair.key)) {
+                tracing::error!(%error, "a key of the certificate authority stays unsealed");
+            }
         }
     }
+    in_force(config)
+}
+
+/// The authority in force, for who tells a person where it is locked.
+pub(super) fn in_force(config: &Config) -> Result<Authority, CommandError> {
     let (authority, locked) = look(config, &Papers::default(), &IN_FORCE)?;
     sealed::keep_locked(config, locked)?;
     Ok(authority)
@@ -125,6 +134,12 @@ fn rename(config: &Config, from: &str, to: &str) -> Result<(), CommandError> {
     moved.map_err(|error| CommandError::internal(format!("{}: {error}", to.display())))
 }
 
+/// Seals the keys that are in plain text, and those that come from now on.
+pub(crate) fn seal_keys(config: &Config) -> Result<(), CommandError> {
+    sealed::begin(config)?;
+    [&IN_FORCE, &NEXT].into_iter().try_for_each(|pair| sealed::seal_plain(config, &config.data.join(pair.key)))
+}
+
 /// The key in force as it must not lie about, to be kept where no device reaches it.
 pub(crate) fn plain_key(config: &Config) -> Result<Zeroizing<String>, CommandError> {
     let file = config.data.join(IN_FORCE.key);
@@ -148,13 +163,19 @@ fn look(config: &Config, papers: &Papers, pair: &Pair) -> Result<(Authority, Opt
         let file = config.data.join(name);
         papers.read_text(&file).map_err(|error| CommandError::input(format!("{}: {error}", file.display())))
     };
-    let (cert, key) = (file(pair.cert)?, Zeroizing::new(file(pair.key)?));
-    let (authority, locked) = match sealed::open(config, papers, &config.data.join(pair.key), key) {
-        Ok(key) => (Authority::from_pem(&cert, &key), None),
-        Err(why) => (Authority::locked(&cert), Some(why)),
-    };
+    let cert = file(pair.cert)?;
     let named = |error| CommandError::internal(format!("{}: {error}", config.data.join(pair.cert).display()));
-    Ok((authority.map_err(named)?, locked))
+    let key_file = config.data.join(pair.key);
+    let key = match papers.read_text(&key_file) {
+        Ok(text) => sealed::open(config, papers, &key_file, Zeroizing::new(text)),
+        Err(error) => Err(format!("{}: {error}", key_file.display())),
+    };
+    let why = match key.map(|key| Authority::from_pem(&cert, &key)) {
+        Ok(Ok(authority)) => return Ok((authority, None)),
+        Ok(Err(error)) => format!("{}: {error}", key_file.display()),
+        Err(why) => why,
+    };
+    Ok((Authority::locked(&cert).map_err(named)?, Some(why)))
 }
 
 fn make(config: &Config, pair: &Pair) -> Result<Authority, CommandError> {
@@ -164,7 +185,8 @@ fn make(config: &Config, pair: &Pair) -> Result<Authority, CommandError> {
         Authority::generate(&ca_subject(config), &domains, &own, SystemClock.now()).map_err(CommandError::internal)?;
     let (cert, key) = authority.to_pem().ok_or_else(|| CommandError::internal("a new authority has no key"))?;
     // The key first: a certificate on disk means that the pair is complete.
-    write(&config.data.join(pair.key), sealed::seal(config, &key)?.as_bytes(), 0o600)?;
+    let sealed = if sealed::is_begun(config) { Some(sealed::seal(config, &key)?) } else { None };
+    write(&config.data.join(pair.key), sealed.as_deref().unwrap_or(&key).as_bytes(), 0o600)?;
     write(&config.data.join(pair.cert), cert.as_bytes(), 0o644)?;
     Ok(authority)
 }

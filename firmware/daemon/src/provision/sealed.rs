@@ -1,6 +1,5 @@
-//! The authority's keys at rest: sealed with a secret that lies elsewhere, and on a board with its serial number, which no
-//! card holds. A copy of the folder `keys` alone is of no use, nor is one of the whole card on another board, short of trying
-//! out serial numbers.
+//! The authority's keys at rest: sealed with a secret that lies elsewhere. A copy of the folder `keys` alone is of no use, nor is
+//! one of the whole card where the owner's secret is not on it.
 
 use std::fs;
 use std::io;
@@ -13,9 +12,6 @@ use super::write;
 use crate::CommandError;
 use crate::config::Config;
 use crate::papers::Papers;
-
-/// By this a Raspberry Pi is known; other machines have none here, since theirs change when they are moved.
-const BOARD: &str = "/proc/device-tree/serial-number";
 
 /// Shorter secrets could be found by trying.
 const SHORTEST: usize = 16;
@@ -33,7 +29,8 @@ pub(crate) fn locked_file(data: &Path) -> PathBuf {
 /// Tells a person what to mend, or that there is nothing.
 pub(super) fn keep_locked(config: &Config, locked: Option<String>) -> Result<(), CommandError> {
     let told: Vec<String> = locked.into_iter().collect();
-    write(&locked_file(&config.data), &serde_json::to_vec(&told).map_err(CommandError::internal)?, 0o644)
+    let (file, bytes) = (locked_file(&config.data), serde_json::to_vec(&told).map_err(CommandError::internal)?);
+    if fs::read(&file).is_ok_and(|old| old == bytes) { Ok(()) } else { write(&file, &bytes, 0o644) }
 }
 
 /// The text of a key's file, opened where it is sealed; or why it cannot be, and what to do.
@@ -49,7 +46,7 @@ pub(super) fn open(
     let opened = seal_key(config, papers).and_then(|key| key.open(&text).map_err(|error| error.to_string()));
     opened.map_err(|why| {
         format!(
-            "{} cannot be opened: {why}. Inspected clients are refused until {} is as it was, on the same board; or let a \
+            "{} cannot be opened: {why}. Inspected clients are refused until {} is as it was; or let a \
              successor take over (`nanogate ca activate`), which every device has to trust first",
             file.display(),
             seal_key_file(config).display()
@@ -57,13 +54,22 @@ pub(super) fn open(
     })
 }
 
+/// Whether keys are sealed here: the owner names a secret, or one was made.
+pub(super) fn is_begun(config: &Config) -> bool {
+    config.ca.seal_key.is_some() || seal_key_file(config).exists()
+}
+
+/// Makes the secret where there is none yet, and the owner has none.
+pub(super) fn begin(config: &Config) -> Result<(), CommandError> {
+    if is_begun(config) {
+        return Ok(());
+    }
+    let secret = random_key().map_err(CommandError::internal)?;
+    write(&seal_key_file(config), secret.as_slice(), 0o600)
+}
+
 /// A key as it may lie on the disk.
 pub(super) fn seal(config: &Config, plain: &str) -> Result<String, CommandError> {
-    let file = seal_key_file(config);
-    if config.ca.seal_key.is_none() && !file.exists() {
-        let secret = random_key().map_err(CommandError::internal)?;
-        write(&file, secret.as_slice(), 0o600)?;
-    }
     let key = seal_key(config, &Papers::default()).map_err(CommandError::Input)?;
     key.seal(plain).map_err(CommandError::internal)
 }
@@ -76,7 +82,8 @@ pub(super) fn seal_plain(config: &Config, file: &Path) -> Result<(), CommandErro
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(named(error)),
     };
-    if is_sealed(&text) {
+    // What is no key at all stays as it is, for whoever looks what became of it.
+    if is_sealed(&text) || !text.contains("PRIVATE KEY") {
         return Ok(());
     }
     write(file, seal(config, &text)?.as_bytes(), 0o600)?;
@@ -90,7 +97,7 @@ pub(crate) fn check_seal(config: &Config) -> Result<(), CommandError> {
     named.transpose().map(drop).map_err(|error| CommandError::Input(format!("ca.seal_key: {error}")))
 }
 
-/// Reads the secret, and what the board is known by.
+/// Reads the secret.
 fn seal_key(config: &Config, papers: &Papers) -> Result<SealKey, String> {
     let file = seal_key_file(config);
     let read = papers.read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -98,15 +105,18 @@ fn seal_key(config: &Config, papers: &Papers) -> Result<SealKey, String> {
     if secret.len() < SHORTEST {
         return Err(format!("{}: it has fewer than {SHORTEST} bytes", file.display()));
     }
-    Ok(SealKey::new(&secret, &fs::read(BOARD).unwrap_or_default()))
+    Ok(SealKey::new(&secret))
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
+    use gate_core::{Clock, SystemClock};
+    use gate_seal::Authority;
+
     use super::super::authority::{IN_FORCE, NEXT, authority_or_new, successor_if_due};
-    use super::super::{activate, authority, plain_key, successor};
+    use super::super::{activate, authority, plain_key, seal_keys, successor};
     use super::{check_seal, locked_file, seal_key_file};
     use crate::config::Config;
     use crate::papers::Papers;
@@ -129,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_sealed_from_the_first_start_and_an_old_one_at_the_next() {
+    fn a_key_is_sealed_from_the_first_start_and_one_that_was_put_back_at_the_next() {
         let (_dir, config) = machine("");
         let made = authority_or_new(&config).expect("an authority");
         assert!(!key_text(&config).contains(KEY_BEGINS));
@@ -140,6 +150,28 @@ mod tests {
         assert_eq!(again.fingerprint_sha256(), made.fingerprint_sha256());
         assert!(!key_text(&config).contains(KEY_BEGINS) && !again.is_locked());
         assert_eq!(fs::read_to_string(locked_file(&config.data)).expect("told"), "[]");
+    }
+
+    #[test]
+    fn what_an_earlier_version_made_it_can_read_until_the_owner_seals_it() {
+        let (_dir, config) = machine("");
+        let made = authority_or_new(&config).expect("an authority");
+        let plain = plain_key(&config).expect("opened");
+        fs::write(config.data.join(IN_FORCE.key), plain.as_bytes()).expect("as an earlier version wrote it");
+        fs::remove_file(seal_key_file(&config)).expect("it knew of none");
+        let kept = authority_or_new(&config).expect("the same");
+        assert_eq!(kept.fingerprint_sha256(), made.fingerprint_sha256());
+        assert_eq!(key_text(&config), *plain);
+        let domains = ["acme.example".to_owned()];
+        let ours = gate_core::HostName::parse(b"nanogate.example.org").expect("a name");
+        let narrow = Authority::generate("x", &domains, &ours, SystemClock.now()).expect("one that leaves names out");
+        successor_if_due(&config, &narrow).expect("made");
+        let next = fs::read_to_string(config.data.join(NEXT.key)).expect("a key");
+        assert!(next.starts_with(KEY_BEGINS), "an earlier version reads this, too");
+        seal_keys(&config).expect("sealed");
+        assert!(!key_text(&config).contains(KEY_BEGINS));
+        assert!(!fs::read_to_string(config.data.join(NEXT.key)).expect("a key").contains(KEY_BEGINS));
+        assert!(!authority_or_new(&config).expect("the same").is_locked());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
-use gate_core::{Account, AccountHash, AccountKind, Entry, GroupKind};
+use gate_core::{Account, AccountHash, AccountKind, Entry, GroupKind, HostName};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{HeaderValue, Method};
@@ -68,6 +68,12 @@ const PROTOCOLS: [(&str, AccountKind); 3] = [
     ("openai-project.", AccountKind::Organization),
 ];
 
+/// How the hosts begin at which people sign in to coding tools.
+const SIGN_IN: [&str; 4] = ["accounts.", "auth", "login.", "signin."];
+
+/// What stands before the name of the key in a signature of Amazon's.
+const CREDENTIAL: &[u8] = b"Credential=";
+
 /// Accounts told of in one record. A request shows one or two; past this it is nobody's that is known.
 const MOST: usize = 8;
 
@@ -101,7 +107,7 @@ pub fn account_of(key: &ValueHash, vendor: &str, kind: AccountKind, value: &[u8]
 
 impl Shown {
     /// Reads a request's head. `entry` says what is at its host.
-    pub(super) fn of(parts: &Parts, entry: Option<&Entry>, key: &ValueHash) -> Self {
+    pub(super) fn of(parts: &Parts, host: &HostName, entry: Option<&Entry>, key: &ValueHash) -> Self {
         let vendor = entry.map_or("", |entry| entry.vendor.as_str());
         let kind = entry.map(|entry| entry.kind);
         // A page for people goes by its cookies, whatever stands beside them; ChatGPT's goes by signed tokens.
@@ -109,13 +115,17 @@ impl Shown {
         let mut accounts = if tells { Hasher::new(key, vendor).read(parts) } else { Vec::new() };
         let only_reads =
             matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS) && !socket::is_wanted(parts);
-        let is_open = !matches!(kind, Some(GroupKind::Api | GroupKind::Web));
+        let is_open = match kind {
+            Some(GroupKind::Api | GroupKind::Web) => false,
+            // Whoever signs in is nobody yet; elsewhere tools talk to models as pages and APIs do.
+            Some(GroupKind::Tool) => SIGN_IN.iter().any(|beginning| host.as_str().starts_with(beginning)),
+            _ => true,
+        };
         let is_silent = accounts.is_empty() && (only_reads || is_open);
         if accounts.len() > MOST {
             accounts.clear();
         }
-        let organization_tells =
-            vendor == "openai" && kind == Some(GroupKind::Api) && !is_taken_away(&parts.headers, "openai-organization");
+        let organization_tells = vendor == "openai" && kind == Some(GroupKind::Api) && is_held_against(&parts.headers);
         Self { accounts, organization_tells, is_silent }
     }
 
@@ -179,15 +189,18 @@ impl<'a> Hasher<'a> {
     fn credential(self, value: &[u8]) -> Option<Account> {
         let value = value.trim_ascii();
         let (scheme, rest) = match value.iter().position(u8::is_ascii_whitespace) {
-            Some(at) => (&value[..at], value[at..].trim_ascii()),
-            None => (&b""[..], value),
+            Some(at) if is_scheme(&value[..at]) => (&value[..at], value[at..].trim_ascii()),
+            _ => (&b""[..], value),
         };
         if rest.is_empty() {
             return None;
         }
         if scheme.starts_with(b"AWS4-") {
-            // `Credential=AKIA…/20260101/…, SignedHeaders=…, Signature=…`: all but the first part changes.
-            let named = find(rest, b"Credential=").and_then(|at| rest[at..].split(|b| matches!(b, b'/' | b',')).next());
+            // `Credential=AKIA…/20260101/…, SignedHeaders=…, Signature=…`: all but the first part changes. One that could be
+            // read in two ways is nobody's that is known.
+            let at =
+                find(rest, CREDENTIAL).filter(|at| *at == CREDENTIAL.len() && find(&rest[*at..], CREDENTIAL).is_none());
+            let named = at.and_then(|at| rest[at..].split(|b| matches!(b, b'/' | b',')).next());
             return Some(self.account(AccountKind::Key, &[named.unwrap_or(rest)]));
         }
         match Claims::read(rest) {
@@ -234,11 +247,25 @@ impl Claims {
     }
 }
 
+/// Whether OpenAI's API holds the organisation against the key: this field alone, where it arrives once and says something.
+fn is_held_against(headers: &HeaderMap) -> bool {
+    const FIELD: &str = "openai-organization";
+    let mut named = headers.get_all(FIELD).iter();
+    let first = named.next().is_some_and(|value| !value.as_bytes().trim_ascii().is_empty());
+    first && named.next().is_none() && !is_taken_away(headers, FIELD)
+}
+
 /// Whether `Connection` has a field taken away before the request leaves.
 fn is_taken_away(headers: &HeaderMap, name: &str) -> bool {
     let words =
         headers.get_all(header::CONNECTION).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     words.into_iter().any(|word| word.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+}
+
+/// Whether a first word says how the rest is to be read; another one is part of the key.
+fn is_scheme(word: &[u8]) -> bool {
+    const KNOWN: [&str; 6] = ["apikey", "api-key", "basic", "bearer", "key", "token"];
+    word.starts_with(b"AWS4-") || KNOWN.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 fn find(within: &[u8], what: &[u8]) -> Option<usize> {

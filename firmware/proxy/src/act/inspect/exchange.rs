@@ -180,7 +180,7 @@ impl Exchange {
 
     /// Whose accounts a request shows.
     pub(super) fn shown(&self, parts: &Parts) -> Shown {
-        Shown::of(parts, self.session.entry.as_ref(), &self.shared.inspect.account_key)
+        Shown::of(parts, &self.session.host, self.session.entry.as_ref(), &self.shared.inspect.account_key)
     }
 
     /// Whether what a client goes on to say in something long may leave: the policy may have changed since it began.
@@ -232,7 +232,9 @@ impl Exchange {
             return Ok(());
         }
         let facts = AccountFacts { accounts: &[account], organization_tells: false };
-        let known = self.shared.snapshot().judge.account(&facts).is_none();
+        // The provider names the organisation of a key that is known to be the office's.
+        let was_known = self.told.lock().as_ref().is_some_and(|(_, known)| *known);
+        let known = was_known || self.shared.snapshot().judge.account(&facts).is_none();
         self.append_accounts(vec![account], known)
     }
 

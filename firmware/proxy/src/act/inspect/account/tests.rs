@@ -1,6 +1,6 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use gate_core::{Account, AccountKind, Entry, GroupKind};
+use gate_core::{Account, AccountKind, Entry, GroupKind, HostName};
 use http::Request;
 use http::request::Parts;
 
@@ -23,8 +23,13 @@ fn parts(line: &str, fields: &[(&str, &str)]) -> Parts {
 }
 
 fn shown(vendor: &str, kind: GroupKind, line: &str, fields: &[(&str, &str)]) -> Shown {
+    shown_at("api.acme.example", vendor, kind, line, fields)
+}
+
+fn shown_at(host: &str, vendor: &str, kind: GroupKind, line: &str, fields: &[(&str, &str)]) -> Shown {
     let entry = Entry { vendor: vendor.to_owned(), kind, steered: true };
-    Shown::of(&parts(line, fields), Some(&entry), &ValueHash::new(&KEY))
+    let host = HostName::parse(host.as_bytes()).unwrap();
+    Shown::of(&parts(line, fields), &host, Some(&entry), &ValueHash::new(&KEY))
 }
 
 fn token(claims: &str, signature: &str) -> String {
@@ -106,10 +111,35 @@ fn who_shows_nobody_may_read_but_not_say_anything() {
     let page = shown("anthropic", GroupKind::Web, "POST /api/chat", &cookies);
     assert_eq!(page, Shown { accounts: vec![], organization_tells: false, is_silent: false }, "cookies decide there");
     assert!(shown("anthropic", GroupKind::Web, "GET /chat", &cookies).is_silent);
-    assert!(shown("openai", GroupKind::Tool, "POST /oauth/token", &[]).is_silent, "who signs in is nobody yet");
+    let sign_in = shown_at("auth.openai.com", "openai", GroupKind::Tool, "POST /oauth/token", &[]);
+    assert!(sign_in.is_silent, "who signs in is nobody yet");
     assert!(!shown("openai", GroupKind::Api, "POST /v1/x", &[("authorization", "Bearer ")]).is_silent);
     let many: Vec<String> = (0..9).map(|n| format!("k{n}")).collect();
     let many: Vec<_> = many.iter().map(|key| ("x-api-key", key.as_str())).collect();
     let crowd = shown("openai", GroupKind::Api, "GET /v1/models", &many);
     assert!(crowd.accounts.is_empty() && !crowd.is_silent);
+}
+
+#[test]
+fn at_a_coding_tool_who_shows_nobody_is_nobody_unless_they_sign_in() {
+    let silent = |host, line| shown_at(host, "acme", GroupKind::Tool, line, &[("cookie", "a=b")]).is_silent;
+    assert!(!silent("acme.example", "POST /chat"), "a page that goes by its cookies");
+    assert!(silent("acme.example", "GET /"));
+    for host in ["auth.acme.example", "authenticate.acme.example", "login.acme.example"] {
+        assert!(silent(host, "POST /token"), "{host}");
+    }
+}
+
+#[test]
+fn what_could_be_read_in_two_ways_is_no_known_key() {
+    let of = |value: &str| shown("acme", GroupKind::Api, "POST /v1/x", &[("authorization", value)]).accounts;
+    let known = of("AWS4-HMAC-SHA256 Credential=AKIAOURS/20260101/x, SignedHeaders=host, Signature=00");
+    assert_eq!(known, [hash("acme", AccountKind::Key, "AKIAOURS")]);
+    for line in [
+        "AWS4-HMAC-SHA256 XCredential=AKIAOURS/1, Credential=AKIAMINE/1",
+        "AWS4-HMAC-SHA256 Credential=AKIAOURS/1, Credential=AKIAMINE/1",
+        "mine AKIAOURS",
+    ] {
+        assert_ne!(of(line), known, "{line}");
+    }
 }
