@@ -2,7 +2,7 @@
 //! puck hangs on. Their hosts are served like those of the IPv4 network; what is behind the router is not on the cable.
 //!
 //! They are remembered, so that the next start knows them at once: another one costs the office a restart of the daemon. One
-//! that is advertised no more is forgotten: it may be another customer's by now, and whoever forged an advertisement goes home.
+//! that is advertised no more is forgotten: it may be another customer's by now, and whoever forged one goes home.
 
 use std::fs;
 use std::net::Ipv6Addr;
