@@ -30,8 +30,8 @@ main() {
     elif [[ " $* " == *" --allow-drift "* ]]; then
         say "DRIFT: what this machine's cross compiler links in is not what $LINKED pins"
     else
-        diff <(grep -v '^#' "$LINKED") <(printf '%s\n' "$here") >&2 || true
-        die "what this machine's cross compiler links in is not what $LINKED pins: --update-lock pins it, --allow-drift takes it this once"
+        diff <(grep -v '^#' "$LINKED") <(printf '%s\n' "$here") >&2 ||
+            die "what this machine's cross compiler links in is not what $LINKED pins: --update-lock pins it, --allow-drift takes it this once"
     fi
 }
 

@@ -108,12 +108,18 @@ esac
     assert done.returncode != 0 and "there is no out/nanogate-debug-no-such-board-" in done.stderr, done.stderr
 
 
-def test_what_is_linked_in_and_is_not_pinned_is_refused(tmp_path):
-    """The step that compares, with a library whose hash is another one."""
-    tree = tmp_path / "tree"
+def recipes_in(folder):
+    """A tree of its own with the image's recipes and steps, for a test that changes what they pin."""
+    tree = folder / "tree"
     tree.mkdir()
     for name in ("image", "Cargo.toml"):
         subprocess.run(["cp", "-a", TOP / name, tree / name], check=True)
+    return tree
+
+
+def test_what_is_linked_in_and_is_not_pinned_is_refused(tmp_path):
+    """The step that compares, with a library whose hash is another one."""
+    tree = recipes_in(tmp_path)
     linked = tree / "image/linked"
     run = lambda *words: subprocess.run(  # noqa: E731
         [tree / "image/steps/linked.sh", *words], capture_output=True, text=True
@@ -129,10 +135,7 @@ def test_what_is_linked_in_and_is_not_pinned_is_refused(tmp_path):
 
 def test_a_package_that_is_not_what_the_lock_pins_is_refused(tmp_path):
     """The step that fetches, with a lock whose hash is another one: it must stop, and keep nothing."""
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    for name in ("image", "Cargo.toml"):
-        subprocess.run(["cp", "-a", TOP / name, tree / name], check=True)
+    tree = recipes_in(tmp_path)
     lock = tree / "image/lock"
     text = re.sub(r"^(libmnl .*) [0-9a-f]{64}$", r"\1 " + "0" * 64, lock.read_text(), flags=re.MULTILINE)
     assert "0" * 64 in text
