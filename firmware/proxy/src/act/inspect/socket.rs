@@ -81,7 +81,12 @@ struct Talk<'a> {
     usage: Mutex<UsageReader>,
 }
 
-/// How a direction ended.
+/// What is left to tell of a side's end once the other said good-bye: whoever was told that need not answer.
+fn after(broken: Option<Reason>) -> Option<Reason> {
+    broken.filter(|reason| matches!(reason, Reason::Finding(_) | Reason::Policy(_)))
+}
+
+/// How the client's direction ended.
 enum End {
     /// With a good-bye.
     Closed,
@@ -131,14 +136,16 @@ impl Talk<'_> {
             let mut idle = std::pin::pin!(self.exchange.session.meter.idle_for(shared.config.idle()));
             tokio::select! {
                 end = &mut up => match end {
-                    End::Closed => self.after(timeout(GOODBYE, down).await),
+                    End::Closed => after(timeout(GOODBYE, down).await.ok().flatten()),
                     End::Unheard => self.hear_out(timeout(GOODBYE, down).await).await,
                     End::Broken(reason) => Some(reason),
                 },
-                end = &mut down => match end {
-                    End::Closed => self.after(timeout(GOODBYE, up).await),
-                    End::Unheard => Some(Reason::UpstreamReset),
-                    End::Broken(reason) => Some(reason),
+                broken = &mut down => match broken {
+                    None => match timeout(GOODBYE, up).await {
+                        Ok(End::Broken(reason)) => after(Some(reason)),
+                        _ => None,
+                    },
+                    broken => broken,
                 },
                 () = &mut idle => Some(Reason::IdleTimeout),
                 () = shared.closing.cancelled() => Some(Reason::Shutdown),
@@ -152,24 +159,13 @@ impl Talk<'_> {
         reason
     }
 
-    /// Whoever was told good-bye need not answer.
-    fn after(&self, end: Result<End, tokio::time::error::Elapsed>) -> Option<Reason> {
-        match end {
-            Ok(End::Broken(reason @ (Reason::Finding(_) | Reason::Policy(_)))) => Some(reason),
-            _ => None,
-        }
-    }
-
     /// What a server that takes no more had still to say; the client is told good-bye in any case.
-    async fn hear_out(&self, end: Result<End, tokio::time::error::Elapsed>) -> Option<Reason> {
-        match end {
-            Ok(End::Closed) => None,
-            Ok(End::Broken(reason)) => Some(reason),
-            Ok(End::Unheard) | Err(_) => {
-                self.to_client.close(code::GOING_AWAY, "").await;
-                Some(Reason::UpstreamReset)
-            }
+    async fn hear_out(&self, broken: Result<Option<Reason>, tokio::time::error::Elapsed>) -> Option<Reason> {
+        if let Ok(broken) = broken {
+            return broken;
         }
+        self.to_client.close(code::GOING_AWAY, "").await;
+        Some(Reason::UpstreamReset)
     }
 
     /// From the client to the server, until it says good-bye or may say no more.
@@ -345,14 +341,14 @@ impl Talk<'_> {
         told.len() == before
     }
 
-    /// From the server to the client, until it says good-bye.
-    async fn down(&self, server: &mut Reader) -> End {
+    /// From the server to the client, until it says good-bye; otherwise why not.
+    async fn down(&self, server: &mut Reader) -> Option<Reason> {
         match self.pass_frames(server).await {
-            Ok(()) => End::Closed,
-            Err(Stop::Broken) => End::Broken(Reason::ClientReset),
+            Ok(()) => None,
+            Err(Stop::Broken) => Some(Reason::ClientReset),
             Err(Stop::Server | Stop::Refused(..)) => {
                 self.to_client.close(code::GOING_AWAY, "").await;
-                End::Broken(Reason::UpstreamReset)
+                Some(Reason::UpstreamReset)
             }
         }
     }
