@@ -5,7 +5,7 @@ mod head;
 mod segment;
 mod verify;
 
-pub(crate) use self::chain::{Chain, Head, Link, Note, check_head, encode_head, link, read_record};
+pub(crate) use self::chain::{Chain, Head, Link, Note, check_head, encode_head, link, read_note, read_record};
 pub(crate) use self::head::StoredHead;
 pub use self::head::{SignedHead, read_head};
 pub use self::segment::{BadSegment, read_segment};

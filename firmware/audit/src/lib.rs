@@ -67,4 +67,4 @@ mod testing;
 pub use act::{ChainWriter, JournalConfig, OpenError, Options, Waiting};
 pub use decide::{BadSegment, Report, SignedHead, TornTail, VerifyError, read_head, read_segment, verify};
 pub use parse::{FRAME_CAP, Fault};
-pub use record::{FollowError, Follower, Records, export};
+pub use record::{FollowError, Follower, Records, export, heads};

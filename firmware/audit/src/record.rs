@@ -3,4 +3,4 @@
 pub mod export;
 mod follow;
 
-pub use self::follow::{FollowError, Follower, Records};
+pub use self::follow::{FollowError, Follower, Records, heads};

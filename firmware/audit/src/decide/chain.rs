@@ -51,6 +51,13 @@ pub(crate) enum Note {
     Broken { cut_bytes: u64 },
 }
 
+impl Note {
+    /// Whether a head with it comes while the writer goes on, not after it was interrupted.
+    pub(crate) fn is_routine(&self) -> bool {
+        matches!(self, Self::Plain | Self::Pruned { .. })
+    }
+}
+
 impl Chain {
     pub(crate) fn new(id: ChainId, next_seq: u64, hash: Hash, signer: DevicePublic) -> Self {
         Self { id, next_seq, hash, signer }
@@ -105,8 +112,7 @@ impl Chain {
     }
 
     fn head(&mut self, payload: &[u8]) -> Result<Head, Fault> {
-        let (body, signature) =
-            payload.split_at_checked(payload.len().wrapping_sub(SIGNATURE_LEN)).ok_or(Fault::Payload)?;
+        let (body, signature) = split_head(payload).ok_or(Fault::Payload)?;
         let message = signed_bytes(self.id, self.next_seq, &self.hash, body);
         self.signer.verify(HEAD, &message, signature).map_err(|_| Fault::Signature)?;
         let head = exactly::<Head>(body).ok_or(Fault::Payload)?;
@@ -149,6 +155,16 @@ fn signed_bytes(chain: ChainId, seq: u64, previous: &Hash, body: &[u8]) -> Vec<u
 /// The record in a payload; `None` for one of a newer program.
 pub(crate) fn read_record(payload: &[u8]) -> Option<Record> {
     exactly(payload)
+}
+
+/// What a head says, whoever signed it.
+pub(crate) fn read_note(payload: &[u8]) -> Option<Note> {
+    Some(exactly::<Head>(split_head(payload)?.0)?.note)
+}
+
+/// What a head says, and the signature.
+fn split_head(payload: &[u8]) -> Option<(&[u8], &[u8])> {
+    payload.split_at_checked(payload.len().wrapping_sub(SIGNATURE_LEN))
 }
 
 /// A value that fills all of the bytes: trailing ones would be content that nobody sees.

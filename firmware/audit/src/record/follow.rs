@@ -7,7 +7,7 @@ use gate_core::{Position, Record};
 use thiserror::Error;
 
 use crate::accept::{SegmentName, Tail, hash_before, list_segments, next_whole};
-use crate::decide::{link, read_record};
+use crate::decide::{link, read_note, read_record};
 use crate::parse::{Fault, Frame, FrameReader, HEADER_LEN, Hash, Header, Kind, ReadFault};
 
 /// Records in one batch of [`Records`].
@@ -185,16 +185,25 @@ impl Follower {
 
     /// The number of the newest record in a segment, as far as it can be read.
     fn newest_in(&self, name: SegmentName) -> Result<Option<u64>, FollowError> {
-        let open = Current::open(&self.dir, name).map_err(|source| self.io(source))?;
-        let Some(mut current) = open else { return Ok(None) };
         let mut newest = None;
+        self.each_frame(name, |frame| {
+            if frame.kind == Kind::Record {
+                newest = Some(frame.seq);
+            }
+        })?;
+        Ok(newest)
+    }
+
+    /// Shows the frames of a segment that can be read.
+    fn each_frame(&self, name: SegmentName, mut show: impl FnMut(&Frame<'_>)) -> Result<(), FollowError> {
+        let open = Current::open(&self.dir, name).map_err(|source| self.io(source))?;
+        let Some(mut current) = open else { return Ok(()) };
         loop {
             let mut reader = current.reader();
             let fault = loop {
                 match reader.next() {
-                    Ok(Some(frame)) if frame.kind == Kind::Record => newest = Some(frame.seq),
-                    Ok(Some(_)) => {}
-                    Ok(None) => return Ok(newest),
+                    Ok(Some(frame)) => show(&frame),
+                    Ok(None) => return Ok(()),
                     Err(ReadFault::Io(source)) => return Err(self.io(source)),
                     Err(ReadFault::Bad(fault)) => break fault,
                 }
@@ -202,7 +211,7 @@ impl Follower {
             current.offset = reader.offset();
             match current.behind(&fault).map_err(|source| self.io(source))? {
                 Some(next) => current.offset = next,
-                None => return Ok(newest),
+                None => return Ok(()),
             }
         }
     }
@@ -214,6 +223,21 @@ impl Follower {
     fn io(&self, source: io::Error) -> FollowError {
         FollowError::Io { path: self.dir.clone(), source }
     }
+}
+
+/// Where a chain has the heads that its writer signed in the course of things, oldest first; each stands before the record
+/// of its number. What was signed for a repair is none of them: that happens at the next start, after a crash.
+pub fn heads(dir: impl Into<PathBuf>) -> Result<Vec<Position>, FollowError> {
+    let follower = Follower::new(dir);
+    let mut heads = Vec::new();
+    for name in follower.list()? {
+        follower.each_frame(name, |frame| {
+            if frame.kind == Kind::Head && read_note(frame.payload).is_some_and(|note| note.is_routine()) {
+                heads.push(Position(frame.seq));
+            }
+        })?;
+    }
+    Ok(heads)
 }
 
 impl Current {

@@ -107,20 +107,28 @@ fn holds_chain(dir: &Path) -> bool {
 }
 
 /// The processes that the supervisor started, and whether its records go back to the first. A start counts once a head
-/// is signed after it: until then a power cut may have left the record of it and not the chain that began with it, and
-/// whoever takes that chain away could as well take the record.
+/// is signed after it in the same run: until then a power cut may have left the record of it and not the chain that began
+/// with it, and whoever takes that chain away could as well take the record.
 fn started(dir: &Path) -> (BTreeSet<String>, bool) {
-    let signed = gate_audit::read_head(dir).ok().flatten().map_or(0, |head| head.seq);
+    let heads = gate_audit::heads(dir).unwrap_or_default();
     let (mut names, mut complete) = (BTreeSet::new(), false);
+    // The starts of the run that is being read.
+    let mut run: Vec<(Position, String)> = Vec::new();
+    let mut end_run = |run: &mut Vec<(Position, String)>, end: Position| {
+        let last = heads[..heads.partition_point(|head| *head <= end)].last().copied();
+        names.extend(run.drain(..).filter(|(position, _)| last > Some(*position)).map(|(_, process)| process));
+    };
     for (position, record) in Records::open(dir, Position(0)).map_while(readable).flatten() {
         complete |= position == Position(0);
-        match record.event {
-            Event::Process(process) if process.state == ProcessState::Started && position.0 < signed => {
-                names.insert(process.process);
+        let Event::Process(process) = record.event else { continue };
+        if process.state == ProcessState::Started {
+            if process.process == SUPERVISOR {
+                end_run(&mut run, position);
             }
-            _ => {}
+            run.push((position, process.process));
         }
     }
+    end_run(&mut run, Position(u64::MAX));
     (names, complete)
 }
 

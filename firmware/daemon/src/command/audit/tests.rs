@@ -93,6 +93,48 @@ fn records_of_a_newer_program_are_counted_and_an_export_without_them_is_not_whol
     }
 }
 
+/// Writes as the supervisor does, into a chain that is there or not; `end` is what ends the run.
+fn run(root: &Path, names: &[&str], end: impl FnOnce(ChainWriter)) {
+    let pem = fs::read(root.join("device.pem")).unwrap();
+    let key = DeviceKey::from_pkcs8_pem(std::str::from_utf8(&pem).unwrap()).unwrap();
+    let options = JournalConfig::default().options(provision::SUPERVISOR);
+    let writer = ChainWriter::open(&root.join(provision::SUPERVISOR), options, key, Arc::new(SystemClock)).unwrap();
+    for name in names {
+        let state = ProcessState::Started;
+        let event = ProcessEvent { process: (*name).into(), pid: 7, state, version: "1".into() };
+        writer.append(&Event::Process(event)).unwrap();
+    }
+    end(writer);
+}
+
+#[test]
+fn audit_verify_misses_no_chain_whose_start_a_power_cut_left_alone() {
+    let root = TempDir::new().unwrap();
+    let root = root.path();
+    let key = DeviceKey::generate().unwrap();
+    fs::write(root.join("device.pem"), key.to_pkcs8_pem().unwrap().as_bytes()).unwrap();
+    fs::write(root.join(provision::DEVICE_PUBLIC), key.public().to_pem().unwrap()).unwrap();
+    let segment = root.join(provision::SUPERVISOR).join("00000000000000000000.seg");
+    // What a cut leaves: the records that were written so far, and no head of the end.
+    let cut = |writer: ChainWriter| {
+        let mut bytes = fs::read(&segment).unwrap();
+        writer.close().unwrap();
+        bytes.extend([0; 7]);
+        fs::write(&segment, bytes).unwrap();
+    };
+    let said = || verified(&args(root));
+    run(root, &[provision::SUPERVISOR, "admin"], cut);
+    fs::remove_file(root.join(provision::SUPERVISOR).join("head")).unwrap();
+    // The next start signs for the repair; the power goes again before the process has a chain.
+    run(root, &[provision::SUPERVISOR], cut);
+    let heads = gate_audit::heads(root.join(provision::SUPERVISOR)).unwrap();
+    assert_eq!(heads, [gate_core::Position(0)], "one that began the chain, none that a repair asked for");
+    assert!(!said().1.contains("missing"), "{}", said().1);
+    // A run that stood long enough for a head of its own is believed.
+    run(root, &[provision::SUPERVISOR, "admin"], |writer| writer.close().unwrap());
+    assert!(said().1.contains("/admin: missing"), "{}", said().1);
+}
+
 #[test]
 fn a_journal_of_nobody_is_no_answer() {
     let root = TempDir::new().unwrap();
