@@ -48,7 +48,8 @@ pub(crate) async fn dial(shared: &Shared, host: &HostName, port: u16) -> Result<
     let late = |_| DialError::Timeout(host.clone());
     let found = timeout_at(deadline, shared.ports.resolve.resolve(host)).await.map_err(late)??;
     let snapshot = shared.snapshot();
-    let guard = Guard { allow: &shared.config.allow_ranges, own: &snapshot.place.own_addresses };
+    let place = &snapshot.place;
+    let guard = Guard { allow: &shared.config.allow_ranges, own: &place.own_addresses, local: &place.local };
     let candidates = candidates(host, found, guard)?;
     let stream = timeout_at(deadline, race(host, candidates, port)).await.map_err(late)??;
     // Prompts and events are small and wait for nobody; a client that cannot set it still works.
@@ -126,7 +127,7 @@ mod tests {
     fn order(found: &[&str]) -> Result<Vec<String>, Reason> {
         let host = host("api.example");
         let found = found.iter().map(|address| address.parse().unwrap()).collect();
-        let guard = Guard { allow: &[], own: &[] };
+        let guard = Guard { allow: &[], own: &[], local: &[] };
         let order = candidates(&host, found, guard).map_err(|error| error.reason())?;
         Ok(order.iter().map(ToString::to_string).collect())
     }

@@ -12,6 +12,8 @@ pub(crate) type Why = &'static str;
 pub(crate) struct Guard<'a> {
     pub(crate) allow: &'a [IpNet],
     pub(crate) own: &'a [IpAddr],
+    /// The office's networks.
+    pub(crate) local: &'a [IpNet],
 }
 
 /// IANA's IPv4 special-purpose registry, and multicast.
@@ -82,7 +84,15 @@ impl Guard<'_> {
         if self.allow.iter().any(|range| range.contains(&address)) {
             return Ok(());
         }
-        special(address).map_or(Ok(()), Err)
+        if let Some(why) = special(address) {
+            return Err(why);
+        }
+        // No provider lives in the office, where each host has an address of the internet's, and the puck has ones that it
+        // got after the list of its own was made.
+        if address.is_ipv6() && self.local.iter().any(|range| range.contains(&address)) {
+            return Err("the office");
+        }
+        Ok(())
     }
 }
 
@@ -112,7 +122,7 @@ mod tests {
     use super::*;
 
     fn verdict(address: &str) -> Result<(), Why> {
-        Guard { allow: &[], own: &["8.8.8.8".parse().unwrap()] }.check(address.parse().unwrap())
+        Guard { allow: &[], own: &["8.8.8.8".parse().unwrap()], local: &[] }.check(address.parse().unwrap())
     }
 
     #[test]
@@ -212,7 +222,7 @@ mod tests {
     fn allowed_ranges_open_themselves_and_nothing_else() {
         let allow = ["203.0.113.0/24".parse().unwrap(), "fd00::/8".parse().unwrap(), "127.0.0.0/8".parse().unwrap()];
         let own = ["203.0.113.9".parse().unwrap(), "127.0.0.1".parse().unwrap()];
-        let guard = Guard { allow: &allow, own: &own };
+        let guard = Guard { allow: &allow, own: &own, local: &[] };
         let check = |address: &str| guard.check(address.parse().unwrap());
         assert_eq!(check("203.0.113.10"), Ok(()));
         assert_eq!(check("fd12::1"), Ok(()));
@@ -221,5 +231,19 @@ mod tests {
         assert_eq!(check("192.0.2.1"), Err("documentation"));
         assert_eq!(check("::ffff:203.0.113.10"), Err("IPv4-mapped"));
         assert_eq!(check("fc00::1"), Err("unique local"));
+    }
+
+    #[test]
+    fn the_offices_own_addresses_of_the_internet_are_dialled_only_where_allowed() {
+        let local =
+            ["192.168.0.0/16", "9.9.9.0/24", "fd00::/8", "2606:4700:1::/64"].map(|range| range.parse().unwrap());
+        let allow = ["2606:4700:1::7/128".parse().unwrap()];
+        let guard = Guard { allow: &allow, own: &[], local: &local };
+        let check = |address: &str| guard.check(address.parse().unwrap());
+        assert_eq!(check("2606:4700:1::53"), Err("the office"));
+        assert_eq!(check("2606:4700:1::7"), Ok(()));
+        assert_eq!(check("2606:4700:1:1::53"), Ok(()), "another's");
+        assert_eq!(check("9.9.9.9"), Ok(()), "the puck knows its own by IPv4");
+        assert_eq!(check("fd00::1"), Err("unique local"));
     }
 }
