@@ -45,11 +45,10 @@ pub(crate) fn begin() -> bool {
 /// Notes the time on /data, `since` the last time that it was noted, or the start.
 pub(crate) fn save(since: Duration) {
     let file = Path::new(SAVED);
-    let new = file.with_extension("new");
     let known = built().into_iter().chain(number(file)).max();
     let saved = fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
-        .and_then(|()| fs::write(&new, followed(known, now(), since).to_string()))
-        .and_then(|()| fs::rename(&new, file));
+        // The folder is the supervisor's user's: nothing that lies in it is followed.
+        .and_then(|()| lease::replace(file, followed(known, now(), since).to_string().as_bytes()));
     if let Err(error) = saved {
         say!("the time cannot be saved: {error}");
     }
