@@ -1,12 +1,15 @@
-"""The booted image does what the office is promised: promises 4 to 6 of image/README.md."""
+"""The booted image does what the office is promised: promises 4 to 6, 38 and 74 of image/README.md."""
 
 import json
 import re
+import socket
+import struct
 import time
 
 import knock
 import plan
 import planted
+import pytest
 import trust
 
 CLIENT = "client-inspected"
@@ -65,6 +68,14 @@ def test_nothing_listens_to_the_internet(site):
     assert knock.scan(provider, [plan.PUCK], PORTS, PATIENCE) == set()
 
 
+def test_the_root_is_read_only(site):
+    """And no module is loaded any more: the kernel has this in such a way that it is never taken back (sysctl/kernel.rst)."""
+    site.await_line("the root is read-only")
+    site.await_line("bench: ready")
+    site.board.type("read /proc/sys/kernel/modules_disabled")
+    site.await_line("bench: /proc/sys/kernel/modules_disabled is 1\n")
+
+
 # capabilities(7), by number: port 68, the network, packets below IP; the clock.
 ADDRESS, CLOCK, RULES = 1 << 10 | 1 << 12 | 1 << 13, 1 << 25, 1 << 12
 
@@ -92,5 +103,41 @@ def test_hardly_anything_is_root(site):
     assert len(set(users)) == len(users), "each has a user of its own"
 
 
-def test_the_root_is_read_only(site):
-    site.await_line("the root is read-only")
+@pytest.mark.parametrize("host", [plan.PUCK, "nanogate.local"])
+def test_who_types_the_address_or_the_local_name_is_told_where_to_go(site, host):
+    """Without TLS; what the page says to whom is `tests/system/test_landing.py`."""
+    words = ["curl", "-s", "-w", "\n%{http_code}", "--max-time", "5", "--resolve", f"nanogate.local:80:{plan.PUCK}"]
+    client = site.hosts["client-watched"]
+
+    def told():
+        text, _, status = client.run([*words, f"http://{host}/"], check=False).stdout.rpartition("\n")
+        return status == "200" and f"https://{host}/" in text
+
+    site.wait_for(told, 60, f"a page at http://{host}/")
+
+
+# A program that speaks multicast DNS hears what everybody hears; one that only asks is told alone (RFC 6762, section 6.7).
+@pytest.mark.parametrize("port", [5353, 0], ids=["everybody", "alone"])
+def test_the_local_name_is_told_by_multicast(site, port):
+    """To a host that asks nobody's DNS server."""
+    name = b"\x08nanogate\x05local\0"
+    group, own = ("224.0.0.251", 5353), socket.inet_aton(f"{plan.LAN}.{plan.CLIENTS[CLIENT]}")
+    with site.hosts[CLIENT].network(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.bind(("", port))
+        asker.settimeout(1)
+        asker.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
+        asker.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group[0]) + own)
+
+        def told():
+            # One question, for an address (A) of the internet (IN).
+            asker.sendto(struct.pack("!HHHHHH", 0, 0, 1, 0, 0, 0) + name + struct.pack("!HH", 1, 1), group)
+            sender = None
+            # Who asks the group is of the group, and hears the question.
+            while sender != (plan.PUCK, 5353):
+                try:
+                    heard, sender = asker.recvfrom(1500)
+                except TimeoutError:
+                    return False
+            return name in heard and heard.endswith(socket.inet_aton(plan.PUCK))
+
+        site.wait_for(told, 60, "an answer by multicast")
