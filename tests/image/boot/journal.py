@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 
 from chooser import partitions
 from puck import BINARY
@@ -38,3 +39,10 @@ def records(site):
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+
+def noted(site):
+    """Switches the power off once records are on the card, which is within eight seconds; what the puck and its owner did."""
+    time.sleep(10)
+    site.board.cut()
+    return [row["event"]["admin"] for row in records(site) if "admin" in row["event"]]

@@ -189,6 +189,24 @@ while True:
         """Waits until the board's log has a line with these words."""
         self.wait_for(lambda: words in self.board.log(), timeout, f"the line {words!r}")
 
+    def look(self, tenths=40, verb="look"):
+        """The lamp's line, a tenth of a second each."""
+        seen = lambda: re.findall("bench: seen ([01]+)\n", self.board.log())  # noqa: E731
+        before = len(seen())
+        self.board.type(f"{verb} {tenths}")
+        self.wait_for(lambda: len(seen()) > before, 90, "a look at the lamp")
+        return seen()[-1]
+
+    def await_rhythm(self, rhythm):
+        """Looks until the rhythm was seen: on a busy machine both the lamp and the eye are late now and then."""
+        seen = []
+
+        def looked():
+            seen.append(self.look())
+            return re.search(rhythm, seen[-1])
+
+        self.wait_for(looked, 120, f"lamp with the rhythm {rhythm}, but {seen}")
+
     def wait_for(self, wanted, timeout, what):
         deadline = time.monotonic() + timeout
         while not wanted():

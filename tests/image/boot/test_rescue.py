@@ -2,6 +2,7 @@
 
 import plan
 import stick
+from journal import noted
 
 USB = ["-device", "qemu-xhci,id=usb"]
 REFUSALS = {
@@ -56,6 +57,7 @@ def test_a_card_without_slots_takes_a_signed_image_from_a_stick_and_no_other(new
     assert [number for number, _ in site.board.loader.boots] == [4, 2]
     text = site.card.fat_read("boot", "autoboot.txt").decode()
     assert "boot_partition=2\n" in text and "# hung=3\n" in text and "# tried=" not in text
+    assert {"rescue_used", "slot_good"} <= {event["command"] for event in noted(site)}
 
 
 def test_a_web_server_that_the_owner_names_does_as_well(new_site):
