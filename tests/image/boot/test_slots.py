@@ -1,5 +1,6 @@
 """A slot that does not start costs a minute, not the office: promises 10 to 14 of image/README.md."""
 
+import contextlib
 import gzip
 import re
 import time
@@ -7,6 +8,7 @@ import time
 import pytest
 
 import plan
+from journal import noted
 from site_with_puck import SETTINGS
 
 SHORT = "good_seconds = 5\n"
@@ -19,11 +21,16 @@ def hasty(new_site):
     def make(**options):
         site = new_site(device=SHORT, **options)
         for slot in ("slot-a", "slot-b", "rescue"):
-            config = site.card.fat_read(slot, "config.txt")
-            site.card.fat_write(slot, "config.txt", re.sub(rb"timeout=\d+", b"timeout=40", config))
+            wait_for_a_kernel(site, slot, 40)
         return site
 
     return make
+
+
+def wait_for_a_kernel(site, slot, seconds):
+    """How long the boot loader lets a slot's kernel take."""
+    config = site.card.fat_read(slot, "config.txt")
+    site.card.fat_write(slot, "config.txt", re.sub(rb"timeout=\d+", b"timeout=%d" % seconds, config))
 
 
 def default_slot(site):
@@ -34,6 +41,8 @@ def default_slot(site):
 def spoil_kernel(site, slot):
     """A kernel that was written only in part: the boot loader starts it all the same, and it goes nowhere."""
     site.card.fat_write(slot, "kernel.img", gzip.compress(bytes(1 << 20)))
+    # However long it is waited for.
+    wait_for_a_kernel(site, slot, 5)
 
 
 def spoil_initramfs(site, slot):
@@ -60,6 +69,20 @@ def test_a_damaged_slot_a_gives_way_to_slot_b_and_a_lost_autoboot_is_made_anew(h
     number, text = default_slot(site)
     assert len(text) == 512
     assert number == 3 and "# hung=2" in text, "slot A is not tried again before it is written anew"
+
+
+def test_a_damaged_slot_b_that_starts_by_default_gives_way_to_slot_a(hasty):
+    site = hasty()
+    spoil_kernel(site, "slot-b")
+    # It had its first chance before.
+    text = "[all]\ntryboot_a_b=1\nboot_partition=3\n[tryboot]\nboot_partition=2\n# suspect=3\n"
+    site.card.fat_write("boot", "autoboot.txt", text.encode().ljust(512, b"\n"))
+    site.boot(timeout=300)
+    site.await_line("slot A is good")
+    assert [number for number, _ in site.board.loader.boots] == [3, 4, 2]
+    number, text = default_slot(site)
+    assert number == 2 and "# hung=3" in text, "slot B is not tried again before it is written anew"
+    assert ("slot_good", True) in [(event["command"], event["ok"]) for event in noted(site)]
 
 
 def test_both_slots_damaged_end_in_the_rescue_system(hasty):
@@ -102,7 +125,9 @@ def test_a_trial_whose_proxy_is_broken_rolls_back(hasty):
     site.await_line("bench: ready")
 
     def given_up():
-        site.board.type("kill proxy")
+        # Between two starts nobody listens.
+        with contextlib.suppress(OSError):
+            site.board.type("kill proxy")
         time.sleep(1)
         return site.board.loader.boots == [(3, True), (2, False)]
 
@@ -110,6 +135,8 @@ def test_a_trial_whose_proxy_is_broken_rolls_back(hasty):
     # The log is the next start's by now, which tells why.
     site.await_line("slot B goes back to the other one: it did not become good")
     assert default_slot(site)[0] == 2
+    site.await_answer()
+    assert ("slot_failed", False) in [(event["command"], event["ok"]) for event in noted(site)]
 
 
 def test_a_trial_that_does_not_start_with_the_owners_settings_rolls_back(hasty):
