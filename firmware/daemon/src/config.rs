@@ -164,7 +164,7 @@ pub(crate) struct ProcessConfig {
 }
 
 /// No process comes up with less.
-const LEAST_MEMORY_MIB: u64 = 16;
+const LEAST_MEMORY_MIB: u64 = 32;
 
 /// tracing takes any word for the name of a target; a misspelt level would silence the log.
 fn is_log_filter(filter: &str) -> bool {

@@ -12,6 +12,7 @@
 //!
 //! **Invariant:** a worker looks at no byte of the network before it has given up what it does not need.
 
+mod bounded;
 mod cli;
 mod command;
 mod config;

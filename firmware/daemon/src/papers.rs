@@ -7,17 +7,16 @@
 mod left;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gate_scrub::MAX_PACK_BYTES;
-use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -29,7 +28,7 @@ pub(crate) use self::left::Left;
 use crate::cli::ProcessName;
 use crate::config::{Config, Mode};
 use crate::worker::{self, Stamp};
-use crate::{CommandError, packs, provision};
+use crate::{CommandError, bounded, packs, provision};
 
 /// How long a worker waits for its files to be looked at: a disk that hangs must not keep it from coming back.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -78,7 +77,7 @@ impl Papers {
         if let Some(kept) = self.kept(file).filter(|_| self.hangs) {
             return Ok(kept.to_vec());
         }
-        fs::read(file).or_else(|error| match self.files.get(file) {
+        bounded::read(file, LARGEST).or_else(|error| match self.files.get(file) {
             Some(kept) if !is_absent(&error, file) => Ok(kept.clone()),
             _ => Err(error),
         })
@@ -183,7 +182,7 @@ impl Kept {
             if stamp.is_some() && self.files.lock().get(&file).is_some_and(|known| known.stamp == stamp) {
                 continue;
             }
-            match read_plain(&file) {
+            match bounded::read_plain(&file, LARGEST) {
                 Ok(bytes) => drop(self.files.lock().insert(file, Known { stamp, bytes })),
                 Err(error) if is_absent(&error, &file) => drop(self.files.lock().remove(&file)),
                 // Out of reach: it stays as it was.
@@ -232,19 +231,6 @@ fn files_of(config: &Config, name: ProcessName) -> Vec<PathBuf> {
         }
     }
     files
-}
-
-/// Reads a file that a less trusted process may have put there: no link to what that process may not read itself.
-fn read_plain(file: &Path) -> io::Result<Vec<u8>> {
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(file)?;
-    let meta = opened.metadata()?;
-    if !meta.is_file() || meta.len() > LARGEST {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    let mut bytes = Vec::new();
-    opened.take(LARGEST).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// A file in memory that nobody changes any more.

@@ -25,15 +25,15 @@ use crate::cli::ProcessName;
 use crate::config::Config;
 use crate::papers::Papers;
 use crate::run_state::replace;
-use crate::{CommandError, process};
+use crate::{CommandError, bounded, process};
 
 mod authority;
 mod policy;
 mod sealed;
 
 pub(crate) use self::authority::{
-    activate, authority, authority_files, ca_file, ca_subject, missing, plain_key, seal_keys, successor,
-    successor_files,
+    activate, activate_wanted, authority, authority_files, ca_file, ca_subject, check_names, missing, plain_key,
+    seal_keys, successor, successor_files, wanted_file,
 };
 pub(crate) use self::policy::{NOBODY, activate_policy, active_policy, has_no_policy, page_policy};
 pub(crate) use self::sealed::{check_seal, locked_file, seal_key_file};
@@ -112,6 +112,9 @@ pub(crate) fn active_client_roots(config: &Config) -> Option<PathBuf> {
     config.proxy.client_roots.as_ref().map(|_| config.data.join("ca/client-roots.pem"))
 }
 
+/// Roots to trust, as many as a system has, take less than this.
+const ROOTS_CAP: u64 = 16 << 20;
+
 /// Workers cannot read the owner's files once they have given up root; they get copies.
 fn copy_inputs(config: &Config) -> Result<(), CommandError> {
     policy::first_policy(config)?;
@@ -120,7 +123,8 @@ fn copy_inputs(config: &Config) -> Result<(), CommandError> {
     let client_roots = (&config.proxy.client_roots, active_client_roots(config));
     for pair in [roots, client_roots] {
         let (Some(from), Some(to)) = pair else { continue };
-        let pem = fs::read(from).map_err(|error| CommandError::input(format!("{}: {error}", from.display())))?;
+        let pem = bounded::read(from, ROOTS_CAP)
+            .map_err(|error| CommandError::input(format!("{}: {error}", from.display())))?;
         write(&to, &pem, 0o644)?;
     }
     Ok(())

@@ -70,6 +70,7 @@ pub(crate) fn check(config: &Config) -> Result<(), CommandError> {
     if let Some(entry) = catalogue()?.lookup(&own) {
         return Err(CommandError::Input(format!("domain: {own} is a name of the AI vendor {}", entry.vendor)));
     }
+    provision::check_names(config)?;
     if let Some(file) = &config.policy {
         PolicyFile { path: file.clone(), plain: false }.read().map_err(CommandError::Input)?;
     }

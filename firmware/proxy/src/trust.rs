@@ -1,6 +1,10 @@
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use rustls::server::VerifierBuilderError;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
@@ -52,10 +56,17 @@ pub fn check_roots(key: &'static str, path: &Path) -> Result<(), TrustError> {
 fn add_file(roots: &mut RootCertStore, key: &'static str, path: &Path) -> Result<(), TrustError> {
     let pem = |source| TrustError::Pem { key, path: path.to_owned(), source };
     let before = roots.len();
-    for anchor in CertificateDer::pem_file_iter(path).map_err(pem)? {
+    for anchor in CertificateDer::pem_reader_iter(open(path).map_err(|error| pem(pem::Error::Io(error)))?) {
         roots.add(anchor.map_err(pem)?).map_err(|source| TrustError::Anchor { key, path: path.to_owned(), source })?;
     }
     if roots.len() == before { Err(TrustError::Empty { key, path: path.to_owned() }) } else { Ok(()) }
+}
+
+/// A file to read from; a pipe or a device in its place is not waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits() as i32;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("is no plain file")) }
 }
 
 #[cfg(test)]

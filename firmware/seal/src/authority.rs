@@ -95,6 +95,11 @@ impl Authority {
         Ok(Self { cert_der: cert.into(), issuer, constraints, not_before, not_after })
     }
 
+    /// Whether [`generate`](Self::generate) takes these names.
+    pub fn check_names(permitted_domains: &[String], own_name: &HostName) -> Result<(), AuthorityError> {
+        Constraints::new(permitted_domains, own_name).map(drop)
+    }
+
     /// Reads the pair that [`to_pem`](Self::to_pem) wrote. A certificate without critical name constraints, or with a
     /// key that is not its own, is refused: an office must not end up with an authority for the whole web.
     pub fn from_pem(cert_pem: &str, key_pem: &str) -> Result<Self, AuthorityError> {

@@ -9,16 +9,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use gate_core::{Catalogue, Clock, HostName, SystemClock, UnixMicros};
-use gate_seal::Authority;
+use gate_seal::{Authority, is_sealed};
 use zeroize::Zeroizing;
 
-use super::{sealed, write};
+use super::{admin_state_dir, sealed, write};
 use crate::config::Config;
 use crate::papers::Papers;
-use crate::{CommandError, worker};
+use crate::{CommandError, bounded, worker};
 
 /// A successor is offered when the root in force has less than this left: every device of an office has to be visited.
 const SUCCEED_BEFORE_MICROS: u64 = 365 * 24 * 3600 * 1_000_000;
+
+/// SHA-256 as colon-separated hexadecimal takes less.
+const FINGERPRINT_CAP: u64 = 128;
 
 /// Certificate and key of one authority, below the data folder.
 pub(super) struct Pair {
@@ -66,11 +69,15 @@ pub(super) fn authority_or_new(config: &Config) -> Result<Authority, CommandErro
         sealed::begin(config)?;
         return make(config, &IN_FORCE);
     }
+    let keys = [&IN_FORCE, &NEXT].map(|pair| config.data.join(pair.key));
+    if let Err(error) = sealed::seal_anew(config, &keys) {
+        tracing::error!(%error, "the certificate authority's keys are not sealed with the secret that ca.seal_key names");
+    }
     // Keys of an earlier version stay as they are until the owner says otherwise: it could not start any more.
     if sealed::is_begun(config) {
-        for pair in [&IN_FORCE, &NEXT] {
+        for key in &keys {
             // Better in plain text than not in use.
-            if let Err(error) = sealed::seal_plain(config, &config.data.join(pair.key)) {
+            if let Err(error) = sealed::seal_plain(config, key) {
                 tracing::error!(%error, "a key of the certificate authority stays unsealed");
             }
         }
@@ -98,6 +105,10 @@ pub(super) fn successor_if_due(config: &Config, authority: &Authority) -> Result
     if successor(config, &Papers::default()).ok().flatten().is_some_and(|next| serves(&next)) {
         return Ok(());
     }
+    // Where a secret got lost, another one is made: what follows a sealed key is sealed.
+    if fs::read_to_string(config.data.join(IN_FORCE.key)).is_ok_and(|key| is_sealed(&key)) {
+        sealed::begin(config)?;
+    }
     make(config, &NEXT)?;
     tracing::warn!(
         "the certificate authority leaves out steered names, ends soon or is locked: a successor waits on the Trust page"
@@ -117,6 +128,22 @@ pub(crate) fn activate(config: &Config) -> Result<Option<Authority>, CommandErro
     rename(config, NEXT.key, IN_FORCE.key)?;
     finish(config)?;
     Ok(Some(next))
+}
+
+/// Where the page says which successor its owner wants in force.
+pub(crate) fn wanted_file(data: &Path) -> PathBuf {
+    admin_state_dir(data).join("ca-activate")
+}
+
+/// Lets the successor take over that the page was asked for. `None`: nobody asked, or for another than the one that waits.
+pub(crate) fn activate_wanted(config: &Config) -> Result<Option<Authority>, CommandError> {
+    let file = wanted_file(&config.data);
+    let wanted = match bounded::read_plain(&file, FINGERPRINT_CAP).and_then(bounded::text) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        wanted => wanted.map_err(|error| CommandError::input(format!("{}: {error}", file.display())))?,
+    };
+    let next = successor(config, &Papers::default())?;
+    if next.is_some_and(|next| next.fingerprint_sha256() == wanted) { activate(config) } else { Ok(None) }
 }
 
 /// Ends what a power cut interrupted.
@@ -189,6 +216,13 @@ fn make(config: &Config, pair: &Pair) -> Result<Authority, CommandError> {
     write(&config.data.join(pair.key), sealed.as_deref().unwrap_or(&key).as_bytes(), 0o600)?;
     write(&config.data.join(pair.cert), cert.as_bytes(), 0o644)?;
     Ok(authority)
+}
+
+/// Whether an authority may vouch for the page under the name that the settings give it.
+pub(crate) fn check_names(config: &Config) -> Result<(), CommandError> {
+    let own = config.own_name().map_err(CommandError::input)?;
+    Authority::check_names(&permitted_domains(&worker::catalogue()?), &own)
+        .map_err(|error| CommandError::Input(format!("domain: {error}")))
 }
 
 /// The steered names, and with a star what lies below them, for which the authority may not vouch: these are only watched.

@@ -18,7 +18,12 @@ const SHORTEST: usize = 16;
 
 /// Where the secret is.
 pub(crate) fn seal_key_file(config: &Config) -> PathBuf {
-    config.ca.seal_key.clone().unwrap_or_else(|| config.data.join("seal/ca.seal"))
+    config.ca.seal_key.clone().unwrap_or_else(|| own_secret(config))
+}
+
+/// Where it is unless the owner has one of their own.
+fn own_secret(config: &Config) -> PathBuf {
+    config.data.join("seal/ca.seal")
 }
 
 /// Where the supervisor says that a key cannot be opened.
@@ -46,8 +51,9 @@ pub(super) fn open(
     let opened = seal_key(config, papers).and_then(|key| key.open(&text).map_err(|error| error.to_string()));
     opened.map_err(|why| {
         format!(
-            "{} cannot be opened: {why}. Inspected clients are refused until {} is as it was; or let a \
-             successor take over (`nanogate ca activate`), which every device has to trust first",
+            "{} cannot be opened: {why}. Inspected clients are refused until {} is as it was, or `ca.seal_key` names the \
+             secret that it was sealed with; or let a successor take over (`nanogate ca activate`, or the Trust page), which \
+             every device has to trust first",
             file.display(),
             seal_key_file(config).display()
         )
@@ -89,6 +95,27 @@ pub(super) fn seal_plain(config: &Config, file: &Path) -> Result<(), CommandErro
     write(file, seal(config, &text)?.as_bytes(), 0o600)?;
     tracing::info!(file = %file.display(), "the key is sealed now");
     Ok(())
+}
+
+/// Seals with the owner's secret what the data folder's own one has sealed so far, and forgets that one: whoever names
+/// `ca.seal_key` wants no key that the card alone opens.
+pub(super) fn seal_anew(config: &Config, files: &[PathBuf]) -> Result<(), CommandError> {
+    let own = own_secret(config);
+    if seal_key_file(config) == own {
+        return Ok(());
+    }
+    let named = |error: io::Error| CommandError::internal(format!("{}: {error}", own.display()));
+    let secret = match fs::read(&own) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        read => Zeroizing::new(read.map_err(named)?),
+    };
+    for file in files {
+        let Ok(text) = fs::read_to_string(file) else { continue };
+        let Ok(plain) = SealKey::new(&secret).open(&text) else { continue };
+        write(file, seal(config, &plain)?.as_bytes(), 0o600)?;
+        tracing::info!(file = %file.display(), "the key is sealed with the secret that ca.seal_key names");
+    }
+    fs::remove_file(&own).map_err(named)
 }
 
 /// Whether the owner's file has a secret in it, for `nanogate check`: the daemon starts without, with its authority locked.
@@ -193,6 +220,37 @@ mod tests {
         let next = authority_or_new(&config).expect("in force");
         assert!(!next.is_locked() && next.fingerprint_sha256() != made.fingerprint_sha256());
         assert_eq!(fs::read_to_string(locked_file(&config.data)).expect("told"), "[]");
+    }
+
+    #[test]
+    fn an_owners_secret_takes_the_place_of_the_data_folders() {
+        let (dir, config) = machine("");
+        let made = authority_or_new(&config).expect("an authority");
+        let own = seal_key_file(&config);
+        let seal_key = Some(dir.path().join("secret"));
+        let named = Config { ca: crate::config::CaConfig { seal_key }, ..config.clone() };
+        assert!(authority_or_new(&named).expect("DNS goes on").is_locked() && own.exists(), "it is not there yet");
+        fs::write(dir.path().join("secret"), [7; 32]).expect("written");
+        let kept = authority_or_new(&named).expect("the same");
+        assert!(!kept.is_locked() && kept.fingerprint_sha256() == made.fingerprint_sha256());
+        assert!(!own.exists(), "the card alone opens nothing any more");
+        assert!(!authority_or_new(&named).expect("again").is_locked());
+        // Taken away again, the setting is what the page asks for.
+        assert!(authority_or_new(&config).expect("DNS goes on").is_locked());
+        assert!(fs::read_to_string(locked_file(&config.data)).expect("told").contains("ca.seal_key"));
+    }
+
+    #[test]
+    fn the_successor_of_a_key_whose_secret_is_gone_is_sealed_too() {
+        let (_dir, config) = machine("");
+        authority_or_new(&config).expect("an authority");
+        fs::remove_file(seal_key_file(&config)).expect("lost");
+        let locked = authority_or_new(&config).expect("DNS goes on");
+        assert!(locked.is_locked());
+        successor_if_due(&config, &locked).expect("another is made");
+        assert!(!fs::read_to_string(config.data.join(NEXT.key)).expect("a key").contains(KEY_BEGINS));
+        activate(&config).expect("takes over");
+        assert!(!authority_or_new(&config).expect("in force").is_locked());
     }
 
     #[test]

@@ -1,16 +1,15 @@
 //! The policy file, read again when it changes: the owner's by the supervisor, the validated copy by the workers, so that
 //! a new policy needs no restart and no process waits for another.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use gate_policy::Policy;
-use nix::fcntl::OFlag;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+use crate::bounded;
 
 /// How often the file's time stamp is looked at: a `stat` costs a microsecond and misses no kind of file system.
 const LOOK: Duration = Duration::from_millis(250);
@@ -30,22 +29,12 @@ pub(crate) struct PolicyFile {
 }
 
 impl PolicyFile {
-    /// Its text. Opened once and never waited for: whoever writes it may put a pipe or a device in its place at any moment.
+    /// Its text.
     pub(crate) fn text(&self) -> Result<String, String> {
-        let named = |error: io::Error| format!("{}: {error}", self.path.display());
-        let flags = if self.plain { OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW } else { OFlag::O_NONBLOCK };
-        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(&self.path).map_err(named)?;
-        let meta = file.metadata().map_err(named)?;
-        if !meta.is_file() {
-            return Err(format!("{}: is no plain file", self.path.display()));
-        }
-        if meta.len() > POLICY_CAP {
-            let (name, size) = (self.path.display(), meta.len());
-            return Err(format!("{name}: {size} bytes are more than a policy may have ({POLICY_CAP})"));
-        }
-        let mut text = String::new();
-        file.take(POLICY_CAP).read_to_string(&mut text).map_err(named)?;
-        Ok(text)
+        let read = if self.plain { bounded::read_plain } else { bounded::read };
+        read(&self.path, POLICY_CAP)
+            .and_then(bounded::text)
+            .map_err(|error| format!("{}: {error}", self.path.display()))
     }
 
     /// Its text, and what that says.

@@ -67,7 +67,7 @@ async fn talk(visitor: &mut Visitor, mut stream: TcpStream, shown: Shown) -> Clo
         Ok(read) => read,
         Err(error) => return turn_away(visitor, stream, &error).await,
     };
-    if is_pac(&head) && names_us(visitor, &head.authority.host) {
+    if is_pac(&head) && names_us(visitor, &stream, &head.authority.host) {
         pac(visitor, &stream, &head).send(stream, &visitor.meter).await;
         return Closed { mode: Mode::Admin, reason: None, alpn: None };
     }

@@ -30,7 +30,7 @@ pub(super) async fn visit(visitor: &mut Visitor, mut stream: TcpStream) -> Close
 
 fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answer>, Closed) {
     let (snapshot, place) = (&visitor.snapshot, &visitor.snapshot.place);
-    let ours = names_us(visitor, &head.authority.host);
+    let ours = names_us(visitor, stream, &head.authority.host);
     let (known, own) = match &head.authority.host {
         Host::Name(name) => {
             visitor.pending.named(name, &snapshot.catalogue);
@@ -59,12 +59,15 @@ fn reply(visitor: &mut Visitor, stream: &TcpStream, head: &Head) -> (Option<Answ
     (Some(answer), Closed { mode, reason: Some(Reason::Redirected), alpn: None })
 }
 
-/// Whether a host is this device.
-pub(super) fn names_us(visitor: &Visitor, host: &Host) -> bool {
+/// Whether a host is this device. It may have got an address since the list was made.
+pub(super) fn names_us(visitor: &Visitor, stream: &TcpStream, host: &Host) -> bool {
     let place = &visitor.snapshot.place;
     match host {
         Host::Name(name) => place.own_names.contains(name),
-        Host::Address(address) => place.own_addresses.contains(address),
+        Host::Address(address) => {
+            place.own_addresses.contains(address)
+                || stream.local_addr().is_ok_and(|local| local.ip().to_canonical() == *address)
+        }
     }
 }
 
