@@ -10,6 +10,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use serde::Deserialize;
 
 use crate::health::Seen;
+use crate::lease::plain;
 
 const RESOLVER: &str = "127.0.0.1:53";
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -19,6 +20,9 @@ const AT_START: Duration = Duration::from_millis(100);
 const WAIT: Duration = Duration::from_secs(2);
 /// What was well so long ago is not known to be so any more: looking at it takes some seconds at most.
 const OLD: Duration = Duration::from_secs(10);
+
+/// The longest file that says who runs.
+const LONGEST: u64 = 64 << 10;
 
 /// Where the proxy and the page must take connections.
 const DOORS: [SocketAddr; 2] = [SocketAddr::new(LOOPBACK, 8443), SocketAddr::new(LOOPBACK, 9443)];
@@ -108,7 +112,7 @@ struct Process {
 }
 
 fn processes_work(file: &Path, proc: &Path) -> bool {
-    let running = std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice::<Running>(&bytes).ok());
+    let running = plain(file, LONGEST).and_then(|text| serde_json::from_str::<Running>(&text).ok());
     running.is_some_and(|running| {
         let works =
             |process: &Process| !process.stalled && !process.unrecorded && proc.join(process.pid.to_string()).exists();

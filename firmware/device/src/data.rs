@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 
-use crate::card;
 use crate::log::say;
 use crate::mend::{Job, MEND, Outcome};
 use crate::watchdog::Watchdog;
+use crate::{card, lease};
 
 const TARGET: &str = "/data";
 /// Written at most every 30 s unless somebody asks for more (`fsync`), and never because something was only read.
@@ -64,7 +64,7 @@ pub(crate) fn leave_word(word: &str) {
     say!("{word}");
     let file = Path::new(LAST_WORD);
     let kept = std::fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))
-        .and_then(|()| std::fs::write(file, word))
+        .and_then(|()| lease::replace(file, word.as_bytes()))
         .and_then(|()| File::open(file)?.sync_all());
     if let Err(error) = kept {
         say!("nobody will note that: {error}");
@@ -73,8 +73,7 @@ pub(crate) fn leave_word(word: &str) {
 
 /// The word that the last start left, once.
 pub(crate) fn last_word() -> Option<String> {
-    let mut word = String::new();
-    File::open(LAST_WORD).ok()?.take(LONGEST_WORD).read_to_string(&mut word).ok()?;
+    let word = lease::plain(Path::new(LAST_WORD), LONGEST_WORD)?;
     std::fs::remove_file(LAST_WORD).ok()?;
     Some(word)
 }

@@ -49,6 +49,17 @@ impl Health {
         }
     }
 
+    /// Whether the first answer is so late that there is little time left for another try: with other settings.
+    pub(crate) fn wants_another_start(&self, seen: Seen, now: Instant) -> bool {
+        let late = |configured| now.saturating_duration_since(configured) >= self.start * 2 / 3;
+        seen.answered.is_none() && self.configured.is_some_and(late)
+    }
+
+    /// The daemon was started anew with other settings, and has its time again.
+    pub(crate) fn configured_again(&mut self, now: Instant) {
+        self.configured = Some(now);
+    }
+
     /// Whether the puck has been good for long enough.
     pub(crate) fn good(&mut self, seen: Seen, now: Instant) -> bool {
         let answered = seen.answered.is_some_and(|at| now.saturating_duration_since(at) < DEAD);
@@ -81,6 +92,22 @@ mod tests {
     fn a_puck_without_an_address_is_alive() {
         let begun = Instant::now();
         assert!(Health::new(begun, SETTLE, START).alive(Seen::default(), begun + Duration::from_secs(100_000)));
+    }
+
+    #[test]
+    fn a_start_without_an_answer_is_tried_again_before_the_watchdog_bites_and_has_its_time_then() {
+        let begun = Instant::now();
+        let mut health = Health::new(begun, SETTLE, START);
+        let never = seen(None, false);
+        assert!(!health.wants_another_start(never, begun + START), "nothing was started yet");
+        health.configured(begun);
+        assert!(!health.wants_another_start(never, begun + START / 2));
+        let now = begun + START * 3 / 4;
+        assert!(health.alive(never, now) && health.wants_another_start(never, now));
+        assert!(!health.wants_another_start(seen(Some(begun), false), now), "it was answered once");
+        health.configured_again(now);
+        assert!(health.alive(never, now + START / 2) && !health.wants_another_start(never, now + START / 2));
+        assert!(!health.alive(never, now + START), "nothing more can be tried");
     }
 
     #[test]

@@ -81,7 +81,9 @@ impl Lease {
 
     /// The lease in a file, if there is one.
     pub(crate) fn read(file: &Path) -> Option<Self> {
-        serde_json::from_str(&plain(file, LONGEST)?).ok()
+        let lease: Self = serde_json::from_str(&plain(file, LONGEST)?).ok()?;
+        // What others wrote there becomes words of commands that root gives.
+        Some(Self { interface: INTERFACE.to_owned(), ..lease })
     }
 }
 
@@ -169,11 +171,19 @@ pub(crate) fn ip(line: &str) -> bool {
 
 /// The text of a file that others may write to, at most so many bytes of it. What is no plain file is not even waited for.
 pub(crate) fn plain(file: &Path, longest: u64) -> Option<String> {
+    bounded(file, longest).ok()
+}
+
+/// The same, and why not.
+pub(crate) fn bounded(file: &Path, longest: u64) -> std::io::Result<String> {
     let plain = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-    let file = OpenOptions::new().read(true).custom_flags(plain).open(file).ok()?;
+    let file = OpenOptions::new().read(true).custom_flags(plain).open(file)?;
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("is no plain file"));
+    }
     let mut text = String::new();
-    file.take(longest).read_to_string(&mut text).ok()?;
-    Some(text)
+    file.take(longest).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// Puts a file in place whole. It is always a new one: where others may write too, a link could lead anywhere.
@@ -198,7 +208,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let (file, new) = (folder.path().join("lease.json"), folder.path().join("lease.new"));
         let secret = folder.path().join("secret");
-        let lease = offer(&[("ip", "192.0.2.53"), ("mask", "24")]).expect("a good offer");
+        let lease = offer(&[("ip", "192.0.2.53"), ("mask", "24"), ("interface", "eth0")]).expect("a good offer");
         let text = serde_json::to_vec(&lease).expect("a lease is JSON");
         std::fs::write(&secret, &text).expect("written");
         std::os::unix::fs::symlink(&secret, &file).expect("linked");

@@ -18,6 +18,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "there is no runtime here that a waiting thread could block")]
 
+mod advertised;
 mod alive;
 mod autoboot;
 mod beacon;

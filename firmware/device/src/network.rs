@@ -27,6 +27,7 @@ const DHCP: &str = "udhcpc";
 const USER: u32 = 0x7f4e_4714;
 /// The owner's wish for a fixed address.
 const FIXED: &str = "/data/config/network.toml";
+const LONGEST: u64 = 4096;
 /// How long DHCP may keep the office waiting.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// Taken where there never was a DHCP server: link-local (RFC 3927), found by mDNS. Where another puck has it, one of those
@@ -154,9 +155,16 @@ impl Network {
         if self.up && (came || Lease::read(Path::new(lease::FILE)).is_none()) {
             let is_free = |own: &Lease| lease::is_free(own.address, &own.interface);
             let begun = Instant::now();
-            if let Some(own) = first_free(&self.own, || begun.elapsed(), is_free) {
+            // DHCP may have answered meanwhile: then its address stays.
+            if let Some(own) = first_free(&self.own, || begun.elapsed(), is_free)
+                && (came || Lease::read(Path::new(lease::FILE)).is_none())
+            {
                 let _ = lease::take(own);
             }
+        }
+        // A client that has its address looks at the interface at half of its lease only: a card that came again has lost it.
+        if came && self.lease.is_some() {
+            services.restart(DHCP);
         }
     }
 
@@ -167,6 +175,8 @@ impl Network {
         }
         self.looked = None;
         self.follow_link(services, now);
+        // One that was answered while we took ours believes that it has its own.
+        services.restart(DHCP);
         let taken = Lease::read(Path::new(lease::FILE)).or_else(|| self.own.first().cloned());
         let lease = taken.unwrap_or_else(|| Lease::at(OWN, 16));
         say!("DHCP is silent; going on with {}", lease.address);
@@ -213,6 +223,11 @@ fn first_free(own: &[Lease], spent: impl Fn() -> Duration, mut is_free: impl FnM
         say!("somebody else has {}", lease.address);
     }
     Some(first)
+}
+
+/// The interface's number, while it is there.
+pub(crate) fn number() -> Option<u32> {
+    fs::read_to_string(Path::new(LINK).join("ifindex")).ok()?.trim().parse().ok()
 }
 
 /// Whether the interface is up, after it was brought up where it is there and was not.
@@ -262,7 +277,7 @@ fn udhcpc(last: Option<&Lease>) -> Program {
 
 /// The owner's fixed address, if /data has one.
 pub(crate) fn fixed() -> Option<Address> {
-    let text = fs::read_to_string(FIXED).ok()?;
+    let text = lease::plain(Path::new(FIXED), LONGEST)?;
     parse(&text).map_err(|error| say!("{FIXED}: {error}; asking DHCP instead")).ok()
 }
 

@@ -155,7 +155,7 @@ impl Office {
             let now = Instant::now();
             let dead = self.services.turn(now);
             self.follow_card(&dead);
-            self.follow_daemon();
+            self.follow_daemon(now);
             self.follow_network(now);
             self.follow_name(now);
             self.follow_prefixes(now);
@@ -196,8 +196,9 @@ impl Office {
 
     /// A daemon that does not start with what lies on the card starts without: the office is answered, by the image's own
     /// settings, and AI is denied as it is without a card.
-    fn follow_daemon(&mut self) {
-        if self.data == Data::Memory || self.services.failures(DAEMON) < FAILURES {
+    fn follow_daemon(&mut self, now: Instant) {
+        let hangs = self.health.wants_another_start(self.seen(), now);
+        if self.data == Data::Memory || !(hangs || self.services.failures(DAEMON) >= FAILURES) {
             return;
         }
         let Some(lease) = self.lease.clone() else { return };
@@ -211,6 +212,9 @@ impl Office {
         let detail = "the daemon does not start with what lies on the card, which is left as it is";
         self.desk.note("data_set_aside", false, detail);
         self.configure(&lease);
+        self.services.kill(DAEMON);
+        self.services.wake(DAEMON, now);
+        self.health.configured_again(now);
     }
 
     /// Writes what the daemon reads at its next start, and asks it for what it knows then; none if it cannot be written.

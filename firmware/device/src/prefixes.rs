@@ -9,23 +9,21 @@ use std::net::Ipv6Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::advertised::{Address, addresses};
 use crate::beside::Beside;
-use crate::lease;
 use crate::log::say;
-use crate::network::INTERFACE;
+use crate::{lease, network};
 
-/// What the kernel gave itself (RFC 4862): an address in hexadecimal, the interface's number, the prefix's length, scope,
-/// flags and the interface's name.
-const ADDRESSES: &str = "/proc/net/if_inet6";
 const FILE: &str = "/data/state/puck/prefixes";
 /// Between two restarts of the daemon because of one, twice as long after each and at most the longest, until it was quiet
 /// for so long: whoever sends advertisements could have them again and again otherwise.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
 const QUIET: Duration = Duration::from_secs(12 * 3600);
-/// One that was not there for so long is forgotten. The kernel keeps it beyond the last advertisement for as long as that
-/// said, so a missed one costs nothing. A puck that is switched off every evening forgets, too.
-const GONE: Duration = Duration::from_secs(3600);
+/// One that was not advertised for so long is forgotten, however long the last advertisement wanted it to live: whoever forged
+/// that one may have said for ever. A router repeats itself within 30 minutes (RFC 4861, section 6.2.1), so some missed ones
+/// cost nothing. A puck that is switched off every evening forgets, too.
+const GONE: Duration = Duration::from_secs(2 * 3600);
 const LOOK: Duration = Duration::from_secs(5);
 /// So many are served. What is served and there gives way to nothing new: nobody pushes the office's own out.
 const MOST: usize = 4;
@@ -34,13 +32,13 @@ const LONGEST: u64 = 512;
 /// An address that is being probed, was found to be another's, or is on its way out (linux/if_addr.h).
 const UNUSABLE: u32 = 0x40 | 0x08 | 0x20;
 /// The longest, and the only one that hosts configure themselves by.
-const LENGTH: u32 = 64;
+const LENGTH: u8 = 64;
 
 /// One that is served.
 #[derive(Clone, Copy, Debug)]
 struct Served {
     prefix: Ipv6Addr,
-    /// When it was there last; the start, for one that is only remembered.
+    /// When it was advertised last; the start, for one that is only remembered.
     seen: Instant,
 }
 
@@ -76,8 +74,11 @@ impl Prefixes {
             return false;
         }
         self.looked = Some(now);
-        let present = on_the_cable(&fs::read_to_string(ADDRESSES).unwrap_or_default());
-        if !self.follow(&present, now) {
+        let addresses = network::number().map_or_else(|| Ok(Vec::new()), addresses).unwrap_or_else(|error| {
+            say!("the office's prefixes cannot be told: {error}");
+            Vec::new()
+        });
+        if !self.follow(&on_the_cable(&addresses, now), now) {
             return false;
         }
         match self.served().as_slice() {
@@ -89,12 +90,16 @@ impl Prefixes {
         true
     }
 
-    fn follow(&mut self, present: &[Ipv6Addr], now: Instant) -> bool {
-        for served in self.served.iter_mut().filter(|served| present.contains(&served.prefix)) {
-            served.seen = now;
+    /// Takes what is advertised, each with when it was last.
+    fn follow(&mut self, advertised: &[(Ipv6Addr, Instant)], now: Instant) -> bool {
+        let present: Vec<Ipv6Addr> =
+            advertised.iter().filter(|(_, last)| now - *last < GONE).map(|(prefix, _)| *prefix).collect();
+        for served in &mut self.served {
+            let last = advertised.iter().filter(|(prefix, _)| *prefix == served.prefix).map(|(_, last)| *last);
+            served.seen = last.fold(served.seen, Instant::max);
         }
         let soon = self.changed.is_some_and(|(last, pause)| now - last < pause);
-        if soon || !self.take(present, now) {
+        if soon || !self.take(&present, now) {
             return false;
         }
         let before = self.changed.filter(|(last, _)| now - *last < QUIET);
@@ -121,19 +126,16 @@ impl Prefixes {
     }
 }
 
-/// The prefixes of the interface's addresses that are the internet's.
-fn on_the_cable(text: &str) -> Vec<Ipv6Addr> {
-    let mut found: Vec<Ipv6Addr> = Vec::new();
-    for line in text.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [address, _, length, _, flags, INTERFACE] = words[..] else { continue };
-        let number = |text| u32::from_str_radix(text, 16).ok();
-        let usable = number(flags).is_some_and(|flags| flags & UNUSABLE == 0) && number(length) == Some(LENGTH);
-        let address = u128::from_str_radix(address, 16).ok().filter(|_| usable);
-        if let Some(prefix) = address.and_then(|address| prefix(address.into()))
-            && !found.contains(&prefix)
-        {
-            found.push(prefix);
+/// The prefixes of the interface's addresses that are the internet's, and when each was advertised last.
+fn on_the_cable(addresses: &[Address], now: Instant) -> Vec<(Ipv6Addr, Instant)> {
+    let mut found: Vec<(Ipv6Addr, Instant)> = Vec::new();
+    for Address { address, length, flags, ago } in addresses {
+        let usable = flags & UNUSABLE == 0 && *length == LENGTH;
+        let last = now.checked_sub(*ago);
+        let (Some(prefix), Some(last)) = (prefix(*address).filter(|_| usable), last) else { continue };
+        match found.iter_mut().find(|(known, _)| *known == prefix) {
+            Some((_, known)) => *known = last.max(*known),
+            None => found.push((prefix, last)),
         }
     }
     found
@@ -159,31 +161,36 @@ mod tests {
     use std::net::Ipv6Addr;
     use std::time::{Duration, Instant};
 
-    use super::{GONE, LOOK, MOST, PAUSE, Prefixes, on_the_cable};
-
-    /// As a kernel prints them: link-local, unique local, two of the internet, one on its way out, one of another interface.
-    const TEXT: &str = "\
-fe80000000000000505400fffe4e4753 02 40 20 80     eth0
-fd00000000000001505400fffe4e4753 02 40 00 00     eth0
-20010db800010000505400fffe4e4753 02 40 00 00     eth0
-20010db800010000aaaaaaaaaaaaaaaa 02 40 00 01     eth0
-20010db800020000505400fffe4e4753 02 40 00 20     eth0
-20010db800030000505400fffe4e4753 02 40 00 40     eth0
-20010db800040000505400fffe4e4753 02 80 00 00     eth0
-20010db800050000505400fffe4e4753 03 40 00 00     eth1
-00000000000000000000000000000001 01 80 10 80       lo
-20010db8 nonsense
-";
+    use super::{Address, GONE, LOOK, MOST, PAUSE, Prefixes, on_the_cable};
 
     #[test]
     fn the_cables_prefixes_are_those_of_usable_addresses_of_the_internet() {
-        let found: Vec<String> = on_the_cable(TEXT).iter().map(ToString::to_string).collect();
-        assert_eq!(found, ["2001:db8:1::"]);
-        assert!(on_the_cable("").is_empty());
+        let now = Instant::now();
+        let address = |address: &str, length, flags, ago| {
+            let address = address.parse().expect("an address");
+            Address { address, length, flags, ago: Duration::from_secs(ago) }
+        };
+        // Link-local, unique local, one of the internet with one for privacy, on its way out, being probed, too long.
+        let all = [
+            address("fe80::5054:ff:fe4e:4753", 64, 0x80, 9),
+            address("fd00:0:0:1::7", 64, 0, 9),
+            address("2001:db8:1::7", 64, 0, 9),
+            address("2001:db8:1::8", 64, 1, 4),
+            address("2001:db8:2::7", 64, 0x20, 9),
+            address("2001:db8:3::7", 64, 0x40, 9),
+            address("2001:db8:4::7", 128, 0, 9),
+        ];
+        assert_eq!(on_the_cable(&all, now), [(of(1), now - Duration::from_secs(4))]);
+        assert!(on_the_cable(&[], now).is_empty());
     }
 
     fn of(number: u16) -> Ipv6Addr {
         Ipv6Addr::new(0x2001, 0xdb8, number, 0, 0, 0, 0, 0)
+    }
+
+    /// Advertised at a moment.
+    fn at(numbers: &[u16], moment: Instant) -> Vec<(Ipv6Addr, Instant)> {
+        numbers.iter().map(|number| (of(*number), moment)).collect()
     }
 
     fn served(prefixes: &Prefixes) -> Vec<u16> {
@@ -195,14 +202,27 @@ fd00000000000001505400fffe4e4753 02 40 00 00     eth0
         let begun = Instant::now();
         let mut prefixes = Prefixes::default();
         assert!(!prefixes.follow(&[], begun), "an office without IPv6");
-        assert!(prefixes.follow(&[of(1), of(2)], begun) && !prefixes.follow(&[of(1), of(2)], begun));
+        assert!(prefixes.follow(&at(&[1, 2], begun), begun) && !prefixes.follow(&at(&[1, 2], begun), begun));
         let last = begun + 5 * GONE;
-        assert!(!prefixes.follow(&[of(1), of(2)], last), "what is there never ages");
-        assert!(!prefixes.follow(&[of(1)], last + GONE - LOOK), "an advertisement that was missed costs nothing");
+        assert!(!prefixes.follow(&at(&[1, 2], last), last), "what is advertised never ages");
+        let now = last + GONE - LOOK;
+        assert!(!prefixes.follow(&at(&[1], now), now), "an advertisement that was missed costs nothing");
         assert_eq!(served(&prefixes), [1, 2]);
-        assert!(prefixes.follow(&[of(1)], last + GONE), "it is somebody else's");
+        let now = last + GONE;
+        assert!(prefixes.follow(&at(&[1], now), now), "it is somebody else's");
         assert_eq!(prefixes.served(), ["2001:db8:1::/64"]);
         assert!(prefixes.follow(&[], last + 3 * GONE) && prefixes.served().is_empty());
+    }
+
+    #[test]
+    fn an_address_that_was_to_live_for_ever_is_none_of_the_offices_without_an_advertisement() {
+        let begun = Instant::now();
+        let (mut prefixes, forged) = (Prefixes::default(), (of(6), begun));
+        assert!(prefixes.follow(&[(of(1), begun), forged], begun));
+        let now = begun + GONE;
+        assert!(prefixes.follow(&[(of(1), now), forged], now), "the kernel has it still");
+        assert_eq!(served(&prefixes), [1]);
+        assert!(!prefixes.follow(&[(of(1), now + PAUSE), forged], now + PAUSE));
     }
 
     #[test]
@@ -211,8 +231,9 @@ fd00000000000001505400fffe4e4753 02 40 00 00     eth0
         let text = "2001:db8:1::\nnonsense\nfd00::\n2001:db8:2::7\n2001:db8:3::\n";
         let mut prefixes = Prefixes::from_text(text, begun);
         assert_eq!(served(&prefixes), [1, 2], "the fifth line is one too many");
-        assert!(!prefixes.follow(&[of(2)], begun + GONE - LOOK));
-        assert!(prefixes.follow(&[of(2)], begun + GONE));
+        let now = begun + GONE;
+        assert!(!prefixes.follow(&at(&[2], now - LOOK), now - LOOK));
+        assert!(prefixes.follow(&at(&[2], now), now));
         assert_eq!(served(&prefixes), [2]);
     }
 
@@ -239,16 +260,16 @@ fd00000000000001505400fffe4e4753 02 40 00 00     eth0
         let mut changes = Vec::new();
         for minute in 0..2 * 24 * 60_u16 {
             let now = begun + Duration::from_secs(60) * u32::from(minute);
-            if prefixes.follow(&[of(0), of(minute + 1)], now) {
+            if prefixes.follow(&at(&[0, minute + 1], now), now) {
                 changes.push(minute);
             }
         }
         assert_eq!(changes[..6], [0, 10, 30, 70, 150, 310]);
         assert!(changes.len() < 15, "{changes:?}");
         assert_eq!(served(&prefixes)[0], 0, "the office's own stays");
-        // A day of renumbering: the new one at once, the old one forgotten within the hour.
-        let (now, new) = (begun + Duration::from_secs(3 * 24 * 3600), [of(9000)]);
-        assert!(prefixes.follow(&new, now) && served(&prefixes) == [9000]);
+        // A day of renumbering: the new one at once, the old one forgotten within hours.
+        let now = begun + Duration::from_secs(3 * 24 * 3600);
+        assert!(prefixes.follow(&at(&[9000], now), now) && served(&prefixes) == [9000]);
         assert_eq!(prefixes.changed, Some((now, PAUSE)), "it was quiet");
     }
 }

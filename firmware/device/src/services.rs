@@ -119,6 +119,15 @@ impl Services {
         }
     }
 
+    /// Ends a program that may not listen; it is started again.
+    pub(crate) fn kill(&self, name: &str) {
+        for service in self.all.iter().filter(|service| service.program.name == name) {
+            if let State::Running { pid, .. } = service.state {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+    }
+
     /// What a program waited for is there: one that died is started at the next turn, and its pauses begin anew.
     pub(crate) fn wake(&mut self, name: &str, now: Instant) {
         for service in self.all.iter_mut().filter(|service| service.program.name == name) {

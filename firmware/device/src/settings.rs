@@ -19,6 +19,9 @@ const OWNER: &str = "/data/config/nanogate.toml";
 /// The owner's policy, where the page keeps it too; in force where the owner's part names no other.
 pub(crate) const POLICY: &str = "/data/state/admin/policy.yaml";
 /// What the daemon reads.
+/// The longest settings that are read.
+const LONGEST: u64 = 256 << 10;
+
 pub(crate) const RENDERED: &str = "/run/nanogate/nanogate.toml";
 /// What it is asked about before it is to read it.
 pub(crate) const TRIAL: &str = "/run/nanogate/trial.toml";
@@ -105,7 +108,7 @@ pub(crate) fn configure(
     let text = render(read(Path::new(IMAGE))?, owner, (lease, prefixes), name, volatile)?;
     let rendered = |source| RenderError::Read { file: RENDERED.to_owned(), source };
     let changed = lease::plain(Path::new(RENDERED), text.len() as u64 + 1).as_ref() != Some(&text);
-    std::fs::write(RENDERED, &text).map_err(rendered)?;
+    lease::replace(Path::new(RENDERED), text.as_bytes()).map_err(rendered)?;
     let table: Table = text.parse().map_err(|source| RenderError::Syntax { file: RENDERED.to_owned(), source })?;
     let word = |key: &str| table.get(key).and_then(Value::as_str);
     let domain = word("domain").unwrap_or("lan").to_owned();
@@ -127,14 +130,18 @@ pub(crate) fn trial(owner: &str) -> Result<Trial, RenderError> {
     let text =
         render(read(Path::new(IMAGE))?, owner, (&Lease::at(Ipv4Addr::LOCALHOST, 8), &[]), "nanogate.local", false)?;
     doors_are_free(&text.parse().map_err(|source| RenderError::Syntax { file: TRIAL.to_owned(), source })?)?;
-    std::fs::write(TRIAL, text).map_err(|source| RenderError::Read { file: TRIAL.to_owned(), source })?;
+    lease::replace(Path::new(TRIAL), text.as_bytes())
+        .map_err(|source| RenderError::Read { file: TRIAL.to_owned(), source })?;
     Ok(Trial)
 }
 
 /// Reads a part; one that does not exist is empty.
 fn read(file: &Path) -> Result<Table, RenderError> {
     let name = file.display().to_string();
-    match std::fs::read_to_string(file) {
+    match lease::bounded(file, LONGEST) {
+        Ok(text) if text.len() as u64 == LONGEST => {
+            Err(RenderError::Read { file: name, source: std::io::Error::other("is longer than settings are") })
+        }
         Ok(text) => text.parse().map_err(|source| RenderError::Syntax { file: name, source }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Table::new()),
         Err(source) => Err(RenderError::Read { file: name, source }),

@@ -129,6 +129,22 @@ def test_what_lies_on_the_card_never_costs_the_office_its_dns(new_site, spoiled)
     assert text.encode() in site.card.read("data", 64 << 20), "it is left as it was"
 
 
+def test_a_daemon_that_never_answers_is_started_without_what_lies_on_the_card(new_site):
+    """It lives and does not answer, whatever it may be that it read: before the watchdog bites it is tried without."""
+    site = new_site(device="start_seconds = 60\n")
+    assert site.board.start()
+    site.await_line("bench: ready")
+
+    def given_up():
+        site.board.type("hang dns")
+        return "the daemon does not start with what lies on the card" in site.board.log()
+
+    site.wait_for(given_up, 120, "a start without the card")
+    site.await_answer(name="nanogate.lan", wanted=plan.PUCK)
+    site.await_line("lamp: needs you")
+    assert [number for number, _ in site.board.loader.boots] == [2], "it did not restart"
+
+
 def test_settings_from_a_pc_are_taken_in_once_and_scrubbed(new_site):
     site = new_site(larger=MORE)
     password = "correct horse battery staple"

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use super::owner;
-use crate::settings;
+use crate::{lease, settings};
 
 /// Any of these: some editors add endings.
 pub(super) const NAMES: [&str; 4] = ["policy.yaml", "policy.yml", "policy.yaml.txt", "policy.yml.txt"];
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks the daemon whether that is a policy.
 pub(super) fn check(text: &str) -> Result<(), String> {
-    fs::write(TRIAL, text).map_err(|error| error.to_string())?;
+    lease::replace(TRIAL.as_ref(), text.as_bytes()).map_err(|error| error.to_string())?;
     let answer = owner::ask(&["policy", "check", TRIAL], PATIENCE);
     let _ = fs::remove_file(TRIAL);
     // The trial's name is its own; what the line says of it is not.
