@@ -125,3 +125,42 @@ def test_a_key_without_its_secret_is_locked_and_everything_else_goes_on(new_offi
     office.puck.start()
     assert "SEALED" in sealed.read_text()
     assert arrives(office, "openai-python") == f"to {planted.EMAIL.placeholder}"
+
+
+def test_the_page_lets_the_successor_of_a_lost_key_take_over(new_office, tmp_path):
+    """Who has no shell on the device has the page; what it shows is what takes over."""
+    office = new_office()
+    office.install_puck()
+    jar, client = tmp_path / "jar", office.hosts["client-watched"]
+    curl = ["curl", "-sk", "-b", jar, "-c", jar, "-H", "x-nanogate: 1", "-H", "content-type: application/json"]
+    curl += ["-w", "\n%{http_code}"]
+
+    def ask(path, body=None):
+        words = [*curl, *(["-d", json.dumps(body)] if body else []), f"https://{plan.PUCK}:9443/api/v1/{path}"]
+        text, _, status = client.run(words, check=False).stdout.rpartition("\n")
+        return int(status), json.loads(text) if text else None
+
+    owner = {"password": "correct horse battery staple"}
+    assert ask("claim", {"code": office.puck.claim_code} | owner)[0] == 204
+    office.puck.stop()
+    (office.puck.ca_file.parents[1] / "keys/ca.key.pem").unlink()
+    office.puck.start()
+    assert ask("sign-in", owner)[0] == 204
+    view = ask("ca")[1]
+    assert view["locked"]
+    wanted = lambda of: {"fingerprint_sha256": of["fingerprint_sha256"]}  # noqa: E731
+    assert ask("ca/activate", wanted(view))[0] == 409
+    believe(office, office.puck.ca_file.read_text(), view["next"]["pem"])
+    assert office.chat(INSPECTED, "openai-python", {"prompt": "hello"})["error"]
+    before = office.puck.processes()
+    assert ask("ca/activate", wanted(view["next"]))[0] == 202
+    office.puck.await_restart({name: before[name] for name in ("proxy", "admin")})
+    office.puck.await_ready()
+    assert arrives(office, "openai-python") == f"to {planted.EMAIL.placeholder}"
+    now = ask("ca")[1]
+    assert now["fingerprint_sha256"] == view["next"]["fingerprint_sha256"]
+    assert (now["locked"], now["next"]) == (False, None)
+    assert "cannot be opened" not in office.puck.command("status", "--json", check=False).stdout
+    command = lambda record: (record["event"].get("admin") or {}).get("command", "")  # noqa: E731
+    noted = office.puck.await_records(lambda record: command(record).startswith("ca_activate"))
+    assert sorted(command(record) for record in noted) == ["ca_activate", "ca_activate_ask", "ca_activate_ask"]

@@ -45,7 +45,7 @@ export function App() {
         {!open && <SignIn session={session} onLook={look} />}
         {open && page === "overview" && <Overview onSignedOut={look} />}
         {open && page === "policy" && <Policy onSignedOut={look} />}
-        {open && page === "trust" && <Trust />}
+        {open && page === "trust" && <Trust signedIn={session.signed_in} />}
         {open && page === "tokens" && <Tokens onSignedOut={look} />}
       </main>
     </>

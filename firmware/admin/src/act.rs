@@ -56,6 +56,7 @@ pub(crate) fn routes() -> Vec<Route> {
         route("/api/v1/policy", &["get", "put"], get(policy::look).put(policy::replace)),
         route("/api/v1/inspect", &["post"], post(inspect::inspect)),
         route("/api/v1/ca", &["get"], get(trust::about)),
+        route("/api/v1/ca/activate", &["post"], post(trust::activate)),
         route("/api/openapi.json", &["get"], get(openapi::document)),
         route("/ca/{file}", &["get"], get(trust::certificate)),
         route("/metrics", &["get"], get(metrics::metrics)),

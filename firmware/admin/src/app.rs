@@ -11,7 +11,7 @@ use crate::decide::password::Passwords;
 use crate::decide::sessions::Sessions;
 use crate::decide::throttle::{Commands, Guesses};
 use crate::live::Live;
-use crate::ports::{CaInfo, Fallbacks, Inspector, PolicyView, Status};
+use crate::ports::{CaInfo, Fallbacks, Inspector, PolicyView, Status, Succession};
 use crate::state::Accounts;
 
 /// What every handler shares.
@@ -34,6 +34,7 @@ pub(crate) struct App {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ca: Arc<CaInfo>,
+    pub(crate) succession: Arc<dyn Succession>,
     pub(crate) button: watch::Receiver<bool>,
 }
 
@@ -83,6 +84,7 @@ impl App {
             journal: ports.journal,
             clock: ports.clock,
             ca: ports.ca,
+            succession: ports.succession,
             button: ports.button,
             config,
             site,
@@ -104,5 +106,6 @@ pub(crate) struct AppPorts {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ca: Arc<CaInfo>,
+    pub(crate) succession: Arc<dyn Succession>,
     pub(crate) button: watch::Receiver<bool>,
 }

@@ -55,7 +55,7 @@ pub use decide::{HashedPassword, HashedPasswordError};
 pub use ports::{
     BlockListStatus, CaCertificate, CaInfo, Content, Direction, FallbackError, FallbackStatus, Fallbacks, Feed,
     FeedEntry, FeedError, InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyError, PolicyText, PolicyView,
-    Polled, Ports, ProcessStatus, Shortfalls, Status, StatusReport, UpstreamStatus,
+    Polled, Ports, ProcessStatus, Shortfalls, Status, StatusReport, Succession, UpstreamStatus,
 };
 pub use state::{Accounts, AccountsError, ClaimCode, FileError, PROXY_TOKENS, ProxyToken, Scope, Token, TokenSecret};
 
@@ -69,8 +69,8 @@ impl Admin {
     /// Puts everything together; nothing runs before [`Self::serve`].
     pub fn new(config: Config, site: Site, accounts: Arc<Accounts>, ports: Ports) -> Result<Self, ConfigError> {
         config.check()?;
-        let Ports { feed, inspector, status, policy, fallbacks, journal, clock, ca, button } = ports;
-        let ports = AppPorts { inspector, status, policy, fallbacks, journal, clock, ca, button };
+        let Ports { feed, inspector, status, policy, fallbacks, journal, clock, ca, succession, button } = ports;
+        let ports = AppPorts { inspector, status, policy, fallbacks, journal, clock, ca, succession, button };
         Ok(Self { app: Arc::new(App::new(config, site, accounts, ports)), feed })
     }
 

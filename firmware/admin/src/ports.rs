@@ -23,6 +23,7 @@ pub struct Ports {
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
     pub ca: Arc<CaInfo>,
+    pub succession: Arc<dyn Succession>,
     /// Whether somebody pressed the device's button a moment ago, and may claim it without the code.
     pub button: watch::Receiver<bool>,
 }
@@ -301,6 +302,12 @@ pub struct FallbackStatus {
     pub until: UnixMicros,
 }
 
+/// Who can put another certificate authority in force.
+pub trait Succession: Send + Sync + 'static {
+    /// Asks for the successor of this fingerprint to take over, within about a second. May block on the disk.
+    fn ask(&self, fingerprint: &str) -> std::io::Result<()>;
+}
+
 /// The local certificate authority as people need it to trust it.
 #[derive(Clone, Debug)]
 pub struct CaInfo {
@@ -310,6 +317,8 @@ pub struct CaInfo {
     pub permitted_names: Vec<String>,
     /// Steered names that it leaves out: there clients are only watched.
     pub missing_names: Vec<String>,
+    /// Its key cannot be opened: it issues nothing, and inspected clients are refused.
+    pub locked: bool,
     pub certificate: CaCertificate,
     /// What is to be installed before it takes over; it leaves out no steered name.
     pub next: Option<CaCertificate>,

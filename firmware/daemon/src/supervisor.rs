@@ -175,6 +175,14 @@ async fn supervise(
             let _ = orders.send(Order::StartAgain(name));
         }
     }));
+    let wanted = provision::wanted_file(&config.data);
+    let mut succeed = std::pin::pin!(follow_file(Some(&wanted), CancellationToken::new(), async || {
+        match provision::activate_wanted(&config) {
+            Ok(None) => {}
+            Ok(Some(authority)) => notes::authority(&*journal, Ok(authority.fingerprint_sha256())),
+            Err(error) => notes::authority(&*journal, Err(error.to_string())),
+        }
+    }));
     let mut readable = fence::dns_folders(&config.dns);
     let mut regroup = std::pin::pin!(follow_file(Some(file), CancellationToken::new(), async || {
         if regroup(file, &config, &mut readable) {
@@ -190,6 +198,7 @@ async fn supervise(
             () = &mut follow => {}
             () = &mut repack => {}
             () = &mut recertify => {}
+            () = &mut succeed => {}
             _ = look.tick() => {
                 let kept = kept.clone();
                 tokio::spawn(async move {

@@ -150,6 +150,8 @@ export interface Authority {
   permitted_names: string[];
   /** Steered names that it leaves out: there clients are only watched. */
   missing_names: string[];
+  /** Its key cannot be opened: it issues nothing, and inspected clients are refused. */
+  locked: boolean;
   pem: string;
   /** What is to be installed before it takes over. */
   next: Successor | null;
@@ -215,7 +217,7 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
     throw new Refusal(0, "unreachable", "Nano-Gate does not answer. Is this device still on the office network?");
   });
   if (!response.ok) throw await refusal(response);
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  return ([202, 204].includes(response.status) ? undefined : await response.json()) as T;
 }
 
 async function refusal(response: Response): Promise<Refusal> {
@@ -234,6 +236,8 @@ export const api = {
   status: () => call<Status>("GET", "/api/v1/status"),
   records: (kinds: string) => call<{ records: Line[]; more: boolean }>("GET", `/api/v1/records?limit=60&kinds=${kinds}`),
   authority: () => call<Authority>("GET", "/api/v1/ca"),
+  activateSuccessor: (fingerprint: string) =>
+    call<undefined>("POST", "/api/v1/ca/activate", { fingerprint_sha256: fingerprint }),
   fallbacks: () => call<{ fallbacks: Fallback[] }>("GET", "/api/v1/fallbacks"),
   revokeFallback: (id: string) => call<undefined>("DELETE", `/api/v1/fallbacks/${encodeURIComponent(id)}`),
   policy: () => call<Policy>("GET", "/api/v1/policy"),

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, type Authority, Refusal, type Successor } from "../lib/api";
 import { day, plural } from "../lib/format";
 import { fetching, type Runtime, runtimes } from "../lib/snippets";
+import type { Tone } from "../lib/records";
 import { Copy } from "../parts/copy";
 import { Notice } from "../parts/notice";
 import { Panel } from "../parts/panel";
@@ -14,7 +15,7 @@ const FORMS = [
 ];
 
 /** The certificate authority: what it can do, how to check it, how to trust it, how to stop. Open to the whole office. */
-export function Trust() {
+export function Trust({ signedIn }: { signedIn: boolean }) {
   const [authority, setAuthority] = useState<Authority>();
   const [trouble, setTrouble] = useState<string>();
   useEffect(() => {
@@ -54,7 +55,13 @@ export function Trust() {
         <p class="hint">Or on the command line, with the fingerprint printed to compare:</p>
         <Copy text={fetching(location.origin)} label="Download and show the fingerprint" />
       </Panel>
-      {authority.next && <Next authority={authority} next={authority.next} />}
+      {authority.locked && (
+        <Notice tone="refused">
+          The key of the certificate in force cannot be opened, so inspected devices are refused. The overview says what is
+          to be put back; if that is lost, let the successor below take over.
+        </Notice>
+      )}
+      {authority.next && <Next authority={authority} next={authority.next} signedIn={signedIn} />}
       <Panel id="install" title="3 · Install, one step for each runtime" wide>
         <div class="runtimes">
           {runtimes(location.origin).map((runtime) => <Steps key={runtime.id} runtime={runtime} />)}
@@ -80,17 +87,21 @@ function Limits({ authority }: { authority: Authority }) {
   );
 }
 
+/** Why there is one. */
+function reason(authority: Authority, next: Successor) {
+  const missing = authority.missing_names.length;
+  if (authority.locked) return `The certificate in force issues nothing any more. Its successor lasts until ${day(next.not_after)}.`;
+  if (missing === 0) return `The certificate in force ends on ${day(authority.not_after)}; its successor on ${day(next.not_after)}.`;
+  return `The certificate in force leaves out ${plural(missing, "name")} of AI providers that came later: there, devices are
+    only watched. Its successor covers them, until ${day(next.not_after)}.`;
+}
+
 /** The authority that follows: what it is for, and what to do before it takes over. */
-function Next({ authority, next }: { authority: Authority; next: Successor }) {
+function Next({ authority, next, signedIn }: { authority: Authority; next: Successor; signedIn: boolean }) {
   const missing = authority.missing_names;
   return (
     <Panel id="next" title="A successor waits" wide>
-      <p>
-        {missing.length > 0
-          ? `The certificate in force leaves out ${plural(missing.length, "name")} of AI providers that came later: there,
-             devices are only watched. Its successor covers them, until ${day(next.not_after)}.`
-          : `The certificate in force ends on ${day(authority.not_after)}; its successor on ${day(next.not_after)}.`}
-      </p>
+      <p>{reason(authority, next)}</p>
       {missing.length > 0 && <ul class="names">{missing.map((name) => <li key={name}>{name}</li>)}</ul>}
       <p>Install it beside the one in force on every device, and then let it take over:</p>
       <Copy text={next.fingerprint_sha256} label="SHA-256 fingerprint of the successor" />
@@ -106,8 +117,50 @@ function Next({ authority, next }: { authority: Authority; next: Successor }) {
           );
         })}
       </div>
-      <Copy text="nanogate ca activate --config FILE" label="Let the successor take over" />
+      {signedIn
+        ? <TakeOver next={next} />
+        : <p class="hint">Whoever is signed in lets it take over on this page.</p>}
     </Panel>
+  );
+}
+
+const QUESTION = `A device that has not installed the successor is refused by every AI service that is inspected, until it has.
+Has every device installed it?`;
+
+/** How often, a second apart, the page looks whether the successor is in force. */
+const LOOKS = 20;
+
+/** The last step: proxy and page start again with the successor. */
+function TakeOver({ next }: { next: Successor }) {
+  const [state, setState] = useState<{ tone: Tone; words: string }>();
+  const fail = (error: unknown) => { setState({ tone: "refused", words: error instanceof Refusal ? error.message : String(error) }); };
+  const look = (left: number) => {
+    if (left === 0) {
+      const words = `This page does not come back with it. If your browser warns of the certificate, this device has not
+        installed the successor yet.`;
+      setState({ tone: "changed", words });
+      return;
+    }
+    const again = () => { setTimeout(() => { look(left - 1); }, 1000); };
+    api.authority().then((now) => {
+      if (now.fingerprint_sha256 === next.fingerprint_sha256) location.reload();
+      else again();
+    }, again);
+  };
+  const start = () => {
+    if (!window.confirm(QUESTION)) return;
+    setState({ tone: "quiet", words: "It takes over now. The page starts again with it; this takes some seconds." });
+    api.activateSuccessor(next.fingerprint_sha256).then(() => { look(LOOKS); }, fail);
+  };
+  return (
+    <>
+      {state && <Notice tone={state.tone}>{state.words}</Notice>}
+      <div class="actions">
+        <button type="button" class="button primary" disabled={state?.tone === "quiet"} onClick={start}>
+          Let it take over
+        </button>
+      </div>
+    </>
   );
 }
 

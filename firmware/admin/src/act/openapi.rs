@@ -29,7 +29,7 @@ use crate::problem::ProblemDocument;
         fallbacks::list, fallbacks::revoke,
         policy::look, policy::replace,
         inspect::inspect,
-        trust::about, trust::certificate,
+        trust::about, trust::activate, trust::certificate,
         metrics::metrics,
         document, page::index, page::file, page::asset,
     ),

@@ -3,18 +3,23 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use gate_core::UnixMicros;
-use http::{HeaderValue, header};
-use serde::Serialize;
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::act::session::OWNER;
 use crate::app::App;
-use crate::decide::access::Client;
+use crate::decide::access::{self, Client};
+use crate::parse;
 use crate::ports::CaCertificate;
 use crate::problem::Problem;
 use crate::record::Command;
+
+/// Largest body of an activation, in bytes.
+const BODY_CAP: usize = 4 << 10;
 
 /// What there is to know about the certificate authority before one trusts it.
 #[derive(Serialize, ToSchema)]
@@ -28,8 +33,10 @@ pub(crate) struct AuthorityView {
     permitted_names: Vec<String>,
     /// Steered names that it leaves out: there clients are only watched.
     missing_names: Vec<String>,
+    /// Its key cannot be opened: it issues nothing, and inspected clients are refused.
+    locked: bool,
     pem: String,
-    /// What is to be installed before `nanogate ca activate` lets it take over.
+    /// What is to be installed before it takes over.
     next: Option<SuccessorView>,
 }
 
@@ -57,9 +64,53 @@ pub(crate) async fn about(State(app): State<Arc<App>>) -> Json<AuthorityView> {
         not_after: certificate.not_after,
         permitted_names: ca.permitted_names.clone(),
         missing_names: ca.missing_names.clone(),
+        locked: ca.locked,
         pem: certificate.pem.clone(),
         next: ca.next.as_ref().map(successor),
     })
+}
+
+/// Which successor is meant.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Activation)]
+pub(crate) struct Activation {
+    /// Of the successor, as this address gives it: another may wait by now than the page shows.
+    fingerprint_sha256: String,
+}
+
+/// Lets the successor take over, within about a second; proxy and page start again with it. Devices that do not trust it by
+/// then are refused where they are inspected. Needs the header `X-Nanogate`.
+#[utoipa::path(
+    post, path = "/api/v1/ca/activate", tag = "trust", request_body = Activation, security(("session" = [])),
+    responses(
+        (status = 202, description = "It takes over"),
+        (status = 404, description = "No successor waits"),
+        (status = 409, description = "Another one waits"),
+    )
+)]
+pub(crate) async fn activate(
+    State(app): State<Arc<App>>,
+    Client(client): Client,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let mut command = Command::begin(&app, client, "ca_activate_ask")?;
+    let outcome = async {
+        access::session_from_our_page(&app, &request)?;
+        command.by(OWNER);
+        let wanted: Activation = parse::json(request, BODY_CAP).await?;
+        let Some(next) = &app.ca.next else { return Err(Problem::not_found("No successor waits.")) };
+        if next.fingerprint_sha256 != wanted.fingerprint_sha256 {
+            let words = "Another successor waits than the one on this page. Load it again and compare.";
+            return Err(Problem::new(StatusCode::CONFLICT, "changed", words));
+        }
+        let asker = Arc::clone(&app);
+        let asked = tokio::task::spawn_blocking(move || asker.succession.ask(&wanted.fingerprint_sha256));
+        asked.await.map_err(|error| Problem::internal(&error))?.map_err(|error| Problem::internal(&error))?;
+        Ok(StatusCode::ACCEPTED)
+    };
+    let outcome = outcome.await;
+    command.end(outcome).await
 }
 
 /// The certificate: `nanogate.pem`, `nanogate.crt` (DER, which Windows and Android open) or `nanogate.mobileconfig` (a

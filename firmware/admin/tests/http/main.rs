@@ -6,4 +6,5 @@ mod live;
 mod policy;
 mod refusal;
 mod sign_in;
+mod succession;
 mod support;

@@ -19,6 +19,15 @@ pub(super) fn password(journal: &dyn Journal, taken: Result<(), String>) {
     append(journal, &own("password_set", taken.is_ok(), taken.err()));
 }
 
+/// Whether the certificate authority took over that the page was asked for.
+pub(super) fn authority(journal: &dyn Journal, taken: Result<String, String>) {
+    if let Err(error) = &taken {
+        tracing::error!(%error, "the successor of the certificate authority does not take over");
+    }
+    let ok = taken.is_ok();
+    append(journal, &own("ca_activate", ok, Some(taken.unwrap_or_else(|error| error))));
+}
+
 /// Which rules are in force now, and why not others.
 pub(super) fn pack(journal: &dyn Journal, pack: &packs::InForce) {
     let detail = match &pack.error {

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use arc_swap::ArcSwap;
 use gate_admin::{
     Accounts, Admin, BlockListStatus, CaCertificate, CaInfo, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
     FeedError, Listeners, PackStatus, PolicyError, PolicyText, PolicyView, Ports, ProcessStatus, Scope, Site, Status,
-    StatusReport, UpstreamStatus,
+    StatusReport, Succession, UpstreamStatus,
 };
 use gate_audit::Follower;
 use gate_core::{Clock, Journal, Judge, Mode, SystemClock};
@@ -90,6 +92,7 @@ pub(super) fn run(config: &Config, mut papers: Papers) -> Result<Outcome, Comman
         journal: journal.clone(),
         clock: Arc::new(SystemClock),
         ca: Arc::new(ca),
+        succession: Arc::new(Heirs(config.data.clone())),
         button: told.button,
     };
     let site = Site { local: config.local_subnets(), names: config.own_names().map_err(CommandError::input)? };
@@ -138,6 +141,7 @@ fn ca_info(config: &Config, papers: &Papers) -> Result<CaInfo, CommandError> {
         subject: provision::ca_subject(config),
         permitted_names: authority.permitted_domains().map(str::to_owned).collect(),
         missing_names: provision::missing(&authority, &worker::catalogue()?),
+        locked: authority.is_locked(),
         certificate: certificate(&authority),
         next: provision::successor(config, papers)?.as_ref().map(certificate),
     })
@@ -309,6 +313,15 @@ impl Fallbacks for Standing {
 
     fn revoke(&self, id: &str) -> Result<bool, FallbackError> {
         fallbacks::revoke(&self.0.data, id).map_err(FallbackError)
+    }
+}
+
+/// What the supervisor is asked for by a file, as it is for the policy.
+struct Heirs(PathBuf);
+
+impl Succession for Heirs {
+    fn ask(&self, fingerprint: &str) -> io::Result<()> {
+        run_state::replace(&provision::wanted_file(&self.0), fingerprint.as_bytes(), 0o644)
     }
 }
 

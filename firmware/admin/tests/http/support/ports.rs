@@ -8,11 +8,11 @@ use std::time::Duration;
 use gate_admin::{
     BlockListStatus, CaCertificate, CaInfo, Content, FallbackError, FallbackStatus, Fallbacks, Feed, FeedEntry,
     InspectAnswer, InspectRequest, Inspector, PackStatus, PolicyError, PolicyText, PolicyView, Polled, Ports,
-    ProcessStatus, Shortfalls, Status, StatusReport, UpstreamStatus,
+    ProcessStatus, Shortfalls, Status, StatusReport, Succession, UpstreamStatus,
 };
 use gate_core::{
-    Action, Event, FallbackCause, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode, Position, Reason,
-    Record, SystemClock, UnixMicros, Why,
+    Action, AdminEvent, Event, FallbackCause, Finding, FindingCount, Journal, JournalError, KnowledgeBase, Mode,
+    Position, Reason, Record, SystemClock, UnixMicros, Why,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -248,6 +248,22 @@ impl Fallbacks for OneFallback {
     }
 }
 
+/// Fingerprint of the authority that is to follow.
+pub(crate) const SUCCESSOR: &str =
+    "90:CB:55:1E:A7:8B:D4:33:62:09:F1:AC:7E:B6:48:20:5D:E7:93:1C:F8:D2:6A:44:0B:81:5E:77:C0:9F:12:3A";
+
+/// A supervisor that does what it is asked for at once.
+struct Heirs(Arc<Journals>);
+
+impl Succession for Heirs {
+    fn ask(&self, fingerprint: &str) -> std::io::Result<()> {
+        let (command, detail) = ("ca_activate".to_owned(), Some(fingerprint.to_owned()));
+        let event = AdminEvent { client: None, actor: None, command, ok: true, detail };
+        self.0.write("supervisor", now(), Event::Admin(event));
+        Ok(())
+    }
+}
+
 pub(crate) fn now() -> UnixMicros {
     gate_core::Clock::now(&SystemClock)
 }
@@ -260,6 +276,7 @@ pub(crate) fn ca() -> CaInfo {
             .map(str::to_owned)
             .to_vec(),
         missing_names: Vec::new(),
+        locked: false,
         certificate: CaCertificate {
             fingerprint_sha256:
                 "3A:9F:12:77:C0:5E:81:44:0B:D2:6A:F8:93:1C:E7:20:5D:B6:48:AC:7E:09:F1:33:62:8B:D4:55:1E:A7:90:CB"
@@ -269,7 +286,13 @@ pub(crate) fn ca() -> CaInfo {
             der: vec![0x30, 0x82, 0x01, 0x00],
             mobileconfig: "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict/></plist>\n".to_owned(),
         },
-        next: None,
+        next: Some(CaCertificate {
+            fingerprint_sha256: SUCCESSOR.to_owned(),
+            not_after: UnixMicros(2_410_905_600_000_000),
+            pem: "-----BEGIN CERTIFICATE-----\nMIIBsuccessor\n-----END CERTIFICATE-----\n".to_owned(),
+            der: vec![0x30, 0x82, 0x01, 0x01],
+            mobileconfig: "<?xml version=\"1.0\"?><plist version=\"1.0\"><dict/></plist>\n".to_owned(),
+        }),
     }
 }
 
@@ -284,6 +307,7 @@ pub(crate) fn ports(journals: &Arc<Journals>, button: watch::Receiver<bool>) -> 
         journal: Arc::new(AdminJournal(Arc::clone(journals))),
         clock: Arc::new(SystemClock),
         ca: Arc::new(ca()),
+        succession: Arc::new(Heirs(Arc::clone(journals))),
         button,
     }
 }
