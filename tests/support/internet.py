@@ -79,9 +79,13 @@ class Internet:
         """Every connection the providers accepted."""
         return read_lines(self.folder / "connections.jsonl")[since:]
 
+    def wires(self):
+        """Every decrypted byte that arrived, by the file of its connection."""
+        return {path: path.read_bytes() for path in sorted((self.folder / "wire").glob("*.bin"))}
+
     def wire(self):
-        """Every decrypted byte that arrived, of all connections."""
-        return b"".join(path.read_bytes() for path in sorted((self.folder / "wire").glob("*.bin")))
+        """All of them together."""
+        return b"".join(self.wires().values())
 
 
 def dns_lines():

@@ -1,6 +1,7 @@
 """Fixtures for everything that drives the whole office; a conftest imports them."""
 
 import os
+import re
 
 import pytest
 
@@ -10,6 +11,10 @@ if "OFFICE_SCRATCH" not in os.environ:
     pytest.exit("run inside the office: tests/support/enter tests/.venv/bin/python -m pytest …", returncode=2)
 
 
+# RFC 9113 section 6.8, without words: what a connection that is kept ends with, whenever its time is over.
+GOAWAY = re.compile(rb"\x00\x00\x08\x07\x00\x00\x00\x00\x00.{8}", re.DOTALL)
+
+
 class Witness:
     """What the providers received since the test began."""
 
@@ -17,7 +22,7 @@ class Witness:
         self.office = office
         self.requests_before = len(office.internet.requests())
         self.connections_before = len(office.internet.connections())
-        self.wire_before = len(office.internet.wire())
+        self.wire_before = {path: len(said) for path, said in office.internet.wires().items()}
 
     @property
     def requests(self):
@@ -29,8 +34,9 @@ class Witness:
 
     @property
     def wire(self):
-        """Decrypted bytes of every connection; those opened earlier and kept are in it as a whole."""
-        return self.office.internet.wire()[self.wire_before :]
+        """Decrypted bytes that arrived since, on connections that were kept, too, but for their good-byes."""
+        wires = self.office.internet.wires().items()
+        return b"".join(GOAWAY.sub(b"", said[self.wire_before.get(path, 0) :]) for path, said in wires)
 
     def only_request(self):
         requests = self.requests

@@ -45,6 +45,9 @@ pub struct Config {
     pub connect_timeout_ms: u64,
     /// A connection without a byte in either direction is closed after this many seconds. Default: 600.
     pub idle_seconds: u64,
+    /// How long a connection to a provider that an inspected client left, with nothing open on it, is kept for the next one of
+    /// the same client, in seconds, at most 60; 0 keeps none. Default: 15.
+    pub upstream_idle_seconds: u64,
     /// Open connections in total; more wait in the kernel's backlog. Default: 2048.
     pub max_connections: usize,
     /// Open connections of one client address; more are closed at once. Default: 64.
@@ -102,6 +105,7 @@ impl Default for Config {
             hello_max_records: 64,
             connect_timeout_ms: 10_000,
             idle_seconds: 600,
+            upstream_idle_seconds: 15,
             max_connections: 2048,
             max_connections_per_client: 64,
             max_tunnels_per_name: 64,
@@ -130,6 +134,7 @@ impl Config {
             ("hello_max_records", 1, 64, wide(self.hello_max_records)),
             ("connect_timeout_ms", 100, 120_000, self.connect_timeout_ms),
             ("idle_seconds", 1, 86_400, self.idle_seconds),
+            ("upstream_idle_seconds", 0, 60, self.upstream_idle_seconds),
             ("max_connections", 1, 1_000_000, wide(self.max_connections)),
             ("max_connections_per_client", 1, 1_000_000, wide(self.max_connections_per_client)),
             ("max_tunnels_per_name", 1, 1_000_000, wide(self.max_tunnels_per_name)),
@@ -169,5 +174,9 @@ impl Config {
 
     pub(crate) fn idle(&self) -> Duration {
         Duration::from_secs(self.idle_seconds)
+    }
+
+    pub(crate) fn upstream_idle(&self) -> Duration {
+        Duration::from_secs(self.upstream_idle_seconds)
     }
 }

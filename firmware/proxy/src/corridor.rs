@@ -102,6 +102,10 @@ impl Visitor {
                 self.refuse(client, reason).await
             }
             Course::Admin(admin) => self.hand_over(admin, client, &raw).await,
+            Course::Connect { host, entry, mode: Mode::Inspected } => {
+                let session = self.session(host, entry, hello);
+                self.inspect(session, client, raw).await
+            }
             Course::Connect { host, entry, mode } => match self.dial(&host, self.shared.config.upstream_port).await {
                 Err(reason) => self.refuse(client, reason).await,
                 Ok(server) => {
@@ -138,6 +142,31 @@ impl Visitor {
         }
     }
 
+    async fn inspect(&mut self, session: Session, client: TcpStream, raw: Bytes) -> Closed {
+        let server = match self.provider(&session).await {
+            Ok(server) => server,
+            Err(reason) => return self.refuse(client, reason).await,
+        };
+        self.pending.connected(Mode::Inspected);
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            closed = inspect::run(Arc::clone(&self.shared), session, client, raw, server) => closed,
+            () = shared.switch.frozen(Mode::Inspected) => {
+                Closed { mode: Mode::Inspected, reason: Some(switch::freeze()), alpn: None }
+            }
+        }
+    }
+
+    /// The provider over what the same client left, where its name still leads there, or dialled.
+    async fn provider(&self, session: &Session) -> Result<inspect::Server, Reason> {
+        let shared = &self.shared;
+        let way = dial::find(shared, &session.host, shared.config.upstream_port).await.map_err(not_connected)?;
+        match inspect::take_over(shared, session, &way) {
+            Some(left) => Ok(inspect::Server::Left(left)),
+            None => way.connect().await.map(inspect::Server::New).map_err(not_connected),
+        }
+    }
+
     async fn connect(
         &mut self,
         (host, entry, mode): (HostName, Option<Entry>, Mode),
@@ -145,10 +174,6 @@ impl Visitor {
         (client, raw): (TcpStream, Bytes),
         server: TcpStream,
     ) -> Closed {
-        if mode == Mode::Inspected {
-            let session = self.session(host, entry, hello);
-            return inspect::run(Arc::clone(&self.shared), session, client, raw, server).await;
-        }
         if mode == Mode::Passed && entry.is_none() && gate_dialect::name_looks_like_ai(&host) {
             shadow::tell(&self.shared, self.id, self.client.ip(), &host, ShadowSign::Name);
         }
@@ -170,6 +195,7 @@ impl Visitor {
             ja4: hello.print.ja4(),
             runtime: Runtime::of_hello(&hello),
             alpn: hello.alpn,
+            snapshot: Arc::clone(&self.snapshot),
             meter: Arc::clone(&self.meter),
         }
     }
@@ -189,14 +215,16 @@ impl Visitor {
     }
 
     async fn dial(&self, host: &HostName, port: u16) -> Result<TcpStream, Reason> {
-        dial::dial(&self.shared, host, port).await.map_err(|error| {
-            tracing::info!(%error, "not connected");
-            error.reason()
-        })
+        dial::dial(&self.shared, host, port).await.map_err(not_connected)
     }
 
     async fn refuse(&self, client: TcpStream, reason: Reason) -> Closed {
         refuse::tls(client, &self.meter, &reason).await;
         Closed::refused(reason)
     }
+}
+
+fn not_connected(error: dial::DialError) -> Reason {
+    tracing::info!(%error, "not connected");
+    error.reason()
 }

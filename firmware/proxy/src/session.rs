@@ -42,6 +42,8 @@ pub(crate) struct Session {
     /// The kind of TLS program, and what it seems to be.
     pub(crate) ja4: String,
     pub(crate) runtime: Runtime,
+    /// What it was judged by.
+    pub(crate) snapshot: Arc<Snapshot>,
     /// Counts bytes on the client's wire; live, so that the record is exact even when the task is cut.
     pub(crate) meter: Arc<Meter>,
 }

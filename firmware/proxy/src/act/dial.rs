@@ -42,19 +42,44 @@ impl DialError {
     }
 }
 
-/// Connects to the host under the connect timeout, which covers the resolution as well.
-pub(crate) async fn dial(shared: &Shared, host: &HostName, port: u16) -> Result<TcpStream, DialError> {
+/// Where a host is reached: what its name leads to now and the guard lets through.
+pub(crate) struct Way<'a> {
+    host: &'a HostName,
+    candidates: Vec<IpAddr>,
+    port: u16,
+    deadline: Instant,
+}
+
+/// Finds the way to the host. The connect timeout begins here.
+pub(crate) async fn find<'a>(shared: &Shared, host: &'a HostName, port: u16) -> Result<Way<'a>, DialError> {
     let deadline = Instant::now() + shared.config.connect_timeout();
-    let late = |_| DialError::Timeout(host.clone());
-    let found = timeout_at(deadline, shared.ports.resolve.resolve(host)).await.map_err(late)??;
+    let resolving = timeout_at(deadline, shared.ports.resolve.resolve(host));
+    let found = resolving.await.map_err(|_| DialError::Timeout(host.clone()))??;
     let snapshot = shared.snapshot();
     let place = &snapshot.place;
     let guard = Guard { allow: &shared.config.allow_ranges, own: &place.own_addresses, local: &place.local };
-    let candidates = candidates(host, found, guard)?;
-    let stream = timeout_at(deadline, race(host, candidates, port)).await.map_err(late)??;
-    // Prompts and events are small and wait for nobody; a client that cannot set it still works.
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
+    Ok(Way { host, candidates: candidates(host, found, guard)?, port, deadline })
+}
+
+impl Way<'_> {
+    /// Whether it leads there.
+    pub(crate) fn leads_to(&self, peer: SocketAddr) -> bool {
+        peer.port() == self.port && self.candidates.contains(&peer.ip().to_canonical())
+    }
+
+    /// Connects to whoever answers first, in what is left of the connect timeout.
+    pub(crate) async fn connect(self) -> Result<TcpStream, DialError> {
+        let racing = timeout_at(self.deadline, race(self.host, self.candidates, self.port));
+        let stream = racing.await.map_err(|_| DialError::Timeout(self.host.clone()))??;
+        // Prompts and events are small and wait for nobody; a client that cannot set it still works.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+}
+
+/// Connects to the host under the connect timeout, which covers the resolution as well.
+pub(crate) async fn dial(shared: &Shared, host: &HostName, port: u16) -> Result<TcpStream, DialError> {
+    find(shared, host, port).await?.connect().await
 }
 
 /// The addresses that may be dialled, families taking turns so that one broken family costs one head start.

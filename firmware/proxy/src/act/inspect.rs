@@ -6,6 +6,7 @@
 //!                             ├─ collect  the whole body, under a cap and a budget
 //!                             ├─ judge    decode, scan, policy, edit; pure
 //!                             ├─ upstream the verified server, its protocol kept
+//!                             ├─ left     what one connection of a client leaves to its next
 //!                             ├─ reply    frame by frame, tokens read on the side
 //!                             ├─ restore  placeholders become values again, where there are any
 //!                             ├─ calls    gRPC and Connect, message by message
@@ -67,6 +68,7 @@ mod calls;
 mod distrust;
 mod draft;
 mod exchange;
+mod left;
 mod limits;
 mod refusal;
 mod reply;
@@ -82,6 +84,7 @@ mod record;
 pub use account::account_of;
 pub(crate) use budget::Budget;
 pub use judge::{Inspector, Judged, Prompt};
+pub(crate) use left::{Left, take_over};
 pub use memory::ValueHash;
 pub use refusal::Refusal;
 
@@ -95,6 +98,8 @@ pub(crate) struct State {
     large: Semaphore,
     /// Compressed answers whose tokens are read at once.
     decoders: Arc<Semaphore>,
+    /// Connections to providers between two of a client.
+    shelf: left::Shelf,
 }
 
 impl State {
@@ -106,21 +111,30 @@ impl State {
             account_key: ports.account_key.clone(),
             large: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             decoders: Arc::new(Semaphore::new(usage::DECODERS)),
+            shelf: left::Shelf::default(),
         }
     }
 }
 
+/// How the provider is reached, at an address that the guard let through.
+pub(crate) enum Server {
+    /// Dialled, and still unknown.
+    New(TcpStream),
+    /// Met by an earlier connection of the same client.
+    Left(Left),
+}
+
 /// Terminates the client's TLS and relays request by request, inspected.
 ///
-/// `hello` is everything read from `client` so far, already counted; `upstream` is dialled and guarded.
+/// `hello` is everything read from `client` so far, already counted.
 pub(crate) async fn run(
     shared: Arc<Shared>,
     session: Session,
     client: TcpStream,
     hello: Bytes,
-    upstream: TcpStream,
+    server: Server,
 ) -> Closed {
-    let (upstream, config) = match prepare(&shared, &session, upstream).await {
+    let (upstream, config) = match prepare(&shared, &session, server).await {
         Ok(ready) => ready,
         Err(reason) => {
             refuse::tls(client, &session.meter, &reason).await;
@@ -139,6 +153,9 @@ pub(crate) async fn run(
             let reason = serve::serve(Arc::clone(&exchange), tls).await;
             if !exchange.asked() && quiet.is_refusal(&exchange.session.meter, reason.as_ref()) {
                 distrust::note(&exchange.shared, &exchange.session, FallbackCause::Closed);
+            }
+            if exchange.asked() && reason.is_none() {
+                left::keep(&exchange.shared, &exchange.session, &exchange.upstream).await;
             }
             reason
         }
@@ -161,13 +178,16 @@ pub(crate) async fn run(
 async fn prepare(
     shared: &Arc<Shared>,
     session: &Session,
-    upstream: TcpStream,
+    server: Server,
 ) -> Result<(Upstream, Arc<ServerConfig>), Reason> {
-    let met = Upstream::meet(Arc::clone(shared), session.host.clone(), &session.alpn, upstream).await;
-    let upstream = met.map_err(|error| {
-        tracing::warn!(host = %session.host, %error, "the provider is not met");
-        error.reason()
-    })?;
+    let (met, host) = (Arc::clone(shared), session.host.clone());
+    let upstream = match server {
+        Server::Left(left) => Upstream::go_on(met, host, &session.alpn, left),
+        Server::New(tcp) => Upstream::meet(met, host, &session.alpn, tcp).await.map_err(|error| {
+            tracing::warn!(host = %session.host, %error, "the provider is not met");
+            error.reason()
+        })?,
+    };
     let leaves = &shared.inspect.leaves;
     let config = leaves.config(&shared.ports.mint, &session.host, upstream.alpn(), shared.now()).await;
     let config = config.map_err(|error| {

@@ -192,8 +192,8 @@ impl Exchange {
         }
         let Some(sent) = sent else { return self.fail(Reason::Internal, voice, pending) };
         match sent {
-            Ok(response) if !response.status().is_informational() => {
-                self.pass_on(response, voice, pending, Editing::Talk(Talking::new(talk, call)))
+            Ok((response, owed)) if !response.status().is_informational() => {
+                self.pass_on((response, owed), voice, pending, Editing::Talk(Talking::new(talk, call)))
             }
             unanswered => {
                 talk.over.cancel();

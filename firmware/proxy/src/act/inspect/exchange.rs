@@ -30,7 +30,7 @@ use super::refusal::{Refusal, Voice};
 use super::reply::{Relayed, Reply};
 use super::restore::{self, Restorer};
 use super::socket::{self, Socket};
-use super::upstream::{SendError, Upstream};
+use super::upstream::{Owed, SendError, Upstream};
 use super::usage::Side;
 use super::vault::Live;
 use crate::ports::Snapshot;
@@ -304,12 +304,12 @@ impl Exchange {
         let shown = self.shown(&cleared.parts);
         let mut request = cleared.into_request(&self.session.host, self.upstream.alpn());
         socket::ask(request.headers_mut());
-        let mut response = match self.upstream.send(request).await {
-            Ok(response) => response,
+        let (mut response, owed) = match self.upstream.send(request).await {
+            Ok(answered) => answered,
             Err(error) => return self.fail(error.reason(), voice, pending),
         };
         if !response.status().is_informational() {
-            return self.pass_on(response, voice, pending, Editing::None);
+            return self.pass_on((response, owed), voice, pending, Editing::None);
         }
         if !socket::is_agreed(response.status(), response.headers()) {
             return self.fail(Reason::UpstreamReset, voice, pending);
@@ -331,8 +331,8 @@ impl Exchange {
             // An answer that has to be edited is best not packed.
             request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        let response = match self.upstream.send(request).await {
-            Ok(response) => response,
+        let (response, owed) = match self.upstream.send(request).await {
+            Ok(answered) => answered,
             Err(error) => {
                 let reason = self.unsent(&error);
                 return self.fail(reason, voice, pending);
@@ -341,7 +341,7 @@ impl Exchange {
         if response.status().is_informational() {
             return self.fail(Reason::UpstreamReset, voice, pending);
         }
-        self.pass_on(response, voice, pending, live.map_or(Editing::None, Editing::Restore))
+        self.pass_on((response, owed), voice, pending, live.map_or(Editing::None, Editing::Restore))
     }
 
     /// Why a request got no answer.
@@ -357,7 +357,7 @@ impl Exchange {
     /// Starts to give the client the server's answer, which may end early where it is one to a call.
     pub(super) fn pass_on(
         &self,
-        response: Response<Incoming>,
+        (response, owed): (Response<Incoming>, Owed),
         voice: Voice,
         mut pending: Pending,
         editing: Editing,
@@ -388,7 +388,9 @@ impl Exchange {
             Editing::Restore(_) => {}
         }
         head.version = if self.upstream.alpn() == Alpn::Http2 { http::Version::HTTP_2 } else { http::Version::HTTP_11 };
-        match Relayed::new(body, pending, side, talk, restorer) {
+        // What a client says in a call may go on behind the end of its answer.
+        let owed = talk.is_none().then_some(owed);
+        match Relayed::new(body, pending, side, talk, restorer, owed) {
             Ok(relayed) => Response::from_parts(head, Reply::Relayed(Box::new(relayed))),
             Err(_) => self.own(&unrecorded(), voice),
         }

@@ -13,6 +13,7 @@ use thiserror::Error;
 use super::calls::Talking;
 use super::record::Pending;
 use super::restore::Restorer;
+use super::upstream::Owed;
 use super::usage::Side;
 
 /// The body of an answer.
@@ -50,6 +51,8 @@ pub(super) struct Relayed {
     queued: Option<Frame<Bytes>>,
     /// It ended early, or with what was held back.
     over: bool,
+    /// Told when the provider has said all.
+    owed: Option<Owed>,
 }
 
 impl Relayed {
@@ -60,12 +63,14 @@ impl Relayed {
         side: Side,
         talk: Option<Talking>,
         restorer: Option<Box<Restorer>>,
+        owed: Option<Owed>,
     ) -> Result<Self, JournalError> {
         let left = inner.size_hint().exact();
         let is_empty = inner.is_end_stream();
         let side = Some(side);
-        let mut relayed = Self { inner, pending, side, left, talk, restorer, queued: None, over: false };
+        let mut relayed = Self { inner, pending, side, left, talk, restorer, queued: None, over: false, owed };
         if is_empty {
+            relayed.pay();
             relayed.finish(None)?;
         }
         Ok(relayed)
@@ -76,6 +81,7 @@ impl Relayed {
         match frame.into_data() {
             Ok(data) => self.data(data),
             Err(trailers) => {
+                self.pay();
                 let rest = self.rest()?;
                 self.finish(None)?;
                 let Some(rest) = rest else { return Ok(Some(trailers)) };
@@ -97,6 +103,9 @@ impl Relayed {
         self.pending.note(|event| event.response_bytes += len);
         self.left = self.left.map(|left| left.saturating_sub(len));
         let is_last = self.left == Some(0) || self.inner.is_end_stream();
+        if is_last {
+            self.pay();
+        }
         let data = match &mut self.restorer {
             Some(restorer) => restorer.push(&data, is_last)?,
             None => data,
@@ -118,10 +127,18 @@ impl Relayed {
 
     /// The end of the body.
     fn end(&mut self) -> Result<Option<Frame<Bytes>>, ReplyError> {
+        self.pay();
         let rest = self.rest()?;
         self.over = rest.is_some();
         self.finish(None)?;
         Ok(rest.map(Frame::data))
+    }
+
+    /// The provider has said all.
+    fn pay(&mut self) {
+        if let Some(owed) = self.owed.take() {
+            owed.pay();
+        }
     }
 
     fn finish(&mut self, reason: Option<Reason>) -> Result<(), JournalError> {

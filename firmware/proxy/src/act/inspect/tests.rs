@@ -7,6 +7,7 @@ mod bodies;
 mod calls;
 mod distrust;
 mod history;
+mod left;
 mod lifetime;
 mod limits;
 mod misuse;

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gate_core::{HostName, Reason};
+use gate_core::{HostName, Reason, UnixMicros};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -21,11 +21,15 @@ use tokio_rustls::client::TlsStream;
 
 use super::collect::Held;
 use super::leaf::Alpn;
+use super::left::Left;
 use super::limits;
 use crate::shared::Shared;
 
 /// A TLS handshake that takes longer than this has failed.
 pub(super) const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// A connection on which nothing is open is ready at once; one that is not has something to hide.
+const READY: Duration = Duration::from_millis(100);
 
 /// One host at one address that the guard let through.
 pub(super) struct Upstream {
@@ -39,12 +43,29 @@ pub(super) struct Upstream {
     /// one failed.
     dialling: Mutex<Reason>,
     dialled: AtomicU64,
+    owed: Arc<AtomicUsize>,
 }
 
 /// A connection that takes requests.
-enum Link {
+pub(super) struct Link {
+    sender: Sender,
+    /// When the server's certificate ends.
+    until: UnixMicros,
+}
+
+enum Sender {
     Http1(http1::SendRequest<Held>),
     Http2(http2::SendRequest<Held>),
+}
+
+/// An answer that the server has not finished. Who drops it unpaid leaves a connection that nobody else gets.
+pub(super) struct Owed(Arc<AtomicUsize>);
+
+impl Owed {
+    /// The answer was read to its end.
+    pub(super) fn pay(self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Why there is no connection to the server.
@@ -107,8 +128,37 @@ impl Upstream {
         let offer = Alpn::offer(offered);
         let (tls, alpn) = handshake(&shared.upstream_tls, &offer, &host, tcp).await?;
         let link = Link::open(&shared, tls, alpn).await?;
-        let (dialling, dialled) = (Mutex::new(Reason::UpstreamReset), AtomicU64::new(0));
-        Ok(Self { shared, host, peer, offer, alpn, link: Mutex::new(Some(link)), dialling, dialled })
+        Ok(Self::over(shared, host, offer, Left { link, peer, alpn }))
+    }
+
+    /// Goes on where an earlier connection of the same client left off, which offered the same.
+    pub(super) fn go_on(shared: Arc<Shared>, host: HostName, offered: &[Vec<u8>], left: Left) -> Self {
+        Self::over(shared, host, Alpn::offer(offered), left)
+    }
+
+    fn over(shared: Arc<Shared>, host: HostName, offer: Vec<Vec<u8>>, Left { link, peer, alpn }: Left) -> Self {
+        Self {
+            shared,
+            host,
+            peer,
+            offer,
+            alpn,
+            link: Mutex::new(Some(link)),
+            dialling: Mutex::new(Reason::UpstreamReset),
+            dialled: AtomicU64::new(0),
+            owed: Arc::default(),
+        }
+    }
+
+    /// What another connection may go on with: nothing was broken off here, every answer was read to its end, and none made
+    /// the connection something else.
+    pub(super) async fn leave(&self) -> Option<Left> {
+        if self.owed.load(Ordering::Acquire) > 0 {
+            return None;
+        }
+        let mut link = self.link.lock().await.take()?;
+        let is_ready = timeout(READY, link.ready()).await.is_ok_and(|ready| ready);
+        is_ready.then_some(Left { link, peer: self.peer, alpn: self.alpn })
     }
 
     pub(super) fn alpn(&self) -> Alpn {
@@ -116,16 +166,19 @@ impl Upstream {
     }
 
     /// Sends a request. One that never left because the server had closed an idle connection is sent on a new one.
-    pub(super) async fn send(&self, request: Request<Held>) -> Result<Response<Incoming>, SendError> {
+    pub(super) async fn send(&self, request: Request<Held>) -> Result<(Response<Incoming>, Owed), SendError> {
+        let owed = Owed(Arc::clone(&self.owed));
+        owed.0.fetch_add(1, Ordering::AcqRel);
         let link = self.take().await?;
-        match self.send_on(link, request).await {
-            Ok(response) => Ok(response),
-            Err((error, None)) => Err(SendError::Broken(error)),
+        let response = match self.send_on(link, request).await {
+            Ok(response) => response,
+            Err((error, None)) => return Err(SendError::Broken(error)),
             Err((_, Some(request))) => {
                 let link = self.take().await?;
-                self.send_on(link, *request).await.map_err(|(error, _)| SendError::Broken(error))
+                self.send_on(link, *request).await.map_err(|(error, _)| SendError::Broken(error))?
             }
-        }
+        };
+        Ok((response, owed))
     }
 
     /// A living link, the one there is or a new one. An HTTP/1.1 link belongs to its borrower until given back.
@@ -166,9 +219,9 @@ impl Upstream {
         mut link: Link,
         request: Request<Held>,
     ) -> Result<Response<Incoming>, (hyper::Error, Option<Box<Request<Held>>>)> {
-        let sent = match &mut link {
-            Link::Http1(sender) => sender.try_send_request(request).await,
-            Link::Http2(sender) => sender.try_send_request(request).await,
+        let sent = match &mut link.sender {
+            Sender::Http1(sender) => sender.try_send_request(request).await,
+            Sender::Http2(sender) => sender.try_send_request(request).await,
         };
         match sent {
             Ok(response) => {
@@ -195,37 +248,56 @@ impl Upstream {
 
 impl Link {
     async fn open(shared: &Arc<Shared>, tls: TlsStream<TcpStream>, alpn: Alpn) -> Result<Self, DialError> {
+        let until = ends(&tls);
         let io = TokioIo::new(tls);
         let closing = shared.closing.clone();
-        if alpn == Alpn::Http2 {
+        let sender = if alpn == Alpn::Http2 {
             let (sender, connection) = limits::h2_client(&mut http2::Builder::new(TokioExecutor::new()))
                 .timer(TokioTimer::new())
                 .handshake(io)
                 .await?;
             tokio::spawn(async move { closing.run_until_cancelled(connection).await });
-            Ok(Self::Http2(sender))
+            Sender::Http2(sender)
         } else {
             let (sender, connection) = limits::h1_client(&mut http1::Builder::new()).handshake(io).await?;
             // The task ends with the sender and the last body; an error reaches whoever waits for either.
             tokio::spawn(async move { closing.run_until_cancelled(connection.with_upgrades()).await });
-            Ok(Self::Http1(sender))
-        }
+            Sender::Http1(sender)
+        };
+        Ok(Self { sender, until })
     }
 
     async fn ready(&mut self) -> bool {
-        match self {
-            Self::Http1(sender) => sender.ready().await.is_ok(),
-            Self::Http2(sender) => sender.ready().await.is_ok(),
+        match &mut self.sender {
+            Sender::Http1(sender) => sender.ready().await.is_ok(),
+            Sender::Http2(sender) => sender.ready().await.is_ok(),
         }
+    }
+
+    /// Whether it would take a request now, as far as is known here, under a certificate that has not ended.
+    pub(super) fn lives(&self, now: UnixMicros) -> bool {
+        let is_ready = match &self.sender {
+            Sender::Http1(sender) => sender.is_ready(),
+            Sender::Http2(sender) => sender.is_ready(),
+        };
+        is_ready && now < self.until
     }
 
     /// A second handle on the same connection, where its protocol has many requests at once.
     fn share(&self) -> Option<Self> {
-        match self {
-            Self::Http1(_) => None,
-            Self::Http2(sender) => Some(Self::Http2(sender.clone())),
+        match &self.sender {
+            Sender::Http1(_) => None,
+            Sender::Http2(sender) => Some(Self { sender: Sender::Http2(sender.clone()), until: self.until }),
         }
     }
+}
+
+/// When the server's certificate ends; 1970 where that cannot be told.
+fn ends(tls: &TlsStream<TcpStream>) -> UnixMicros {
+    let leaf = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let parsed = leaf.and_then(|leaf| x509_parser::parse_x509_certificate(leaf).ok());
+    let end = parsed.map_or(0, |(_, certificate)| certificate.validity().not_after.timestamp());
+    UnixMicros(u64::try_from(end).unwrap_or(0).saturating_mul(1_000_000))
 }
 
 async fn handshake(

@@ -23,7 +23,8 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::act::inspect::{ValueHash, run};
+use crate::act::inspect::left::Heir;
+use crate::act::inspect::{Left, Server, ValueHash, run};
 use crate::config::Config;
 use crate::decide::{Pass, Passes};
 use crate::fallback::Fallback;
@@ -254,6 +255,8 @@ pub(super) struct Office {
     pub(super) provider: Provider,
     /// The token that clients have shown to the CONNECT proxy, if they came by that.
     pub(super) pass: Option<Pass>,
+    /// Where clients are.
+    pub(super) from: IpAddr,
 }
 
 /// A client's TLS connection, and the task that serves it.
@@ -292,7 +295,7 @@ impl Office {
         };
         let mut shared = Shared::new(config, ports).unwrap();
         shared.upstream_tls = Arc::new(provider.ca.client(&[]));
-        Self { shared: Arc::new(shared), journal, mint, judge, clock, provider, pass: None }
+        Self { shared: Arc::new(shared), journal, mint, judge, clock, provider, pass: None, from: CLIENT }
     }
 
     /// These tokens open the CONNECT proxy from now on.
@@ -306,25 +309,44 @@ impl Office {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut far, _) = listener.accept().await.unwrap();
-        let upstream = TcpStream::connect(self.provider.addr).await.unwrap();
-        let (shared, host) = (Arc::clone(&self.shared), HostName::parse(HOST.as_bytes()).unwrap());
-        let snapshot = shared.snapshot();
-        let entry = snapshot.catalogue.lookup(&host).cloned();
-        let alpn = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        let pass = self.pass.clone();
+        let (shared, session) = (Arc::clone(&self.shared), self.session(alpn));
+        let server = match self.left(alpn) {
+            Some(left) => Server::Left(left),
+            None => Server::New(TcpStream::connect(self.provider.addr).await.unwrap()),
+        };
         let serving = tokio::spawn(async move {
-            let meter = Arc::new(Meter::new(Instant::now()));
             let mut hello = vec![0; 100];
             let n = far.read(&mut hello).await.unwrap();
-            meter.add_up(n);
+            session.meter.add_up(n);
             hello.truncate(n);
-            let client = ClientAddr(SocketAddr::from((CLIENT, 50_000)));
-            let (ja4, runtime) = ("t13d_test".to_owned(), Runtime::Unknown);
-            let name = pass.as_ref().map(|pass| Arc::clone(&pass.name));
-            let session = Session { id: 7, client, name, pass, host, entry, alpn, ja4, runtime, meter };
-            run(shared, session, far, Bytes::from(hello), upstream).await
+            run(shared, session, far, Bytes::from(hello), server).await
         });
         (near, serving)
+    }
+
+    /// The client's connection, as the corridor has understood it.
+    pub(super) fn session(&self, alpn: &[&str]) -> Session {
+        let (snapshot, host) = (self.shared.snapshot(), HostName::parse(HOST.as_bytes()).unwrap());
+        let pass = self.pass.clone();
+        Session {
+            id: 7,
+            client: ClientAddr(SocketAddr::from((self.from, 50_000))),
+            name: pass.as_ref().map(|pass| Arc::clone(&pass.name)),
+            pass,
+            entry: snapshot.catalogue.lookup(&host).cloned(),
+            host,
+            alpn: alpn.iter().map(|name| name.as_bytes().to_vec()).collect(),
+            ja4: "t13d_test".to_owned(),
+            runtime: Runtime::Unknown,
+            snapshot,
+            meter: Arc::new(Meter::new(Instant::now())),
+        }
+    }
+
+    /// What the client's last connection has left to the next one.
+    pub(super) fn left(&self, alpn: &[&str]) -> Option<Left> {
+        let heir = Heir::of(&self.session(alpn));
+        self.shared.inspect.shelf.take(&heir, |peer| peer == self.provider.addr, self.shared.now())
     }
 
     /// A client that trusts the office's CA.

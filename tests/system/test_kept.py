@@ -1,0 +1,67 @@
+"""Connections to providers that outlive the client's: gone on with by the same client, and by nobody else."""
+
+import time
+
+import plan
+
+INSPECTED = "client-inspected"
+POLICY = f"""\
+version: 1
+groups:
+  - name: inspected
+    clients: ["{plan.LAN}.10", "{plan.LAN}.11"]
+    mode: inspect
+default_mode: watch
+"""
+BODY = '{"model":"gpt-5-mini","messages":[{"role":"user","content":"Hello."}]}'
+
+
+def met(office, since):
+    """The connections that the provider accepted under a name."""
+    return [row for row in office.internet.connections(since) if row["server_name"] == "api.openai.com"]
+
+
+def ask(office, client, *options):
+    """A program that connects, asks once and leaves."""
+    curl = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", "-d", BODY, *options]
+    fields = ["-H", "content-type: application/json", "-H", "authorization: Bearer sk-test"]
+    return office.hosts[client].run([*curl, *fields, "https://api.openai.com/v1/chat/completions"]).stdout
+
+
+def test_a_client_goes_on_with_its_own_and_nobody_with_anothers(new_office):
+    office = new_office()
+    office.install_puck(policy=POLICY)
+    for protocol in ("--http1.1", "--http2"):
+        before = len(office.internet.connections())
+        assert [ask(office, INSPECTED, protocol) for _ in range(4)] == ["200"] * 4
+        assert len(met(office, before)) == 1, protocol
+        assert ask(office, "client-watched", protocol) == "200"
+        assert len(met(office, before)) == 2, "another client"
+        # All of it is in the journal as before.
+        rows = [row["event"] for row in office.puck.journal() if "request" in row["event"]]
+        assert [row["request"]["status"] for row in rows][-5:] == [200] * 5
+
+
+def test_a_new_policy_begins_anew_and_so_does_who_waits_too_long(new_office):
+    office = new_office()
+    puck = office.install_puck(policy=POLICY, config={"proxy": {"upstream_idle_seconds": 3}})
+    before = len(office.internet.connections())
+    assert ask(office, INSPECTED) == "200" == ask(office, INSPECTED)
+    assert len(met(office, before)) == 1
+    puck.write_policy(POLICY.replace("default_mode: watch", "default_mode: inspect"))
+    deadline = time.monotonic() + 10
+    while len(met(office, before)) == 1 and time.monotonic() < deadline:
+        assert ask(office, INSPECTED) == "200"
+        time.sleep(0.1)
+    assert len(met(office, before)) == 2
+    time.sleep(3.5)
+    assert ask(office, INSPECTED) == "200"
+    assert len(met(office, before)) == 3
+
+
+def test_where_it_is_off_every_connection_is_met(new_office):
+    office = new_office()
+    office.install_puck(policy=POLICY, config={"proxy": {"upstream_idle_seconds": 0}})
+    before = len(office.internet.connections())
+    assert [ask(office, INSPECTED) for _ in range(3)] == ["200"] * 3
+    assert len(met(office, before)) == 3
