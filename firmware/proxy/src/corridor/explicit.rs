@@ -212,9 +212,9 @@ async fn pass_http(visitor: &mut Visitor, mut stream: TcpStream, host: HostName,
     relay_http(visitor, stream, &host, &only).await
 }
 
-/// What a POST begins to say: what is here, or comes within a moment where nothing is. It is read to tell of AI, then sent on.
+/// What a POST begins to say: what is here, or comes within a moment where nothing is and something follows. It is read to tell of AI, then sent on.
 async fn body_begins(visitor: &Visitor, stream: &mut TcpStream, head: &Head, already: Bytes) -> Bytes {
-    if head.method != "POST" || !already.is_empty() {
+    if head.method != "POST" || !head.body_follows || !already.is_empty() {
         return already;
     }
     let mut body = BytesMut::with_capacity(LOOKED_AT);

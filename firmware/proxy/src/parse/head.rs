@@ -24,6 +24,8 @@ pub(crate) struct Head {
     pub(crate) path: String,
     /// What the client shows the proxy to be let through.
     pub(crate) credential: Option<Credential>,
+    /// Whether a body may follow at once: one that is announced, and whose sender does not wait to be asked for it.
+    pub(crate) body_follows: bool,
     /// Length of the head with its final empty line.
     pub(crate) len: usize,
 }
@@ -79,7 +81,8 @@ pub(crate) fn parse(raw: &[u8]) -> Result<Option<Head>, HeadError> {
         (None, None) => return Err(HeadError::Host),
     };
     let credential = credential(request.headers)?;
-    Ok(Some(Head { method: method.to_owned(), authority, path: path.to_owned(), credential, len }))
+    let body_follows = body_follows(request.headers);
+    Ok(Some(Head { method: method.to_owned(), authority, path: path.to_owned(), credential, body_follows, len }))
 }
 
 /// A parsed head, rewritten so that its request is the last one of its connection. Only a WebSocket may take the
@@ -128,6 +131,17 @@ fn credential(headers: &[httparse::Header<'_>]) -> Result<Option<Credential>, He
         return Err(HeadError::Credentials);
     }
     Ok(Some(Credential::parse(first.value)))
+}
+
+/// RFC 9112 section 6.3 and RFC 9110 section 10.1.1.
+fn body_follows(headers: &[httparse::Header<'_>]) -> bool {
+    let values = |name: &'static str| {
+        headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    };
+    let is_zero = |value: &[u8]| !value.is_empty() && value.iter().all(|digit| *digit == b'0');
+    let announced = values("content-length").any(|value| !is_zero(value.trim_ascii()));
+    let waits = values("expect").any(|value| value.trim_ascii().eq_ignore_ascii_case(b"100-continue"));
+    (announced || values("transfer-encoding").next().is_some()) && !waits
 }
 
 /// RFC 9112 section 3.2: authority form for CONNECT, else absolute, origin or asterisk form.

@@ -37,16 +37,22 @@ const KEY_FIELDS: [&str; 15] = [
 ];
 
 /// Parameters of a query in which they do, in lower case.
-const KEY_PARAMETERS: [&str; 9] = [
+const KEY_PARAMETERS: [&str; 14] = [
     "access_token",
     "api-key",
     "api_key",
     "apikey",
     "auth_token",
+    // ElevenLabs' WebSockets, beside `xi-api-key`.
+    "authorization",
     "key",
+    "oauth_token",
+    "ocp-apim-subscription-key",
+    "subscription-key",
     "token",
     "x-amz-credential",
     "x-goog-credential",
+    "xi-api-key",
 ];
 
 /// Fields that name an organisation, a project or a workspace.
@@ -166,7 +172,8 @@ impl<'a> Hasher<'a> {
             let known = KEY_PARAMETERS.iter().any(|known| known.as_bytes() == name);
             let value = unescaped(value);
             // The first part of a signature's credential is the name of its key.
-            let value = if name.starts_with(b"x-") { value.split(|byte| *byte == b'/').next()? } else { &*value };
+            let value =
+                if name.ends_with(b"-credential") { value.split(|byte| *byte == b'/').next()? } else { &*value };
             known.then(|| self.credential(value)).flatten()
         })
     }

@@ -59,6 +59,25 @@ fn refuses_what_names_no_host_or_two() {
 }
 
 #[test]
+fn tells_whether_a_body_is_to_be_waited_for() {
+    for (fields, follows) in [
+        ("", false),
+        ("Content-Length: 0\r\n", false),
+        ("content-length: 00\r\n", false),
+        ("Content-Length: 10\r\n", true),
+        ("Content-Length: 0\r\nContent-Length: 10\r\n", true),
+        ("Content-Length:\r\n", true),
+        ("Transfer-Encoding: chunked\r\n", true),
+        ("Content-Length: 2000000\r\nExpect: 100-Continue\r\n", false),
+        ("Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n", false),
+        ("Content-Length: 10\r\nExpect: something-else\r\n", true),
+    ] {
+        let head = format!("POST / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
+        assert_eq!(parse(head.as_bytes()).unwrap().unwrap().body_follows, follows, "{fields}");
+    }
+}
+
+#[test]
 fn heads_are_capped_in_bytes_and_headers() {
     let padded = |bytes: usize| format!("GET / HTTP/1.1\r\nHost: a.example\r\nX: {}\r\n\r\n", "x".repeat(bytes));
     let room = MAX_HEAD - padded(0).len();

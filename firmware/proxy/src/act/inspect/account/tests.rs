@@ -48,6 +48,10 @@ fn a_key_is_the_same_account_wherever_it_stands() {
         ("POST /v1/x?alt=sse&key=k-1", vec![]),
         ("POST /v1/x?%6Bey=k%2D1", vec![]),
         ("POST /v1/x?API-Key=k-1", vec![]),
+        ("POST /v1/x?oauth_token=k-1", vec![]),
+        ("POST /v1/x?subscription-key=k-1", vec![]),
+        ("POST /v1/x?Ocp-Apim-Subscription-Key=k-1&xi-api-key=k-1", vec![]),
+        ("GET /v1/text-to-speech/v/stream-input?authorization=Bearer%20k-1", vec![]),
     ] {
         assert_eq!(shown("acme", GroupKind::Api, line, &fields).accounts, [key], "{line} {fields:?}");
     }
