@@ -14,7 +14,8 @@
 #   ./build.sh flash [--debug] DEV [board]  writes the image to a card, after asking
 #   ./build.sh boot               the image in QEMU, on this terminal
 #   ./build.sh bench [area]       measurements beside their peers; areas: proxy scan dns; scan --quality DIR scores labelled rows,
-#                                 proxy --quick is short, proxy PART… (memory splice inspected handshakes stream added) is a part
+#                                 proxy --quick is short, proxy PART… is a part (memory splice inspected handshakes decisions
+#                                 stream added)
 #   ./build.sh soak [area]        as long as one likes (SOAK_SECONDS each, default 600, dns 60); areas: fuzz dns; image: 100
 #                                 power cuts, and two builds that must give one hash
 #   ./build.sh help               this text

@@ -6,6 +6,7 @@
     splice      watched: CPU of a new connection and of a gigabyte
     inspected   requests/s, CPU and p99 of prompts of 8 KiB over 1 to 200 kept connections
     handshakes  CPU of a new inspected connection
+    decisions   of the inspection API, and how many are late
     stream      64 events 20 ms apart, 20 streams at once
     added       what a person waits longer, with a model that thinks
 
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 os.environ["NANOGATE"] = str(ROOT / "target/release/nanogate")
 sys.path.insert(0, str(ROOT / "tests/support"))
 
-from proxies import added, handshakes, inspected, memory, splice, stream  # noqa: E402
+from proxies import added, decisions, handshakes, inspected, memory, splice, stream  # noqa: E402
 from proxies.stage import Effort, open_stage  # noqa: E402
 
 # The first one wants a puck that has done nothing yet.
@@ -34,6 +35,7 @@ PARTS = {
     "splice": splice,
     "inspected": inspected,
     "handshakes": handshakes,
+    "decisions": decisions,
     "stream": stream,
     "added": added,
 }

@@ -16,6 +16,7 @@ from pathlib import Path
 import plan
 from office import Office
 from proxies.certificates import authority
+from puck import to_toml
 
 ROOT = Path(__file__).resolve().parents[3]
 RELEASE = ROOT / "target/release"
@@ -78,6 +79,32 @@ class Stage:
     def ours(self, client):
         return Subject("nanogate", client, f"{plan.PUCK}:443", pid=self.office.puck.processes()["proxy"])
 
+    def place(self):
+        """Leaves ours its processor, once it has done what it does at its start."""
+        for name, pid in self.office.puck.processes().items():
+            # What follows the journal is not the proxy's; elsewhere it has a processor of its own.
+            if name != "proxy":
+                pin(pid, LOAD_CPU)
+        settle(self.ours("client-watched"))
+
+    @contextlib.contextmanager
+    def keeping(self, seconds):
+        """Ours, started again to keep the providers' connections for so long."""
+        self._restart(seconds)
+        try:
+            yield
+        finally:
+            self._restart(0)
+
+    def _restart(self, seconds):
+        puck = self.office.puck
+        puck.stop()
+        puck.settings["proxy"]["upstream_idle_seconds"] = seconds
+        puck.config_file.write_text(to_toml(puck.settings))
+        with on_processor(PROXY_CPU):
+            puck.start()
+        self.place()
+
     def _open_folder(self, name):
         """A folder of its own that nobody in particular may write to."""
         folder = self.folder / name
@@ -138,13 +165,10 @@ def open_stage(effort):
         pin(office.internet.provider.pid, LOAD_CPU)
         with on_processor(PROXY_CPU):
             # One client makes all the connections.
-            office.install_puck(config={"proxy": {"max_connections_per_client": 1024}})
-        for name, pid in office.puck.processes().items():
-            # What follows the journal is not the proxy's; elsewhere it has a processor of its own.
-            if name != "proxy":
-                pin(pid, LOAD_CPU)
+            # Most peers meet the provider anew for each connection, and so does ours beside them.
+            office.install_puck(config={"proxy": {"max_connections_per_client": 1024, "upstream_idle_seconds": 0}})
         stage = Stage(office, effort)
-        settle(stage.ours("client-watched"))
+        stage.place()
         yield stage
 
 

@@ -5,6 +5,7 @@
 //!  --work connections   c workers, each connects, asks once, closes: full handshakes a second
 //!  --work streams       c connections, each streams an answer: time to the first event
 //!  --work events        the same of gate-test-origin's streams, with the way of every single event
+//!  --work decisions     c connections, each asks the inspection API: latency, and how many are not `allow`
 //!  --work bulk          c connections, each takes --bytes once, whatever time that needs
 //! ```
 //!
@@ -59,6 +60,9 @@ struct Args {
     /// measure the queue that they make themselves.
     #[arg(long, default_value_t = 0)]
     pause_ms: u32,
+    /// The token that is shown.
+    #[arg(long, default_value = "sk-test")]
+    bearer: String,
     /// Sent as `x-fake`: what the fake provider should do.
     #[arg(long, default_value = "")]
     fake: String,
@@ -70,6 +74,7 @@ enum Work {
     Connections,
     Streams,
     Events,
+    Decisions,
     Bulk,
 }
 
@@ -79,7 +84,8 @@ fn main() -> Result<(), connect::Failure> {
     let job = work::Job {
         target,
         work: args.work,
-        body: work::body(args.prompt_bytes, matches!(args.work, Work::Streams | Work::Events)).into(),
+        body: work::body(args.prompt_bytes, args.work).into(),
+        bearer: format!("Bearer {}", args.bearer).parse()?,
         fake: args.fake.parse()?,
         pause_ms: args.pause_ms,
         bytes: args.bytes,

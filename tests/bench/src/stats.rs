@@ -9,6 +9,8 @@ use crate::work::Taken;
 pub(crate) struct Summary {
     /// All answers, those of the warming-up, too: what a proxy's processor time is divided by.
     pub(crate) all: usize,
+    /// Decisions that are not `allow`.
+    pub(crate) denied: usize,
     /// Answers that have a sample.
     pub(crate) count: usize,
     pub(crate) per_second: f64,
@@ -31,6 +33,7 @@ impl Summary {
         let per_second = samples.len() as f64 / seconds as f64;
         Self {
             all: taken.all,
+            denied: taken.denied,
             count: samples.len(),
             per_second,
             p50: percentile(&samples, 50),
@@ -68,10 +71,9 @@ mod tests {
 
     #[test]
     fn a_summary_sorts_and_counts() {
-        let summary = Summary::of(
-            Taken { all: 3, samples: vec![Duration::from_micros(30), Duration::from_micros(10)], events: Vec::new() },
-            2,
-        );
+        let samples = vec![Duration::from_micros(30), Duration::from_micros(10)];
+        let summary = Summary::of(Taken { all: 3, samples, denied: 1, events: Vec::new() }, 2);
+        assert_eq!(summary.denied, 1);
         assert_eq!((summary.count, summary.p50, summary.max), (2, 10, 30));
         assert!((summary.per_second - 1.0).abs() < f64::EPSILON);
     }

@@ -27,6 +27,7 @@ pub(crate) struct Job {
     pub(crate) target: Target,
     pub(crate) work: Work,
     pub(crate) body: Bytes,
+    pub(crate) bearer: HeaderValue,
     pub(crate) fake: HeaderValue,
     pub(crate) pause_ms: u32,
     pub(crate) bytes: u64,
@@ -37,6 +38,8 @@ pub(crate) struct Job {
 pub(crate) struct Taken {
     pub(crate) all: usize,
     pub(crate) samples: Vec<Duration>,
+    /// Decisions that are not `allow`; only of `--work decisions`.
+    pub(crate) denied: usize,
     /// In microseconds; only of `--work events`.
     pub(crate) events: Vec<Vec<u64>>,
 }
@@ -45,6 +48,7 @@ impl Taken {
     fn add(&mut self, other: Self) {
         self.all += other.all;
         self.samples.extend(other.samples);
+        self.denied += other.denied;
         self.events.extend(other.events);
     }
 }
@@ -67,9 +71,13 @@ impl Pauses {
     }
 }
 
-/// A chat completion with about so many bytes of prose in its prompt.
-pub(crate) fn body(prompt_bytes: usize, stream: bool) -> String {
+/// A chat completion with about so many bytes of prose in its prompt, or the prose alone for the inspection API.
+pub(crate) fn body(prompt_bytes: usize, work: Work) -> String {
     let prompt: String = PROSE.chars().cycle().take(prompt_bytes).collect();
+    if work == Work::Decisions {
+        return serde_json::json!({ "text": prompt }).to_string();
+    }
+    let stream = matches!(work, Work::Streams | Work::Events);
     serde_json::json!({
         "model": "gpt-5-mini", "stream": stream,
         "messages": [{ "role": "system", "content": "You are a careful assistant." }, { "role": "user", "content": prompt }],
@@ -113,7 +121,7 @@ async fn bulk(job: Job) -> Result<Taken, Failure> {
     if left > 0 {
         return Err(format!("the bulk ended {left} bytes early").into());
     }
-    Ok(Taken { all: 1, samples: vec![started.elapsed()], events: Vec::new() })
+    Ok(Taken { all: 1, samples: vec![started.elapsed()], ..Taken::default() })
 }
 
 async fn worker(job: Job, mut pauses: Pauses, begin: Instant, stop: Arc<AtomicBool>) -> Result<Taken, Failure> {
@@ -131,6 +139,7 @@ async fn worker(job: Job, mut pauses: Pauses, begin: Instant, stop: Arc<AtomicBo
         let response = ask(&job, &mut sender).await?;
         let heard = listen(response, job.work, started).await?;
         taken.all += 1;
+        taken.denied += usize::from(!heard.allowed);
         if started >= begin {
             taken.samples.push(heard.sample);
             if job.work == Work::Events {
@@ -145,9 +154,10 @@ async fn worker(job: Job, mut pauses: Pauses, begin: Instant, stop: Arc<AtomicBo
 }
 
 async fn ask(job: &Job, sender: &mut Sender) -> Result<Response<Incoming>, Failure> {
-    let mut request = Request::post("/v1/chat/completions")
+    let path = if job.work == Work::Decisions { "/api/v1/inspect" } else { "/v1/chat/completions" };
+    let mut request = Request::post(path)
         .header(HOST, &job.target.host)
-        .header(AUTHORIZATION, "Bearer sk-test")
+        .header(AUTHORIZATION, &job.bearer)
         .header(CONTENT_TYPE, "application/json");
     if !job.fake.is_empty() {
         request = request.header("x-fake", &job.fake);
@@ -164,23 +174,26 @@ async fn ask(job: &Job, sender: &mut Sender) -> Result<Response<Incoming>, Failu
 struct Heard {
     sample: Duration,
     events: Vec<u64>,
+    allowed: bool,
 }
 
 async fn listen(response: Response<Incoming>, work: Work, started: Instant) -> Result<Heard, Failure> {
     let mut body = response.into_body();
-    let (mut first, mut events) = (None, Vec::new());
+    let (mut first, mut events, mut allowed) = (None, Vec::new(), work != Work::Decisions);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         first.get_or_insert_with(|| started.elapsed());
         if work == Work::Events {
             events.extend(ways(&data, since_1970())?);
         }
+        // The first member of an answer that arrives in one piece.
+        allowed |= data.starts_with(b"{\"decision\":\"allow\"");
     }
     let sample = match work {
         Work::Streams | Work::Events => first.ok_or("an answer without an event")?,
-        Work::Requests | Work::Connections | Work::Bulk => started.elapsed(),
+        Work::Requests | Work::Connections | Work::Decisions | Work::Bulk => started.elapsed(),
     };
-    Ok(Heard { sample, events })
+    Ok(Heard { sample, events, allowed })
 }
 
 /// How long ago the origin sent each event among the bytes.
@@ -201,6 +214,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Pauses, body, ways};
+    use crate::Work;
 
     #[test]
     fn pauses_differ_between_workers_and_stay_in_their_range() {
@@ -214,9 +228,11 @@ mod tests {
 
     #[test]
     fn the_prompt_has_the_size_it_was_asked_for() {
-        let value: serde_json::Value = serde_json::from_str(&body(8192, true)).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&body(8192, Work::Streams)).unwrap();
         assert_eq!(value["messages"][1]["content"].as_str().unwrap().len(), 8192);
         assert_eq!(value["stream"], true);
+        let value: serde_json::Value = serde_json::from_str(&body(4096, Work::Decisions)).unwrap();
+        assert_eq!(value["text"].as_str().unwrap().len(), 4096);
     }
 
     #[test]
