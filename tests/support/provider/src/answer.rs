@@ -12,7 +12,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderMap, Response};
 use hyper::body::{Body, Frame};
 use serde_json::Value;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::coding::{Coding, Encoder};
 use crate::fault::{Breakage, Fault};
@@ -64,7 +64,11 @@ impl Answer {
 
     /// Starts to play it; `reset` is pulled when the whole connection has to break.
     pub(crate) fn play(self, fault: &Fault, pace: Duration, reset: Arc<AtomicBool>) -> io::Result<Response<Frames>> {
-        let mut response = Response::builder().status(self.status).header(CONTENT_TYPE, self.content_type);
+        let mut response = Response::builder().status(self.status);
+        let content_type = fault.content_type.as_deref().unwrap_or(self.content_type);
+        if !content_type.is_empty() {
+            response = response.header(CONTENT_TYPE, content_type);
+        }
         for (name, value) in self.headers {
             response = response.header(name, value);
         }
@@ -83,15 +87,29 @@ impl Answer {
             }
         };
         let (sender, frames) = Frames::fed();
-        let player = Player { encoder: fault.coding.encoder()?, pace, breakage: fault.breakage, reset, sender };
+        let (encoder, stepped) = (fault.coding.encoder()?, fault.stepped);
+        if stepped {
+            // What an answer before this one left over is none of its own.
+            STEPS.forget_permits(usize::MAX);
+        }
+        let player = Player { encoder, pace, stepped, breakage: fault.breakage, reset, sender };
         tokio::spawn(player.run(pieces, self.trailers));
         response.body(frames).map_err(io::Error::other)
     }
 }
 
+/// Events that answers in steps may send. A test that makes steps runs alone.
+static STEPS: Semaphore = Semaphore::const_new(0);
+
+/// Lets one more event go.
+pub(crate) fn step() {
+    STEPS.add_permits(1);
+}
+
 struct Player {
     encoder: Encoder,
     pace: Duration,
+    stepped: bool,
     breakage: Option<Breakage>,
     reset: Arc<AtomicBool>,
     sender: mpsc::Sender<io::Result<Frame<Bytes>>>,
@@ -101,8 +119,8 @@ impl Player {
     /// Sends the pieces, ends early when the listener is gone.
     async fn run(mut self, pieces: Vec<Bytes>, trailers: Option<HeaderMap>) {
         for (index, piece) in pieces.into_iter().enumerate() {
-            if index > 0 && !self.pace.is_zero() {
-                tokio::time::sleep(self.pace).await;
+            if index > 0 {
+                self.pause().await;
             }
             if self.breaks_at(index).await {
                 return;
@@ -118,6 +136,14 @@ impl Player {
         }
         if let Some(trailers) = trailers {
             let _ = self.sender.send(Ok(Frame::trailers(trailers))).await;
+        }
+    }
+
+    async fn pause(&self) {
+        if self.stepped {
+            STEPS.acquire().await.expect("nobody closes it").forget();
+        } else if !self.pace.is_zero() {
+            tokio::time::sleep(self.pace).await;
         }
     }
 

@@ -15,6 +15,10 @@ pub(crate) struct Fault {
     pub(crate) slow_head: Duration,
     /// `pace=MS`: the pause between two events.
     pub(crate) pace: Option<Duration>,
+    /// `stepped`: every event after the first waits until somebody asks for `/fake/step`.
+    pub(crate) stepped: bool,
+    /// `untyped`, or `type=TYPE`: the answer says nothing of what it is, or this.
+    pub(crate) content_type: Option<String>,
     /// `words=N`: length of the answer; a stream sends about one event for each.
     pub(crate) words: Option<usize>,
     /// `echo` or `echo=N`: it says what it was told last, in pieces of N characters.
@@ -45,6 +49,8 @@ impl Default for Fault {
             status: None,
             slow_head: Duration::ZERO,
             pace: None,
+            stepped: false,
+            content_type: None,
             words: None,
             echo: None,
             breakage: None,
@@ -62,6 +68,9 @@ impl Fault {
             match key {
                 "slow-head" => fault.slow_head = Duration::from_millis(number()?),
                 "pace" => fault.pace = Some(Duration::from_millis(number()?)),
+                "stepped" => fault.stepped = true,
+                "untyped" => fault.content_type = Some(String::new()),
+                "type" => fault.content_type = Some(value.to_owned()),
                 "words" => fault.words = Some(usize::try_from(number()?).map_err(|e| e.to_string())?),
                 "echo" if value.is_empty() => fault.echo = Some(usize::MAX),
                 "echo" => fault.echo = Some(usize::try_from(number()?.max(1)).map_err(|e| e.to_string())?),

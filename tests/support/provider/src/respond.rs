@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::Lab;
 use crate::accept::{Peer, Scheme};
-use crate::answer::{Answer, Frames};
+use crate::answer::{self, Answer, Frames};
 use crate::calls;
 use crate::coding::Coding;
 use crate::fault::{Breakage, Fault};
@@ -86,14 +86,19 @@ pub(crate) async fn respond(
         // Even a sleep of nothing waits for the timer's next tick, a millisecond.
         tokio::time::sleep(fault.slow_head).await;
     }
-    let answer = if head.uri.path() == "/fake/echo" {
-        echo(&head, &raw, &trailers)
-    } else {
-        let body = decoded(&head.headers, raw);
-        let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
-        let (host, scheme, fault) = (host_of(&head), peer.scheme, fault.clone());
-        let (method, headers) = (head.method, head.headers);
-        vendors::answer(&Arrived { host, scheme, method, path, query, headers, body, fault })
+    let answer = match head.uri.path() {
+        "/fake/echo" => echo(&head, &raw, &trailers),
+        "/fake/step" => {
+            answer::step();
+            Answer::json(200, &json!({}))
+        }
+        _ => {
+            let body = decoded(&head.headers, raw);
+            let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
+            let (host, scheme, fault) = (host_of(&head), peer.scheme, fault.clone());
+            let (method, headers) = (head.method, head.headers);
+            vendors::answer(&Arrived { host, scheme, method, path, query, headers, body, fault })
+        }
     };
     match fault.breakage {
         Some(Breakage::StallHead) => std::future::pending().await,

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod bedrock;
+mod chat;
 mod gemini;
 mod ollama;
 mod openai;
@@ -24,7 +25,7 @@ pub(crate) struct Vendor {
 
 /// The first one that serves a host answers; `web` serves the rest of the internet.
 const VENDORS: &[Vendor] =
-    &[openai::VENDOR, anthropic::VENDOR, gemini::VENDOR, ollama::VENDOR, bedrock::VENDOR, web::VENDOR];
+    &[openai::VENDOR, anthropic::VENDOR, gemini::VENDOR, ollama::VENDOR, bedrock::VENDOR, chat::VENDOR, web::VENDOR];
 
 /// What the real ones send, and what would lead a client around the puck.
 pub(crate) const ALT_SVC: &str = "h3=\":443\"; ma=86400";
@@ -109,8 +110,9 @@ mod tests {
             ("generativelanguage.googleapis.com", 2),
             ("ollama.com", 3),
             ("bedrock-runtime.eu-central-1.amazonaws.com", 4),
-            ("www.example.com", 5),
-            ("notapi.anthropic.com.example", 5),
+            ("chatgpt.com", 5),
+            ("www.example.com", 6),
+            ("notapi.anthropic.com.example", 6),
         ] {
             assert_eq!(VENDORS.iter().position(|vendor| (vendor.serves)(host)), Some(index), "{host}");
         }
