@@ -154,7 +154,8 @@ pub(crate) async fn run(
             if !exchange.asked() && quiet.is_refusal(&exchange.session.meter, reason.as_ref()) {
                 distrust::note(&exchange.shared, &exchange.session, FallbackCause::Closed);
             }
-            if exchange.asked() && reason.is_none() {
+            // Many programs go without a good-bye; what was open then is owed, and left to nobody.
+            if exchange.asked() && matches!(reason, None | Some(Reason::ClientReset)) {
                 left::keep(&exchange.shared, &exchange.session, &exchange.upstream).await;
             }
             reason

@@ -197,6 +197,33 @@ async fn it_is_kept_for_the_configured_time_and_for_so_many() {
 }
 
 #[tokio::test]
+async fn a_client_that_resets_when_it_has_its_answer_leaves_as_much_and_one_in_the_middle_nothing() {
+    for (length, is_left) in [(2, true), (100, false)] {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{{}}");
+        let provider = Provider::raw(HOST, &["http/1.1"], move |mut tls| {
+            let head = head.clone();
+            Box::pin(async move {
+                let _ = tls.read(&mut [0; 8192]).await;
+                let _ = tls.write_all(head.as_bytes()).await;
+                let _ = tls.read(&mut [0; 8192]).await;
+            })
+        });
+        let office = Office::new(provider.await);
+        let mut connected = office.connect(&["http/1.1"]).await;
+        let ask = format!("GET /v1/models HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+        connected.tls.write_all(ask.as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"{}") {
+            assert!(connected.tls.read_buf(&mut heard).await.unwrap() > 0, "{heard:?}");
+        }
+        connected.tls.get_ref().0.set_zero_linger().unwrap();
+        drop(connected.tls);
+        let _ = connected.serving.await.unwrap();
+        assert_eq!(office.left(&["http/1.1"]).is_some(), is_left, "{length} bytes announced");
+    }
+}
+
+#[tokio::test]
 async fn a_daemon_that_stops_keeps_nothing() {
     let office = office(&["http/1.1"]).await;
     assert_eq!(ask(&office, false).await, 1);
