@@ -5,7 +5,8 @@
 //! are ours: `# suspect=` and `# hung=`, slots whose kernel never came up once and twice, as the rescue system found out;
 //! `# rests=`, how often that one has waited and begun anew; `# floor=`, the build of the newest image that ever was good here;
 //! `# tried=`, those of the images that the rescue system took since, the last one first; `# network=`, the owner's fixed address, for when /data
-//! cannot say it; and `# reset`, which has /data wiped at the next start.
+//! cannot say it; and `# reset`, which has /data wiped at the next start, or `# forgot`, which says that this was done and that no
+//! journal knows of it yet.
 //!
 //! A file that is gone or empty is made anew: the boot loader goes on to the first slot without it.
 
@@ -28,6 +29,7 @@ const NETWORK: &str = "# network=";
 const FLOOR: &str = "# floor=";
 const TRIED: &str = "# tried=";
 const RESET: &str = "# reset";
+const FORGOT: &str = "# forgot";
 
 /// So many fit the sector, whatever else is in it.
 const TRIED_KEPT: usize = 8;
@@ -85,6 +87,17 @@ impl Display for Tried {
     }
 }
 
+/// Whether the puck is to forget all that its owner left on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reset {
+    #[default]
+    None,
+    /// /data is to be wiped before anything looks at it.
+    Wanted,
+    /// It was; the next start has it noted.
+    Done,
+}
+
 /// What the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Autoboot {
@@ -100,14 +113,13 @@ pub(crate) struct Autoboot {
     pub(crate) floor: u64,
     /// What the rescue system took, by the same number, until a slot is good.
     pub(crate) tried: Tried,
-    /// /data is to be wiped before anything looks at it.
-    pub(crate) reset: bool,
+    pub(crate) reset: Reset,
 }
 
 impl Autoboot {
     pub(crate) fn of(default: Slot) -> Self {
         let (a, b) = (Fault::None, Fault::None);
-        Self { default, a, b, rests: 0, fixed: None, floor: 0, tried: Tried::default(), reset: false }
+        Self { default, a, b, rests: 0, fixed: None, floor: 0, tried: Tried::default(), reset: Reset::None }
     }
 
     pub(crate) fn fault(self, slot: Slot) -> Fault {
@@ -179,7 +191,9 @@ impl Autoboot {
             } else if let Some(list) = line.strip_prefix(TRIED) {
                 read.tried = Tried::of(list.split(',').filter_map(|number| number.parse().ok()));
             } else if line == RESET {
-                read.reset = true;
+                read.reset = Reset::Wanted;
+            } else if line == FORGOT {
+                read.reset = Reset::Done;
             }
         }
         read
@@ -202,8 +216,10 @@ impl Autoboot {
         ];
         let said = notes.iter().filter(|(_, value)| !value.is_empty());
         let mut notes: String = said.map(|(name, value)| format!("{name}{value}\n")).collect();
-        if self.reset {
-            notes.extend([RESET, "\n"]);
+        match self.reset {
+            Reset::None => {}
+            Reset::Wanted => notes.extend([RESET, "\n"]),
+            Reset::Done => notes.extend([FORGOT, "\n"]),
         }
         let text = format!(
             "[all]\ntryboot_a_b=1\nboot_partition={}\n[tryboot]\nboot_partition={}\n{notes}",

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::autoboot::Autoboot;
+use crate::autoboot::{Autoboot, Reset};
 use crate::data::{Data, Late};
 use crate::desk::Desk;
 use crate::doubt::Doubt;
@@ -77,26 +77,35 @@ fn why(late: Option<Late>) -> &'static str {
 fn wipe_if_wanted(watchdog: &mut Watchdog, desk: &Desk) -> Option<Late> {
     let device = card::await_partition("boot")?;
     let present = autoboot::load(&device).ok()?;
-    if !present.reset {
-        return None;
-    }
-    match data::wipe(watchdog) {
-        (_, Some(late)) => return Some(late),
-        (true, None) => {
-            forget_reset(&device);
-            desk.note("factory_reset", true, "the puck forgot everything");
+    let mut done = present.reset == Reset::Done;
+    if present.reset == Reset::Wanted {
+        match data::wipe(watchdog) {
+            (_, Some(late)) => return Some(late),
+            (true, None) => {
+                boot_partition::forget();
+                done = true;
+            }
+            (false, None) => say!("/data is not wiped"),
         }
-        (false, None) => say!("/data is not wiped"),
+    }
+    if done {
+        desk.note("factory_reset", true, "the puck forgot everything");
+        end_reset(&device, Reset::None);
     }
     None
 }
 
-/// A factory reset is done: nothing of the owner's is left on the boot partition either.
+/// A factory reset that took long is done: nothing of the owner's is left on the boot partition either. The next start, which
+/// has a journal, notes it.
 pub(crate) fn forget_reset(boot: &Path) {
     // Before the reset is taken back: a power cut in between does both again.
     boot_partition::forget();
-    let forgotten = autoboot::load(boot)
-        .and_then(|present| autoboot::commit(boot, Autoboot { reset: false, fixed: None, ..present }));
+    end_reset(boot, Reset::Done);
+}
+
+fn end_reset(boot: &Path, reset: Reset) {
+    let forgotten =
+        autoboot::load(boot).and_then(|present| autoboot::commit(boot, Autoboot { reset, fixed: None, ..present }));
     if let Err(error) = forgotten {
         say!("factory reset: it is done, and will be done again: {error}");
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::autoboot::{self, Autoboot};
+use crate::autoboot::{self, Autoboot, Reset};
 use crate::button::{Button, Press};
 use crate::desk::{Desk, Switch};
 use crate::lamp::Sign;
@@ -112,7 +112,7 @@ fn factory_reset() {
             Booted::Rescue | Booted::Unknown => Slot::A,
         };
         let present = autoboot::load(&device).unwrap_or(Autoboot::of(running));
-        mark(&device, Autoboot { reset: true, ..present })
+        mark(&device, Autoboot { reset: Reset::Wanted, ..present })
     });
     match marked {
         Ok(()) => init::restart(),

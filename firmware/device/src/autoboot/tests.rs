@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Autoboot, CommitError, SECTOR, Tried, commit, load};
+use super::{Autoboot, CommitError, Reset, SECTOR, Tried, commit, load};
 use crate::fat::FatError;
 use crate::slot::Slot;
 
@@ -156,12 +156,13 @@ fn what_is_written_is_what_is_read() {
         Autoboot::of(Slot::A),
         Autoboot::of(Slot::B),
         Autoboot::of(Slot::B).with_hung(Slot::A),
+        Autoboot { reset: Reset::Wanted, ..Autoboot::of(Slot::B) },
         Autoboot::of(Slot::A).with_hung(Slot::A).with_hung(Slot::B),
         Autoboot::of(Slot::A).blamed(Slot::A).with_hung(Slot::B),
         Autoboot {
             floor: u64::MAX,
             tried: Tried::of((0..9).map(|less| u64::MAX - less)),
-            reset: true,
+            reset: Reset::Done,
             rests: u32::MAX,
             fixed: "255.255.255.255/24 255.255.255.254".parse().ok(),
             ..Autoboot::of(Slot::B).with_hung(Slot::A).with_hung(Slot::B)
