@@ -163,8 +163,11 @@ pub(crate) struct ProcessConfig {
     pub(crate) memory_mib: u64,
 }
 
-/// No process comes up with less.
-const LEAST_MEMORY_MIB: u64 = 32;
+/// No process comes up with less,
+const LEAST_MEMORY_MIB: u64 = 16;
+
+/// nor stays up on every machine: each has this much, whatever the owner says.
+const LEAST_GIVEN_MIB: u64 = 32;
 
 /// tracing takes any word for the name of a target; a misspelt level would silence the log.
 fn is_log_filter(filter: &str) -> bool {
@@ -194,7 +197,7 @@ impl Processes {
             ProcessName::Admin => (&self.admin, 160, 3),
             ProcessName::Steer => (&self.steer, 48, 4),
         };
-        let memory_mib = if chosen.memory_mib == 0 { memory_mib } else { chosen.memory_mib };
+        let memory_mib = if chosen.memory_mib == 0 { memory_mib } else { chosen.memory_mib.max(LEAST_GIVEN_MIB) };
         let name = format!("nanogate-{}", name.as_str());
         let user = chosen.user.clone().or_else(|| default_user(&name, FIRST_USER + number));
         ProcessConfig { user, memory_mib }

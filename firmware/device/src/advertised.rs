@@ -112,8 +112,8 @@ fn address(message: &[u8], now: u32) -> Option<Address> {
         rest = rest.get(usize::from(length).next_multiple_of(4)..).unwrap_or_default();
     }
     let ago = now.wrapping_sub(stamp?);
-    // The two clocks begin within a moment of each other.
-    let ago = if ago > u32::MAX / 2 { 0 } else { ago };
+    // The two clocks begin within a moment of each other: a minute of the future is now.
+    let ago = if ago > u32::MAX - 6000 { 0 } else { ago };
     Some(Address { address: address?, length, flags, ago: Duration::from_millis(10 * u64::from(ago)) })
 }
 

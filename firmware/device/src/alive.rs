@@ -70,7 +70,7 @@ impl Probe {
 
     /// Asks for the puck's own name in this domain from now on.
     pub(crate) fn ask_in(&self, domain: &str) {
-        // The daemon takes a domain with a dot at its end, and one that is empty.
+        // The daemon takes a domain with a dot at its end.
         let name = format!("nanogate.{domain}");
         self.watched().name = Some(name.trim_end_matches('.').to_owned());
     }

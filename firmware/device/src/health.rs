@@ -51,7 +51,7 @@ impl Health {
 
     /// Whether the first answer is so late that there is little time left for another try: with other settings.
     pub(crate) fn wants_another_start(&self, seen: Seen, now: Instant) -> bool {
-        let late = |configured| now.saturating_duration_since(configured) >= self.start * 2 / 3;
+        let late = |configured| now.saturating_duration_since(configured) >= self.start * 5 / 6;
         seen.answered.is_none() && self.configured.is_some_and(late)
     }
 
@@ -102,7 +102,7 @@ mod tests {
         assert!(!health.wants_another_start(never, begun + START), "nothing was started yet");
         health.configured(begun);
         assert!(!health.wants_another_start(never, begun + START / 2));
-        let now = begun + START * 3 / 4;
+        let now = begun + START * 11 / 12;
         assert!(health.alive(never, now) && health.wants_another_start(never, now));
         assert!(!health.wants_another_start(seen(Some(begun), false), now), "it was answered once");
         health.configured_again(now);

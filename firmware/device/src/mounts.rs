@@ -93,6 +93,11 @@ pub(crate) fn route() {
     write(&ROUTING);
 }
 
+/// It goes no further than here any more.
+pub(crate) fn keep_to_itself() {
+    write(&[("net/ipv4/ip_forward", "0"), ("net/ipv6/conf/all/forwarding", "0")]);
+}
+
 /// One that this kernel does not have is left out, and so is an interface that is not there yet.
 fn write(settings: &[(&str, &str)]) {
     let absent = !Path::new(LINK).exists();

@@ -177,6 +177,13 @@ impl Network {
         self.follow_link(services, now);
         // One that was answered while we took ours believes that it has its own.
         services.restart(DHCP);
+        if let Some(lease) =
+            Lease::read(Path::new(lease::FILE)).filter(|lease| !self.own.iter().any(|own| own.is_at(lease)))
+        {
+            // It was answered after all.
+            self.own.clear();
+            return lease;
+        }
         let taken = Lease::read(Path::new(lease::FILE)).or_else(|| self.own.first().cloned());
         let lease = taken.unwrap_or_else(|| Lease::at(OWN, 16));
         say!("DHCP is silent; going on with {}", lease.address);

@@ -211,7 +211,11 @@ impl Office {
         self.data = data::set_aside();
         let detail = "the daemon does not start with what lies on the card, which is left as it is";
         self.desk.note("data_set_aside", false, detail);
-        self.configure(&lease);
+        self.routes = self.configure(&lease).is_some_and(|rendered| rendered.routes);
+        if !self.routes {
+            // The owner's gateway is none with the image's settings, which have no rules for what goes through.
+            mounts::keep_to_itself();
+        }
         self.services.kill(DAEMON);
         self.services.wake(DAEMON, now);
         self.health.configured_again(now);

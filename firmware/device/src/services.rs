@@ -6,7 +6,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, wait};
 
 use crate::jail;
 use crate::log::say;
@@ -119,11 +119,11 @@ impl Services {
         }
     }
 
-    /// Ends a program that may not listen; it is started again.
+    /// Ends a program that may not listen, and whoever it started; it is started again.
     pub(crate) fn kill(&self, name: &str) {
         for service in self.all.iter().filter(|service| service.program.name == name) {
             if let State::Running { pid, .. } = service.state {
-                let _ = kill_process(pid, Signal::KILL);
+                let _ = kill_process_group(pid, Signal::KILL);
             }
         }
     }
@@ -180,6 +180,8 @@ impl Service {
         if let Some(user) = self.program.user.filter(|_| self.program.may.is_none()) {
             command.uid(user).gid(user);
         }
+        // Each is the head of a group, so that whoever it started can be ended with it.
+        command.process_group(0);
         let started = io::pipe().and_then(|(output, input)| {
             command.stdout(input.try_clone()?).stderr(input);
             let child = command.spawn()?;

@@ -18,10 +18,10 @@ const IMAGE: &str = "/etc/nanogate/nanogate.toml";
 const OWNER: &str = "/data/config/nanogate.toml";
 /// The owner's policy, where the page keeps it too; in force where the owner's part names no other.
 pub(crate) const POLICY: &str = "/data/state/admin/policy.yaml";
-/// What the daemon reads.
 /// The longest settings that are read.
 const LONGEST: u64 = 256 << 10;
 
+/// What the daemon reads.
 pub(crate) const RENDERED: &str = "/run/nanogate/nanogate.toml";
 /// What it is asked about before it is to read it.
 pub(crate) const TRIAL: &str = "/run/nanogate/trial.toml";

@@ -135,15 +135,22 @@ pub(crate) fn wanted_file(data: &Path) -> PathBuf {
     admin_state_dir(data).join("ca-activate")
 }
 
-/// Lets the successor take over that the page was asked for. `None`: nobody asked, or for another than the one that waits.
+/// Lets the successor take over that the page was asked for. `None`: nobody asked. It is asked for once: what could not be done
+/// is not done at some later start.
 pub(crate) fn activate_wanted(config: &Config) -> Result<Option<Authority>, CommandError> {
     let file = wanted_file(&config.data);
-    let wanted = match bounded::read_plain(&file, FINGERPRINT_CAP).and_then(bounded::text) {
+    let named = |error: io::Error| CommandError::internal(format!("{}: {error}", file.display()));
+    let read = bounded::read_plain(&file, FINGERPRINT_CAP).and_then(bounded::text);
+    match fs::remove_file(&file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        wanted => wanted.map_err(|error| CommandError::input(format!("{}: {error}", file.display())))?,
-    };
+        removed => removed.map_err(named)?,
+    }
+    let wanted = read.map_err(named)?;
     let next = successor(config, &Papers::default())?;
-    if next.is_some_and(|next| next.fingerprint_sha256() == wanted) { activate(config) } else { Ok(None) }
+    if next.is_none_or(|next| next.fingerprint_sha256() != wanted) {
+        return Err(CommandError::input("another successor waits than the one that was asked for, or none"));
+    }
+    activate(config)
 }
 
 /// Ends what a power cut interrupted.

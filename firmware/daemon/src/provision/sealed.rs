@@ -60,9 +60,9 @@ pub(super) fn open(
     })
 }
 
-/// Whether keys are sealed here: the owner names a secret, or one was made.
+/// Whether keys are sealed here: the owner names a secret, or one was made. One that cannot be seen may be there.
 pub(super) fn is_begun(config: &Config) -> bool {
-    config.ca.seal_key.is_some() || seal_key_file(config).exists()
+    config.ca.seal_key.is_some() || seal_key_file(config).try_exists().unwrap_or(true)
 }
 
 /// Makes the secret where there is none yet, and the owner has none.
@@ -109,8 +109,15 @@ pub(super) fn seal_anew(config: &Config, files: &[PathBuf]) -> Result<(), Comman
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         read => Zeroizing::new(read.map_err(named)?),
     };
+    if Papers::default().read(&seal_key_file(config)).is_ok_and(|named| named == *secret) {
+        // One and the same, perhaps the same file by another way.
+        return Ok(());
+    }
     for file in files {
-        let Ok(text) = fs::read_to_string(file) else { continue };
+        let text = match fs::read_to_string(file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read.map_err(|error| CommandError::internal(format!("{}: {error}", file.display())))?,
+        };
         let Ok(plain) = SealKey::new(&secret).open(&text) else { continue };
         write(file, seal(config, &plain)?.as_bytes(), 0o600)?;
         tracing::info!(file = %file.display(), "the key is sealed with the secret that ca.seal_key names");
@@ -234,6 +241,11 @@ mod tests {
         let kept = authority_or_new(&named).expect("the same");
         assert!(!kept.is_locked() && kept.fingerprint_sha256() == made.fingerprint_sha256());
         assert!(!own.exists(), "the card alone opens nothing any more");
+        fs::rename(dir.path().join("secret"), &own).expect("moved");
+        std::os::unix::fs::symlink(&own, dir.path().join("secret")).expect("the same by another way");
+        assert!(!authority_or_new(&named).expect("the same").is_locked() && own.exists(), "the only copy");
+        fs::remove_file(dir.path().join("secret")).expect("a link");
+        fs::rename(&own, dir.path().join("secret")).expect("back");
         assert!(!authority_or_new(&named).expect("again").is_locked());
         // Taken away again, the setting is what the page asks for.
         assert!(authority_or_new(&config).expect("DNS goes on").is_locked());
