@@ -132,7 +132,7 @@ test_firmware() {
     # The scanner's own instructions for this processor do what plain code does.
     shown lanes-aarch64 cross_cargo test -q --release -p gate-scrub --lib lanes
     need_python
-    shown firmware "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image/test_firmware_aarch64.py
+    shown firmware "$VENV/bin/python" -m pytest -q -p no:cacheprovider tests/image/test_{firmware_aarch64,fetch}.py
 }
 
 test_image() {

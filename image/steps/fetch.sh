@@ -56,7 +56,8 @@ refresh() {
     apt_root stable "$base $STABLE" "$base-security $STABLE-security"
     apt_root unstable "$base $UNSTABLE"
     for root in stable unstable; do
-        in_root "$root" apt-get update >"$WORK/apt/$root.log" 2>&1 || {
+        # A list that cannot be had is an error: what it would have named has not left the archive.
+        in_root "$root" apt-get -o APT::Update::Error-Mode=any update >"$WORK/apt/$root.log" 2>&1 || {
             cat "$WORK/apt/$root.log" >&2
             die "the package lists of $root could not be fetched and verified"
         }
