@@ -1,8 +1,8 @@
 """WebSockets: realtime clients work through the puck as without it, and what they must not say stays here."""
 
 import json
-import statistics
 
+import pace
 import planted
 import pytest
 
@@ -70,11 +70,8 @@ def test_a_realtime_conversation_is_untouched(office, arrived, mode):
 
 
 def test_events_keep_the_providers_pace(office):
-    paces = {}
-    for mode, client in CLIENTS.items():
-        arrivals = office.chat(client, "openai-realtime", {"prompts": ["One.", "Two.", "Three."]})["events_ms"]
-        paces[mode] = statistics.median(later - earlier for earlier, later in zip(arrivals, arrivals[1:]))
-    assert abs(paces["inspected"] - paces["watched"]) < 5, paces
+    asked = {"prompts": ["One.", "Two.", "Three."]}
+    pace.assert_kept(CLIENTS, lambda client: office.chat(client, "openai-realtime", asked)["events_ms"])
 
 
 def test_what_is_said_over_a_socket_arrives_redacted(office, arrived):
