@@ -100,6 +100,15 @@ impl Charge {
         true
     }
 
+    /// Gives back all but what pays for so many bytes.
+    pub(super) fn keep(&mut self, bytes: usize) {
+        let kept = bytes.next_multiple_of(STEP);
+        self.spare = 0;
+        for permit in self.held.iter_mut().flatten() {
+            drop(permit.num_permits().checked_sub(kept).and_then(|rest| permit.split(rest)));
+        }
+    }
+
     fn add(&mut self, permits: [OwnedSemaphorePermit; 2], due: usize, used: usize) {
         self.spare = self.spare + due - used;
         match &mut self.held {
@@ -134,6 +143,24 @@ mod tests {
         drop((one, all_taken));
         assert!(two.grow(STEP, Duration::ZERO).await);
         drop(two);
+        assert_eq!(budget.pool.available_permits(), 4 * STEP);
+    }
+
+    #[tokio::test]
+    async fn what_is_needed_no_more_is_given_back() {
+        let budget = Budget::new(4 * STEP);
+        let mut charge = budget.charge(ANNA);
+        charge.keep(0);
+        assert!(charge.grow(2 * STEP, Duration::ZERO).await);
+        charge.keep(9 * STEP);
+        assert_eq!(budget.pool.available_permits(), 2 * STEP);
+        charge.keep(1);
+        assert_eq!(budget.pool.available_permits(), 3 * STEP);
+        assert!(
+            charge.grow(STEP, Duration::ZERO).await && !budget.charge(ANNA).try_grow(1),
+            "its share is as full as that"
+        );
+        drop(charge);
         assert_eq!(budget.pool.available_permits(), 4 * STEP);
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::budget::Charge;
+use super::upstream::Unsent;
 
 /// A client that sends nothing of a body or message that it began for so long holds budget for nobody.
 const BODY_IDLE: Duration = Duration::from_secs(30);
@@ -135,14 +136,29 @@ impl Gathered {
     }
 }
 
-/// A judged body on its way to the server; the budget is given back once it is sent.
+/// A judged body on its way to the server.
 pub(super) struct Held(Content);
+
+/// The bytes of a body and what they cost: given back once the last of them has left, however long the server takes for that.
+struct Paid {
+    bytes: Bytes,
+    _charge: Charge,
+    _unsent: Option<Unsent>,
+}
+
+impl AsRef<[u8]> for Paid {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 enum Content {
     Whole {
         bytes: Bytes,
         trailers: Option<HeaderMap>,
-        _charge: Charge,
+        /// Until the bytes take it with them.
+        charge: Option<Charge>,
+        unsent: Option<Unsent>,
     },
     /// Judged message by message, as they come; `None` is its end.
     Stream(mpsc::Receiver<Option<Frame<Bytes>>>),
@@ -154,8 +170,17 @@ enum Content {
 pub(super) struct Withheld;
 
 impl Held {
-    pub(super) fn new(bytes: Bytes, trailers: Option<HeaderMap>, charge: Charge) -> Self {
-        Self(Content::Whole { bytes, trailers, _charge: charge })
+    /// What judging took besides the bytes is given back.
+    pub(super) fn new(bytes: Bytes, trailers: Option<HeaderMap>, mut charge: Charge) -> Self {
+        charge.keep(bytes.len());
+        Self(Content::Whole { bytes, trailers, charge: Some(charge), unsent: None })
+    }
+
+    /// Holds this until the last byte has left. One that comes message by message has an end of its own.
+    pub(super) fn hold(&mut self, mark: Unsent) {
+        if let Content::Whole { unsent, .. } = &mut self.0 {
+            *unsent = Some(mark);
+        }
     }
 
     pub(super) fn stream(frames: mpsc::Receiver<Option<Frame<Bytes>>>) -> Self {
@@ -169,8 +194,13 @@ impl Body for Held {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match &mut self.0 {
-            Content::Whole { bytes, .. } if !bytes.is_empty() => {
-                Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes)))))
+            Content::Whole { bytes, charge, unsent, .. } if !bytes.is_empty() => {
+                let bytes = std::mem::take(bytes);
+                let data = match charge.take() {
+                    Some(_charge) => Bytes::from_owner(Paid { bytes, _charge, _unsent: unsent.take() }),
+                    None => bytes,
+                };
+                Poll::Ready(Some(Ok(Frame::data(data))))
             }
             Content::Whole { trailers, .. } => {
                 Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
@@ -204,10 +234,11 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
+    use http_body_util::BodyExt;
     use hyper::body::{Body, Frame};
     use tokio::time::Instant;
 
-    use super::{BODY_IDLE, BODY_RATE, CollectError, collect};
+    use super::{BODY_IDLE, BODY_RATE, CollectError, Held, collect};
     use crate::act::inspect::budget::Budget;
 
     const CAP: usize = 1 << 20;
@@ -242,6 +273,23 @@ mod tests {
         let charge = budget.charge(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let collected = collect(body, CAP, charge, Duration::ZERO, &mut 0).await;
         (collected.map(|collected| collected.bytes.len()), begun.elapsed())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_paid_for_until_its_last_byte_has_left() {
+        let budget = Budget::new(4 * CAP);
+        let mut charge = budget.charge(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        assert!(charge.grow(2 * CAP, Duration::ZERO).await);
+        let mut held = Held::new(vec![b' '; CAP].into(), None, charge);
+        assert_eq!(budget.pool.available_permits(), 3 * CAP, "what judging took is free");
+        let left = held.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(held.is_end_stream());
+        drop(held);
+        let rest = left.slice(CAP - 1..);
+        drop(left);
+        assert_eq!((rest.len(), budget.pool.available_permits()), (1, 3 * CAP), "it waits to be sent");
+        drop(rest);
+        assert_eq!(budget.pool.available_permits(), 4 * CAP);
     }
 
     #[tokio::test(start_paused = true)]

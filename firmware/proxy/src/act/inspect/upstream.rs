@@ -61,6 +61,22 @@ enum Sender {
 /// An answer that the server has not finished. Who drops it unpaid leaves a connection that nobody else gets.
 pub(super) struct Owed(Arc<AtomicUsize>);
 
+/// A body of a request that has not left whole yet.
+pub(super) struct Unsent(Arc<AtomicUsize>);
+
+impl Unsent {
+    fn count(open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(open))
+    }
+}
+
+impl Drop for Unsent {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Owed {
     /// The answer was read to its end.
     pub(super) fn pay(self) {
@@ -153,10 +169,11 @@ impl Upstream {
     /// What another connection may go on with: nothing was broken off here, every answer was read to its end, and none made
     /// the connection something else.
     pub(super) async fn leave(&self) -> Option<Left> {
+        let mut link = self.link.lock().await.take()?;
+        // Whoever sends counts first and takes the link then: nothing can be under way on it from here on.
         if self.owed.load(Ordering::Acquire) > 0 {
             return None;
         }
-        let mut link = self.link.lock().await.take()?;
         let is_ready = timeout(READY, link.ready()).await.is_ok_and(|ready| ready);
         is_ready.then_some(Left { link, peer: self.peer, alpn: self.alpn })
     }
@@ -166,9 +183,10 @@ impl Upstream {
     }
 
     /// Sends a request. One that never left because the server had closed an idle connection is sent on a new one.
-    pub(super) async fn send(&self, request: Request<Held>) -> Result<(Response<Incoming>, Owed), SendError> {
+    pub(super) async fn send(&self, mut request: Request<Held>) -> Result<(Response<Incoming>, Owed), SendError> {
         let owed = Owed(Arc::clone(&self.owed));
         owed.0.fetch_add(1, Ordering::AcqRel);
+        request.body_mut().hold(Unsent::count(&self.owed));
         let link = self.take().await?;
         let response = match self.send_on(link, request).await {
             Ok(response) => response,

@@ -1,13 +1,16 @@
 //! What one client, or all together, cannot use up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gate_core::Reason;
 use http::Method;
 use hyper::body::Frame;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::relay::CLEAN;
-use super::support::{Office, Provider, TestJudge, get, head, post, reply, stream};
+use super::support::{Ca, HOST, Office, Provider, TestJudge, get, head, post, reply, stream};
 use crate::config::Config;
 
 async fn office(config: Config) -> Office {
@@ -52,6 +55,55 @@ async fn above_the_budget_a_body_waits_and_is_then_refused() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("{} of {BUDGET} came back", office.shared.bodies.pool.available_permits());
+}
+
+#[tokio::test]
+async fn a_body_that_the_provider_does_not_read_is_paid_for() {
+    const LARGE: usize = 16 << 20;
+    for alpn in ["http/1.1", "h2"] {
+        let ca = Ca::new("provider");
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(ca.server(HOST, &[alpn])));
+        let (go, gone) = tokio::sync::oneshot::channel::<()>();
+        tokio::spawn(async move {
+            let (tcp, _) = listener.accept().await.unwrap();
+            let _tls = acceptor.accept(tcp).await.unwrap();
+            let _ = gone.await;
+        });
+        let config = Config { body_budget_bytes: 4 * LARGE, body_cap_bytes: LARGE, ..Config::default() };
+        let provider = Provider { ca, addr, seen: Arc::default(), connections: Arc::default() };
+        let office = Office::with(provider, config, TestJudge::default());
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{}"}}]}}"#, "a ".repeat(LARGE / 4));
+        let request = post(alpn == "h2", "/v1/chat/completions", body);
+        let sending = if alpn == "h2" {
+            let mut client = office.h2().await;
+            tokio::spawn(async move { client.send(request).await })
+        } else {
+            let mut client = office.h1().await;
+            tokio::spawn(async move { client.send(request).await })
+        };
+        let pool = &office.shared.bodies.pool;
+        let gathered = async || pool.available_permits() <= 4 * LARGE - LARGE / 2;
+        for _ in 0..500 {
+            if gathered().await {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        // Longer than it takes to judge it and to fill what the kernel keeps of a connection.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(gathered().await, "{alpn}: {} of {} are free while it waits", pool.available_permits(), 4 * LARGE);
+        drop(go);
+        let _ = sending.await;
+        for _ in 0..500 {
+            if pool.available_permits() == 4 * LARGE {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(pool.available_permits(), 4 * LARGE, "{alpn}");
+    }
 }
 
 #[tokio::test]
